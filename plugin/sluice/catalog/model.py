@@ -1,0 +1,147 @@
+"""The words of the catalog: what a command is, what an invocation is, what an answer can mean.
+
+Values only. The tables that use these words are `commands` (what people may ask for) and
+`conduit` (what the server understands and answers); nothing here knows either.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Union
+
+from attrs import field, frozen
+
+Value = Union[str, int, bool, "tuple[str, ...]"]
+"""A canonical argument: MXID, room id, mxc, server, word; seconds; a switch; or many of one."""
+
+
+class Tag(str, Enum):
+    """What a command does to the server; the groups (`#read` …) of the policy."""
+
+    READ = "read"
+    INSPECT = "inspect"
+    CHANGE = "change"
+    DESTRUCTIVE = "destructive"
+    SECRET = "secret"
+
+
+class Type(str, Enum):
+    """The type of a parameter: how it is read, checked and made canonical."""
+
+    USER = "user"  # full MXID; `regex` of the policy sees its localpart, `server` its server
+    ROOM = "room"  # room id; an alias is resolved before it gets here
+    ALIAS = "alias"  # #name:server, kept as an alias
+    MXC = "mxc"  # mxc://server/id
+    EVENT = "event"  # $event_id
+    SERVER = "server"  # a server name
+    DURATION = "duration"  # seconds, typed as 30m, 1h, 7d
+    CHOICE = "choice"  # one of Param.choices
+    COUNT = "count"  # a whole number
+    WORD = "word"  # one word of free text, no white space
+    TEXT = "text"  # the rest of the line, as typed (own commands: `can`, `glass`, `pause`, `deny`)
+    SWITCH = "switch"  # True when the flag is typed
+
+
+@frozen
+class Param:
+    """One typed argument of a command.
+
+    name: what `where` in the policy and error texts call it.
+    flag: typed as `--name` (a switch); else by position.
+    many: one or more values (several words, lines or a code block); its value is then a tuple.
+    """
+
+    name: str
+    type: Type
+    required: bool = True
+    many: bool = False
+    flag: bool = False
+    choices: tuple[str, ...] = ()
+    default: Value | None = None
+
+
+@frozen
+class Typed:
+    """What a person typed, read tolerantly but not yet understood (made by `chat.read`).
+
+    word: the first word, lower case, `_` as `-`, without the prefix. rest: what follows it on the
+    first line, spaces folded, a trailing full stop dropped. words: `rest` up to a word `reason`,
+    split at blanks, quotes around a word removed, dashes before a flag as `--`, pills and links as
+    the MXID or room they mean. reason: what follows the word `reason`, None without it.
+    lines: further lines, or the lines of a code block, stripped, empty ones dropped.
+    reply_to: event id of the message that this one answers.
+    """
+
+    word: str
+    rest: str = ""
+    words: tuple[str, ...] = ()
+    reason: str | None = None
+    lines: tuple[str, ...] = ()
+    reply_to: str | None = None
+
+
+@frozen
+class Invocation:
+    """A command with its arguments: typed, canonical, valid. One that exists can be decided on.
+
+    args: (name, value) in the order of the command's parameters; an argument not given is absent.
+    """
+
+    command: str
+    args: tuple[tuple[str, Value], ...] = ()
+    reason: str | None = None
+
+    def get(self, name: str) -> Value | None:
+        """The value of one argument, None when it was not given."""
+        for key, value in self.args:
+            if key == name:
+                return value
+        return None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of one argument as a tuple, whether it takes one or many."""
+        value = self.get(name)
+        if value is None:
+            return ()
+        return value if isinstance(value, tuple) else (str(value),)
+
+
+class Kind(str, Enum):
+    """What an answer means, or that nobody knows."""
+
+    DONE = "done"
+    REFUSED = "refused"  # Conduit said no; nothing changed
+    FAILED = "failed"  # Conduit tried and could not
+    UNKNOWN = "unknown"  # it may or may not have run
+
+
+@frozen
+class Outcome:
+    """The meaning of one line's answer. `fields` hold no secret, ever.
+
+    code: which listed reply it was (`created`, `exists` …), "unrecognised" when none, "lost" when
+    no answer came, "not_sent" when the line never reached the server, "probe" when a probe told.
+    """
+
+    kind: Kind
+    code: str
+    fields: tuple[tuple[str, Value], ...] = field(default=())
+
+    def get(self, name: str) -> Value | None:
+        for key, value in self.fields:
+            if key == name:
+                return value
+        return None
+
+
+@frozen
+class Line:
+    """One message to the admin room, before a dialect has spelled it.
+
+    words: Conduit's own command and its arguments. block: the lines of the code block below it.
+    items: the canonical values that this line acts on (a slice of a bulk form), for the results.
+    """
+
+    words: tuple[str, ...]
+    block: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
