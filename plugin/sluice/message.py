@@ -10,9 +10,12 @@ from enum import Enum
 from html import escape
 from typing import Union
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 MAX_QUOTE = 80  # characters of foreign text shown in one place
+MAX_HEAD = 100  # characters of the first line with its sign: what a notification shows
+MAX_LINES = 12
+SHORT_ID = 32  # what is left of an id in a first line that would be too long
 
 
 class Sign(str, Enum):
@@ -52,8 +55,12 @@ Text = tuple[Union[str, Code], ...]
 
 
 def code(text: str) -> Code:
-    """An id or a command line of ours, as it is."""
-    return Code(text)
+    """An id or a command line of ours, as it is; what cannot be printed becomes a visible mark."""
+    return Code(text if text.isprintable() else "".join(_printable(c) for c in text))
+
+
+def _printable(char: str) -> str:
+    return char if char.isprintable() else "\ufffd"
 
 
 def one_line(text: str, limit: int = MAX_QUOTE) -> str:
@@ -92,7 +99,7 @@ class Message:
             "".join(escape(s, quote=False) if isinstance(s, str) else s.html for s in line)
             for line in self.lines
         ]
-        if self.sign in (Sign.CARD, Sign.ALARM):
+        if self.sign in (Sign.CARD, Sign.ALARM):  # what somebody must look at
             rows[0] = f"<strong>{rows[0]}</strong>"
         return f"{self.sign.value} " + "<br>".join(rows)
 
@@ -105,3 +112,58 @@ class Message:
             "formatted_body": self.html,
             "m.mentions": {"user_ids": list(self.push)} if self.push else {},
         }
+
+
+def plain(line: Text) -> str:
+    """One line as its reader sees it."""
+    return "".join(s if isinstance(s, str) else s.plain for s in line)
+
+
+def say(sign: Sign, *lines: Text | str, push: tuple[str, ...] = (), text: bool = False) -> Message:
+    """A message that keeps the two limits: a first line that fits a notification, 12 lines.
+
+    A first line that is too long goes on in the second one after a full stop; if one sentence is
+    too long, its longest id is shortened and stands in full in the second line.
+    """
+    rows = [(line,) if isinstance(line, str) else line for line in lines]
+    rows = [*_fit(rows[0]), *rows[1:]]
+    if len(rows) > MAX_LINES:
+        rows = [*rows[: MAX_LINES - 1], (f"… and {len(rows) - MAX_LINES + 1} lines more",)]
+    return Message(sign, tuple(rows), push, text)
+
+
+def _fit(line: Text) -> list[Text]:
+    room = MAX_HEAD - 2  # the sign and a blank
+    if len(plain(line)) <= room:
+        return [line]
+    cut = _cut(line, ". ", room)
+    if cut is not None:
+        return cut
+    long = tuple(s for s in line if isinstance(s, Code) and len(s.text) > SHORT_ID)
+    full = tuple(part for s in long for part in (", ", s))[1:]
+    line = tuple(
+        evolve(s, text=f"{s.text[: SHORT_ID - 1]}…") if isinstance(s, Code) and s in long else s
+        for s in line
+    )
+    rows = [line]
+    if len(plain(line)) > room:
+        rows = _cut(line, ". ", room) or _cut(line, " ", room) or rows
+    return [*rows, full] if full else rows
+
+
+def _cut(line: Text, mark: str, room: int) -> list[Text] | None:
+    """The line in two, at the last `mark` in own words that leaves `room` characters before it."""
+    at, found = 0, None
+    for index, segment in enumerate(line):
+        if isinstance(segment, str):
+            stop = segment.rfind(mark, 0, max(room - at + 1, 0))
+            if stop > 0 or (stop == 0 and index > 0):
+                found = (index, stop + len(mark))
+        at += len(plain((segment,)))
+    if found is None:
+        return None
+    index, end = found
+    words = str(line[index])
+    head: Text = (*line[:index], words[:end].rstrip())
+    tail: Text = (words[end:], *line[index + 1 :])
+    return [tuple(s for s in row if s != "") for row in (head, tail)]
