@@ -1,6 +1,6 @@
 """The words of the relay: what the correlator is fed with and what it says.
 
-`Asked` and `Reading` come from the catalog (`catalog.conduit`): the correlator knows no command.
+`Asked` is made, and `Oracle` is implemented, by the catalog: the correlator knows no command.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol, Union
 
-from attrs import frozen
+from attrs import field, frozen
 
 Content = Mapping[str, Any]
 
@@ -19,12 +19,13 @@ class Asked:
     """A body that the server takes as a command, parsed the way the server's version parses it.
 
     command: Conduit's name; "" when it is in no table (then it fits every answer); "fence" for a
-    fence of ours, whose nonce is words[0]. words: its arguments; block: its code block's lines.
+    fence, whoever sent it, whose nonce is words[0]. words: its arguments; block: its code block's
+    lines. Neither is ever printed: other admins type passwords.
     """
 
     command: str
-    words: tuple[str, ...] = ()
-    block: tuple[str, ...] = ()
+    words: tuple[str, ...] = field(default=(), repr=False)
+    block: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Oracle(Protocol):
@@ -40,7 +41,11 @@ class Oracle(Protocol):
         """Whether any command of the table could have this answer."""
 
     def fits(self, asked: Asked, content: Content) -> bool:
-        """Whether this listed answer can belong to this command: shape and every echoed field."""
+        """Whether this listed answer can belong to this command: shape and every echoed field.
+
+        In doubt it is True: a wrong True costs an UNKNOWN, a wrong False an answer crossed. The
+        answer of a fence is the usage error with its nonce, and that answer fits nothing else.
+        """
 
     def is_slow(self, asked: Asked) -> bool:
         """Whether its answer may take minutes (`slow_timeout`)."""
@@ -56,21 +61,28 @@ class Who(str, Enum):
 class Seen:
     """One m.room.message of the admin room's timeline, in order.
 
+    content: as read; of our own lines as they were sent, from the store, whatever the room says.
     redacted: its content was already gone when first read.
     ref: of our own lines, "12.3" or "fence"; else empty.
+    runs: a message of the server user that the server may take as a command as well, because the
+    emergency password is set. While it is, the answer to `--version` is such a command: that this
+    entry ends as Lost, not Settled, at the echo of a fence sent after it shows that it is not.
     """
 
     event_id: str
     who: Who
-    content: Content
+    content: Content = field(repr=False)
     redacted: bool = False
     ref: str = ""
-    at: float = 0  # epoch seconds, bot clock
+    runs: bool = False
 
 
 @frozen
 class Settled:
-    """This entry's answer is this event, in every possible assignment."""
+    """This entry's answer is this event, in every possible assignment.
+
+    The event may be one that was held: then its content is read again by its id.
+    """
 
     entry: str  # event id of the command
     ref: str  # "" for another member's command
@@ -81,9 +93,11 @@ class Settled:
 class Lost:
     """This entry will never have a known answer.
 
-    why: "lost", "ambiguous", "unrecognised" or "redacted".
-    candidates: the unlisted or redacted messages that came between the line and the echo, if it
-    was the only open entry (then they may be shown, or handed over as a secret), else empty.
+    why: "lost" (nothing came that could be its answer), "ambiguous" (something listed came that
+    may be its answer, or another's), "unrecognised" or "redacted" (only such a message came).
+    candidates: if it was the only open entry, the unlisted and redacted messages that came between
+    it and the echo; else empty. One candidate may be shown, or handed over as a secret; of several
+    nobody knows which.
     """
 
     entry: str
