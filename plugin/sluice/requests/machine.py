@@ -1,0 +1,224 @@
+"""The request machine: every state change of a request stands in the table here, and nowhere else.
+
+The theory. A request is one invocation by one person. It is *open* (PENDING) until it runs or
+somebody or something ends it. There is no "approved" state: votes can be withdrawn, people leave,
+policies change, so whether the votes suffice is a fact that is computed when it is needed, never a
+state that is kept. An open request whose votes suffice (or that needs none) stands *in line*; it
+leaves the line when they no longer do. It becomes EXECUTING in the one transaction that also
+commits the intent of its first line, directly before that line is sent; every later line passes
+the same conditions. What was sent ends as DONE, REFUSED or FAILED, or as UNKNOWN where nobody can
+tell; only UNKNOWN can still become another, because a late answer, a look or a person told.
+All other ended states absorb: no event changes them.
+
+How to read the table. A row applies in its state, at its event, when all facts it names hold; the
+first row that applies is taken; no row means that the event does nothing. A row without facts is
+the last of its event. The machine knows no clock, database, policy or text: who drives it finds
+the facts, makes the change as a compare-and-set on the state, and carries out the effects, all in
+one transaction. `python -m sluice.requests.machine` prints what docs/requests.md shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from attrs import frozen
+
+from ..catalog.model import Kind
+from .model import State
+
+
+class Event(str, Enum):
+    """What can happen to a request."""
+
+    SUBMIT = "submit"
+    GLASS = "break-glass"
+    APPROVE = "vote for"
+    DENY = "vote against"
+    WITHDRAW = "vote withdrawn"
+    RECOUNT = "policy, members or power changed"
+    EDIT = "command edited"
+    DELETE = "command or card deleted"
+    CANCEL = "cancel"
+    CLOCK = "clock"
+    BEGIN = "next line may be sent"
+    END = "last line settled"
+    TOLD = "late answer, look or resolve"
+    REVIEW = "break-glass reviewed"
+
+
+class Fact(str, Enum):
+    """What the driver finds true of the request at this moment."""
+
+    REFUSED_BY_POLICY = "the policy says no"
+    NEEDS_VOTES = "votes are missing"
+    NOT_VALID = "vote not valid"
+    OWN = "by the requester"
+    REASON_GONE = "asker gone, or the policy says no"
+    COMPLETE = "votes suffice"
+    EXPIRED = "expired"
+    STALE = "in line without votes for too long"
+    HALF = "half of the time is over"
+    STOPPED = "cancelled meanwhile"
+    PAUSED = "paused"
+    IN_DOUBT = "health in doubt"
+    UNHEALTHY = "health bad"
+    ONLY_READS = "it only reads"
+    DONE = "worst outcome done"
+    REFUSED = "worst outcome refused"
+    FAILED = "worst outcome failed"
+    UNKNOWN = "worst outcome unknown"
+
+
+class Effect(str, Enum):
+    """What is done together with the change of state."""
+
+    KEEP_VOTE = "keep the vote"
+    REJECT_VOTE = "keep the vote as rejected, answer once"
+    DROP_VOTE = "mark the vote withdrawn"
+    CARD = "post the card"
+    SHOW = "edit the card"
+    ENTER_LINE = "into the line"
+    LEAVE_LINE = "out of the line"
+    REMIND = "remind once"
+    INTENT = "commit the intent, then send"
+    WAIT = "wait"
+    STOP = "send nothing more of it"
+    TELL = "say how it ended"
+    OPEN_REVIEW = "owners must review"
+    CLOSE_REVIEW = "review written down"
+
+
+@frozen
+class Row:
+    """In `state` at `event`, if all of `when` holds: go to `target` and do `effects`."""
+
+    state: State | None  # None: it does not exist yet
+    event: Event
+    when: frozenset[Fact]
+    target: State
+    effects: tuple[Effect, ...]
+
+
+def _row(state: State | None, event: Event, when: str, target: State, *effects: Effect) -> Row:
+    return Row(state, event, frozenset(Fact[word] for word in when.split()), target, effects)
+
+
+OPEN = (State.PENDING, State.EXECUTING)
+_CLOSED = tuple(s for s in State if s is not State.PENDING)
+_P, _X, _U = State.PENDING, State.EXECUTING, State.UNKNOWN
+_E = Effect
+
+TABLE: tuple[Row, ...] = (
+    _row(None, Event.SUBMIT, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
+    _row(None, Event.SUBMIT, "NEEDS_VOTES", _P, _E.CARD),
+    _row(None, Event.SUBMIT, "", _P, _E.ENTER_LINE),
+    _row(None, Event.GLASS, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
+    _row(None, Event.GLASS, "", _P, _E.ENTER_LINE, _E.OPEN_REVIEW),
+    # votes; one that comes too late changes nothing, but is kept and answered
+    *(_row(s, e, "", s, _E.REJECT_VOTE) for s in _CLOSED for e in (Event.APPROVE, Event.DENY)),
+    _row(_P, Event.APPROVE, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
+    _row(_P, Event.APPROVE, "NOT_VALID", _P, _E.REJECT_VOTE),
+    _row(_P, Event.APPROVE, "COMPLETE", _P, _E.KEEP_VOTE, _E.ENTER_LINE, _E.SHOW),
+    _row(_P, Event.APPROVE, "", _P, _E.KEEP_VOTE, _E.SHOW),
+    _row(_P, Event.DENY, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
+    _row(_P, Event.DENY, "OWN", State.CANCELLED, _E.TELL),
+    _row(_P, Event.DENY, "NOT_VALID", _P, _E.REJECT_VOTE),
+    _row(_P, Event.DENY, "", State.DENIED, _E.KEEP_VOTE, _E.TELL),
+    _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.DROP_VOTE, _E.SHOW),
+    _row(_P, Event.WITHDRAW, "", _P, _E.DROP_VOTE, _E.LEAVE_LINE, _E.SHOW),
+    # the world changes
+    _row(_P, Event.RECOUNT, "EXPIRED", State.EXPIRED, _E.TELL),
+    _row(_P, Event.RECOUNT, "REASON_GONE", State.CANCELLED, _E.TELL),
+    _row(_P, Event.RECOUNT, "COMPLETE", _P, _E.ENTER_LINE, _E.SHOW),
+    _row(_P, Event.RECOUNT, "", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.EDIT, "", State.CANCELLED, _E.TELL),
+    _row(_P, Event.DELETE, "", State.CANCELLED, _E.TELL),
+    _row(_P, Event.CANCEL, "", State.CANCELLED, _E.TELL),
+    _row(_P, Event.CLOCK, "EXPIRED", State.EXPIRED, _E.TELL),
+    _row(_P, Event.CLOCK, "HALF NEEDS_VOTES", _P, _E.REMIND),
+    # the guard of the first line, in the transaction of its intent
+    _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
+    _row(_P, Event.BEGIN, "REASON_GONE", State.CANCELLED, _E.TELL),
+    _row(_P, Event.BEGIN, "NEEDS_VOTES", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.BEGIN, "PAUSED", _P, _E.WAIT),
+    _row(_P, Event.BEGIN, "STALE", State.CANCELLED, _E.TELL),
+    _row(_P, Event.BEGIN, "UNHEALTHY", _P, _E.WAIT),
+    _row(_P, Event.BEGIN, "IN_DOUBT", _P, _E.WAIT),
+    _row(_P, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
+    # the guard of every later line, and of one that is sent again
+    _row(_X, Event.BEGIN, "STOPPED", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "EXPIRED", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "REASON_GONE", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "NEEDS_VOTES", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "PAUSED", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "UNHEALTHY", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "IN_DOUBT", _X, _E.WAIT),
+    _row(_X, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
+    _row(_X, Event.CANCEL, "", _X, _E.STOP),
+    # endings
+    _row(_X, Event.END, "UNKNOWN ONLY_READS", State.FAILED, _E.TELL),
+    _row(_X, Event.END, "UNKNOWN", _U, _E.TELL),
+    _row(_X, Event.END, "FAILED", State.FAILED, _E.TELL),
+    _row(_X, Event.END, "REFUSED", State.REFUSED, _E.TELL),
+    _row(_X, Event.END, "DONE", State.DONE, _E.TELL),
+    _row(_U, Event.TOLD, "FAILED", State.FAILED, _E.TELL),
+    _row(_U, Event.TOLD, "REFUSED", State.REFUSED, _E.TELL),
+    _row(_U, Event.TOLD, "DONE", State.DONE, _E.TELL),
+    *(_row(s, Event.REVIEW, "", s, _E.CLOSE_REVIEW) for s in State),
+)
+
+
+def step(state: State | None, event: Event, facts: Iterable[Fact] = ()) -> Row | None:
+    """The first row that applies, None when the event does nothing in this state."""
+    holds = frozenset(facts)
+    for row in TABLE:
+        if row.state is state and row.event is event and row.when <= holds:
+            return row
+    return None
+
+
+def worst(outcomes: Iterable[Kind]) -> Fact:
+    """What the lines of one request come to: the worst of them."""
+    seen = frozenset(outcomes)
+    for kind in (Kind.UNKNOWN, Kind.FAILED, Kind.REFUSED):
+        if kind in seen:
+            return Fact[kind.name]
+    return Fact.DONE if seen else Fact.FAILED
+
+
+def diagram() -> str:
+    """The table as a mermaid state diagram: changes of state only, one arrow a pair of states."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for row in TABLE:
+        if row.state is row.target:
+            continue
+        start = row.state.name if row.state else "[*]"
+        label = row.event.value
+        if row.when:
+            facts = sorted(f.value for f in row.when)
+            label += f" ({' and '.join(facts)})"
+        labels.setdefault((start, row.target.name), []).append(label)
+    ended = [s.name for s in State if s not in (*OPEN, State.UNKNOWN)]
+    arrows = [f"    {a} --> {b}: {'<br>'.join(words)}" for (a, b), words in labels.items()]
+    return "\n".join(["stateDiagram-v2", *arrows, *(f"    {name} --> [*]" for name in ended)])
+
+
+def rows() -> str:
+    """The whole table as markdown."""
+    lines = ["| in | at | when | goes to | and |", "|---|---|---|---|---|"]
+    for row in TABLE:
+        lines.append(
+            "| {} | {} | {} | {} | {} |".format(
+                row.state.name if row.state else "(new)",
+                row.event.value,
+                ", ".join(sorted(f.value for f in row.when)) or "else",
+                row.target.name if row.target is not row.state else "(stays)",
+                ", ".join(e.value for e in row.effects),
+            )
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(f"```mermaid\n{diagram()}\n```\n\n{rows()}")
