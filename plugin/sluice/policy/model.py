@@ -7,6 +7,8 @@ from enum import Enum
 
 from attrs import Factory, frozen
 
+from ..message import Text
+
 
 class Verdict(str, Enum):
     ALLOW = "allow"
@@ -24,29 +26,38 @@ class Slot:
 
 @frozen
 class Matched:
-    """One rule that took part in a decision. `label` is its id, `line N`, or `built-in: NAME`."""
+    """One rule that took part in a decision. `label` is its id, `line N`, or `built-in: NAME`.
+
+    clause: what it says here ("yes", "a reason, 1 mod, 1 hour", "1 of 5 used"); filled by explain().
+    """
 
     verb: str  # allow, require, limit, deny, built-in
     label: str
     line: int = 0
+    clause: Text = ()
 
 
 @frozen
 class Checked:
-    """One rule that did not match, and the first condition that failed (for `why`)."""
+    """One allow rule that did not match, and the first condition that failed (for `why`)."""
 
     rule: Matched
-    failed: str
+    failed: Text  # "“al” does not fit [a-z]{3,20}"; foreign text in Code
 
 
 @frozen
 class Decision:
     """What the policy says of one invocation, and why.
 
+    rules: those that decided: for DENY every deny, built-in rule or exhausted limit that matched
+    (none: no line allows it); otherwise the allow and require rules.
+    limits: limit rules that matched and have room, so they did not decide.
     slots, reason, expires (seconds) hold for ALLOW too where a rule asks for a reason only.
-    because: one plain clause for people ("rule signup wants a name of [a-z]{3,20}"), no full stop.
-    can: persons (policy names, else MXIDs) who could do it, or, for APPROVE, could approve it.
-    retry_at: epoch seconds when the exhausted limit has room again (DENY by limit).
+    because: for DENY one plain clause ("rule signup wants a name of [a-z]{3,20}"), no full stop.
+    fixed: built in, so nobody can. retry_at: epoch seconds when an exhausted limit has room again,
+    or when a deny that has a time window ends.
+    can, checked: filled by `explain` only, they cost more. can: persons (policy names, else MXIDs)
+    who could do it instead (DENY), or who could approve it (APPROVE).
     """
 
     verdict: Verdict
@@ -54,10 +65,12 @@ class Decision:
     slots: tuple[Slot, ...] = ()
     reason: bool = False
     expires: int | None = None
-    because: str = ""
+    because: Text = ()
     can: tuple[str, ...] = ()
     retry_at: float | None = None
     checked: tuple[Checked, ...] = ()
+    limits: tuple[Matched, ...] = ()
+    fixed: bool = False
 
 
 @frozen
@@ -84,10 +97,12 @@ class Facts:
 
     used: rule key -> epoch seconds of each use inside the window, oldest first (a use of n targets
     stands n times); the caller counts per person or for everyone as the rule says.
-    accounts: what probes know of targets; absent = UNKNOWN only where a rule asks for it.
+    accounts: what probes know of targets. UNKNOWN says that the caller looked and could not tell:
+    then a rule with `where: target` is not an allow, and is a deny, require or limit.
     admin_room: joined or invited members of the admin room; remote_in_admin_room: any of them is
     from elsewhere. protected_rooms: the admin room and the ops rooms.
     distrusted: MXIDs without role and vote for now (somebody else got their new password).
+    bot: the bot's own MXID ("" offline).
     """
 
     used: Mapping[str, tuple[float, ...]] = Factory(dict)
@@ -96,3 +111,4 @@ class Facts:
     protected_rooms: frozenset[str] = frozenset()
     distrusted: frozenset[str] = frozenset()
     remote_in_admin_room: bool = False
+    bot: str = ""
