@@ -28,7 +28,7 @@ class Slot:
 class Matched:
     """One rule that took part in a decision. `label` is its id, `line N`, or `built-in: NAME`.
 
-    clause: what it says here ("yes", "a reason, 1 mod, 1 hour", "1 of 5 used"); filled by explain().
+    clause: what it says here, filled by explain: "yes", "a reason, 1 mod", "1 of 5 used".
     """
 
     verb: str  # allow, require, limit, deny, built-in
