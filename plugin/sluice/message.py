@@ -10,7 +10,7 @@ from enum import Enum
 from html import escape
 from typing import Union
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 MAX_QUOTE = 80  # characters of foreign text shown in one place
 MAX_HEAD = 100  # characters of the first line with its sign: what a notification shows
@@ -83,7 +83,7 @@ class Message:
     """
 
     sign: Sign
-    lines: tuple[Text, ...]
+    lines: tuple[Text, ...] = field(repr=False)  # may be the one that hands a password over
     push: tuple[str, ...] = ()
     text: bool = False
 

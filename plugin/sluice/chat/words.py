@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from ..message import Code, Text, code
+from attrs import frozen
+
+from ..message import Code, Message, Sign, Text, code, quote, say
+from .clock import Clock
 
 Word = Union[str, Code]
+Line = Union[str, Text]
+
+_MARKED = re.compile(r"“([^”]*)”|([@#!$][^\s,;“”]+:[^\s,;“”]*[^\s,;.“”])")
+
+
+@frozen
+class Here:
+    """Where and when a message is written: what nearly every text needs."""
+
+    server: str
+    clock: Clock
+    prefix: str = "!"
+    bot: str = ""
+    owners: tuple[str, ...] = ()  # MXIDs of owners who are joined: whom an alarm pushes
+
+    def cmd(self, line: str) -> Code:
+        """A command to copy."""
+        return code(f"{self.prefix}{line}")
+
+    def local(self, mxid: str) -> str:
+        """The shortest that a person can type: the localpart of an account of this server."""
+        tail = f":{self.server}"
+        return mxid[1:].removesuffix(tail) if mxid.endswith(tail) else mxid
 
 
 def person(name: str) -> Word:
@@ -29,9 +56,9 @@ def listed(words: Sequence[Word], last: str = "") -> Text:
     return tuple(parts)
 
 
-def codes(ids: Iterable[str]) -> Text:
+def codes(ids: Iterable[str], last: str = "") -> Text:
     """`a, b, c`, each in code."""
-    return listed([code(i) for i in ids])
+    return listed([code(i) for i in ids], last)
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
@@ -41,22 +68,50 @@ def count(n: int, noun: str, plural: str = "") -> str:
 
 def size(octets: float) -> str:
     """`999 B`, `5.2 MB`, `312 MB`: SI units, as Conduit counts."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if octets < 999.5:
-            break
-        octets /= 1000
-    else:
-        unit = "TB"
-    exact = unit != "B" and octets < 9.95 and round(octets, 1) != round(octets)
-    return f"{octets:.1f} {unit}" if exact else f"{octets:.0f} {unit}"
-
-
-def local(mxid: str, server: str) -> str:
-    """The shortest that a person can type: the localpart of an account of this server."""
-    return mxid[1:].removesuffix(f":{server}") if mxid.endswith(f":{server}") else mxid
+    power = 0
+    while octets >= 999.5 and power < 4:
+        octets, power = octets / 1000, power + 1
+    exact = power and octets < 9.95 and round(octets, 1) != round(octets)
+    return f"{octets:.{1 if exact else 0}f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
 def capital(line: Text) -> Text:
     """The line with a capital first letter, if it begins with a word."""
     head = line[0]
     return (head[:1].upper() + head[1:], *line[1:]) if isinstance(head, str) else line
+
+
+def marked(words: str) -> Text:
+    """A sentence of another package: what it quotes and its ids stand in code."""
+    parts: list[Word] = []
+    done = 0
+    for found in _MARKED.finditer(words):
+        quoted, mxid = found.groups()
+        parts += [words[done : found.start()], code(mxid) if mxid else quote(quoted, 200)]
+        done = found.end()
+    return tuple(p for p in (*parts, words[done:]) if p != "")
+
+
+def view(*lines: Line, to: str | None = None) -> Message:
+    """📋 what somebody asked to see; `to` is pushed when it took long."""
+    return say(Sign.VIEW, *lines, push=(to,) if to else (), text=to is not None)
+
+
+def news(*lines: Line) -> Message:
+    """🔔 nobody must act."""
+    return say(Sign.NEWS, *lines)
+
+
+def alarm(push: Iterable[str], *lines: Line) -> Message:
+    """❗ somebody must look or act. push: MXIDs, the joined owners before all."""
+    return say(Sign.ALARM, *lines, push=tuple(dict.fromkeys(push)), text=True)
+
+
+def ask(*lines: Line) -> Message:
+    """❓ one thing is missing; nothing has run."""
+    return say(Sign.QUESTION, *lines)
+
+
+def not_run(*lines: Line, to: str | None = None) -> Message:
+    """⛔ with the whole line given; `to` is pushed when it comes late or ends a card."""
+    return say(Sign.NOT_RUN, *lines, push=(to,) if to else (), text=to is not None)
