@@ -32,9 +32,7 @@ class Here:
         return code(f"{self.prefix}{line}")
 
     def local(self, mxid: str) -> str:
-        """The shortest that a person can type: the localpart of an account of this server."""
-        tail = f":{self.server}"
-        return mxid[1:].removesuffix(tail) if mxid.endswith(tail) else mxid
+        return local(mxid, self.server)
 
 
 def person(name: str) -> Word:
@@ -73,6 +71,11 @@ def size(octets: float) -> str:
         octets, power = octets / 1000, power + 1
     exact = power and octets < 9.95 and round(octets, 1) != round(octets)
     return f"{octets:.{1 if exact else 0}f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
+def local(mxid: str, server: str) -> str:
+    """The shortest that a person can type: the localpart of an account of this server."""
+    return mxid[1:].removesuffix(f":{server}") if mxid.endswith(f":{server}") else mxid
 
 
 def capital(line: Text) -> Text:
