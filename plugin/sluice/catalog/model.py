@@ -35,6 +35,7 @@ class Type(str, Enum):
     EVENT = "event"  # $event_id
     SERVER = "server"  # a server name
     DURATION = "duration"  # seconds, typed as 30m, 1h, 7d
+    SINCE = "since"  # an instant, "2026-11-16T14:30:00" UTC; typed as that, as a day or as 7d
     CHOICE = "choice"  # one of Param.choices
     COUNT = "count"  # a whole number
     WORD = "word"  # one word of free text, no white space
@@ -58,6 +59,66 @@ class Param:
     flag: bool = False
     choices: tuple[str, ...] = ()
     default: Value | None = None
+
+
+class Right(str, Enum):
+    """Who may use a command; those of a line are the policy's."""
+
+    POLICY = "policy"  # whom an allow line names
+    ROLE = "role"  # anybody with a role; `why` of others' requests and `can @other` as CHANGE
+    CHANGE = "change"  # whoever has a right to change something
+    REQUEST = "request"  # the request it is about decides
+    OWNER = "owner"
+    LINE = "line"  # as the command line that it holds (`glass`)
+
+
+@frozen
+class Alias:
+    """Another word for a command, mostly Conduit's own name for it.
+
+    first: words that it puts in front of what was typed. most: the number of positional words
+    that Conduit takes, None as many as the command itself. noise: flags of Conduit whose value
+    says by itself what it is, so that the flag is passed over.
+    """
+
+    word: str
+    first: tuple[str, ...] = ()
+    most: int | None = None
+    noise: tuple[str, ...] = ()
+
+
+@frozen
+class Command:
+    """One thing that people can ask for. Everything that is true of it stands here once.
+
+    summary: the help line. example: what to type, without the prefix. targets: the parameter
+    whose values are the accounts it acts on. own: Sluice's own; no line, never a request.
+    conduit: Conduit's name of the line ("" if own; `lines` knows more). attacker_sized: any user
+    can make the answer huge; sized: so can plain growth of the server. probe: what tells
+    afterwards whether it happened ("account", "deactivated", "media", "alias", "" nothing).
+    undo: the command line that takes it back, "" if there is none.
+    """
+
+    name: str
+    summary: str
+    example: str
+    tags: frozenset[Tag] = frozenset()
+    params: tuple[Param, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    conduit: str = ""
+    targets: str | None = None
+    right: Right = Right.POLICY
+    sized: bool = False
+    attacker_sized: bool = False
+    probe: str = ""
+    undo: str = ""
+
+    @property
+    def own(self) -> bool:
+        return not self.conduit
+
+    def param(self, name: str) -> Param | None:
+        return next((p for p in self.params if p.name == name), None)
 
 
 @frozen
@@ -85,11 +146,13 @@ class Invocation:
     """A command with its arguments: typed, canonical, valid. One that exists can be decided on.
 
     args: (name, value) in the order of the command's parameters; an argument not given is absent.
+    noted: (canonical value, as typed) where capitals were made small; no part of what runs.
     """
 
     command: str
     args: tuple[tuple[str, Value], ...] = ()
     reason: str | None = None
+    noted: tuple[tuple[str, str], ...] = field(default=(), eq=False)
 
     def get(self, name: str) -> Value | None:
         """The value of one argument, None when it was not given."""
