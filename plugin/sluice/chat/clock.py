@@ -77,6 +77,12 @@ def span(seconds: float) -> str:
     return "0 seconds"
 
 
+def over(seconds: float) -> str:
+    """`hour is over`, `10 minutes are over`: of a time that somebody had."""
+    whole = span(seconds)
+    return f"{whole[2:]} is over" if whole.startswith("1 ") else f"{whole} are over"
+
+
 def about(seconds: float) -> str:
     """`18 h`, `40 min`, `3 days`: rounded, inside brackets."""
     whole = max(seconds, 0)
