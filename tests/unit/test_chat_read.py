@@ -14,6 +14,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sluice.catalog.model import Typed
 from sluice.catalog.parse import NotRun
 from sluice.chat.read import (
@@ -272,8 +273,16 @@ def test_keys_that_approve_whatever_the_phone_adds(key):
 
 @pytest.mark.parametrize(
     ("key", "side", "choice"),
-    [("❌", Side.DENY, None), ("✖️", Side.DENY, None), ("👎🏽", Side.DENY, None)]
-    + [("1️⃣", None, 1), ("9⃣", None, 9), ("0️⃣", None, None), ("🎉", None, None), ("", None, None)],
+    [
+        ("❌", Side.DENY, None),
+        ("✖️", Side.DENY, None),
+        ("👎🏽", Side.DENY, None),
+        ("1️⃣", None, 1),
+        ("9⃣", None, 9),
+        ("0️⃣", None, None),
+        ("🎉", None, None),
+        ("", None, None),
+    ],
 )
 def test_keys_that_deny_choose_or_say_nothing(key, side, choice):
     relation = {"rel_type": "m.annotation", "event_id": "$1", "key": key}
@@ -284,8 +293,16 @@ def test_keys_that_deny_choose_or_say_nothing(key, side, choice):
 
 @pytest.mark.parametrize(
     ("body", "side"),
-    [("yes", Side.APPROVE), ("OK.", Side.APPROVE), ("approve", Side.APPROVE), (" No! ", Side.DENY)]
-    + [("deny", Side.DENY), ("yes please", None), ("!approve", None), ("", None)],
+    [
+        ("yes", Side.APPROVE),
+        ("OK.", Side.APPROVE),
+        ("approve", Side.APPROVE),
+        (" No! ", Side.DENY),
+        ("deny", Side.DENY),
+        ("yes please", None),
+        ("!approve", None),
+        ("", None),
+    ],
 )
 def test_a_reply_is_a_vote_only_when_it_says_nothing_else(body, side):
     assert vote(reply(body)) == (None if side is None else ("$card", side))
@@ -316,7 +333,7 @@ def test_who_answers_the_bot_does_not_mention_it(content, named):
     assert mentions_bot(content, BOT) is named
 
 
-# --- hostile contents -----------------------------------------------------------------------------
+# --- hostile contents ---
 
 SEEDS = [
     reply("> <@a:b> x\n\n!adduser alice", "<mx-reply>x</mx-reply>!adduser alice"),
