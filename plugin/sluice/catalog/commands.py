@@ -61,9 +61,9 @@ _MEDIA = (_maybe("user", Type.USER), _maybe("server", Type.SERVER), _maybe("type
 
 # fmt: off
 _RELAYED = (
-    _line("users", READ, "list-local-users", "accounts, or those with a word in the name",
+    _line("users", READ, "list-local-users", "accounts with “spam” in the name",
           "users spam", (_PATTERN, _FILE), sized=True),
-    _line("rooms", READ, "list-rooms", "rooms, or those with a word in the name",
+    _line("rooms", READ, "list-rooms", "rooms with “garden” in the name",
           "rooms garden", (_PATTERN,), sized=True),
     _line("registration", READ, "allow-registration", "is it on?", "registration", most=1),
     _line("config", READ, "show-config", "what the server is set to", "config"),
@@ -86,12 +86,12 @@ _RELAYED = (
     _line("adduser", SECRET, "create-user", "new account, the password comes to you in private",
           "adduser alice", (_USERS,), 1, targets="user", probe="account",
           undo="deactivate {user}"),
-    _line("resetpw", SECRET, "reset-password", "new password, it comes to you in private",
+    _line("resetpw", SECRET, "reset-password", "new password",
           "resetpw alice", (_USER, _flag("sign-out")), 1, targets="user"),
     _line("registration.set", CHANGE, "allow-registration",
           "lets anyone make an account, or nobody", "registration on for 1h",
           (_STATE, _maybe("for", Type.DURATION)), aliases=(), undo="registration {other}"),
-    _line("enableroom", CHANGE, "enable-room", "accept it again from other servers",
+    _line("enableroom", CHANGE, "enable-room", "accept it again",
           "enableroom #warez:example.org", (_ROOM,), 1, undo="disableroom {room}"),
     _line("unblock", CHANGE, "unblock-media", "lets files be used again",
           "unblock mxc://example.org/abc", (_MXCS,), None, probe="media", undo="block {mxc}"),
