@@ -1,0 +1,129 @@
+"""Scene 8: help for a helper, a mod, an owner."""
+
+from __future__ import annotations
+
+from sluice.catalog.commands import COMMANDS, in_group
+from sluice.catalog.model import Tag
+from sluice.chat.help import _ORDER, looking, one, overview, repair, seals, unknown_topic
+from sluice.chat.pages import more
+from sluice.policy.model import Verdict
+from tests.unit.scenes import check, expect, here
+
+CHANGING = {Tag.CHANGE, Tag.DESTRUCTIVE}
+OWN = frozenset(COMMANDS) - in_group("*")
+ASKING = frozenset({"who", "help", "can", "why", "pending", "status", "version", "more"})
+MOD = {"adduser", "resetpw", "enableroom"}
+VOTED = {"deactivate", "purge", "disableroom"}
+OWNER_VOTED = VOTED | {"deactivateall", "rmalias", "purgeuser", "block"}
+
+
+def helper(command):
+    return Verdict.ALLOW if command in in_group("#read") | ASKING else Verdict.DENY
+
+
+def mod(command):
+    if command in VOTED:
+        return Verdict.APPROVE
+    own = OWN - {"resume", "policy", "reload", "trust", "glass"}
+    return (
+        Verdict.ALLOW
+        if command in in_group("#read") | in_group("#inspect") | MOD | own
+        else (Verdict.DENY)
+    )
+
+
+def owner(command):
+    return Verdict.APPROVE if command in OWNER_VOTED else Verdict.ALLOW
+
+
+def test_help_for_a_helper():
+    message, left = overview(here(), "helper", helper)
+    expect(
+        message,
+        "📋 You can look at things (helper). Nothing here changes anything."
+        " ⏎ !users spam: accounts with “spam” in the name"
+        " ⏎ !who @spam:example.org: what is known of an account"
+        " ⏎ !rooms garden: rooms with “garden” in the name"
+        " ⏎ !registration: is it on?"
+        " ⏎ !config · !memory · !federation · !appservices"
+        " ⏎ !can adduser alice: may I? · !pending · !status"
+        " ⏎ One command: !help users · The rest: !more",
+    )
+    rest, end = more(here(), left)
+    check(rest)
+    assert "!help server" in rest.body
+    assert "!log" not in rest.body
+    assert end is None
+
+
+def test_help_for_a_mod():
+    message, left = overview(here(), "mod", mod, ("mod", "owner"))
+    expect(
+        message,
+        "📋 You can do this (mod). ✋ = another mod or an owner must approve."
+        " ⏎ !adduser alice: new account, the password comes to you in private"
+        " ⏎ !resetpw alice: new password"
+        " ⏎ ✋ !deactivate @spam:example.org reason casino links"
+        " ⏎ ✋ !purge reason illegal: as a reply to a picture"
+        " ⏎ ✋ !disableroom #warez:example.org reason films"
+        " ⏎ !enableroom #warez:example.org: accept it again"
+        " ⏎ Look: !users · !who · !rooms · !media · all: !help look"
+        " ⏎ Requests: !pending · !approve 12 · !deny 12 why · !cancel 12 · !log · !pause",
+    )
+    assert left is None
+
+
+def test_help_for_an_owner():
+    message, _ = overview(here(), "owner", owner, ("mod", "owner"))
+    expect(
+        message,
+        "📋 You can do everything (owner). ✋ = someone else must approve."
+        " ⏎ Accounts: !adduser alice · !resetpw alice · ✋ !deactivate @spam:example.org"
+        " · ✋ !deactivateall"
+        " ⏎ Rooms: ✋ !disableroom #warez:example.org · !enableroom #warez:example.org"
+        " · ✋ !rmalias #old:example.org"
+        " ⏎ Files: !media · ✋ !purge · ✋ !purgeuser @spam:example.org · ✋ !block · !unblock"
+        " ⏎ Server: !registration on for 1h · !config · !memory · !clearcache db · !appservices"
+        " ⏎ Requests: !pending · !approve 12 · !why 12 · !log · !can @bo resetpw alice"
+        " ⏎ Urgent: !pause · !resume · !glass deactivate @spam:example.org reason …"
+        " ⏎ One command: !help deactivate · Conduit's own help: !help server",
+    )
+
+
+def test_help_for_one_command():
+    rights = ("yes, names of [a-z0-9._-]{3,20}, 10 a day, 7 left (rules signup, signups)",)
+    expect(
+        one(here(), "adduser", rights, undo_needs_votes=True),
+        "📋 !adduser makes accounts; the passwords come to you in private."
+        " ⏎ Example: !adduser alice, or several: !adduser mia noa tom"
+        " ⏎ You may: yes, names of [a-z0-9._-]{3,20}, 10 a day, 7 left (rules signup, signups)"
+        " ⏎ Undo: !deactivate alice (needs approval; the name stays taken)"
+        " ⏎ Also called: create-user",
+    )
+
+
+def test_there_is_help_for_every_command_and_topic():
+    for name in COMMANDS:
+        check(one(here(), name, ("yes",)))
+    for message in (looking(here(), owner), looking(here(), helper), repair(here()), seals()):
+        check(message)
+    check(unknown_topic(here(), "<b>@conduit:example.org"))
+
+
+def test_examples_name_the_real_server():
+    message, _ = overview(here(server="school.example"), "owner", owner)
+    assert "example.org" not in message.body
+    assert "@spam:school.example" in message.body
+
+
+def test_every_changing_command_has_its_place_in_help():
+    assert set(_ORDER) == {c.name for c in COMMANDS.values() if c.tags & CHANGING}
+
+
+def test_somebody_who_may_change_much_but_not_all_gets_groups():
+    message, _ = overview(
+        here(), "mod", lambda c: Verdict.DENY if c == "glass" else owner(c), ("mod", "owner")
+    )
+    check(message)
+    assert message.body.startswith("📋 You can do this (mod). ✋ = another mod or an owner must")
+    assert "!glass" not in message.body
