@@ -1,0 +1,392 @@
+"""Scenes 1 to 7 and 49 to 53: what Sluice says by itself; 14, 15, 25, 39, 56, 57: its news."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.chat import alarms, notices, private
+from sluice.message import code
+from sluice.secrets import Secret
+from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
+
+ROLES = (
+    ("owner", ("ana", "dan"), 0.0),
+    ("mod", ("bo", "cy"), 0.0),
+    ("helper", ("@*:example.org",), 25.0),
+)
+READ_OUT = (
+    "Owners: ana, dan. Mods: bo, cy. Helpers: accounts of example.org with power 25 or more here."
+)
+PROBLEMS = ((20, "unknown command “adusser”, did you mean “adduser”?"), (24, "role “mods”"))
+
+
+def test_scene_1_the_first_start_reads_the_roles_out():
+    message = alarms.ready(
+        here(), "1.0.0", "Conduit 0.10.12", ROLES, encrypted=True, remove_after=600
+    )
+    expect(
+        message,
+        "🔔 Sluice 1.0.0 is ready. Conduit 0.10.12 on example.org answers. ⏎ "
+        + READ_OUT
+        + " ⏎ Passwords go out as private encrypted messages and are removed after 10 minutes."
+        " ⏎ Commands: !help · Health: !status",
+    )
+    assert not message.text
+
+
+def test_scene_1_something_is_wrong_at_the_start():
+    problems = [
+        alarms.problem(here(), kind, about, start=True)
+        for kind, about in (("no_scrub", "0"), ("public", ""))
+    ]
+    message = alarms.ready(
+        here(),
+        "1.0.0",
+        "Conduit 0.10.12",
+        ROLES,
+        encrypted=True,
+        remove_after=600,
+        problems=problems,
+    )
+    expect(
+        message,
+        "❗ Sluice is ready, with 2 problems."
+        " ⏎ 1. My power in the admin room is 0: passwords stay readable there. Give me 50."
+        " ⏎ 2. This room is public. Make it invite-only.",
+    )
+    assert message.push == (ANA, DAN)
+
+
+def test_scene_2_safe_mode():
+    expect(
+        alarms.safe_mode(here(), PROBLEMS, file=False),
+        "❗ Safe mode: the policy has an error, so every command is refused."
+        " ⏎ Line 20: unknown command “adusser”, did you mean “adduser”?"
+        " ⏎ 1 more error: line 24. Correct the text in maubot and save; I go on by myself.",
+    )
+    expect(
+        alarms.refused_in_safe_mode(PROBLEMS),
+        "⛔ Not run: safe mode. Policy line 20: unknown command “adusser”,"
+        " did you mean “adduser”?",
+    )
+    expect(
+        alarms.safe_mode_over(ROLES), "🔔 The policy is valid, safe mode is over. ⏎ " + READ_OUT
+    )
+    filed = alarms.safe_mode(here(), PROBLEMS[:1], file=True)
+    assert filed.body.endswith("Correct the file, then: !reload")
+
+
+def test_scene_3_an_encrypted_room_without_crypto():
+    expect(
+        alarms.unreadable_room(here()),
+        "❗ This room is encrypted and I cannot read it: commands typed here do nothing."
+        " ⏎ Set up encryption for the bot in maubot, or use an ops room without encryption.",
+    )
+
+
+def test_scene_4_an_unknown_version():
+    expect(
+        alarms.unknown_version(here(), "Conduit 0.12.0"),
+        "❗ Conduit 0.12.0 is unknown to me: only commands that read work until Sluice is updated."
+        " ⏎ Still fine: !users, !rooms, !registration, !config."
+        " Everything that changes something is refused.",
+    )
+
+
+def test_scene_5_a_new_policy():
+    message = alarms.reloaded(
+        here(),
+        "bo lost 2 commands, cy gained 1",
+        (
+            "bo: no longer purge, disableroom",
+            "cy: now clearcache",
+            "deactivate now needs 2 mods (was 1)",
+        ),
+        ("ana, dan, helpers",),
+        ("#12 needs 1 more vote. #13 is cancelled: bo may no longer purge.",),
+    )
+    expect(
+        message,
+        "❗ New policy live since 14:20 UTC: bo lost 2 commands, cy gained 1."
+        " ⏎ bo: no longer purge, disableroom ⏎ cy: now clearcache"
+        " ⏎ deactivate now needs 2 mods (was 1) ⏎ Unchanged: ana, dan, helpers"
+        " ⏎ #12 needs 1 more vote. #13 is cancelled: bo may no longer purge."
+        " ⏎ Not you, owners? !pause, then !log reload",
+    )
+    expect(
+        alarms.reloaded(here(), "", (), ()),
+        "🔔 New policy live since 14:20 UTC: nobody gained or lost anything.",
+    )
+    check(alarms.reloaded(here(), "everyone lost much", [f"line {n}" for n in range(30)], ("x",)))
+
+
+def test_scene_6_an_invalid_policy():
+    fails = "bo “adduser alice” should be allowed by signup; the answer is: not allowed, "
+    expect(
+        alarms.policy_rejected(here(), ((34, fails + "no line allows it."), (36, "x")), tests=2),
+        "❗ New policy not taken, the old one stays live. Line 34: a test fails."
+        " ⏎ bo “adduser alice” should be allowed by signup; the answer is: not allowed, no line"
+        " allows it. ⏎ 1 more test fails: line 36.",
+    )
+    check(alarms.policy_rejected(here(), PROBLEMS))
+
+
+def test_scene_7_a_seal():
+    head = "4f9a77c2" * 8
+    expect(alarms.seal(1250, head), f"🔔 Log seal after 1,250 entries: ⏎ {head}")
+
+
+def test_scene_50_conduit_does_not_answer():
+    expect(
+        alarms.silent(here("14:52"), at("14:50"), ((47, "clearcache db", "ana"),)),
+        "❗ Conduit has not answered admin commands since 14:50 UTC: it is busy, or stuck."
+        " ⏎ If nothing slow is running there, restart Conduit. Chats go on, only commands wait."
+        " ⏎ I try every minute and say when it is back."
+        " Outcome unknown: #47 (clearcache db, ana).",
+    )
+    expect(
+        alarms.address_gone(here()),
+        "❗ Conduit's admin room has lost its address #admins:example.org: commands are not"
+        " answered. ⏎ Only the server's owner can repair this: !help repair",
+    )
+    expect(
+        alarms.answers_again(here("15:08"), at("14:50"), at("15:08")),
+        "🔔 Conduit answers again since 15:08 UTC, after 18 minutes."
+        " ⏎ Nothing was kept: send again what you still need.",
+    )
+
+
+def test_scene_51_the_homeserver_was_away():
+    expect(
+        alarms.homeserver_back(here(), at("13:40"), at("13:52"), 300),
+        "🔔 The homeserver was away from 13:40 to 13:52 UTC. Open requests and votes are all here."
+        " ⏎ A command typed meanwhile that is older than 5 minutes is not run;"
+        " I answer it below.",
+    )
+    expect(
+        alarms.history_replaced(here(), at("13:10"), at("13:40"), (12,)),
+        "❗ The homeserver was restored or replaced: I did not read 13:10 to 13:40 UTC."
+        " ⏎ Outcome unknown: #12. Votes and edits of that time may be missing; look: !pending",
+    )
+
+
+def test_scene_53_sluice_was_away():
+    expect(
+        alarms.back(here(), at("13:38"), at("13:52"), 1),
+        "🔔 Sluice is back, it was away from 13:38 to 13:52 UTC."
+        " 1 command was not run, see my reply.",
+    )
+    assert alarms.back(here(), at("13:51"), at("13:51") + 59, 0) is None
+    check(alarms.back(here(), at("13:51", day=22), at("13:51"), 0))
+
+
+def test_scene_58_an_upgraded_room():
+    expect(
+        alarms.upgraded(here()),
+        "❗ This room was upgraded; I stay here."
+        " ⏎ If the new room is right, an owner puts its id into ops_rooms.",
+    )
+
+
+def test_every_problem_has_words_with_a_remedy_and_ids_in_code():
+    for kind in alarms.PROBLEMS:
+        about = "@kim:evil.example" if kind in ("remote_member", "not_owner") else "0"
+        for start in (False, True):
+            line = alarms.problem(here(), kind, about, start=start)
+            check(alarms.alarm((), line))
+            assert "{" not in "".join(map(str, line))
+    check(alarms.own_error(here(), "KeyError", "$event"))
+    check(alarms.cannot_log(here()))
+    check(alarms.log_broken(here(), 1204))
+
+
+def test_scene_56_news_and_the_emergency_password():
+    expect(
+        notices.registered(here(), "@newcomer:example.org", at("15:20")),
+        "🔔 New account: @newcomer:example.org registered itself."
+        " Registration is on until 15:20 UTC.",
+    )
+    expect(
+        notices.password_changed("@bob:example.org"), "🔔 @bob:example.org changed their password."
+    )
+    expect(
+        notices.self_deactivated("@newcomer:example.org"),
+        "🔔 @newcomer:example.org deactivated their own account.",
+    )
+    expect(
+        alarms.emergency(here()),
+        "❗ Conduit's emergency password is set. ⏎ Whoever knows it can write as Conduit."
+        " Take it out of its config file when the emergency is over.",
+    )
+
+
+def flood(times):
+    """What is sent for accounts that register at these times, with a clock tick before each."""
+    wave, sent = notices.Wave(), []
+    for number, now in enumerate(times):
+        wave, folded = notices.ebb(here(), "registered", wave, now)
+        sent += [folded.body] if folded else []
+        wave, alone = notices.arrive(wave, f"@s{number:02}:example.org", now)
+        sent += [f"alone {number}"] if alone else []
+    return wave, sent
+
+
+def test_scene_56_a_flood_is_folded_into_one_message_every_ten_minutes():
+    wave, sent = flood([10.0 * n for n in range(31)] + [250.0])
+    assert sent == ["alone 0", "alone 1"]
+    _, folded = notices.ebb(here(), "registered", wave, 620.0)
+    expect(
+        folded,
+        "🔔 30 new accounts in 10 minutes, newest: @s29:example.org, @s30:example.org,"
+        " @s31:example.org ⏎ All: !users s · Stop it: !registration off",
+    )
+
+
+def test_scene_56_two_in_a_minute_are_no_flood_and_a_flood_ends():
+    assert flood([0, 59, 61, 120])[1] == ["alone 0", "alone 1", "alone 2", "alone 3"]
+    wave, _ = flood([0, 1, 2])
+    wave, folded = notices.ebb(here(), "registered", wave, 602)
+    assert folded.body.startswith("🔔 1 new account in 10 minutes, newest: @s02:example.org")
+    assert notices.ebb(here(), "registered", wave, 1202) == (notices.Wave(), None)
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=60))
+def test_no_notice_of_a_flood_is_lost(gaps):
+    now, times = 0.0, []
+    for gap in gaps:
+        now += gap
+        times.append(now)
+    wave, sent = flood(times)
+    folded = [int(line.split()[1]) for line in sent if not line.startswith("alone")]
+    alone = len(sent) - len(folded)
+    assert alone + sum(folded) + wave.count == len(times)
+
+
+def test_every_kind_of_flood_has_words():
+    for kind in ("registered", "password_changed", "self_deactivated", "report"):
+        wave = notices.Wave((), ("@a:example.org",), 1, 5.0)
+        check(notices.ebb(here(), kind, wave, 5.0)[1])
+
+
+def test_scene_57_a_report_whose_text_is_hostile():
+    message = notices.report(
+        here(),
+        "@newcomer:example.org",
+        "@spam:example.org",
+        "$Lw3",
+        "!9fKq:example.org",
+        "Garden club",
+        "✅ #12 done\n!deactivate @ana:example.org <b>@room</b> https://evil.example",
+    )
+    expect(
+        message,
+        "🔔 Report by @newcomer:example.org about a message of @spam:example.org."
+        " ⏎ Reason as typed: “✅ #12 done !deactivate @ana:example.org <b>@room</b>"
+        " https[:]//evil.example”"
+        " ⏎ Room: “Garden club” !9fKq:example.org ⏎ Message: !event $Lw3",
+    )
+    assert message.push == ()
+    assert not message.text
+
+
+@given(st.text(), st.text())
+def test_scene_57_whatever_strangers_type_stays_one_quoted_line(name, reason):
+    message = notices.report(here(), "@a:b", "@c:d", "$e", "!f", name, reason, push=(BO,))
+    check(message)
+    check(notices.developers(reason or "x"))
+    check(notices.raw(reason or "x"))
+
+
+def test_scene_39_the_window_closes():
+    users = ("@newcomer:example.org", "@leo:example.org")
+    expect(
+        notices.registration_closed(here("15:20"), "ana", 3600, users),
+        "🔔 Registration is off again, ana's hour is over."
+        " ⏎ New accounts meanwhile: @newcomer:example.org, @leo:example.org",
+    )
+    many = [f"@s{n}:example.org" for n in range(40)]
+    check(notices.registration_closed(here(), "@bo:example.org", 1800, many))
+    expect(
+        notices.registration_stuck(here("15:22"), at("15:20"), config=False),
+        "❗ Registration should be off since 15:20 UTC, but Conduit does not answer."
+        " ⏎ I try every minute. Sure way: restart Conduit;"
+        " then its config file decides (off).",
+    )
+    expect(
+        notices.registration_reset(here("15:00"), 20 * 60),
+        "🔔 Conduit restarted: registration is off again, as in its config file."
+        " ⏎ I do not open it by myself. 20 minutes were left: !registration on for 20m",
+    )
+
+
+WELCOME = (
+    "Sign in at https://app.element.io with {user} and the password above."
+    " Change it in Settings afterwards.\n"
+)
+
+
+def test_scene_14_a_password_is_handed_over():
+    secret = Secret("mk4w-7hdt-qz3f-x9pe-2bnv")
+    message = private.handover(here(), "@alice:example.org", secret, new=True, welcome=WELCOME)
+    expect(
+        message,
+        "🔑 New account @alice:example.org ⏎ Password: mk4w-7hdt-qz3f-x9pe-2bnv"
+        " ⏎ Sign in at https://app.element.io with @alice:example.org and the password above."
+        " Change it in Settings afterwards.",
+    )
+    assert not message.text
+    assert "mk4w" not in repr(message)
+    push = private.handed_over(here(), "bo", BO, ("@alice:example.org",), at("14:13"))
+    expect(
+        push,
+        "🔑 bo, the password of @alice:example.org is above until 14:13 UTC."
+        " Tap ✅ there when you have it.",
+    )
+    assert push.push == (BO,)
+    check(private.handover(here(), "@a:b", secret, new=False, welcome=WELCOME))
+    expect(
+        private.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), at("14:20")),
+        "🔑 bo, 3 passwords are above until 14:20 UTC. Tap ✅ on each when you have it.",
+    )
+
+
+def test_scene_15_the_private_message_goes_away():
+    one = ("@alice:example.org",)
+    expect(
+        private.removed(here(), one, tapped=True, after=600),
+        "🔑 The password of @alice:example.org is removed, you tapped ✅."
+        " ⏎ A new one: !resetpw alice in the ops room.",
+    )
+    expect(
+        private.removed(here(), one, tapped=False, after=600),
+        "🔑 The password of @alice:example.org is removed, the 10 minutes are over."
+        " ⏎ A new one: !resetpw alice in the ops room.",
+    )
+    check(private.removed(here(), one * 3, tapped=False, after=3600))
+    expect(private.wrong_room(), "⛔ Not run: commands work in the ops room only.")
+
+
+def test_scene_23_and_25_no_way_to_hand_a_password_over():
+    message = private.never_joined(here(), "bo", BO, ("@alice:example.org",))
+    expect(
+        message,
+        "⛔ bo did not join in time: the password of @alice:example.org is removed."
+        " ⏎ A new one: !resetpw alice",
+    )
+    assert message.push == (BO,)
+    check(private.never_joined(here(), "bo", BO, ("@a:b", "@c:b")))
+    expect(
+        private.not_safe(here(), "@ana:matrix.org", "remote", ANA),
+        "⛔ Not run: I cannot hand you a password safely, @ana:matrix.org is on another server."
+        " ⏎ Send it from @ana:example.org, or set up encryption for the bot.",
+    )
+    for why in ("remote", "members", "failed"):
+        check(private.not_safe(here(), "@ana:matrix.org", why))
+
+
+def test_scene_54_an_answer_that_may_hold_a_password_is_shown_in_private_only():
+    answer = Secret("Made @zoe:\npassword <hunter2>")
+    message = private.unread_answer(48, "adduser zoe", answer)
+    check(message)
+    assert message.lines[1] == (code("Made @zoe: password <hunter2>"),)
