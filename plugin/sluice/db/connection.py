@@ -1,19 +1,25 @@
 """The database as the rest of Sluice sees it: one writer, whole transactions, nothing else.
 
-Two facts of mautrix' async_db shape this file (docs/how-it-works.md, "Database"): a connection
-is remembered in a ContextVar that tasks inherit, and a cancellation inside a SQLite transaction
-wedges the only connection. So every block runs in a task of its own, in a fresh context, shielded.
+Three facts of mautrix' async_db shape this file (docs/how-it-works.md, "Database"): a connection
+is remembered in a ContextVar that tasks inherit; a cancellation inside a SQLite transaction wedges
+the only connection; and so does a COMMIT that fails, because nothing rolls it back. So every block
+runs in a task of its own, in a fresh context, shielded, and cleans up after itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
+
+
+class StorageFailed(Exception):
+    """The database could not do it now: full, locked, gone. Nothing of the block is stored."""
 
 
 class Tx(Protocol):
@@ -31,20 +37,44 @@ class Database:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._lock = asyncio.Lock()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._after: list[Callable[[], None]] = []
+        self._sqlite = inner.scheme.value == "sqlite"
 
     async def start(self) -> None:
         """Makes a commit on SQLite durable (mautrix opens it with synchronous=NORMAL)."""
-        if str(self._inner.scheme) == "sqlite":
-            await self._inner.execute("PRAGMA synchronous=FULL")
+        if self._sqlite:
+            await self.read(lambda tx: tx.execute("PRAGMA synchronous=FULL"))
+
+    async def stop(self) -> None:
+        """Waits for the blocks that still run, whoever has stopped waiting for them."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    def after_write(self, call: Callable[[], None]) -> None:
+        """`call` runs after every commit."""
+        self._after.append(call)
 
     async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:
-        """Runs block(tx) in one transaction under the writer lock. Only database calls in it."""
+        """Runs block(tx) in one transaction under the writer lock. Only database calls in it.
+
+        Raises StorageFailed, or what the block raises; then nothing of it is stored.
+        """
 
         async def body() -> T:
-            async with self._lock, self._inner.acquire() as conn, conn.transaction():
-                return await block(conn)
+            async with self._lock, self._inner.acquire() as conn:
+                try:
+                    async with conn.transaction():
+                        result = await block(conn)
+                except Exception:
+                    if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
+                        await conn.execute("ROLLBACK")
+                    raise
+            for call in self._after:
+                call()
+            return result
 
-        return await _alone(body)
+        return await self._alone(body)
 
     async def read(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs block(tx) without the lock and without a transaction."""
@@ -53,10 +83,52 @@ class Database:
             async with self._inner.acquire() as conn:
                 return await block(conn)
 
-        return await _alone(body)
+        return await self._alone(body)
+
+    async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
+        # Context().run: on Python 3.10 create_task takes no context.
+        task = contextvars.Context().run(asyncio.ensure_future, body())
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        try:
+            return await asyncio.shield(task)
+        except Exception as exc:
+            if _is_storage(exc):
+                raise StorageFailed(f"{type(exc).__name__}: {exc}") from exc
+            raise
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, also when nobody waits for it any more
 
 
-async def _alone(body: Callable[[], Awaitable[T]]) -> T:
-    # Context().run: on Python 3.10 create_task takes no context.
-    task = contextvars.Context().run(asyncio.ensure_future, body())
-    return await asyncio.shield(task)
+# PostgreSQL: connection, resources (disk full), intervention, system, rollback, lock, read-only.
+_SQLSTATES = ("08", "53", "57", "58", "40", "55", "25006")
+# SQLite and mautrix tell by their words only (Python 3.10 has no error code).
+_WORDS = (
+    "database or disk is full",
+    "disk i/o error",
+    "is locked",
+    "readonly database",
+    "unable to open database file",
+    "file is not a database",
+    "disk image is malformed",
+    "out of memory",
+    "connection closed",
+    "closed database",
+    "no active connection",
+    "database pool has been stopped",
+)
+
+
+def _is_storage(exc: Exception) -> bool:
+    """Whether trying again later may help: the storage, not the statement, is at fault."""
+    state = getattr(exc, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_SQLSTATES)
+    if isinstance(exc, sqlite3.IntegrityError):
+        return False
+    if isinstance(exc, (sqlite3.Error, ValueError, RuntimeError)):
+        return any(words in str(exc).lower() for words in _WORDS)
+    return isinstance(exc, OSError) or type(exc).__module__.startswith("asyncpg")

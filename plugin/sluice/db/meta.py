@@ -1,0 +1,39 @@
+"""A few words that an installation keeps about itself: key and value.
+
+The nonce is one of them. It is random and made with the database, so that no txn id of an earlier
+database can meet one of this: Conduit keeps txn ids for ever, and answers a known one with the
+old event (docs/conduit.md, "Transaction ids").
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from .connection import Tx
+
+SCHEMA = ("CREATE TABLE sluice_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",)
+NONCE = "nonce"
+
+
+async def get(tx: Tx, key: str) -> str | None:
+    value: str | None = await tx.fetchval("SELECT value FROM sluice_meta WHERE key=$1", key)
+    return value
+
+
+async def put(tx: Tx, key: str, value: str) -> None:
+    await tx.execute(
+        "INSERT INTO sluice_meta (key, value) VALUES ($1, $2) "
+        "ON CONFLICT (key) DO UPDATE SET value=excluded.value",
+        key,
+        value,
+    )
+
+
+def txn_id(nonce: str, kind: str, room: str, *what: object) -> str:
+    """A txn id that is the same after a crash and never that of anything else.
+
+    Conduit scopes it to (user, device) only, neither room nor event type: both are in it.
+    """
+    text = "\0".join((nonce, kind, room, *map(str, what)))
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()[:22]

@@ -1,0 +1,80 @@
+"""Encrypted events whose keys come later than they do: kept in order, per sender, for a while.
+
+Keys travel apart from events. Conduit mostly brings them within 100 ms, seconds after a restart,
+and now and then never (docs/conduit.md, "Encryption"). What the sender says next waits behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from .api import Event
+
+ENCRYPTED = "m.room.encrypted"
+SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
+PATIENCE, RARELY = 65.0, 1.0  # after that rarely, and then given up
+
+Unseal = Callable[[Event], Awaitable[Event]]
+
+
+class NoKey(Exception):
+    """Cannot be decrypted yet."""
+
+
+class Late:
+    """unseal: decrypts, or raises NoKey; None takes events as they are."""
+
+    def __init__(self, unseal: Unseal | None, now: Callable[[], float]) -> None:
+        self._unseal, self._now = unseal, now
+        self._queues: dict[str, list[tuple[Event, float]]] = {}
+        self._head = ""  # the sender whose first event `next` gave out
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    async def take(self, event: Event) -> Event | None:
+        """The event in clear; None if it waits from now on."""
+        sender, arrived = str(event.get("sender")), (event, self._now())
+        if sender in self._queues:
+            self._queues[sender].append(arrived)
+            return None
+        opened = await self._open(*arrived)
+        if opened is None:
+            self._queues[sender] = [arrived]
+        return opened
+
+    async def next(self) -> Event | None:
+        """The next event that can be handled: in clear, or still encrypted if it is given up.
+
+        It stays here until `done`.
+        """
+        for sender, queue in list(self._queues.items()):
+            opened = await self._open(*queue[0])
+            if opened is not None:
+                self._head = sender
+                return opened
+        return None
+
+    def done(self) -> None:
+        queue = self._queues[self._head]
+        del queue[0]
+        if not queue:
+            del self._queues[self._head]
+
+    def delay(self) -> float:
+        """Seconds until the next try."""
+        if not self._queues:
+            return float("inf")
+        youngest = max(queue[0][1] for queue in self._queues.values())
+        return OFTEN if self._now() - youngest < SOON else RARELY
+
+    def clear(self) -> None:
+        self._queues.clear()
+
+    async def _open(self, event: Event, since: float) -> Event | None:
+        if self._unseal is None or event.get("type") != ENCRYPTED:
+            return event
+        try:
+            return await self._unseal(event)
+        except NoKey:
+            return event if self._now() - since >= PATIENCE else None

@@ -1,0 +1,41 @@
+"""The words between the reader of a timeline and those who handle its events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+
+from ..db.connection import Tx
+from .api import Event, MatrixError
+
+
+@frozen
+class Handled:
+    """What an event causes. commit: database calls only, in the transaction that marks the event
+    as seen. after: runs once that holds; its failure is logged and changes nothing.
+    """
+
+    commit: Callable[[Tx], Awaitable[None]]
+    after: Callable[[], Awaitable[None]] | None = None
+
+
+Handler = Callable[[Event], Awaitable[Handled | None]]
+"""May do I/O before it returns. None: there is nothing to store."""
+
+
+@frozen
+class Gap:
+    """The cursor was set anew: nothing between these two times (seconds) was read.
+
+    why: "replaced" (the server's history) or "invisible" (a run of events we may not see).
+    """
+
+    room: str
+    since: float
+    until: float
+    why: str
+
+
+class NotJoined(MatrixError):
+    """The room is not read, because we are not in it (or stop)."""

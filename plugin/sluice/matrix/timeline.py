@@ -1,0 +1,387 @@
+"""Reads one room's timeline in order, each event once, and remembers where it was.
+
+Sync is a doorbell only: it loses, repeats and delays events, the timeline does not
+(docs/conduit.md, "Sync and the timeline"). So one task a room pages forward from a stored cursor,
+when a bell rings and without one. What an event causes and the fact that it was seen are one
+commit, with the cursor whenever it can move; a crash reads a page again and skips what was done.
+
+Two things can end a timeline without an error: a server restored from a backup counts anew, and a
+page that holds only invisible events looks like the end. The watchdog finds both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ..db.connection import Database, StorageFailed, Tx
+from . import cursor as store
+from .api import PAGE, Event, Homeserver, MatrixError, Page, RateLimited, Refused, passing
+from .cursor import Cursor
+from .late import Late, Unseal
+from .model import Gap, Handled, Handler, NotJoined
+from .schedule import Schedule
+
+# Seconds.
+WATCH, WATCH_BELL = 3600.0, 5.0  # the watchdog: at least, and with bells at most, every
+FLUSH, FLUSH_IDLE = 5.0, 600.0  # a cursor that moved, and one that did not, is stored after
+KEEP_SEEN = 30 * 86400.0
+RECENT = 10 * PAGE  # event ids kept in memory
+
+log = logging.getLogger("sluice.timeline")
+
+
+class Reader:
+    """The one reader of one room.
+
+    handler: see Handler. A MatrixError that may pass, or StorageFailed, makes the event come again
+    later; any other exception is `broken`'s: (event id, class of the error) -> what to store.
+    gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey.
+    """
+
+    def __init__(
+        self,
+        homeserver: Homeserver,
+        database: Database,
+        room: str,
+        handler: Handler,
+        *,
+        gap: Callable[[Gap], Awaitable[Handled | None]],
+        broken: Callable[[str, str], Awaitable[Handled | None]],
+        unseal: Unseal | None = None,
+        poll: float = 2.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.room = room
+        self.failing_since: float | None = None  # reads fail since then
+        self.joined = False
+        self._hs, self._db, self._now = homeserver, database, now
+        self._handler, self._gap, self._broken = handler, gap, broken
+        self._late = Late(unseal, now)
+        self._cursor: Cursor | None = None
+        self._held: Cursor | None = None  # where to begin again while events wait for their keys
+        self._recent: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._bell = self._doubt = self._suspect = self._unsure = True
+        self._at_end = False
+        self._schedule = Schedule(poll, now())
+        self._stored: Cursor | None = None
+        self._watched = self._saved = self._read_at = now()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    # --- what others tell it
+
+    def doorbell(self) -> None:
+        """Something may have happened: read at once, once more if a read is under way."""
+        self._bell, self._schedule.heard = True, self._now()
+        self._wake.set()
+
+    def urgent(self, on: bool) -> None:
+        """While on, something is awaited: read after 15 ms, then less and less often."""
+        self._schedule.hurry() if on else self._schedule.calm()
+        self._wake.set()
+
+    def doubt(self) -> None:
+        """We may have been removed: ask before the next read (reading from outside does harm)."""
+        self._doubt = True
+        self.doorbell()
+
+    async def catch_up(self) -> None:
+        """Returns when everything that stands in the room at this moment has been handled.
+
+        Raises NotJoined. While reads fail it goes on waiting.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self.doorbell()
+        await done
+
+    async def check(self) -> None:
+        """Something that should be in the timeline is not: `catch_up` with the watchdog."""
+        self._suspect = True
+        await self.catch_up()
+
+    async def save(self, tx: Tx) -> None:
+        """Stores the cursor as part of somebody's transaction."""
+        await self._save(tx, self._cursor)
+
+    # --- its life
+
+    async def start(self) -> None:
+        await self.load()
+        self._task = asyncio.create_task(self._run(), name=f"sluice reads {self.room}")
+
+    async def load(self) -> None:
+        """Goes on where the last run stopped."""
+        limit = self._now() - KEEP_SEEN
+        await self._db.write(lambda tx: store.prune(tx, self.room, limit))
+        found = await self._db.read(lambda tx: store.load(tx, self.room))
+        if found is not None:
+            self._cursor, self._read_at = found
+            self._stored = self._cursor
+            self._remember(self._cursor.last_event)
+
+    async def stop(self) -> None:
+        """Ends after the event in hand. A block that is being committed is never cut short."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=2)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        for done in self._waiting:
+            if not done.done():
+                done.set_exception(NotJoined("stopped"))
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(due - clock(), 0.0))
+            except asyncio.TimeoutError:
+                pass
+            due = min(due, clock() + self.delay())
+            if due <= clock() and not self._stopping:
+                await self.step()
+                due = clock() + self.delay()
+        try:
+            await self.flush()
+        except StorageFailed as exc:
+            log.warning("%s: the cursor is not stored: %s", self.room, exc)
+
+    def delay(self) -> float:
+        """Seconds until the next read, if nothing happens."""
+        if self._bell and not self._schedule.failures:
+            return 0.0
+        wait = self._schedule.delay(self._now(), joined=self.joined)
+        return wait if self._schedule.failures else min(wait, self._late.delay())
+
+    async def step(self) -> None:
+        """One read. What goes wrong is kept, and makes the next one come later."""
+        rang, self._bell = self._bell, False
+        waiting, self._waiting = self._waiting, []
+        self._schedule.reading()
+        try:
+            await self._read(rang, to_end=bool(waiting) or self._unsure)
+        except Exception as exc:
+            self._waiting += waiting
+            self._failed(exc)
+            return
+        if self.failing_since is not None:
+            log.info("%s: reading again", self.room)
+            self.failing_since = None
+        self._schedule.worked()
+        for done in waiting:
+            if done.done():  # nobody waits any more
+                continue
+            if not self.joined:
+                done.set_exception(NotJoined(self.room))
+            elif self._at_end:
+                done.set_result(None)
+            else:
+                self._waiting.append(done)
+
+    def _failed(self, exc: Exception) -> None:
+        self._unsure = True
+        self._schedule.failed(exc.retry_after if isinstance(exc, RateLimited) else 0.0)
+        self._doubt |= isinstance(exc, Refused)
+        if self.failing_since is None:
+            self.failing_since = self._now()
+            known = isinstance(exc, (MatrixError, StorageFailed))
+            log.warning("%s: reading failed: %s", self.room, exc, exc_info=None if known else exc)
+
+    # --- one read
+
+    async def _read(self, rang: bool, to_end: bool) -> None:
+        if self._doubt or not self.joined:
+            self.joined = self.room in await self._hs.joined_rooms()
+            self._doubt = False
+        if not self.joined:
+            return
+        begun = self._now()
+        if self._cursor is None and not await self._go_behind_newest(None):
+            return
+        await self._handle_late()
+        if not await self._forward(to_end):
+            self._unsure = False
+            if self._suspect or begun - self._watched > (WATCH_BELL if rang else WATCH):
+                await self._watch()
+        self._read_at = begun
+        moved = (self._held or self._cursor) != self._stored
+        if self._now() - self._saved > (FLUSH if moved else FLUSH_IDLE):
+            await self.flush()
+
+    async def _handle_late(self) -> None:
+        """Events whose keys have come, or are given up."""
+        while self._cursor is not None and (event := await self._late.next()) is not None:
+            await self._handle(event, self._cursor)
+            self._late.done()
+        if not self._late:
+            self._held = None
+
+    async def _forward(self, to_end: bool) -> bool:
+        """Reads pages and has their events handled. True if there were any."""
+        found = self._at_end = False
+        while self._cursor is not None and not self._stopping:
+            token = self._cursor.token
+            try:
+                page = await self._hs.messages(self.room, token)
+            except Refused as exc:
+                if exc.status != 400 or not exc.errcode:  # 400: a token of another server
+                    raise
+                await self._reset("replaced")
+                return True
+            if page.events:
+                found |= await self._take(page, self._cursor)
+            self._at_end = not page.events or page.end in (None, token)
+            short = len(page.events) < PAGE and not to_end
+            if self._at_end or short or self._doubt:
+                break
+        return found
+
+    async def _take(self, page: Page, begin: Cursor) -> bool:
+        """Has the events of one page handled that were not yet."""
+        events = [e for e in page.events if isinstance(e.get("event_id"), str)]
+        ids = [event["event_id"] for event in events]
+        known: set[str] = set()
+        if self._unsure and ids:
+            known = await self._db.read(lambda tx: store.marked(tx, ids))
+        new = [e for e in events if e["event_id"] not in known | self._recent.keys()]
+        after = Cursor(page.end or begin.token, ids[-1] if ids else begin.last_event)
+        for event in new:
+            if self._stopping:
+                return True
+            opened = await self._late.take(event)
+            if opened is None:
+                self._held = self._held or begin
+            else:
+                await self._handle(opened, after if event is new[-1] else begin)
+            self._remember(event["event_id"])
+            self._schedule.heard = self._now()
+            self._doubt |= _is_exit(event, self._hs.mxid)
+        self._cursor = after
+        self._bell |= self._doubt
+        return bool(new)
+
+    async def _handle(self, event: Event, cursor: Cursor) -> None:
+        """Asks the handler, and commits what it wants together with the cursor."""
+        event_id = str(event["event_id"])
+        try:
+            handled = await self._handler(event)
+            if handled is not None:
+                await self._commit(event_id, handled, cursor)
+        except StorageFailed:
+            raise
+        except Exception as exc:
+            if isinstance(exc, MatrixError) and passing(exc):
+                raise
+            log.error("%s: event %s was not handled", self.room, event_id, exc_info=exc)
+            handled = await self._broken(event_id, type(exc).__name__)
+            await self._commit(event_id, handled, cursor)
+
+    async def _commit(
+        self, event_id: str, handled: Handled | None, cursor: Cursor, anew: bool = False
+    ) -> None:
+        async def block(tx: Tx) -> bool:
+            new = await store.mark(tx, self.room, event_id, self._now()) or anew
+            if new and handled is not None:
+                await handled.commit(tx)
+            if (self._held or cursor) != self._stored:
+                await self._save(tx, cursor)
+            return new
+
+        new = await self._db.write(block)
+        self._stored, self._saved = self._held or cursor, self._now()
+        if new and handled is not None and handled.after is not None:
+            try:
+                await handled.after()
+            except Exception as exc:
+                log.error("%s: after event %s", self.room, event_id, exc_info=exc)
+
+    # --- the watchdog
+
+    async def _watch(self) -> None:
+        """Is the end of the pages the end of the room?"""
+        cursor = self._cursor
+        assert cursor is not None
+        self.joined = self.room in await self._hs.joined_rooms()
+        if not self.joined:
+            return
+        if cursor.last_event and await self._is_gone(cursor.last_event):
+            await self._reset("replaced")
+            return
+        page = await self._hs.newest(self.room)
+        newest = page.events[0].get("event_id") if page.events else None
+        # Invisible itself, or known; or it came just now, and a page has it.
+        if newest is not None and newest not in self._recent and not await self._forward(True):
+            await self._reset("invisible")
+            return
+        self._watched, self._suspect = self._now(), False
+
+    async def _is_gone(self, event_id: str) -> bool:
+        try:
+            return await self._hs.event(self.room, event_id) is None
+        except Refused as exc:
+            if exc.status == 403:  # there, but hidden from us
+                return False
+            raise
+
+    async def _reset(self, why: str) -> None:
+        gap = Gap(self.room, self._read_at, self._now(), why)
+        log.error("%s: timeline %s, nothing read since %s", self.room, why, gap.since)
+        await self._go_behind_newest(gap)
+
+    async def _go_behind_newest(self, gap: Gap | None) -> bool:
+        """A room never read before begins behind its newest event; a replaced one again.
+
+        The newest event's id is kept, because Synapse's token lies before it. If it is invisible
+        there is no token, and the next read tries again.
+        """
+        page = await self._hs.newest(self.room)
+        if page.end is None:
+            return False
+        newest = page.events[0].get("event_id") if page.events else None
+        cursor = Cursor(page.end, newest if isinstance(newest, str) else "")
+        handled = None if gap is None else await self._gap(gap)
+        self._late.clear()
+        self._held = None
+        await self._commit(cursor.last_event, handled, cursor, anew=True)
+        self._cursor = cursor
+        self._remember(cursor.last_event)
+        self._watched, self._suspect = self._now(), False
+        return True
+
+    # --- what is stored
+
+    async def flush(self) -> None:
+        """Stores the cursor."""
+        if self._cursor is not None:
+            cursor = self._cursor
+            await self._db.write(lambda tx: self._save(tx, cursor))
+            self._stored, self._saved = self._held or cursor, self._now()
+
+    async def _save(self, tx: Tx, cursor: Cursor | None) -> None:
+        if (cursor := self._held or cursor) is not None:
+            await store.save(tx, self.room, cursor, self._read_at)
+
+    def _remember(self, event_id: str) -> None:
+        self._recent[event_id] = None
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+
+def _is_exit(event: Event, mxid: str) -> bool:
+    """Our own leave, kick or ban. An old one may be read again: the caller asks the server."""
+    content = event.get("content")
+    return (
+        event.get("type") == "m.room.member"
+        and event.get("state_key") == mxid
+        and isinstance(content, dict)
+        and content.get("membership") in ("leave", "ban")
+    )
