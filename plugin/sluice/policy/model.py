@@ -26,15 +26,28 @@ class Slot:
 
 @frozen
 class Matched:
-    """One rule that took part in a decision. `label` is its id, `line N`, or `built-in: NAME`.
-
-    clause: what it says here, filled by explain: "yes", "a reason, 1 mod", "1 of 5 used".
-    """
+    """One rule that took part in a decision. `label` is its id, `line N`, or `built-in: NAME`."""
 
     verb: str  # allow, require, limit, deny, built-in
     label: str
     line: int = 0
-    clause: Text = ()
+    clause: Text = ()  # what it says here: "yes", "a reason, 1 mod, 1 hour", "1 of 5 used"
+
+
+@frozen
+class Quota:
+    """A limit rule that applies, and how much of it is used. Window in seconds; it rolls."""
+
+    rule: Matched
+    per: str  # person, everyone
+    max: int
+    every: int
+    used: int
+    cost: int  # what this invocation takes
+
+    @property
+    def left(self) -> int:
+        return max(self.max - self.used, 0)
 
 
 @frozen
@@ -51,11 +64,11 @@ class Decision:
 
     rules: those that decided: for DENY every deny, built-in rule or exhausted limit that matched
     (none: no line allows it); otherwise the allow and require rules.
-    limits: limit rules that matched and have room, so they did not decide.
+    limits: every limit that applies, also those that have room and so did not decide.
     slots, reason, expires (seconds) hold for ALLOW too where a rule asks for a reason only.
     because: for DENY one plain clause ("rule signup wants a name of [a-z]{3,20}"), no full stop.
     fixed: built in, so nobody can. retry_at: epoch seconds when an exhausted limit has room again,
-    or when a deny that has a time window ends.
+    or when a deny that has a time window ends. error: class of the exception that made it a deny.
     can, checked: filled by `explain` only, they cost more. can: persons (policy names, else MXIDs)
     who could do it instead (DENY), or who could approve it (APPROVE).
     """
@@ -69,8 +82,9 @@ class Decision:
     can: tuple[str, ...] = ()
     retry_at: float | None = None
     checked: tuple[Checked, ...] = ()
-    limits: tuple[Matched, ...] = ()
+    limits: tuple[Quota, ...] = ()
     fixed: bool = False
+    error: str = ""
 
 
 @frozen

@@ -1,0 +1,183 @@
+"""The clauses that say why: "rule signup wants a name of [a-z]{3,20}", "bo is not an owner"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Union
+
+from ..catalog.model import Right, Type
+from ..message import Code, Text, code, quote
+from .model import Quota, Slot
+from .people import person_of, roles, roles_of_person
+from .rules import Case, Failure, Policy, Rule, Where
+
+_PERIODS = ((604800, "week", "a week"), (86400, "day", "a day"), (3600, "hour", "an hour"))
+
+
+def who(policy: Policy, mxid: str) -> Union[str, Code]:
+    """A person's name; an MXID in code, since phones turn a bare one into a display name."""
+    name = person_of(policy, mxid)
+    return code(name) if name.startswith("@") else name
+
+
+def roles_above(policy: Policy, wanted: Iterable[str]) -> Text:
+    """`mods and owners`: these roles and those that inherit them, the lowest first."""
+    lowest = set(wanted)
+    names = [role for role in policy.roles if not policy.closure[role].isdisjoint(lowest)]
+    names.sort(key=lambda role: len(policy.closure[role]))
+    return (either([plural(name) for name in names], "and"),)
+
+
+def plural(role: str) -> str:
+    return role if role.endswith("s") else f"{role}s"
+
+
+def article(role: str) -> str:
+    return f"an {role}" if role[:1].lower() in "aeiou" else f"a {role}"
+
+
+def either(words: Sequence[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def length(seconds: int) -> str:
+    """`1 hour`, `90 minutes`."""
+    for size, one in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            n = seconds // size
+            return f"{n} {one}" if n == 1 else f"{n} {one}s"
+    return ""
+
+
+def period(seconds: int) -> str:
+    """`a day`, `in 12 hours`."""
+    return next((said for size, _, said in _PERIODS if size == seconds), f"in {length(seconds)}")
+
+
+def denied(rule: Rule, case: Case) -> Text:
+    """Why a deny line forbids it."""
+    said, command = rule.said, case.command.name
+    if rule.outside is not None:
+        return (f"{said}, {command} only {rule.outside.said}",)
+    if rule.during is not None:
+        return (f"{said}, no {command} {rule.during.said}",)
+    for where in rule.where:
+        for value in (
+            case.targets if where.name == "target" else case.invocation.values(where.name)
+        ):
+            if where.in_role is not None and where.in_role in roles_of_person(case.policy, value):
+                protected = roles_above(case.policy, [where.in_role])
+                return (
+                    f"{said} protects ",
+                    *protected,
+                    ", and ",
+                    who(case.policy, value),
+                    " is one",
+                )
+        return (f"{said} forbids {command} for ", *_condition(where))
+    return (f"{said} forbids {command}",)
+
+
+def not_allowed(near: Sequence[tuple[Rule, Failure]], case: Case) -> Text:
+    """Why no allow line lets it through: the nearest one, else the roles that have one."""
+    command = case.command.name
+    held = [(rule, failure) for rule, failure in near if failure.what != "role"]
+    if held:
+        # Not the first one: the order of lines never matters. A window is the last condition.
+        rule, failure = min(held, key=lambda each: (each[1].what == "where", each[0].id or "~"))
+        if failure.where is None:
+            window = rule.during if failure.what == "during" else rule.outside
+            only = "only" if failure.what == "during" else "not"
+            return (f"{rule.said} allows {command} {only} {window.said if window else ''}",)
+        return (f"{rule.said} wants ", *_condition(failure.where))
+    if not near:
+        return (f"no line allows {command}",)
+    return (f"{command} is for ", *roles_above(case.policy, [rule.role for rule, _ in near]))
+
+
+def spent(rule: Rule, quota: Quota, case: Case) -> Text:
+    """Why a limit has no room."""
+    command = case.command.name
+    if quota.cost > 1 and quota.used < quota.max:
+        noun = "names" if command == "adduser" else "accounts"
+        left = f"leaves you {quota.left}" if quota.per == "person" else f"leaves {quota.left}"
+        today = " today" if rule.every == 86400 else f" ({quota.max} {period(rule.every)})"
+        return (f"{quota.cost} {noun}, but {rule.said} {left}{today}",)
+    what = rule.written[0].lstrip("#*") if len(rule.written) == 1 else "of these commands"
+    whom = "each person" if quota.per == "person" else "all together"
+    whose = "yours are used" if quota.per == "person" else "all are used"
+    return (
+        f"{rule.said} gives {whom} {quota.max} {what or 'commands'} {period(rule.every)}, {whose}",
+    )
+
+
+def no_right(case: Case) -> Text:
+    """Why somebody may not use a command of Sluice's own."""
+    name, right = case.command.name, case.command.right
+    if right is Right.OWNER:
+        return (f"{name} is for ", *roles_above(case.policy, [case.policy.owners]))
+    if right is Right.CHANGE:
+        return (f"{name} is for ", *roles_above(case.policy, case.policy.changing))
+    return (f"{name} is for people with a role",)
+
+
+def _condition(where: Where) -> Text:
+    """What a condition asks for: "a name of [a-z]{3,20}"."""
+    what = "name" if where.type is Type.USER else where.name
+    parts: list[Text] = []
+    if where.regex is not None:
+        parts.append((f"{article(what)} of ", code(where.regex.text)))
+    if where.one_of is not None:
+        some = sorted(where.one_of)
+        shown = [code(value) for value in some[:3]]
+        listed = [part for value in shown for part in (", ", value)][1:]
+        more = f" or {len(some) - 3} more" if len(some) > 3 else ""
+        parts.append(("one of ", *listed, more) if more else ("one of ", *listed))
+    if where.server is not None:
+        parts.append((f"{article(what)} of the server ", code(either(sorted(where.server)))))
+    if where.in_role is not None:
+        parts.append((article(where.in_role),))
+    if where.is_self is not None:
+        parts.append(("one's own account" if where.is_self else "somebody else's account",))
+    joined: list[Union[str, Code]] = []
+    for part in parts:
+        joined += [" and ", *part] if joined else part
+    return tuple(joined)
+
+
+def failed_clause(rule: Rule, failure: Failure, case: Case) -> Text:
+    """For `why`: the first condition of a rule that did not hold, about the value at hand."""
+    policy, where, value = case.policy, failure.where, failure.value
+    me = who(policy, case.asker.mxid)
+    if failure.what == "role":
+        if not case.asker.joined:
+            return (me, " is not in this room")
+        if case.asker.mxid in case.facts.distrusted:
+            return (me, " has no role until the new password is trusted")
+        if rule.role in roles(policy, case.asker.mxid, float("inf")):
+            least = policy.roles[rule.role].min_power
+            return (
+                me,
+                f" needs power {least} in this room" if least else " needs more power here",
+            )
+        return (me, f" is not {article(rule.role)}")
+    if where is None:
+        window = rule.during if failure.what == "during" else rule.outside
+        sign = "only" if failure.what == "during" else "not"
+        return (f"{sign} {window.said if window else ''}",)
+    if value is None:
+        return (
+            "it acts on no account" if where.name == "target" else f"no {where.name} is given",
+        )
+    seen = value[1:].partition(":")[0] if where.type is Type.USER and where.regex else value
+    if where.regex is not None and not where.regex.fits(seen):
+        return (quote(seen), " does not fit ", code(where.regex.text))
+    return (code(value), " is not ", *_condition(where))
+
+
+def demand(slots: Sequence[Slot], reason: bool, expires: int | None) -> str:
+    """`a reason, 1 mod, 1 hour`."""
+    parts = ["a reason"] if reason else []
+    parts += [f"{slot.n} {slot.role if slot.n == 1 else plural(slot.role)}" for slot in slots]
+    return ", ".join(parts + ([length(expires)] if expires and slots else []))

@@ -1,0 +1,281 @@
+"""What the policy says of one invocation: the one function that execution, `can`, `why`, inline
+tests and the offline check all ask.
+
+In this order: built-in rules and `deny` lines; then an `allow` line is needed; then every `limit`
+must have room; then all `require` lines add up. No order of lines matters. What cannot be known
+(a target that nobody could look up, a role that depends on power in the room) never allows and
+always denies, requires and limits. An exception is a deny.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Invocation, Right, Type
+from . import because
+from .guardrails import refusals, votes_for_named
+from .model import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdict
+from .people import may_change, mxids_of, person_of, roles
+from .rules import NO_PLAN, Case, Failure, Policy, Rule, Where
+
+_COUNTS_TARGETS = frozenset({"adduser", "resetpw", "deactivate"})  # where `count` does not say
+
+
+def decide(
+    invocation: Invocation,
+    asker: Asker,
+    facts: Facts,
+    now: float,
+    policy: Policy,
+    *,
+    glass: bool = False,
+) -> Decision:
+    """now: epoch seconds. glass: asked as break-glass, so `require` lines do not count.
+
+    Cheap: `can`, `checked` and the clauses stay empty; `explain` fills them.
+    """
+    try:
+        command = COMMANDS[invocation.command]
+        held = (
+            roles(policy, asker.mxid, asker.power, facts.distrusted)
+            if asker.joined
+            else frozenset[str]()
+        )
+        targets = invocation.values(command.targets) if command.targets else ()
+        case = Case(invocation, command, asker, facts, now, policy, held, targets)
+        return _own(case) if command.own else _decide(case, glass)
+    except Exception as error:  # fail closed; the caller tells the ops room once
+        return Decision(
+            Verdict.DENY,
+            (Matched("built-in", "built-in: error"),),
+            because=("the check itself failed",),
+            fixed=True,
+            error=type(error).__name__,
+        )
+
+
+def _decide(case: Case, glass: bool) -> Decision:
+    plan = case.policy.plans.get(case.command.name, NO_PLAN)
+    refused = refusals(case, glass)
+    denies = [rule for rule in plan.deny if failed(rule, case) is None]
+    if refused or denies:
+        return Decision(
+            Verdict.DENY,
+            tuple(Matched("built-in", f"built-in: {each.name}") for each in refused)
+            + tuple(map(_matched, denies)),
+            because=refused[0].because if refused else because.denied(denies[0], case),
+            fixed=any(each.fixed for each in refused),
+        )
+    allows, near = [], []
+    for rule in plan.allow:
+        failure = failed(rule, case)
+        if failure is None:
+            allows.append(rule)
+        else:
+            near.append((rule, failure))
+    if not allows:
+        return Decision(Verdict.DENY, (), because=because.not_allowed(near, case))
+    quotas = tuple(_quota(rule, case) for rule in plan.limit if failed(rule, case) is None)
+    spent = [quota for quota in quotas if quota.used + quota.cost > quota.max]
+    if spent:
+        by_line = {rule.line: rule for rule in plan.limit}
+        rule = by_line[spent[0].rule.line]
+        return Decision(
+            Verdict.DENY,
+            tuple(quota.rule for quota in spent),
+            because=because.spent(rule, spent[0], case),
+            retry_at=_retry_at(((by_line[q.rule.line], q) for q in spent), case),
+            limits=quotas,
+        )
+    requires = [] if glass else [r for r in plan.require if failed(r, case) is None]
+    slots = _largest(
+        [*(slot for rule in requires for slot in rule.slots), *votes_for_named(case)], case.policy
+    )
+    spans = [rule.expires for rule in requires if rule.expires is not None]
+    if slots and not spans:
+        spans = [3600]
+    return Decision(
+        Verdict.APPROVE if slots else Verdict.ALLOW,
+        tuple(map(_matched, (*allows, *requires))),
+        slots=slots,
+        reason=any(rule.reason for rule in requires),
+        expires=min(spans) if spans else None,
+        limits=quotas,
+    )
+
+
+def _own(case: Case) -> Decision:
+    """Sluice's own commands: their rights are fixed, no line of the policy names them."""
+    policy, right = case.policy, case.command.right
+    if right is Right.OWNER:
+        allowed = policy.owners in case.roles
+    elif right is Right.CHANGE:
+        allowed = may_change(policy, case.roles)
+    else:
+        allowed = bool(case.roles)
+    label = (Matched("built-in", f"built-in: {right.value}"),)
+    if allowed:
+        return Decision(Verdict.ALLOW, label)
+    return Decision(Verdict.DENY, label, because=because.no_right(case))
+
+
+def _matched(rule: Rule) -> Matched:
+    return Matched(rule.verb, rule.label, rule.line)
+
+
+def _largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
+    """For each role the largest n; the lowest role first."""
+    largest: dict[str, int] = {}
+    for slot in slots:
+        largest[slot.role] = max(slot.n, largest.get(slot.role, 0))
+    if len(largest) < 2:
+        return tuple(Slot(role, n) for role, n in largest.items())
+    ranked = sorted(largest, key=lambda role: (len(policy.closure[role]), role))
+    return tuple(Slot(role, largest[role]) for role in ranked)
+
+
+# --- does a rule apply ------------------------------------------------------------------------
+
+
+_ROLE, _DURING, _OUTSIDE = Failure("role"), Failure("during"), Failure("outside")
+
+
+def failed(rule: Rule, case: Case) -> Failure | None:
+    """None when the rule applies. Of an allow line every value must fit, of others any."""
+    if rule.role and rule.role not in case.roles:
+        return _ROLE
+    for where in rule.where:
+        failure = _failed_where(where, rule.verb == "allow", case)
+        if failure is not None:
+            return failure
+    if rule.during is not None and not rule.during.holds(case.now):
+        return _DURING
+    if rule.outside is not None and rule.outside.holds(case.now):
+        return _OUTSIDE
+    return None
+
+
+def _failed_where(where: Where, allow: bool, case: Case) -> Failure | None:
+    values = case.targets if where.name == "target" else _values(where, case.invocation)
+    misfit = None
+    for value in values:
+        if _fits(where, value, unknown=not allow, case=case):
+            if not allow:
+                return None
+        else:
+            misfit = value
+            if allow:
+                break
+    return None if allow and values and misfit is None else Failure("where", where, misfit)
+
+
+def _values(where: Where, invocation: Invocation) -> tuple[str, ...]:
+    if where.type is Type.SWITCH:
+        return ("yes" if invocation.get(where.name) else "no",)
+    return invocation.values(where.name)
+
+
+def _fits(where: Where, value: str, *, unknown: bool, case: Case) -> bool:
+    """Every matcher of the condition holds for this value. unknown: what counts for "unknown"."""
+    policy = case.policy
+    if where.name == "target" and case.facts.accounts.get(value) is Account.UNKNOWN:
+        return unknown
+    if where.regex is not None:
+        seen = value[1:].partition(":")[0] if where.type is Type.USER else value
+        if not where.regex.fits(seen):
+            return False
+    if where.one_of is not None and value not in where.one_of:
+        return False
+    if where.is_self is not None:
+        own = person_of(policy, value) == person_of(policy, case.asker.mxid)
+        if own != where.is_self:
+            return False
+    sure = True
+    if where.server is not None:
+        server = server_of(value, where.type)
+        if server is None:
+            sure = False
+        elif server not in where.server:
+            return False
+    if where.in_role is not None:
+        if where.in_role not in roles(policy, value, math.inf):
+            return False
+        sure = sure and where.in_role in roles(policy, value, -math.inf)
+    return sure or unknown
+
+
+def server_of(value: str, type_: Type) -> str | None:
+    """The server part; None when it has none (rooms of version 12)."""
+    if type_ is Type.SERVER:
+        return value
+    if type_ is Type.MXC:
+        return value.removeprefix("mxc://").partition("/")[0]
+    return value.partition(":")[2] or None
+
+
+# --- limits -----------------------------------------------------------------------------------
+
+
+@frozen
+class LimitUse:
+    """What the store counts for one limit, and what this invocation takes of it.
+
+    key: what uses are stored under. mxids: whose uses count, None = everyone's. every: seconds.
+    """
+
+    key: str
+    label: str
+    mxids: tuple[str, ...] | None
+    every: int
+    max: int
+    cost: int
+
+
+def limits_of(
+    invocation: Invocation, asker: Asker, policy: Policy, now: float, facts: Facts | None = None
+) -> tuple[LimitUse, ...]:
+    """Every limit that applies, to fill Facts.used before, and to store the uses after sending."""
+    command = COMMANDS[invocation.command]
+    targets = invocation.values(command.targets) if command.targets else ()
+    case = Case(invocation, command, asker, facts or Facts(), now, policy, frozenset(), targets)
+    everyone, own = None, mxids_of(policy, asker.mxid)
+    return tuple(
+        LimitUse(
+            rule.key,
+            rule.label,
+            everyone if rule.per == "everyone" else own,
+            rule.every,
+            rule.max,
+            cost(rule, case),
+        )
+        for rule in policy.plans.get(command.name, NO_PLAN).limit
+        if failed(rule, case) is None
+    )
+
+
+def cost(rule: Rule, case: Case) -> int:
+    """Targets or requests, as the line says; else targets where one account is one act."""
+    default = "targets" if case.command.name in _COUNTS_TARGETS else "requests"
+    return max(len(case.targets), 1) if (rule.count or default) == "targets" else 1
+
+
+def _quota(rule: Rule, case: Case) -> Quota:
+    uses = case.facts.used.get(rule.key, ())
+    since = case.now - rule.every
+    used = sum(1 for at in uses if at > since)
+    return Quota(_matched(rule), rule.per, rule.max, rule.every, used, cost(rule, case))
+
+
+def _retry_at(spent: Iterable[tuple[Rule, Quota]], case: Case) -> float | None:
+    """When all of these have room again; None when one never has for so many."""
+    latest = 0.0
+    for rule, quota in spent:
+        if quota.cost > quota.max:
+            return None
+        live = sorted(at for at in case.facts.used[rule.key] if at > case.now - rule.every)
+        latest = max(latest, live[quota.used + quota.cost - quota.max - 1] + rule.every)
+    return latest

@@ -1,0 +1,363 @@
+"""From YAML text to values that know their line; every mistake is noted and reading goes on.
+
+Built from the parser's events, not from loaded objects: so nothing is dropped (duplicate keys),
+nothing is guessed (`no` is text, as in YAML 1.2), nothing grows or recurses (no anchors, bounded
+depth), and the fast parser written in C serves where it is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Union
+
+from attrs import Factory, define, field, frozen
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+MAX_TEXT = 1_000_000  # characters
+MAX_DEPTH = 20
+
+_UNTYPED = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,15}")
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@frozen
+class Problem:
+    """One thing to correct, at a line of the text (from 1). kind: error, test or warning."""
+
+    line: int
+    text: str
+    kind: str = "error"
+
+
+class Bad(Exception):
+    """A value that is not what its key takes. line 0: that of the value itself."""
+
+    def __init__(self, text: str, line: int = 0) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+@frozen
+class Node:
+    """A value of the text: None, True or False, a number, text, items, or entries."""
+
+    line: int
+    value: Union[bool, int, str, Items, Entries, None]
+
+    @property
+    def shown(self) -> str:
+        """For an error text: what stands there, one line, shortened."""
+        if isinstance(self.value, Items):
+            return "a list"
+        if isinstance(self.value, Entries):
+            return "a section"
+        if self.value is None:
+            return "nothing"
+        text = str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+        return quoted(text)
+
+
+@frozen
+class Items:
+    """A list."""
+
+    nodes: tuple[Node, ...]
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+
+@frozen
+class Entries:
+    """A section: keys (text, each once) and their values, in the order of the text."""
+
+    pairs: tuple[tuple[Node, Node], ...]
+
+
+@define
+class Problems:
+    """What is wrong so far."""
+
+    found: list[Problem] = Factory(list)
+
+    def add(self, line: int, text: str, kind: str = "error") -> None:
+        problem = Problem(line, text, kind)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def of(self, *kinds: str) -> tuple[Problem, ...]:
+        kept = (problem for problem in self.found if problem.kind in kinds)
+        return tuple(sorted(kept, key=lambda problem: problem.line))
+
+
+def quoted(text: str) -> str:
+    """Somebody's text inside an error: “ ”, one line, at most 60 characters."""
+    kept = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"“{kept if len(kept) <= 60 else kept[:59] + '…'}”"
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> str:
+    """`unknown command “adusser”, did you mean “adduser”?`"""
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6) if len(word) < 100 else []
+    return f"unknown {what} {quoted(word)}" + (f", did you mean “{near[0]}”?" if near else "")
+
+
+def parse(text: str, problems: Problems) -> Node | None:
+    """The top of the text (an empty one is an empty section); None when it is no YAML at all."""
+    text = text.removeprefix("\ufeff")
+    odd = _UNTYPED.search(text)
+    if odd is not None:
+        line = text.count("\n", 0, odd.start()) + 1
+        problems.add(line, f"a character that nobody types (U+{ord(odd.group()):04X})")
+        return None
+    if len(text) > MAX_TEXT:
+        problems.add(1, f"the text is longer than {MAX_TEXT:,} characters")
+        return None
+    try:
+        return _build(YAML(typ="safe").parse(text), problems)
+    except Bad as bad:
+        problems.add(bad.line, str(bad))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line if mark is not None else 0
+        rows = text.splitlines()
+        if line < len(rows) and rows[line].lstrip(" ").startswith("\t"):
+            problems.add(line + 1, "a tab stands before the text; indent with blanks")
+        else:
+            problems.add(min(line + 1, max(len(rows), 1)), f"this is no YAML: {error.problem}")
+    except (YAMLError, ValueError) as error:
+        problems.add(1, f"this is no YAML: {' '.join(str(error).split())[:200]}")
+    return None
+
+
+def _build(events: Iterator[Any], problems: Problems) -> Node:
+    """Follows the events with an own stack, so that depth is ours to bound."""
+    tops: list[Node] = []
+    stack: list[tuple[int, bool, list[Node]]] = []  # line, is a section, what it holds so far
+    for event in events:
+        line = event.start_mark.line + 1 if event.start_mark is not None else 1
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise Bad("& and * (anchors) are not used here; write the value again", line)
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise Bad(f"tags like {event.tag} are not used here", line)
+        if isinstance(event, DocumentStartEvent) and tops:
+            raise Bad("a second document begins here; one text, one policy", line)
+        if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+            if len(stack) >= MAX_DEPTH:
+                raise Bad(f"more than {MAX_DEPTH} levels inside each other", line)
+            stack.append((line, isinstance(event, MappingStartEvent), []))
+            continue
+        if isinstance(event, ScalarEvent):
+            node = Node(line, _scalar(event.value) if event.implicit[0] else event.value)
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            line, section, inner = stack.pop()
+            node = Node(line, _entries(inner, problems) if section else Items(tuple(inner)))
+        else:
+            continue
+        (stack[-1][2] if stack else tops).append(node)
+    top = tops[0] if tops else Node(1, None)
+    return Node(1, Entries(())) if top.value is None else top
+
+
+def _scalar(text: str) -> bool | int | str | None:
+    if text in _WORDS:
+        return _WORDS[text]
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def _entries(inner: list[Node], problems: Problems) -> Entries:
+    pairs: list[tuple[Node, Node]] = []
+    seen: dict[str, int] = {}
+    for key, value in zip(inner[::2], inner[1::2], strict=True):
+        if not isinstance(key.value, str):
+            problems.add(key.line, f"a key must be text, not {key.shown}")
+        elif key.value in seen:
+            first = seen[key.value]
+            problems.add(key.line, f"{quoted(key.value)} stands here twice, first in line {first}")
+        else:
+            seen[key.value] = key.line
+            pairs.append((key, value))
+    return Entries(tuple(pairs))
+
+
+# --- reading values by kind -------------------------------------------------------------------
+
+Kind = Callable[[Node], Any]
+"""Gives the value of a node, or raises Bad with what it should have been."""
+
+
+@frozen
+class Key:
+    """One key that exists. null: may be written without a value."""
+
+    kind: Kind
+    default: Any = None
+    required: bool = False
+    null: bool = False
+
+
+@frozen
+class Section:
+    """A section read by its table: values with defaults, and the lines of what is written.
+
+    sound: nothing was wrong with it. If not, what could not be read has its default (None where
+    the key is required), so that the rest can still be checked.
+    """
+
+    line: int
+    values: Mapping[str, Any]
+    lines: Mapping[str, int] = field(factory=dict)
+    sound: bool = True
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key]
+
+    def line_of(self, key: str) -> int:
+        return self.lines.get(key, self.line)
+
+
+def read(node: Node | None, keys: Mapping[str, Key], problems: Problems, what: str) -> Section:
+    """A section by its table of keys; nothing and None are an empty one."""
+    values: dict[str, Any] = {name: key.default for name, key in keys.items()}
+    lines: dict[str, int] = {}
+    sound = True
+    node = node or Node(1, None)
+    pairs: tuple[tuple[Node, Node], ...] = ()
+    if isinstance(node.value, Entries):
+        pairs = node.value.pairs
+    elif node.value is not None:
+        problems.add(node.line, f"{what} must be a section of keys, not {node.shown}")
+        return Section(node.line, values, lines, False)
+    for name, value in pairs:
+        word = str(name.value)
+        known = keys.get(word)
+        if known is None:
+            sound = False
+            problems.add(name.line, unknown("key", word, keys) + _elsewhere(word, what))
+            continue
+        lines[word] = value.line
+        if value.value is None:
+            if not known.null:
+                sound = False
+                problems.add(value.line, f"{word} has no value; write one or leave the key out")
+            continue
+        try:
+            values[word] = known.kind(value)
+        except Bad as bad:
+            sound = False
+            problems.add(bad.line or value.line, f"{word}: {bad}")
+    for word, known in keys.items():
+        if known.required and word not in lines:
+            sound = False
+            problems.add(node.line, f"{what} needs the key {word}")
+    return Section(node.line, values, lines, sound)
+
+
+def _elsewhere(word: str, what: str) -> str:
+    return " (role stands in allow lines only)" if word == "role" and " line" in what else ""
+
+
+def anything(node: Node) -> Node:
+    return node
+
+
+def text(node: Node) -> str:
+    if not isinstance(node.value, str):
+        quotes = "" if isinstance(node.value, (Items, Entries)) else "; put it in quotes"
+        raise Bad(f"{node.shown} is no text{quotes}")
+    return node.value
+
+
+def yes_no(node: Node) -> bool:
+    if not isinstance(node.value, bool):
+        raise Bad(f"{node.shown} is neither true nor false")
+    return node.value
+
+
+def whole(low: int, high: int = 10**9) -> Kind:
+    def kind(node: Node) -> int:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Bad(f"{node.shown} is no whole number")
+        if not low <= value <= high:
+            raise Bad(f"{value} is not between {low} and {high}")
+        return value
+
+    return kind
+
+
+def choice(*words: str) -> Kind:
+    def kind(node: Node) -> str:
+        if node.value not in words or not isinstance(node.value, str):
+            raise Bad(f"{node.shown} is none of: {', '.join(words)}")
+        return node.value
+
+    return kind
+
+
+_SPAN = re.compile(r"(\d{1,9})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def span(low: int = 1, high: int = 366 * 86400) -> Kind:
+    """A length of time, in seconds."""
+
+    def kind(node: Node) -> int:
+        match = _SPAN.fullmatch(node.value) if isinstance(node.value, str) else None
+        if match is None:
+            raise Bad(f"{node.shown} is no time span. Like this: 30m, 1h, 7d")
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if not low <= seconds <= high:
+            raise Bad(f"{node.shown} is not between {low} s and {high // 3600} h")
+        return seconds
+
+    return kind
+
+
+def names(node: Node) -> tuple[Node, ...]:
+    """One text or a list of texts; their nodes, since each may stand in a line of its own."""
+    nodes = node.value.nodes if isinstance(node.value, Items) else (node,)
+    for one in nodes:
+        try:
+            text(one)
+        except Bad as bad:
+            raise Bad(str(bad), one.line) from None
+    return nodes
+
+
+def listed(node: Node) -> tuple[Node, ...]:
+    """A list of anything."""
+    if not isinstance(node.value, Items):
+        raise Bad(f"{node.shown} is no list")
+    return node.value.nodes
+
+
+def entries(node: Node) -> tuple[tuple[Node, Node], ...]:
+    """A section whose keys are names that the owner chose."""
+    if not isinstance(node.value, Entries):
+        raise Bad(f"{node.shown} is no section of names")
+    return node.value.pairs
+
+
+def bare(node: Node) -> object:
+    """The value without its lines; sections in the order of their keys."""
+    if isinstance(node.value, Entries):
+        return sorted((str(key.value), bare(value)) for key, value in node.value.pairs)
+    return [bare(each) for each in node.value] if isinstance(node.value, Items) else node.value

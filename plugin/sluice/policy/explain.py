@@ -1,0 +1,176 @@
+"""The same decision with everything that people may want to know of it: `can` and `why`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from attrs import evolve
+
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Invocation, Right
+from ..message import Text
+from . import because
+from .decide import decide, failed
+from .model import Asker, Checked, Decision, Facts, Matched, Verdict
+from .people import eligible, in_order, members_of, mxids_of, person_of, persons_of, roles
+from .rules import NO_PLAN, Case, Policy, Rule
+
+
+def explain(
+    invocation: Invocation,
+    asker: Asker,
+    facts: Facts,
+    now: float,
+    policy: Policy,
+    *,
+    glass: bool = False,
+) -> Decision:
+    """`decide` with `can`, `checked`, the clauses of rules, and the end of a time window."""
+    decision = decide(invocation, asker, facts, now, policy, glass=glass)
+    if decision.error:
+        return decision
+    command = COMMANDS[invocation.command]
+    held = (
+        roles(policy, asker.mxid, asker.power, facts.distrusted) if asker.joined else frozenset()
+    )
+    targets = invocation.values(command.targets) if command.targets else ()
+    case = Case(invocation, command, asker, facts, now, policy, held, targets)
+    plan = policy.plans.get(command.name, NO_PLAN)
+    by_line = {rule.line: rule for rule in (*plan.allow, *plan.require, *plan.limit, *plan.deny)}
+    retry_at = decision.retry_at
+    if decision.verdict is Verdict.DENY and any(m.verb == "deny" for m in decision.rules):
+        retry_at = _window_ends([by_line[m.line] for m in decision.rules if m.line], now)
+    checked: tuple[Checked, ...] = ()
+    if decision.verdict is Verdict.DENY and not decision.rules:
+        failures = [(rule, failed(rule, case)) for rule in plan.allow]
+        checked = tuple(
+            Checked(
+                Matched("allow", rule.label, rule.line), because.failed_clause(rule, why, case)
+            )
+            for rule, why in sorted(failures, key=lambda each: each[0].line)
+            if why is not None
+        )
+    return evolve(
+        decision,
+        rules=tuple(_with_clause(matched, by_line, decision, case) for matched in decision.rules),
+        limits=tuple(
+            evolve(q, rule=evolve(q.rule, clause=(f"{q.used} of {q.max} used",)))
+            for q in decision.limits
+        ),
+        can=_who_can(decision, case),
+        checked=checked,
+        retry_at=retry_at,
+    )
+
+
+def _with_clause(
+    matched: Matched, by_line: Mapping[int, Rule], decision: Decision, case: Case
+) -> Matched:
+    rule = by_line.get(matched.line)
+    clause: Text = ("yes",)
+    if rule is None:
+        clause = decision.because
+    elif rule.verb == "require":
+        clause = (because.demand(rule.slots, rule.reason, rule.expires),)
+    elif rule.verb == "deny":
+        clause = because.denied(rule, case)
+    elif rule.verb == "limit":
+        quota = next(each for each in decision.limits if each.rule.line == rule.line)
+        clause = (f"{quota.used} of {quota.max} used",)
+    return evolve(matched, clause=clause)
+
+
+def _who_can(decision: Decision, case: Case) -> tuple[str, ...]:
+    """APPROVE: who could approve. DENY: who else could do it, given the power, limits unused."""
+    policy, facts = case.policy, case.facts
+    if decision.verdict is Verdict.ALLOW or decision.fixed:
+        return ()
+    if decision.verdict is Verdict.APPROVE:
+        return eligible(policy, decision.slots, case.asker.mxid, case.targets, facts.distrusted)
+    if case.command.own:
+        if case.command.right is Right.OWNER:
+            return members_of(policy, policy.owners)
+        if case.command.right is not Right.CHANGE:
+            return ()
+        some = {p for role in policy.changing for p in members_of(policy, role)}
+        return in_order(policy, some)
+    shared = {
+        rule.key: facts.used[rule.key]
+        for rule in policy.plans.get(case.command.name, NO_PLAN).limit
+        if rule.per == "everyone" and rule.key in facts.used
+    }
+    facts = evolve(facts, used=shared)
+    me = person_of(policy, case.asker.mxid)
+    return in_order(
+        policy,
+        (
+            person
+            for person in persons_of(policy)
+            if person != me
+            and any(
+                decide(
+                    case.invocation, Asker(mxid, power=math.inf), facts, case.now, policy
+                ).verdict
+                is not Verdict.DENY
+                for mxid in mxids_of(policy, person)
+            )
+        ),
+    )
+
+
+def _window_ends(rules: list[Rule], now: float) -> float | None:
+    """When none of these deny lines applies any more; None if one has no window."""
+    latest = now
+    for rule in rules:
+        moments = sorted(_edges(rule, now))
+        end = next((at for at in moments if at > now and not _in_time(rule, at)), None)
+        if end is None:
+            return None
+        latest = max(latest, end)
+    return latest
+
+
+def _in_time(rule: Rule, at: float) -> bool:
+    return (rule.during is None or rule.during.holds(at)) and (
+        rule.outside is None or not rule.outside.holds(at)
+    )
+
+
+def _edges(rule: Rule, now: float) -> Iterator[float]:
+    """The moments of the coming week at which a window of the rule may begin or end."""
+    for window in (rule.during, rule.outside):
+        if window is not None:
+            today = datetime.fromtimestamp(now, window.zone).replace(
+                hour=0, minute=0, second=0, microsecond=0
+            )
+            for day in range(9):
+                for minute in (0, window.start, window.end):
+                    local = today + timedelta(days=day, minutes=minute)  # wall clock
+                    yield local.timestamp()
+
+
+def reasons(decision: Decision) -> tuple[Text, ...]:
+    """The lines of `why`: "allow signup (line 20): no, “al” does not fit [a-z]{3,20}"."""
+    lines: list[Text] = []
+    if decision.verdict is Verdict.DENY and not decision.rules:
+        lines.append(("deny: none applies",))
+        lines += [(f"{_titled(c.rule)}: no, ", *c.failed) for c in decision.checked]
+        lines.append(("So no line allows it.",))
+        return tuple(lines)
+    lines += [(f"{_titled(rule)}: ", *rule.clause) for rule in decision.rules]
+    shown = {rule.label for rule in decision.rules}
+    lines += [
+        (f"{_titled(quota.rule)}: ", *quota.rule.clause)
+        for quota in decision.limits
+        if quota.rule.label not in shown
+    ]
+    return tuple(lines)
+
+
+def _titled(rule: Matched) -> str:
+    if not rule.line:
+        return rule.label
+    line = f"line {rule.line}"
+    return f"{rule.verb} {line}" if rule.label == line else f"{rule.verb} {rule.label} ({line})"

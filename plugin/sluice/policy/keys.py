@@ -1,0 +1,208 @@
+"""Every key that exists, what it takes and its default: the one table.
+
+The loader reads by it; tests hold base-config.yaml and docs/policy.md to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+from .document import (
+    Bad,
+    Key,
+    Node,
+    anything,
+    choice,
+    entries,
+    listed,
+    names,
+    quoted,
+    span,
+    text,
+    whole,
+    yes_no,
+)
+
+SERVER = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_NAME = re.compile(r"[^\W_][\w.-]{0,39}")
+_ROOM = re.compile(r"![!-~]{1,254}")
+_RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
+UTC = timezone.utc
+
+
+def name(node: Node) -> str:
+    """What the owner calls a person, a role or a rule: one word."""
+    word = text(node)
+    if not _NAME.fullmatch(word):
+        raise Bad(f"{quoted(word)} is no name: one word of letters, digits . _ -")
+    return word
+
+
+def rule_id(node: Node) -> str:
+    """Labels of rules without an id are `line N`, so an id is never that."""
+    return name(node)
+
+
+def server(node: Node) -> str:
+    word = text(node)
+    if not SERVER.fullmatch(word):
+        raise Bad(f"{quoted(word)} is no server name")
+    return word
+
+
+def servers(node: Node) -> frozenset[str]:
+    return frozenset(server(one) for one in names(node))
+
+
+def room(node: Node) -> str:
+    word = text(node)
+    if word.startswith("#"):
+        raise Bad(f"{quoted(word)} is an address, which can be re-pointed; write the id (!…)")
+    if not _ROOM.fullmatch(word):
+        raise Bad(f"{quoted(word)} is no room id (!…)")
+    return word
+
+
+def rooms(node: Node) -> tuple[str, ...]:
+    found = []
+    for one in names(node):
+        try:
+            found.append(room(one))
+        except Bad as bad:
+            raise Bad(str(bad), one.line) from None
+    return tuple(dict.fromkeys(found))
+
+
+def zone(node: Node) -> tzinfo:
+    word = text(node)
+    if word == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(word)
+    except (KeyError, OSError, ValueError):
+        raise Bad(
+            f"unknown time zone {quoted(word)}; if it is right, install tzdata "
+            "(pip install tzdata)"
+        ) from None
+
+
+def prefix(node: Node) -> str:
+    word = text(node)
+    if not 1 <= len(word) <= 8 or not word.isprintable() or " " in word or word[0] in "@#/<":
+        raise Bad(f"{quoted(word)} is no prefix: up to 8 signs without blanks, not @ # / <")
+    return word
+
+
+def reserved(node: Node) -> tuple[str, ...]:
+    for one in names(node):
+        if not _RESERVED.fullmatch(text(one)):
+            raise Bad(f"{one.shown} is no pattern of user names (a-z 0-9 . _ = / + - and *)")
+    return tuple(text(one) for one in names(node))
+
+
+def true_or_role(node: Node) -> bool | str:
+    return node.value if isinstance(node.value, bool) else name(node)
+
+
+_RULE = {
+    "id": Key(rule_id),
+    "do": Key(names, required=True),
+    "where": Key(entries, ()),
+    "during": Key(anything),
+    "outside": Key(anything),
+}
+
+KEYS: Mapping[str, Mapping[str, Key]] = {
+    "top": {
+        "ops_rooms": Key(rooms, ()),
+        "policy_file": Key(text),
+        "server": Key(server, null=True),
+        "admin_room": Key(room, null=True),
+        "prefix": Key(prefix, "!"),
+        "command_max_age": Key(span(), 300),
+        "timezone": Key(zone, UTC),
+        "owners": Key(name, "owner"),
+        "reserved_names": Key(reserved, ("_*",)),
+        "welcome": Key(text, ""),
+        "policy": Key(anything, null=True),
+        "relay": Key(anything),
+        "secrets": Key(anything),
+        "notices": Key(anything),
+    },
+    "relay": {
+        "timeout": Key(span(), 60),
+        "slow_timeout": Key(span(), 600),
+        "poll": Key(span(1, 3600), 2),
+        "attacker_sized": Key(choice("ask", "allow", "refuse"), "ask"),
+    },
+    "secrets": {
+        "remove_after": Key(span(10, 7 * 86400), 600),
+        "replace": Key(yes_no, True),
+        "scrub_admin_room": Key(yes_no, True),
+    },
+    "notices": {
+        "registered": Key(yes_no, True),
+        "reports": Key(true_or_role, True),
+        "passwords": Key(yes_no, False),
+        "emergency": Key(yes_no, True),
+        "other": Key(yes_no, False),
+    },
+    "policy": {
+        "people": Key(entries, ()),
+        "roles": Key(entries, ()),
+        "allow": Key(listed, ()),
+        "require": Key(listed, ()),
+        "limit": Key(listed, ()),
+        "deny": Key(listed, ()),
+        "break_glass": Key(anything),
+        "tests": Key(listed, ()),
+        "who_can": Key(entries, ()),
+    },
+    "role": {
+        "members": Key(names, ()),
+        "min_power": Key(whole(0), 0),
+        "inherits": Key(names, ()),
+    },
+    "allow": {"role": Key(name, required=True), **_RULE},
+    "require": {
+        **_RULE,
+        "reason": Key(yes_no, False),
+        "expires": Key(span(60, 86400)),
+        "approvals": Key(listed, ()),
+    },
+    "limit": {
+        **_RULE,
+        "per": Key(choice("person", "everyone"), required=True),
+        "max": Key(whole(1), required=True),
+        "every": Key(span(), required=True),
+        "count": Key(choice("targets", "requests")),
+    },
+    "deny": _RULE,
+    "approval": {"from": Key(name, required=True), "n": Key(whole(1, 100), required=True)},
+    "condition": {
+        "regex": Key(text),
+        "one_of": Key(listed),
+        "server": Key(servers),
+        "in_role": Key(name),
+        "is_self": Key(yes_no),
+    },
+    "window": {"days": Key(names), "hours": Key(text), "tz": Key(zone)},
+    "break_glass": {
+        "role": Key(name, required=True),
+        "max": Key(whole(1), required=True),
+        "every": Key(span(), required=True),
+    },
+    "test": {
+        "as": Key(text, required=True),
+        "power": Key(whole(-(10**9)), 0),
+        "at": Key(text),
+        "run": Key(text, required=True),
+        "expect": Key(choice("allow", "approve", "deny"), required=True),
+        "via": Key(text),
+        "by": Key(names),
+    },
+}
+"""Section -> key -> kind and default. `top` is the text itself."""

@@ -1,0 +1,261 @@
+"""Who can do what under a policy, taking every condition as fulfilled; and what a new one changes.
+
+A row is a person, or everybody of a server with some power in the room (`@*:example.org >= 25`).
+Somebody can use a command if an allow line covers it for a role they hold and no deny without
+condition does. Rights beyond commands (votes, break-glass, the owners' own commands) are compared
+too, so that nobody gains them unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Union
+
+from attrs import evolve, frozen
+
+from ..catalog.commands import COMMANDS
+from ..message import Code, Text, code
+from .because import demand, plural
+from .model import Slot
+from .people import NOBODY, is_glob, persons_of, roles_of_person
+from .rules import Plan, Policy, Rule
+
+
+@frozen
+class Demand:
+    """What a command needs besides an allow line, if every require line applies."""
+
+    slots: tuple[Slot, ...] = ()
+    reason: bool = False
+    expires: int | None = None
+
+    @property
+    def said(self) -> str:
+        return demand(self.slots, self.reason, self.expires)
+
+
+@frozen
+class Cell:
+    """What somebody may do with a command. rules: the allow and limit lines that are about it."""
+
+    command: str
+    demand: Demand
+    rules: tuple[Rule, ...]
+
+
+def cells(policy: Policy, held: frozenset[str]) -> Mapping[str, Cell]:
+    """What somebody with these roles may do, by command, in the order of the catalog."""
+    found = {}
+    for name in COMMANDS:
+        plan = policy.plans.get(name)
+        if plan is not None and not _forbidden(plan):
+            allows = tuple(rule for rule in plan.allow if rule.role in held)
+            if allows:
+                found[name] = Cell(name, demand_of(policy, name), allows + plan.limit)
+    return found
+
+
+def demand_of(policy: Policy, command: str) -> Demand:
+    plan = policy.plans.get(command, Plan())
+    largest: dict[str, int] = {}
+    for rule in plan.require:
+        for slot in rule.slots:
+            largest[slot.role] = max(slot.n, largest.get(slot.role, 0))
+    ranked = sorted(largest, key=lambda role: (len(policy.closure[role]), role))
+    spans = [rule.expires for rule in plan.require if rule.expires is not None]
+    return Demand(
+        tuple(Slot(role, largest[role]) for role in ranked),
+        any(rule.reason for rule in plan.require),
+        min(spans) if spans else None,
+    )
+
+
+def _forbidden(plan: Plan) -> bool:
+    return any(rule.always for rule in plan.deny)
+
+
+@frozen
+class Subject:
+    """A row: a person (policy name, else MXID), or everybody of a server with this power."""
+
+    name: str
+    roles: frozenset[str]
+
+
+def subjects(policy: Policy) -> tuple[Subject, ...]:
+    found = [Subject(person, roles_of_person(policy, person)) for person in persons_of(policy)]
+    for server, granted in policy.by_server.items():
+        for power in sorted({least for _, least in granted}):
+            held = NOBODY.union(
+                *(policy.closure[role] for role, least in granted if least <= power)
+            )
+            found.append(Subject(glob_label(server, power), held))
+    return tuple(found)
+
+
+def glob_label(server: str, power: int) -> str:
+    return f"@*:{server} >= {power}" if power else f"@*:{server}"
+
+
+def who_can(policy: Policy) -> Mapping[str, tuple[str, ...]]:
+    """Command -> who can, for every command of the server. Of a server only the least power."""
+    allowed = lru_cache(maxsize=None)(lambda held: frozenset(cells(policy, held)))
+    found: dict[str, list[str]] = {name: [] for name, c in COMMANDS.items() if not c.own}
+    for subject in subjects(policy):
+        glob = subject.name.partition(" ")[0]
+        for name in allowed(subject.roles):
+            if not any(other.partition(" ")[0] == glob for other in found[name]):
+                found[name].append(subject.name)
+    return {name: tuple(some) for name, some in found.items()}
+
+
+# --- what a new policy changes ----------------------------------------------------------------
+
+
+@frozen
+class Change:
+    """What a reload says. head: `bo lost 2 commands, cy gained 1`, "" if nobody's rights changed.
+
+    lines: one for each person, command or rule that changed; unchanged: people and roles.
+    """
+
+    head: str
+    lines: tuple[Text, ...]
+    unchanged: Text
+
+
+def diff(old: Policy, new: Policy) -> Change:
+    """What `new` gives and takes, compared with `old`."""
+    before, after = _rights(old), _rights(new)
+    heads: list[tuple[str, str, int, str]] = []  # who, lost or gained, how many of what
+    lines: list[Text] = []
+    same: list[str] = []
+    for name in dict.fromkeys((*before, *after)):
+        had, has = before.get(name, ()), after.get(name, ())
+        lost = [right for right in had if right not in has]
+        gained = [right for right in has if right not in had]
+        if not lost and not gained:
+            same.append(name)
+            continue
+        changed = [f"no longer {', '.join(lost)}"] if lost else []
+        changed += [f"now {', '.join(gained)}"] if gained else []
+        lines.append((_person(name), f": {'; '.join(changed)}"))
+        for verb, some in (("lost", lost), ("gained", gained)):
+            if some:
+                noun = "command" if all(right in COMMANDS for right in some) else "right"
+                heads.append((name, verb, len(some), noun))
+    for name, lost_accounts, new_accounts in _accounts(old, new):
+        same = [each for each in same if each != name]
+        for verb, word, accounts in (
+            ("lost", "no longer", lost_accounts),
+            ("gained", "now also", new_accounts),
+        ):
+            if accounts:
+                heads.append((name, verb, len(accounts), "account"))
+                lines.append((f"{name}: {word} ", *_listed([code(mxid) for mxid in accounts])))
+    lines += _demands(old, new)
+    if conditions := _conditions(old, new):
+        lines.append((f"Conditions changed: {', '.join(conditions)}",))
+    kept = [each for each in same if each in after]
+    return Change(_head(heads), tuple(lines), _listed([_person(each) for each in kept]))
+
+
+def _rights(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """By row: commands, then the other rights. Everybody of a server as their role: `helpers`."""
+    votes = sorted({slot.role for rule in policy.rules for slot in rule.slots})
+    glass = policy.break_glass.role if policy.break_glass else ""
+    allowed = lru_cache(maxsize=None)(lambda held: tuple(cells(policy, held)))
+    found: dict[str, tuple[str, ...]] = {}
+    for subject in subjects(policy):
+        held = subject.roles
+        others = [f"votes as {role}" for role in votes if role in held]
+        others += ["break-glass"] if glass in held else []
+        others += ["what owners may"] if policy.owners in held else []
+        found[_row(subject, policy)] = (*allowed(held), *others)
+    return found
+
+
+def _row(subject: Subject, policy: Policy) -> str:
+    if not subject.name.startswith("@*:"):
+        return subject.name
+    for role in policy.roles.values():
+        servers = [member[3:] for member in role.members if is_glob(member)]
+        for server in servers:
+            if glob_label(server, role.min_power) == subject.name:
+                return plural(role.name) + (f" of {server}" if len(servers) > 1 else "")
+    return subject.name
+
+
+def _person(name: str) -> Union[str, Code]:
+    return code(name) if name.startswith("@") else name
+
+
+def _listed(words: Sequence[Union[str, Code]]) -> Text:
+    return tuple(part for word in words for part in (", ", word))[1:]
+
+
+def _head(heads: Iterable[tuple[str, str, int, str]]) -> str:
+    parts: list[str] = []
+    last = ("", "")
+    for name, verb, n, noun in heads:
+        who = f"{name} " if name != last[0] else ""
+        what = f" {noun if n == 1 else noun + 's'}" if noun != last[1] else ""
+        parts.append(f"{who}{verb} {n}{what}")
+        last = (name, noun)
+    return ", ".join(parts)
+
+
+def _accounts(old: Policy, new: Policy) -> Iterator[tuple[str, list[str], list[str]]]:
+    for name, now in new.people.items():
+        had = old.people.get(name)
+        if had is not None and set(had) != set(now):
+            yield name, [m for m in had if m not in now], [m for m in now if m not in had]
+
+
+def _demands(old: Policy, new: Policy) -> Iterator[Text]:
+    """`deactivate now needs 2 mods (was 1)`, commands with the same change together."""
+    changes: dict[tuple[Demand, Demand], list[str]] = {}
+    for name, command in COMMANDS.items():
+        pair = demand_of(old, name), demand_of(new, name)
+        if not command.own and pair[0] != pair[1]:
+            changes.setdefault(pair, []).append(name)
+    for (was, now), names in changes.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        need = "needs" if len(names) == 1 else "need"
+        said, was_said = now.said or "nothing more", was.said or "nothing"
+        if evolve(was, slots=()) == evolve(now, slots=()) and was.slots and now.slots:
+            said, was_said = demand(now.slots, False, None), demand(was.slots, False, None)
+            if len(was.slots) == len(now.slots) == 1 and was.slots[0].role == now.slots[0].role:
+                was_said = str(was.slots[0].n)
+        yield (f"{', '.join(names[:3])}{more} now {need} {said} (was {was_said})",)
+
+
+def _conditions(old: Policy, new: Policy) -> list[str]:
+    """Limits and conditional lines that are new, gone or changed: no row shows them."""
+    before, after = _conditional(old), _conditional(new)
+    found = []
+    for key in dict.fromkeys((*before, *after)):
+        was, now = before.get(key), after.get(key)
+        if was is None or now is None:
+            rule, what = was or now, "gone" if now is None else "new"
+            found += [f"{rule.verb} {rule.label} ({what})"] if rule else []
+        elif _bare(was) != _bare(now):
+            found.append(f"{now.verb} {now.label}")
+    return found
+
+
+def _conditional(policy: Policy) -> dict[object, Rule]:
+    kept = (rule for rule in policy.rules if rule.verb == "limit" or not rule.always)
+    return {(rule.verb, rule.id) if rule.id else _bare(rule): rule for rule in kept}
+
+
+def _bare(rule: Rule) -> Rule:
+    return evolve(rule, line=0, where=tuple(evolve(where, line=0) for where in rule.where))
+
+
+def read_out(policy: Policy) -> tuple[tuple[str, tuple[str, ...], float], ...]:
+    """The roles as they are read out: name, members as written, power; the highest first."""
+    ranked = sorted(policy.roles.values(), key=lambda role: -len(policy.closure[role.name]))
+    ranked.sort(key=lambda role: role.name != policy.owners)
+    return tuple((role.name, role.members, float(role.min_power)) for role in ranked)

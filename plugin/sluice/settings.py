@@ -1,0 +1,168 @@
+"""The whole text of an owner as one frozen value, or everything that is wrong with it.
+
+Reading goes through: keys and values (`policy.keys`), then the policy, then what it must prove.
+A text with any error gives no settings; nothing of it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import tzinfo
+from fnmatch import fnmatchcase
+from typing import Any
+
+from attrs import frozen
+
+from .policy import loader, proofs
+from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, read
+from .policy.keys import KEYS, SERVER
+from .policy.rules import Policy
+
+
+@frozen
+class Relay:
+    """Seconds; attacker_sized: ask, allow, refuse."""
+
+    timeout: int
+    slow_timeout: int
+    poll: int
+    attacker_sized: str
+
+
+@frozen
+class Secrets:
+    """remove_after: seconds after the recipient joined."""
+
+    remove_after: int
+    replace: bool
+    scrub_admin_room: bool
+
+
+@frozen
+class Notices:
+    """Which news of the server are passed on. reports: True, or the role whose people to push."""
+
+    registered: bool
+    reports: bool | str
+    passwords: bool
+    emergency: bool
+    other: bool
+
+
+@frozen
+class Settings:
+    """Everything that the text says, defaults filled in. digest: SHA-256 of the text, in hex."""
+
+    ops_rooms: tuple[str, ...]
+    server: str
+    admin_room: str | None
+    prefix: str
+    command_max_age: int
+    timezone: tzinfo
+    owners: str
+    reserved_names: tuple[str, ...]
+    welcome: str
+    policy: Policy
+    relay: Relay
+    secrets: Secrets
+    notices: Notices
+    text: str
+    digest: str
+
+    def reserved(self, localpart: str) -> bool:
+        """No account may be made with this name."""
+        return any(fnmatchcase(localpart, pattern) for pattern in self.reserved_names)
+
+
+@frozen
+class Loaded:
+    """settings: None after an error. errors and warnings in the order of their lines.
+
+    guessed: the server's name, if neither the text nor the caller said it.
+    """
+
+    settings: Settings | None
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    guessed: str | None = None
+
+
+def load(text: str, *, server: str | None, now: float) -> Loaded:
+    """server: the bot's own; None offline. now: epoch seconds, for tests that name no time."""
+    problems = Problems()
+    top = parse(text, problems)
+    if top is None:
+        return Loaded(None, problems.of("error"), ())
+    section = read(top, KEYS["top"], problems, "the text")
+    _together(section, problems)
+    name = section["server"] or server
+    guessed = None if name else _first_server(section)
+    loading = loader.load(
+        section["policy"],
+        problems=problems,
+        server=name or guessed or "",
+        owners=section["owners"],
+        owners_line=section.lines.get("owners", 0),
+        zone=section["timezone"],
+        protected=(*section["ops_rooms"], *filter(None, (section["admin_room"],))),
+    )
+    parts = {key: read(section[key], KEYS[key], problems, key) for key in _PARTS}
+    reports = parts["notices"]["reports"]
+    if isinstance(reports, str):
+        loading.role(reports, parts["notices"].line_of("reports"))
+    tests = proofs.read_tests(loading)
+    policy = loading.policy
+    proofs.check_who_can(loading, policy if not problems.found else None)
+    if policy is not None and not problems.found:
+        proofs.check_votes(policy, loading.asked, problems)
+        proofs.run_tests(tests, policy, now, problems)
+        proofs.warn(policy, problems)
+        if not section["ops_rooms"]:
+            problems.add(1, "ops_rooms is empty: there is no room for commands", "warning")
+    errors = problems.of("error", "test")
+    if policy is None or errors:
+        return Loaded(None, errors, problems.of("warning"), guessed)
+    values = {key: value for key, value in section.values.items() if key != "policy_file"}
+    values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
+    values |= {"server": policy.server, "policy": policy}
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    settings = Settings(**values, text=text, digest=digest)
+    return Loaded(settings, errors, problems.of("warning"), guessed)
+
+
+_PARTS: Mapping[str, Any] = {"relay": Relay, "secrets": Secrets, "notices": Notices}
+
+
+def _together(section: Section, problems: Problems) -> None:
+    """Keys that do not go with each other."""
+    if section["policy_file"] is not None:
+        line = section.line_of("policy_file")
+        if len(section.lines) > 1:
+            problems.add(
+                line, "policy_file stands alone: all other keys go into the file it names"
+            )
+        else:
+            problems.add(line, f"the policy is in another file: {section['policy_file']}")
+    if section["admin_room"] is not None and section["admin_room"] in section["ops_rooms"]:
+        line = section.line_of("ops_rooms")
+        problems.add(line, "ops_rooms holds the admin room; commands are typed in another room")
+
+
+def _first_server(section: Section) -> str:
+    """The server of the first account in `people`, for a text that is checked offline."""
+    policy = section["policy"]
+    people = dict(_pairs(policy)).get("people")
+    for _, accounts in _pairs(people):
+        nodes = accounts.value if isinstance(accounts.value, Items) else (accounts,)
+        for node in nodes:
+            server = str(node.value).partition(":")[2]
+            if SERVER.fullmatch(server):
+                return server
+    return "localhost"
+
+
+def _pairs(node: Node | None) -> list[tuple[str, Node]]:
+    if node is None or not isinstance(node.value, Entries):
+        return []
+    return [(str(key.value), value) for key, value in node.value.pairs]
