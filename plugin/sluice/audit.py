@@ -1,0 +1,302 @@
+"""The log of what happened: append-only, chained by hashes, and the check that it still is.
+
+    h(0) = 32 zero bytes;  h(n) = SHA-256(h(n-1) ‖ SHA-256(record n))
+
+A record is one line of JSON with sorted keys. The chain is over its hash, so that the text of one
+can be erased (record = NULL) when somebody's privacy asks for it, and the chain still holds. The
+chain alone shows accidents and clumsy hands; who can write the database can compute it anew, or
+cut it off. Therefore its head is posted to the ops room every SEAL_EVERY records or once a day:
+every member's server keeps that *seal*, and `python -m sluice audit verify DB --head SEQ:HASH`
+compares. Secrets have no way in: a record is plain JSON, and a `Secret` is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from .db import meta
+from .db.connection import Row, Tx
+
+SCHEMA = (
+    "CREATE TABLE sluice_audit (seq INTEGER PRIMARY KEY, ts DOUBLE PRECISION NOT NULL, "
+    "kind TEXT NOT NULL, request INTEGER, person TEXT, record TEXT, hash TEXT NOT NULL, "
+    "chain TEXT NOT NULL)",
+    "CREATE INDEX sluice_audit_person ON sluice_audit (person, seq, kind)",
+    "CREATE INDEX sluice_audit_request ON sluice_audit (request, seq, kind)",
+    "CREATE INDEX sluice_audit_kind ON sluice_audit (kind, seq)",
+)
+_INDEXED = ("seq", "ts", "kind", "request", "person")
+COLUMNS = ", ".join((*_INDEXED, "record", "hash", "chain"))
+
+MAX_RECORD = 65_536  # characters; the arguments of one line are at most 12 kB
+SEAL_EVERY = 50  # records
+SEAL_WITHIN = 86_400.0  # seconds, if there is anything new
+PAGE = 1_000  # rows read at once by the check and the export
+_SEAL = "audit.seal"
+
+
+@frozen
+class Head:
+    """The newest record and the chain's hash at it, hex: what a seal says."""
+
+    seq: int = 0
+    chain: str = "0" * 64
+
+
+@frozen
+class Record:
+    """One record as `!log` shows it. what: its fields, empty if they were erased."""
+
+    seq: int
+    ts: float
+    kind: str
+    request: int | None
+    person: str | None
+    what: Mapping[str, Any]
+
+
+class Broken(Exception):
+    """The chain does not hold. seq: the first entry that is wrong or missing."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(f"entry {seq} {what}")
+        self.seq = seq
+
+
+# --- writing
+
+
+def canonical(record: Mapping[str, object]) -> str:
+    """One spelling for one record. Raises TypeError for what is not plain JSON, as a Secret."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _sha(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _next(chain: str, record_hash: str) -> str:
+    return _sha(bytes.fromhex(chain), bytes.fromhex(record_hash))
+
+
+async def append(tx: Tx, now: float, kind: str, record: Mapping[str, object]) -> int:
+    """Adds a record within the caller's transaction and returns its number.
+
+    record: plain JSON; `request` (number) and `person`, or else `mxid`, are what `!log` looks for.
+    The head is read from the table, not remembered: a transaction may be rolled back.
+    """
+    last = await head(tx)
+    seq = last.seq + 1
+    whole = {**record, "seq": seq, "ts": round(now, 3), "kind": kind}
+    if len(whole) != len(record) + 3:
+        raise ValueError(f"a record's own fields cannot be given: {sorted(record)}")
+    text = canonical(whole)
+    if len(text) > MAX_RECORD:
+        raise ValueError(f"a record of {len(text)} characters, {MAX_RECORD} is the most")
+    record_hash = _sha(text.encode())
+    await tx.execute(
+        f"INSERT INTO sluice_audit ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *_columns(whole),
+        text,
+        record_hash,
+        _next(last.chain, record_hash),
+    )
+    return seq
+
+
+def _columns(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of a record stands in columns of its own, to be searched."""
+    person = record.get("person") or record.get("mxid")
+    return (*map(record.get, ("seq", "ts", "kind", "request")), person)
+
+
+async def head(tx: Tx) -> Head:
+    row = await tx.fetchrow("SELECT seq, chain FROM sluice_audit ORDER BY seq DESC LIMIT 1")
+    return Head(row["seq"], row["chain"]) if row else Head()
+
+
+async def seal(tx: Tx, now: float) -> Head | None:
+    """The head to post now, remembered as posted within this transaction; None if none is due."""
+    last = await head(tx)
+    sealed, at = json.loads(await meta.get(tx, _SEAL) or "[0, 0]")
+    new = last.seq - sealed
+    if not new or (new < SEAL_EVERY and now - at < SEAL_WITHIN):
+        return None
+    await meta.put(tx, _SEAL, json.dumps([last.seq, now]))
+    return last
+
+
+# --- reading, for !log
+
+
+async def page(
+    tx: Tx,
+    *,
+    person: str | None = None,
+    request: int | None = None,
+    kinds: Sequence[str] = (),
+    before: int | None = None,
+    limit: int = 10,
+) -> tuple[tuple[Record, ...], int]:
+    """The newest records first, and how many there are. before: the seq of the last one shown."""
+    args = [value for value in (person, request, *kinds, before) if value is not None]
+    marks = (f"${number}" for number in range(1, len(args) + 1))
+    terms = [f"person={next(marks)}"] if person is not None else []
+    terms += [f"request={next(marks)}"] if request is not None else []
+    terms += [f"kind IN ({', '.join(next(marks) for _ in kinds)})"] if kinds else []
+    rest = [f"seq<{next(marks)}"] if before is not None else []
+    all_of, these = (f"WHERE {' AND '.join(['1=1', *t])}" for t in (terms, terms + rest))
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM sluice_audit {these} ORDER BY seq DESC LIMIT {int(limit)}", *args
+    )
+    total = f"SELECT COUNT(*) FROM sluice_audit {all_of}"
+    return (
+        tuple(
+            Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows
+        ),
+        int(await tx.fetchval(total, *args[: len(args) - len(rest)])),
+    )
+
+
+async def _rows(tx: Tx, after: int) -> AsyncIterator[Row]:
+    query = f"SELECT {COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq LIMIT {PAGE}"
+    while rows := await tx.fetch(query, after):
+        for row in rows:
+            yield row
+        after = rows[-1]["seq"]
+
+
+async def export_jsonl(tx: Tx) -> AsyncIterator[str]:
+    """The whole log, a line each, oldest first; the check reads it as well as the database."""
+    async for row in _rows(tx, 0):
+        record = _record(row["record"]) or None
+        line = {"seq": row["seq"], "hash": row["hash"], "chain": row["chain"], "record": record}
+        yield canonical(line) + "\n"
+
+
+async def check(tx: Tx, start: Head = Head()) -> Head:
+    """Follows the chain from a head known to be good to the newest; raises Broken."""
+    async for row in _rows(tx, start.seq):
+        start = follow(start, row)
+    return start
+
+
+# --- checking
+
+
+def follow(last: Head, row: Mapping[str, Any] | Row) -> Head:
+    """The head after one more row; raises Broken if this row cannot come next."""
+    seq, text = row["seq"], row["record"]
+    try:
+        if seq > last.seq + 1:
+            raise Broken(last.seq + 1, "is missing")
+        if seq <= last.seq:
+            raise Broken(seq, f"stands behind entry {last.seq}: moved or doubled")
+        if text is not None:
+            record = _record(text)
+            if _sha(text.encode()) != row["hash"]:
+                raise Broken(seq, "was changed")
+            if record.get("seq") != seq:
+                raise Broken(seq, f"was moved: it is entry {record.get('seq')}")
+            if tuple(row[i] for i in _INDEXED) != _columns(record):
+                raise Broken(seq, "was changed where it is searched for")
+        if _next(last.chain, row["hash"]) != row["chain"]:
+            raise Broken(seq, f"does not follow from entry {last.seq}")
+    except (AttributeError, TypeError, ValueError):
+        raise Broken(last.seq + 1, "is no entry any more") from None
+    return Head(seq, row["chain"])
+
+
+def _record(text: str | None) -> Mapping[str, Any]:
+    """The fields of a record; none if it was erased, or is not what was written."""
+    try:
+        record = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def verify(
+    rows: Iterable[Mapping[str, Any]], seals: Sequence[Head] = ()
+) -> tuple[Head, tuple[int, ...]]:
+    """Follows the whole chain past all seals: its head, and the entries whose text was erased.
+
+    Raises Broken at the first entry that is wrong.
+    """
+    last, good, erased = Head(), 0, []
+    left = sorted(seals, key=lambda s: s.seq)
+    for row in rows:
+        last = follow(last, row)
+        erased += [last.seq] if row["record"] is None else []
+        while left and left[0].seq == last.seq:
+            if left[0].chain != last.chain:
+                which = f"or one up to {last.seq} was replaced"
+                raise Broken(good + 1, f"{which}: the seal after entry {last.seq} does not fit")
+            good = left.pop(0).seq
+    if left:
+        cut = f"and all behind it are missing: there is a seal after entry {left[-1].seq}"
+        raise Broken(last.seq + 1, cut)
+    return last, tuple(erased)
+
+
+def _read(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a SQLite database, opened for reading only, or of an exported file."""
+    with path.open("rb") as file:
+        is_database = file.read(16) == b"SQLite format 3\0"
+    if is_database:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            yield from db.execute(f"SELECT {COLUMNS} FROM sluice_audit ORDER BY seq")
+        return
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            row = _record(line)
+            record = row.get("record")
+            if not {"seq", "hash", "chain", "record"} <= row.keys():
+                raise Broken(number, "is no entry of a log")
+            columns = dict(zip(_INDEXED, _columns(record or {}), strict=True))
+            yield {**columns, **row, "record": None if record is None else canonical(record)}
+
+
+def _seal_of(text: str) -> Head:
+    seq, _, chain = text.partition(":")
+    if (
+        not seq.isdecimal()
+        or seq == "0"
+        or len(chain) != 64
+        or set(chain) - set("0123456789abcdef")
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is not ENTRIES:SEAL, 64 characters of 0-9a-f")
+    return Head(int(seq), chain)
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m sluice audit verify DB [--head SEQ:HASH]…`; 1 if broken, 2 if not readable."""
+    parser = argparse.ArgumentParser("python -m sluice audit")
+    verb = parser.add_subparsers(required=True).add_parser("verify")
+    verb.add_argument("file", type=Path, metavar="DB", help="SQLite file, or an exported log")
+    verb.add_argument("--head", type=_seal_of, action="append", default=[], metavar="ENTRIES:SEAL")
+    args = parser.parse_args(argv)
+    try:
+        last, erased = verify(_read(args.file), args.head)
+    except Broken as broken:
+        print(f"The log is broken: {broken}.")
+        return 1
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+        print(f"{args.file} cannot be read: {error}")
+        return 2
+    print(f"The log is unbroken: {last.seq:,} entries. Its seal: {last.seq}:{last.chain}")
+    if erased:
+        print(f"Text erased: {', '.join(map(str, erased))}")
+    if not args.head:
+        print("Nothing cut off at its end can be seen without a seal: --head ENTRIES:SEAL.")
+    return 0
