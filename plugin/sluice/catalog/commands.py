@@ -149,7 +149,7 @@ _OWN = (
     _own("approve", Right.REQUEST, "a vote for it", "approve 12", _NUMBER),
     _own("deny", Right.REQUEST, "a vote against it", "deny 12 ask him", _NUMBER, _rest("why")),
     _own("cancel", Right.REQUEST, "takes it back", "cancel 12", _NUMBER),
-    _own("resolve", Right.REQUEST, "how an unknown outcome ended", "resolve 12 done", _NUMBER, _END),
+    _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", _NUMBER, _END),
     _own("more", Right.ROLE, "the next page", "more", _maybe("request", Type.COUNT)),
     _own("log", Right.CHANGE, "what happened", "log @bo", _rest("filter")),
     _own("policy", Right.OWNER, "the rules that are live", "policy"),

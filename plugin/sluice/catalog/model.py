@@ -15,6 +15,17 @@ Value = Union[str, int, bool, "tuple[str, ...]"]
 """A canonical argument: MXID, room id, mxc, server, word; seconds; a switch; or many of one."""
 
 
+class Dialect(Enum):
+    """A family of Conduit versions that spell commands and answers alike."""
+
+    V0_9 = (0, 9)
+    V0_10 = (0, 10)
+    V0_11 = (0, 11)
+
+    def __str__(self) -> str:
+        return f"{self.value[0]}.{self.value[1]}"
+
+
 class Tag(str, Enum):
     """What a command does to the server; the groups (`#read` …) of the policy."""
 

@@ -1,4 +1,4 @@
-"""From the words a person typed to an invocation; everything that can be checked without I/O is."""
+"""From typed words to an invocation; everything that can be checked without I/O is checked."""
 
 from __future__ import annotations
 
