@@ -1,0 +1,145 @@
+"""Writing into encrypted rooms and reading what stands there, over mautrix' machine.
+
+Who may read is asked of the server each time a session is made, never of mautrix' store: Conduit's
+sync loses joins, and mautrix would share with joined members only (docs/conduit.md, "Encryption").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from mautrix.errors import DecryptionError, EncryptionError, SessionNotFound
+from mautrix.types import (
+    EncryptedEvent,
+    EncryptionAlgorithm,
+    EventType,
+    Member,
+    Membership,
+    RoomEncryptionStateEventContent,
+)
+
+from .api import Event, Homeserver
+from .late import ENCRYPTED, NoKey
+
+MESSAGE = "m.room.message"
+MEGOLM = "m.megolm.v1.aes-sha2"
+_SEALED, _YES = "sluice.sealed", object()  # no JSON can hold this value
+
+log = logging.getLogger("sluice.encryption")
+
+
+class NoCrypto(Exception):
+    """The room is encrypted and the bot cannot encrypt for it."""
+
+
+def was_sealed(event: Event) -> bool:
+    """Whether an event came encrypted and was decrypted by `unseal`."""
+    return event.get(_SEALED) is _YES
+
+
+class Encryption:
+    def __init__(self, client: Any, homeserver: Homeserver) -> None:
+        self._client, self._hs = client, homeserver
+        self._rooms: dict[str, bool] = {}  # whether encrypted, as far as known
+        self._shared: set[str] = set()  # rooms whose session went to their present members
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def available(self) -> bool:
+        return self._client.crypto is not None
+
+    async def start(self) -> None:
+        """Uploads one-time keys now (mautrix does it with its second long poll, 30 s later)."""
+        # mautrix logs what it decrypted at TRACE, and our own passwords come back to us.
+        self._client.crypto_log.addFilter(
+            lambda record: (
+                not record.getMessage().startswith(("Decrypted", "get_event: Decrypted"))
+            )
+        )
+        if self.available:
+            await self._client.crypto.share_keys()
+
+    def changed(self, room: str) -> None:
+        """The room's members or its encryption changed."""
+        self._shared.discard(room)
+        if not self._rooms.get(room):
+            self._rooms.pop(room, None)
+
+    async def is_on(self, room: str) -> bool:
+        if room not in self._rooms:
+            self._rooms[room] = await self._hs.state_content(room, "m.room.encryption") is not None
+        return self._rooms[room]
+
+    async def seal(self, room: str, content: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The type and content to send for a message: as it is, or encrypted. Raises NoCrypto."""
+        if not await self.is_on(room):
+            return MESSAGE, dict(content)
+        if not self.available:
+            raise NoCrypto(room)
+        crypto, plain = self._client.crypto, dict(content)
+        async with self._locks[room]:
+            if room not in self._shared:
+                await crypto.crypto_store.remove_outbound_group_session(room)
+            try:
+                sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, plain)
+            except EncryptionError:
+                self._shared.add(room)  # before the members are read: a change takes it away
+                await crypto.share_group_session(room, await self._readers(room))
+                sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, plain)
+        return ENCRYPTED, dict(sealed.serialize())
+
+    async def _readers(self, room: str) -> list[str]:
+        """Joined and invited members, from the server; mautrix' store is told as well, so that it
+        makes a new session when one of them has a new device.
+        """
+        members: dict[str, Member] = {}
+        for event in await self._hs.state(room):
+            content, key = event.get("content"), event.get("state_key")
+            if not isinstance(content, dict) or not isinstance(key, str):
+                continue
+            if event.get("type") == "m.room.encryption" and content.get("algorithm") != MEGOLM:
+                raise NoCrypto(room)
+            if event.get("type") == "m.room.member":
+                membership = content.get("membership")
+                if membership in ("join", "invite"):
+                    members[key] = Member(membership=Membership(membership))
+        store = self._client.state_store
+        if not await store.is_encrypted(room):
+            info = RoomEncryptionStateEventContent(algorithm=EncryptionAlgorithm.MEGOLM_V1)
+            await store.set_encryption_info(room, info)
+        await store.set_members(room, members)
+        return list(members)
+
+    async def unseal(self, event: Event) -> Event:
+        """The event in clear; raises NoKey. What can never be read stays encrypted."""
+        if not self.available or "state_key" in event:  # a state event is what it says it is
+            return event
+        crypto = self._client.crypto
+        try:
+            sealed = EncryptedEvent.deserialize(copy.deepcopy(event))  # type: ignore[arg-type]
+            session = await crypto.crypto_store.get_group_session(
+                sealed.room_id, sealed.content.session_id
+            )
+            if session is None:
+                raise NoKey
+            # mautrix checks (room, replay, the sender's device), but what it returns is parsed
+            # and an edit is replaced by its new content: the plain JSON is taken instead.
+            plain = json.loads(session.decrypt(sealed.content.ciphertext)[0])
+            await crypto.decrypt_megolm_event(sealed)
+            kind, content = plain["type"], plain["content"]
+        except (NoKey, SessionNotFound):
+            raise NoKey from None
+        except Exception as exc:
+            level = logging.INFO if isinstance(exc, DecryptionError) else logging.WARNING
+            log.log(level, "%s cannot be read: %s", event.get("event_id"), type(exc).__name__)
+            return event
+        outer = event["content"].get("m.relates_to")
+        if isinstance(content, dict) and outer is not None:
+            content.setdefault("m.relates_to", outer)
+        return {**event, "type": kind, "content": content, _SEALED: _YES}

@@ -1,0 +1,216 @@
+"""What the bot says in rooms, written in the transaction that decides it; `sender` sends it.
+
+The txn id is stored with the message, so that nothing is said twice, and a message read back in
+the timeline fills in an event id that no answer told. Secrets never come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from attrs import evolve
+
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..message import Message
+from .api import Event
+
+SCHEMA = (
+    """CREATE TABLE sluice_outbox (
+        id       BIGINT PRIMARY KEY,
+        txn      TEXT NOT NULL UNIQUE,
+        room     TEXT NOT NULL,
+        kind     TEXT NOT NULL,
+        key      TEXT NOT NULL,
+        emoji    TEXT NOT NULL,
+        content  TEXT NOT NULL,
+        clear    SMALLINT NOT NULL,
+        gone     SMALLINT NOT NULL,
+        state    SMALLINT NOT NULL,
+        event_id TEXT,
+        error    TEXT NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX sluice_outbox_key ON sluice_outbox (room, key) WHERE kind='message'",
+    "CREATE INDEX sluice_outbox_target ON sluice_outbox (room, key, emoji)",
+    "CREATE INDEX sluice_outbox_event ON sluice_outbox (event_id)",
+    "CREATE INDEX sluice_outbox_waiting ON sluice_outbox (room, id) WHERE state=0",
+)
+
+# Kinds of rows. `key` of a message is its name; of everything else what it acts on: the key of a
+# message, the txn of another row, or an event id (which begins with $).
+SAY, EDIT, REACT, REDACT = "message", "edit", "react", "redact"
+WAITING, SENT, DROPPED = 0, 1, 2
+MARK = "org.sluicebot.out"  # in the content: the row's txn
+SIZE = 16_000  # bytes of body and HTML; an edit doubles it, encryption adds a third, 65,535 is all
+_COUNTER = (
+    "INSERT INTO sluice_meta (key, value) VALUES ('outbox', '1') ON CONFLICT (key) DO UPDATE "
+    "SET value=CAST(CAST(sluice_meta.value AS BIGINT) + 1 AS TEXT) RETURNING value"
+)
+
+
+class Outbox:
+    """nonce: of this installation. mxid: the bot's. wake: set when something waits."""
+
+    def __init__(
+        self, database: Database, nonce: str, mxid: str, now: Callable[[], float] = time.time
+    ) -> None:
+        self.wake = asyncio.Event()
+        self.known: deque[str] = deque(maxlen=500)  # txn ids whose event ids are stored
+        self._nonce, self._mxid, self._now = nonce, mxid, now
+        self._written = False  # by a transaction that may not be committed yet
+        database.after_write(self._committed)
+
+    async def put(
+        self,
+        tx: Tx,
+        room: str,
+        key: str,
+        message: Message,
+        *,
+        reply_to: str | None = None,
+        clear: bool = False,
+    ) -> None:
+        """A new message. A key that was used in this room is not used again: nothing happens.
+
+        clear: also in a room that is encrypted while the bot has no crypto.
+        """
+        content = fitting(message).content()
+        if reply_to is not None:
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
+        await self._add(tx, room, SAY, key, content=content, clear=clear)
+
+    async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
+        """The message of `key` reads like this from now on. Nobody is pushed."""
+        new = fitting(message).content()
+        content: dict[str, object] = {
+            **new,
+            "body": f"* {new['body']}",
+            "formatted_body": f"* {new['formatted_body']}",
+            "m.mentions": {},
+            "m.new_content": new,
+        }
+        await self._add(tx, room, EDIT, key, content=content)
+
+    async def react(self, tx: Tx, room: str, target: str, emoji: str) -> None:
+        """target: the key of a message of ours, or an event id."""
+        await self._add(tx, room, REACT, target, emoji=emoji)
+
+    async def unreact(self, tx: Tx, room: str, target: str, emoji: str) -> None:
+        """Takes our reaction away, if there is one."""
+        row = await tx.fetchrow(
+            "UPDATE sluice_outbox SET gone=1 WHERE room=$1 AND key=$2 AND emoji=$3 "
+            "AND kind=$4 AND gone=0 RETURNING txn",
+            room,
+            target,
+            emoji,
+            REACT,
+        )
+        if row is not None:
+            await self._add(tx, room, REDACT, row["txn"])
+
+    async def buttons(self, tx: Tx, room: str, key: str, emojis: Sequence[str]) -> None:
+        """Our own reactions on the message of `key` are exactly these from now on."""
+        rows = await tx.fetch(
+            "SELECT emoji FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3 AND gone=0",
+            room,
+            key,
+            REACT,
+        )
+        there = [row["emoji"] for row in rows]
+        for emoji in there:
+            if emoji not in emojis:
+                await self.unreact(tx, room, key, emoji)
+        for emoji in emojis:
+            if emoji not in there:
+                await self.react(tx, room, key, emoji)
+
+    async def redact(self, tx: Tx, room: str, target: str, reason: str = "") -> None:
+        """Removes a message of ours (by its key), or any event our power allows (by its id)."""
+        await self._add(tx, room, REDACT, target, content={"reason": reason} if reason else {})
+
+    async def event_of(self, tx: Tx, room: str, key: str) -> str | None:
+        event_id: str | None = await tx.fetchval(
+            "SELECT event_id FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3",
+            room,
+            key,
+            SAY,
+        )
+        return event_id
+
+    async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None:
+        key: str | None = await tx.fetchval(
+            "SELECT key FROM sluice_outbox WHERE event_id=$1 AND room=$2 AND kind=$3",
+            event_id,
+            room,
+            SAY,
+        )
+        return key
+
+    def seen(self, event: Event) -> Callable[[Tx], Awaitable[None]] | None:
+        """What to store of an event of the timeline: the id of a message of ours, if it is not
+        known yet. So whoever reacts to a message is read after its id is stored.
+        """
+        content = event.get("content")
+        txn = content.get(MARK) if isinstance(content, dict) else None
+        if event.get("sender") != self._mxid or not isinstance(txn, str) or txn in self.known:
+            return None
+
+        async def block(tx: Tx) -> None:
+            await tx.execute(
+                "UPDATE sluice_outbox SET event_id=$1, state=$2, content='', error='' "
+                "WHERE txn=$3 AND event_id IS NULL",
+                event["event_id"],
+                SENT,
+                txn,
+            )
+            await tx.execute("DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2", txn, EDIT)
+
+        return block
+
+    async def _add(
+        self,
+        tx: Tx,
+        room: str,
+        kind: str,
+        key: str,
+        *,
+        emoji: str = "",
+        content: dict[str, object] | None = None,
+        clear: bool = False,
+    ) -> None:
+        number = int(await tx.fetchval(_COUNTER))
+        # The time too: after a restored backup the same number must not be the same txn.
+        txn = meta.txn_id(self._nonce, "outbox", room, number, self._now())
+        await tx.execute(
+            "INSERT INTO sluice_outbox (id, txn, room, kind, key, emoji, content, clear, gone, "
+            "state, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, '') "
+            "ON CONFLICT DO NOTHING",
+            number,
+            txn,
+            room,
+            kind,
+            key,
+            emoji,
+            json.dumps(content or {}),
+            int(clear),
+            WAITING,
+        )
+        self._written = True
+
+    def _committed(self) -> None:
+        if self._written:
+            self._written = False
+            self.wake.set()
+
+
+def fitting(message: Message) -> Message:
+    """The message, cut at a line if it is too large for an event."""
+    lines = message.lines
+    while len(lines) > 1 and len((message.body + message.html).encode()) > SIZE:
+        lines = lines[:-1]
+        message = evolve(message, lines=(*lines, ("… cut here, it is too long for one message",)))
+    return message

@@ -1,0 +1,227 @@
+"""Sends what the outbox holds: one task, each room in its order, until the server has it.
+
+A row is tried again after whatever may pass (no answer, 429, 5xx), with its own txn id, and is
+dropped, with the reason in the log, after what will not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ..db.connection import Database, Row, StorageFailed, Tx
+from .api import Homeserver, MatrixError, RateLimited, Refused, passing
+from .encryption import MESSAGE, Encryption, NoCrypto
+from .outbox import DROPPED, EDIT, MARK, REACT, REDACT, SAY, SENT, Outbox
+
+BATCH = 50
+BACK_OFF, BACK_OFF_MOST = 0.5, 60.0  # seconds
+TRIES = 8  # of what fails here and not at the server
+
+log = logging.getLogger("sluice.sender")
+
+
+@frozen
+class Done:
+    """What became of a row: sent (event_id may be unknown) or, with an error, dropped."""
+
+    row: Row
+    event_id: str | None = None
+    error: str = ""
+
+
+class Sender:
+    """refused: told the room in which the server refused us (403)."""
+
+    def __init__(
+        self,
+        homeserver: Homeserver,
+        database: Database,
+        encryption: Encryption,
+        outbox: Outbox,
+        *,
+        refused: Callable[[str], None] = lambda room: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._hs, self._db, self._encryption = homeserver, database, encryption
+        self._outbox, self._refused, self._now = outbox, refused, now
+        self._retry: dict[str, tuple[int, float]] = {}  # room -> failures in a row, when again
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """After the rooms were read: what arrived before a crash is known then."""
+        self._task = asyncio.create_task(self._run(), name="sluice sends")
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._outbox.wake.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=2)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._outbox.wake.clear()
+            try:
+                wait = await self.drain()
+            except StorageFailed as exc:
+                log.warning("the outbox cannot be read: %s", exc)
+                wait = 1.0
+            if not self._stopping:
+                try:
+                    await asyncio.wait_for(self._outbox.wake.wait(), wait)
+                except asyncio.TimeoutError:
+                    pass
+
+    async def drain(self) -> float | None:
+        """Sends what waits, in every room that may be tried now.
+
+        Returns the seconds until the next room may be tried, None if nothing waits.
+        """
+        query = "SELECT DISTINCT room FROM sluice_outbox WHERE state=0"
+        rooms = {row["room"] for row in await self._db.read(lambda tx: tx.fetch(query))}
+        now = self._now()
+        ready = [room for room in rooms if self._retry.get(room, (0, now))[1] <= now]
+        await asyncio.gather(*map(self._drain, ready))
+        waits = [again - now for _, again in self._retry.values()]
+        return max(0.0, min(waits)) if waits else None
+
+    async def _drain(self, room: str) -> None:
+        query = "SELECT * FROM sluice_outbox WHERE room=$1 AND state=0 ORDER BY id LIMIT $2"
+        while not self._stopping:
+            rows = await self._db.read(lambda tx: tx.fetch(query, room, BATCH))
+            if not rows:
+                self._retry.pop(room, None)
+                return
+            done: list[Done] = []
+            wait = await self._send_all(rows, done)
+            await self._db.write(lambda tx: _store(tx, done))  # noqa: B023 (awaited here)
+            self._outbox.known.extend(each.row["txn"] for each in done if each.event_id)
+            failures, _ = self._retry.pop(room, (0, 0.0))
+            if wait is not None:
+                failures = 1 if done else failures + 1
+                wait = max(wait, min(BACK_OFF * 2.0 ** (failures - 1), BACK_OFF_MOST))
+                self._retry[room] = (failures, self._now() + wait)
+                return
+
+    async def _send_all(self, rows: Sequence[Row], done: list[Done]) -> float | None:
+        """Sends rows in order, until one must be tried again: returns the seconds to wait."""
+        for row in rows:
+            if self._stopping:
+                return 0.0
+            later = (other for other in rows if other["id"] > row["id"])
+            if row["kind"] == EDIT and any(
+                other["kind"] == EDIT and other["key"] == row["key"] for other in later
+            ):
+                done.append(Done(row, error="superseded"))
+                continue
+            try:
+                done.append(Done(row, await self._send(row, done)))
+            except Exception as exc:
+                failures = 0 if done else self._retry.get(row["room"], (0, 0.0))[0]
+                error = self._give_up(row, exc, failures)
+                if not error:
+                    return exc.retry_after if isinstance(exc, RateLimited) else 0.0
+                done.append(Done(row, error=error))
+        return None
+
+    def _give_up(self, row: Row, exc: Exception, failures: int) -> str:
+        """Why this row is dropped; "" if it is tried again."""
+        if isinstance(exc, MatrixError):
+            if passing(exc):
+                if failures == 0:
+                    log.warning("%s: not sent yet: %s", row["room"], exc)
+                return ""
+            error = str(exc)
+            if isinstance(exc, Refused) and exc.errcode == "M_DUPLICATE_ANNOTATION":
+                return error  # Synapse: the reaction is there already
+            if isinstance(exc, Refused) and exc.status == 403:
+                self._refused(row["room"])
+        elif isinstance(exc, (NoCrypto, LookupError)):
+            error = f"{type(exc).__name__}: {exc}"
+        elif failures < TRIES:
+            log.warning("%s: not sent yet", row["room"], exc_info=exc)
+            return ""
+        else:
+            error = type(exc).__name__
+        log.error("%s: %s of %s is dropped: %s", row["room"], row["kind"], row["key"], error)
+        return error
+
+    async def _send(self, row: Row, done: Sequence[Done]) -> str:
+        room, kind, txn = row["room"], row["kind"], row["txn"]
+        content: dict[str, Any] = {**json.loads(row["content"]), MARK: txn}
+        if kind == REDACT:
+            target = await self._event(row, done)
+            return await self._hs.redact(room, target, txn, content.get("reason", ""))
+        if kind == REACT:
+            target = await self._event(row, done)
+            content["m.relates_to"] = {
+                "rel_type": "m.annotation",
+                "event_id": target,
+                "key": row["emoji"],
+            }
+            return await self._hs.send(room, "m.reaction", content, txn)
+        if kind == EDIT:
+            target = await self._event(row, done)
+            content["m.relates_to"] = {"rel_type": "m.replace", "event_id": target}
+        try:
+            form, content = await self._encryption.seal(room, content)
+        except NoCrypto:
+            if not row["clear"]:
+                raise
+            form = MESSAGE
+        return await self._hs.send(room, form, content, txn)
+
+    async def _event(self, row: Row, done: Sequence[Done]) -> str:
+        """The event that a row acts on; LookupError if it was never sent."""
+        key = row["key"]
+        if key.startswith("$"):
+            return str(key)
+        for each in done:
+            if each.event_id and (each.row["txn"] == key or _names(each.row, key)):
+                return each.event_id
+        found = await self._db.read(
+            lambda tx: tx.fetchval(
+                "SELECT event_id FROM sluice_outbox WHERE room=$1 AND event_id IS NOT NULL "
+                "AND (txn=$2 OR (key=$2 AND kind=$3))",
+                row["room"],
+                key,
+                SAY,
+            )
+        )
+        if found is None:
+            raise LookupError("what it acts on was not sent")
+        return str(found)
+
+
+def _names(row: Row, key: str) -> bool:
+    return bool(row["kind"] == SAY and row["key"] == key)
+
+
+async def _store(tx: Tx, done: Sequence[Done]) -> None:
+    """Messages and reactions are kept, without their text; edits and redactions are over."""
+    for each in done:
+        row = each.row
+        if row["kind"] in (EDIT, REDACT) and not each.error:
+            await tx.execute("DELETE FROM sluice_outbox WHERE txn=$1", row["txn"])
+            if row["kind"] == REDACT:  # the reaction that it took away
+                await tx.execute(
+                    "DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2", row["key"], REACT
+                )
+            continue
+        await tx.execute(
+            "UPDATE sluice_outbox SET event_id=COALESCE(event_id, $1), state=$2, content='', "
+            "error=$3 WHERE txn=$4",
+            each.event_id,
+            DROPPED if each.error else SENT,
+            each.error,
+            row["txn"],
+        )
