@@ -75,13 +75,20 @@ def size(octets: float) -> str:
 
 def local(mxid: str, server: str) -> str:
     """The shortest that a person can type: the localpart of an account of this server."""
-    return mxid[1:].removesuffix(f":{server}") if mxid.endswith(f":{server}") else mxid
+    ours = mxid.startswith("@") and mxid.endswith(f":{server}")
+    return mxid[1:].removesuffix(f":{server}") if ours else mxid
 
 
 def capital(line: Text) -> Text:
     """The line with a capital first letter, if it begins with a word."""
     head = line[0]
     return (head[:1].upper() + head[1:], *line[1:]) if isinstance(head, str) else line
+
+
+def below(tail: Text) -> Text:
+    """What would go on after a full stop, as a line of its own."""
+    head = tail[0].lstrip() if isinstance(tail[0], str) else tail[0]
+    return tail[1:] if head == "" else (head, *tail[1:])
 
 
 def marked(words: str) -> Text:

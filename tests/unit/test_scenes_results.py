@@ -1,0 +1,586 @@
+"""How commands end: scenes 14 to 25, 26, 33, 37 to 40, 48, 49, 54, 55, and every command's end."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from sluice.catalog.commands import COMMANDS
+from sluice.catalog.model import Invocation, Kind, Outcome, Tag
+from sluice.chat.done import DONE
+from sluice.chat.ending import Delivery, Ending, Handed, How, Part
+from sluice.chat.results import WHY_UNKNOWN, contradicted, result
+from tests.unit.scenes import ANA, BO, CY, DAN, at, check, expect, here
+
+ALICE, SPAM, ROOM = "@alice:example.org", "@spam:example.org", "!9fKq:example.org"
+MXC = "mxc://example.org/Qk3v"
+VOTED = {"voted": True, "approved": ("cy",)}
+
+
+def of(server_name):
+    return f"@{server_name}:example.org"
+
+
+def ended(line, code="", kind=Kind.DONE, *, now="14:20", parts=None, noted=(), **more):
+    """What bo (or `person`) reads at the end of this command line."""
+    word, *values = line.split()
+    invocation = INVOCATIONS.get(word, Invocation(word, (("user", values[0]),) if values else ()))
+    invocation = more.pop("invocation", evolve(invocation, noted=noted))
+    fields = tuple(more.pop("fields", {}).items())
+    ending = {"request": 12, "person": "bo", "mxid": BO, "line": line} | more
+    if parts is None:
+        parts = (Part(invocation.values("user"), Outcome(kind, code, fields)),)
+    return result(here(now), Ending(**ending), invocation, parts)
+
+
+INVOCATIONS = {
+    "adduser": Invocation("adduser", (("user", (ALICE,)),)),
+    "resetpw": Invocation("resetpw", (("user", ALICE),)),
+    "deactivate": Invocation("deactivate", (("user", SPAM),)),
+    "deactivateall": Invocation(
+        "deactivateall", (("user", tuple(of(f"s{n:02}") for n in range(1, 41))),)
+    ),
+    "disableroom": Invocation("disableroom", (("room", ROOM),)),
+    "enableroom": Invocation("enableroom", (("room", ROOM),)),
+    "rmalias": Invocation("rmalias", (("alias", "#old:example.org"),)),
+    "rmappservice": Invocation("rmappservice", (("appservice", "bridge9"),)),
+    "purge": Invocation("purge", (("mxc", (MXC,)),)),
+    "block": Invocation("block", (("mxc", (MXC,)),)),
+    "unblock": Invocation("unblock", (("mxc", (MXC,)),)),
+    "purgeuser": Invocation("purgeuser", (("user", (SPAM,)), ("last", 7 * 86400))),
+    "blockuser": Invocation("blockuser", (("user", (SPAM,)),)),
+    "purgeserver": Invocation("purgeserver", (("server", "evil.example"),)),
+    "clearcache": Invocation("clearcache", (("cache", "db"),)),
+    "registration.set": Invocation("registration.set", (("state", "on"), ("for", 3600))),
+}
+
+
+def several(*names):
+    return Invocation("adduser", (("user", tuple(of(name) for name in names)),))
+
+
+def test_scene_14_one_account():
+    message = ended("adduser alice", "created", undo_needs_votes=True)
+    expect(
+        message,
+        "✅ Account made: @alice:example.org. The password is in your private messages."
+        " ⏎ Undo: !deactivate alice (needs approval; the name stays taken)",
+    )
+    assert not message.text
+    assert message.push == ()
+
+
+def test_scene_14_the_password_that_everybody_saw():
+    message = ended("adduser alice", "created", delivery=Delivery(seen_by=(ANA, DAN)))
+    expect(
+        message,
+        "✅ Account made: @alice:example.org. The password is in your private messages."
+        " ⏎ It is the one Conduit showed in the admin room: @ana:example.org and @dan:example.org"
+        " could see it. Change it soon."
+        " ⏎ Undo: !deactivate alice (the name stays taken)",
+    )
+
+
+def test_scene_14_no_private_room_yet():
+    delivery = Delivery(Handed.INVITED, until=at("15:05"))
+    expect(
+        ended("adduser alice", "created", delivery=delivery),
+        "✅ Account made: @alice:example.org. bo, accept my invitation: the password waits there."
+        " ⏎ It is removed 10 minutes after you join, or at 15:05 UTC."
+        " ⏎ Undo: !deactivate alice (the name stays taken)",
+    )
+
+
+def made(*names, kind=Kind.DONE, code="created"):
+    return [Part((of(name),), Outcome(kind, code)) for name in names]
+
+
+def test_scene_16_several_accounts():
+    expect(
+        ended(
+            "adduser mia noa tom",
+            parts=made("mia", "noa", "tom"),
+            invocation=several("mia", "noa", "tom"),
+            undo_needs_votes=True,
+        ),
+        "✅ 3 accounts made: @mia:example.org, @noa:example.org, @tom:example.org."
+        " ⏎ The passwords are in your private messages."
+        " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
+    )
+    names = [f"pupil{n}" for n in range(20)]
+    many = ended("adduser …", parts=made(*names), invocation=several(*names))
+    check(many)
+    assert many.body.startswith("✅ 20 accounts made.\nThe passwords are in")
+
+
+def test_scene_18_a_capital():
+    expect(
+        ended(
+            "adduser alice",
+            "created",
+            noted=((ALICE, "Alice"),),
+            undo_needs_votes=True,
+        ),
+        "✅ Account made: @alice:example.org (small letters, you typed Alice)."
+        " ⏎ The password is in your private messages."
+        " ⏎ Undo: !deactivate alice (needs approval; the name stays taken)",
+    )
+
+
+def test_scene_21_one_of_a_list_was_taken_meanwhile():
+    parts = [*made("mia", "noa"), *made("alice", kind=Kind.REFUSED, code="exists"), *made("lea")]
+    expect(
+        ended(
+            "adduser mia noa alice lea",
+            parts=parts,
+            invocation=several("mia", "noa", "alice", "lea"),
+            quota=(4, 10, 86400),
+            undo_needs_votes=True,
+        ),
+        "❌ 3 of 4 accounts made, 1 not. The passwords are in your private messages."
+        " ⏎ Made: @mia:example.org, @noa:example.org, @lea:example.org"
+        " ⏎ Not: @alice:example.org, somebody else made it meanwhile"
+        " ⏎ 4 of your 10 for today are used."
+        " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
+    )
+
+
+def test_scene_23_a_new_password():
+    expect(
+        ended("resetpw alice", "reset"),
+        "✅ New password for @alice:example.org. It is in your private messages."
+        " ⏎ The old one no longer works. Devices that are signed in stay signed in."
+        " ⏎ Cannot be undone.",
+    )
+    out = Invocation("resetpw", (("user", ALICE), ("sign-out", True)))
+    expect(
+        ended("resetpw alice --sign-out", "reset", invocation=out),
+        "✅ New password for @alice:example.org. It is in your private messages."
+        " ⏎ All its devices are signed out. Cannot be undone.",
+    )
+
+
+def test_scene_23_a_moderator_s_own_password():
+    message = ended(
+        "resetpw @cy:example.org",
+        "reset",
+        invocation=Invocation("resetpw", (("user", CY),)),
+        request=34,
+        voted=True,
+        approved=("dan",),
+        holder="cy",
+        distrusted=at("14:20", day=24),
+        trusts=("ana", "dan"),
+    )
+    expect(
+        message,
+        "❗ #34 done: new password for cy (@cy:example.org). bo asked, dan approved."
+        " ⏎ This account has no role and no vote until 24 Nov 14:20 UTC."
+        " Sooner: ana or dan, !trust cy",
+    )
+    assert message.push == (BO, CY, ANA, DAN)
+
+
+def test_scene_24_a_deactivated_account_is_open_again():
+    expect(
+        ended(
+            "resetpw carol",
+            "reset",
+            invocation=Invocation("resetpw", (("user", of("carol")),)),
+            reopened=True,
+            undo_needs_votes=True,
+        ),
+        "✅ @carol:example.org is active again. The new password is in your private messages."
+        " ⏎ Undo: !deactivate carol (needs approval)",
+    )
+
+
+def test_scene_25_the_password_could_not_be_handed_over():
+    message = ended("adduser alice", "created", delivery=Delivery(Handed.LOST))
+    expect(
+        message,
+        "❗ Account made: @alice:example.org, but I could not hand over the password;"
+        " it is thrown away. ⏎ bo, get a new one: !resetpw alice",
+    )
+    assert message.push == (BO, ANA, DAN)
+
+
+def test_scene_26_deactivated():
+    message = ended("deactivate @spam:example.org", "deactivated", **VOTED)
+    expect(
+        message,
+        "✅ #12 done: @spam:example.org is deactivated. bo asked, cy approved."
+        " ⏎ Its devices are signed out. It stays in its rooms, its files stay."
+        " ⏎ Undo: !resetpw spam",
+    )
+    assert message.text
+    assert message.push == (BO,)
+
+
+def test_scene_26_leave_rooms_and_purge_media():
+    args = (("user", SPAM), ("leave-rooms", True), ("purge-media", True))
+    expect(
+        ended(
+            "deactivate @spam:example.org --leave-rooms --purge-media",
+            "deactivated",
+            invocation=Invocation("deactivate", args),
+            fields={"failed": 3},
+        ),
+        "✅ @spam:example.org is deactivated."
+        " ⏎ Its devices are signed out. Conduit was told to leave its rooms; it does not say"
+        " whether that worked. Its files are removed."
+        " ⏎ 3 files could not be removed; Conduit's own log says which."
+        " ⏎ Undo: !resetpw spam (its files do not come back)",
+    )
+
+
+def tens(*outcomes):
+    users = INVOCATIONS["deactivateall"].values("user")
+    slices = [users[n : n + 10] for n in range(0, 40, 10)]
+    return [Part(items, outcome) for items, outcome in zip(slices, outcomes, strict=True)]
+
+
+DEACTIVATED = Outcome(Kind.DONE, "deactivated_all", (("count", 10),))
+WAVE = {"request": 31, "person": "ana", "mxid": ANA, "voted": True, "approved": ("bo", "dan")}
+
+
+def test_scene_33_one_of_forty_joined_the_admin_room():
+    invocation = Invocation(
+        "deactivateall",
+        (("user", (of("kim"), *(of(f"s{n:02}") for n in range(1, 40)))),),
+    )
+    users = invocation.values("user")
+    skipped = Outcome(Kind.DONE, "deactivated_all", (("count", 9), ("skipped", ("kim",))))
+    parts = [Part(users[n : n + 10], DEACTIVATED if n else skipped) for n in range(0, 40, 10)]
+    expect(
+        ended("deactivateall", parts=parts, invocation=invocation, **WAVE),
+        "❌ #31: 39 of 40 accounts deactivated, 1 not. ana asked, bo and dan approved."
+        " ⏎ Not: @kim:example.org joined the admin room meanwhile, Conduit leaves those alone"
+        " ⏎ Undo one: !resetpw s01 · All names: !log 31",
+    )
+
+
+def test_scene_33_all_forty():
+    expect(
+        ended("deactivateall", parts=tens(*[DEACTIVATED] * 4), **WAVE),
+        "✅ #31 done: 40 accounts deactivated. ana asked, bo and dan approved."
+        " ⏎ Their devices are signed out. They stay in their rooms, their files stay."
+        " ⏎ Undo one: !resetpw s01 · All names: !log 31",
+    )
+
+
+def test_scene_33_conduit_restarted_in_the_middle():
+    parts = tens(
+        DEACTIVATED,
+        DEACTIVATED,
+        Outcome(Kind.UNKNOWN, "lost"),
+        Outcome(Kind.FAILED, "not_sent"),
+    )
+    message = ended("deactivateall", parts=parts, **WAVE)
+    expect(
+        message,
+        "❗ #31 stopped: 20 of 40 deactivated, 10 unknown, 10 not sent."
+        " ⏎ Unknown: s21 to s30. Not sent: s31 to s40."
+        " ⏎ Look: !users s (still listed = not deactivated)."
+        " Then: !resolve 31 done or !resolve 31 failed, and send the rest again.",
+    )
+    assert message.push == (ANA, DAN)
+
+
+def test_the_rest_of_a_list_is_not_sent_when_somebody_pauses():
+    parts = tens(*[DEACTIVATED] * 3, Outcome(Kind.FAILED, "not_sent"))
+    expect(
+        ended("deactivateall", parts=parts, left_out="paused by bo", **WAVE),
+        "❌ #31 stopped: 30 of 40 deactivated, 10 not sent."
+        " ⏎ Not sent: s31 to s40, paused by bo."
+        " ⏎ Send the rest again if it is still wanted.",
+    )
+
+
+def test_a_list_with_one_bad_name_runs_not_at_all_in_that_line():
+    bad = Outcome(Kind.REFUSED, "bad_list", (("missing", (of("s03"),)),))
+    message = ended("deactivateall", parts=tens(bad, *[DEACTIVATED] * 3), **WAVE)
+    check(message)
+    assert "30 of 40 accounts deactivated, 10 not" in message.body
+    assert "Not: @s03:example.org does not exist any more" in message.body
+    assert "Conduit runs nothing of a list with one bad name" in message.body
+
+
+def test_a_list_of_names_that_stops():
+    parts = [
+        *made("mia"),
+        *made("zoe", kind=Kind.UNKNOWN, code="lost"),
+        *made("tom", kind=Kind.FAILED, code="not_sent"),
+    ]
+    expect(
+        ended("adduser mia zoe tom", parts=parts, invocation=several("mia", "zoe", "tom")),
+        "❗ #12 stopped: 1 of 3 made, 1 unknown, 1 not sent."
+        " ⏎ The passwords are in your private messages. ⏎ Made: @mia:example.org"
+        " ⏎ Unknown: zoe. Not sent: tom."
+        " ⏎ Look: !users zoe (listed = made)."
+        " Then: !resolve 12 done or !resolve 12 failed, and send the rest again.",
+    )
+
+
+PURGED = {"request": 41, "person": "cy", "mxid": CY, "voted": True, "approved": ("ana",)}
+
+
+def test_scene_37_a_file_is_purged():
+    expect(
+        ended("purge", "purged", present={MXC: False}, **PURGED),
+        "✅ #41 done: 1 file purged, and I checked that it is gone. cy asked, ana approved."
+        " ⏎ Cannot be undone.",
+    )
+    expect(
+        ended("purge", "still_there", Kind.FAILED, present={MXC: True}, **PURGED),
+        "❌ #41 failed: Conduit said done, but the file is still there."
+        " ⏎ mxc://example.org/Qk3v Look: !mediainfo mxc://example.org/Qk3v",
+    )
+    unsure = ended("purge", "purged", **PURGED)
+    assert "1 file purged; I could not check it." in unsure.body
+
+
+def test_scene_38_a_room_is_disabled():
+    expect(
+        ended(
+            "disableroom",
+            "disabled",
+            name="Warez hub",
+            request=42,
+            person="cy",
+            mxid=CY,
+            voted=True,
+            approved=("bo",),
+        ),
+        "✅ #42 done: room “Warez hub” is disabled. cy asked, bo approved."
+        " ⏎ !9fKq:example.org takes nothing from other servers;"
+        " people of example.org can go on writing."
+        " ⏎ Undo: !enableroom !9fKq:example.org",
+    )
+
+
+def test_scene_39_registration():
+    expect(
+        ended("registration.set", "set", until=at("15:20")),
+        "✅ Registration is on until 15:20 UTC; then I switch it off."
+        " ⏎ Anyone can make an account meanwhile. Off now: !registration off",
+    )
+    on = Invocation("registration.set", (("state", "on"),))
+    expect(
+        ended("registration on", "set", invocation=on),
+        "✅ Registration is on, without an end."
+        " ⏎ Anyone can make an account. Off: !registration off · Better: !registration on for 1h",
+    )
+    off = Invocation("registration.set", (("state", "off"),))
+    check(ended("registration off", "set", invocation=off))
+
+
+def test_scene_40_caches():
+    expect(
+        ended("clearcache", "cleared"),
+        "✅ All 8 database caches are empty."
+        " ⏎ Conduit fills them again by itself and may be slower for a while. Nothing to undo.",
+    )
+    some = Invocation("clearcache", (("cache", "service"), ("amount", 3)))
+    assert "The first 3 of 6 service caches are empty." in (
+        ended("clearcache service 3", "cleared", invocation=some).body
+    )
+
+
+def test_scene_48_break_glass():
+    expect(
+        ended(
+            "deactivate @spam:example.org",
+            "deactivated",
+            request=51,
+            person="ana",
+            mxid=ANA,
+            glass=True,
+        ),
+        "✅ #51 done: @spam:example.org is deactivated (break-glass by ana)."
+        " ⏎ Undo: !resetpw spam",
+    )
+
+
+SPAM_LINE = "deactivate @spam:example.org"
+
+
+def test_scene_49_a_probe_tells():
+    expect(
+        ended(SPAM_LINE, "probe", how=How.PROBED, **VOTED),
+        "✅ #12 done: @spam:example.org is deactivated. Conduit restarted before it answered;"
+        " I looked myself. ⏎ Undo: !resetpw spam",
+    )
+    expect(
+        ended(SPAM_LINE, "probe", Kind.FAILED, how=How.PROBED, **VOTED),
+        "❌ #12 failed: Conduit restarted before it ran. @spam:example.org is still active,"
+        " nothing changed.",
+    )
+
+
+def test_scene_49_nobody_can_tell():
+    message = ended(SPAM_LINE, "lost", Kind.UNKNOWN, **VOTED)
+    expect(
+        message,
+        "❗ #12 outcome unknown: deactivate @spam:example.org. Conduit restarted or dropped it."
+        " ⏎ It may or may not have run; I do not send it again."
+        " ⏎ Then: !resolve 12 done or !resolve 12 failed",
+    )
+    assert message.push == (BO, ANA, DAN)
+    expect(
+        ended("adduser alice", "lost", Kind.UNKNOWN, request=15),
+        "❗ #15 outcome unknown: adduser alice. Conduit restarted or dropped it."
+        " ⏎ It may or may not have run; I do not send it again."
+        " ⏎ Look: !users alice. If it is listed: !resolve 15 done,"
+        " then !resetpw alice for a password.",
+    )
+
+
+def test_scene_49_resolved_and_late():
+    expect(
+        ended(SPAM_LINE, "said", how=How.SAID, by="cy", **VOTED),
+        "✅ #12 done, says cy: @spam:example.org is deactivated. ⏎ Undo: !resetpw spam",
+    )
+    expect(
+        ended(SPAM_LINE, "deactivated", how=How.LATE, at=at("14:21"), **VOTED),
+        "✅ #12 done after all, Conduit answered at 14:21 UTC: @spam:example.org is deactivated."
+        " ⏎ Undo: !resetpw spam",
+    )
+    expect(
+        ended(SPAM_LINE, "said", Kind.FAILED, how=How.SAID, by="cy", **VOTED),
+        "❌ #12 failed, says cy: deactivate @spam:example.org.",
+    )
+    ending = Ending(12, "bo", BO, SPAM_LINE, how=How.LATE, by="cy", at=at("14:21"))
+    late = contradicted(
+        here(), ending, INVOCATIONS["deactivate"], Outcome(Kind.REFUSED, "missing")
+    )
+    expect(
+        late,
+        "❗ #12 was resolved by cy, but Conduit answered at 14:21 UTC: refused."
+        " ⏎ The command was: deactivate @spam:example.org",
+    )
+
+
+def test_scene_49_a_command_that_reads():
+    reads = Invocation("users")
+    expect(
+        ended("users", "lost", Kind.FAILED, invocation=reads),
+        "❌ Failed: Conduit restarted before it answered. Nothing changed. Send it again.",
+    )
+
+
+def test_scene_54_an_answer_nobody_understands():
+    zoe = several("zoe")
+    expect(
+        ended(
+            "adduser zoe",
+            "unrecognised",
+            Kind.UNKNOWN,
+            invocation=zoe,
+            request=48,
+            in_private=True,
+            removed=True,
+        ),
+        "❗ #48 outcome unknown: adduser zoe. I do not understand Conduit's answer."
+        " ⏎ It may hold a password, so it is not shown here: bo has it in private."
+        " Conduit's copy in the admin room is removed."
+        " ⏎ Look: !users zoe. Then: !resolve 48 done or !resolve 48 failed",
+    )
+    expect(
+        ended(
+            "disableroom !9fKq:example.org",
+            "unrecognised",
+            Kind.UNKNOWN,
+            request=49,
+            person="ana",
+            mxid=ANA,
+            raw="Room is now quarantined (2).",
+        ),
+        "❗ #49 outcome unknown: disableroom !9fKq:example.org."
+        " I do not understand Conduit's answer."
+        " ⏎ Conduit: “Room is now quarantined (2).”"
+        " ⏎ Look: !rooms 9fKq. Then: !resolve 49 done or !resolve 49 failed",
+    )
+
+
+def test_a_secret_command_s_text_is_never_quoted():
+    for raw in ("secret", None):
+        message = ended("adduser zoe", "unrecognised", Kind.UNKNOWN, raw=raw)
+        assert "secret" not in message.body
+
+
+FIFTY = {"request": 50, "person": "ana", "mxid": ANA, "voted": True, "approved": ("bo",)}
+
+
+def test_scene_55_refused_and_failed():
+    expect(
+        ended("rmappservice", "missing", Kind.REFUSED, **FIFTY),
+        "❌ #50 refused: Conduit knows no appservice bridge9. Nothing changed."
+        " ana asked, bo approved.",
+    )
+    error = (
+        "There was a problem with the connection to the rocksdb database: IO error: No space left"
+    )
+    shown = "There was a problem with the connection to the rocksdb database: IO error: No s…"
+    expect(
+        ended("purgeserver", "error", Kind.FAILED, fields={"error": error}, **FIFTY),
+        "❌ #50 failed: Conduit had an error while doing it; part of it may have run."
+        f" ⏎ Conduit: “{shown}”"
+        " ⏎ Free space on the server, then look: !media evil.example",
+    )
+
+
+ENDS = (
+    *((Kind.REFUSED, code) for code in ("exists", "bad_name", "remote", "missing", "bad_list")),
+    *((Kind.REFUSED, code) for code in ("usage", "no_block", "own_server", "bad_mxc")),
+    *((Kind.FAILED, code) for code in ("error", "media_failed", "not_sent", "lost")),
+    *((Kind.UNKNOWN, code) for code in ("lost", *WHY_UNKNOWN)),
+    (Kind.DONE, "done"),
+)
+ENDINGS = (
+    {},
+    VOTED,
+    {"slow": True},
+    {"glass": True},
+    {"how": How.PROBED},
+    {"how": How.SAID, "by": "@cy:example.org"},
+    {"how": How.LATE, "at": at("14:19")},
+)
+
+
+def test_every_command_that_changes_something_has_an_invocation_here():
+    changing = {
+        c.name for c in COMMANDS.values() if c.conduit and c.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
+    }
+    assert set(INVOCATIONS) == changing
+    assert {*DONE, "deactivateall"} == changing
+
+
+@pytest.mark.parametrize("command", INVOCATIONS)
+@pytest.mark.parametrize(("kind", "code"), ENDS)
+def test_every_command_has_words_for_every_end(command, kind, code):
+    invocation = INVOCATIONS[command]
+    items = invocation.values("user")
+    for more in ENDINGS:
+        for fields in ((), (("error", "x" * 300), ("failed", 3))):
+            parts = (Part(items, Outcome(kind, code, fields)),)
+            ending = Ending(12, "@bo:example.org", BO, command, **more)
+            message = result(here(), ending, invocation, parts)
+            check(message)
+            signs = {Kind.DONE: "✅", Kind.UNKNOWN: "❗"}
+            wanted = "❌" if code == "not_sent" else signs.get(kind, "❌")
+            assert message.body[0] == wanted, message.body
+            if kind is Kind.UNKNOWN:
+                assert "!resolve 12 done" in message.body
+
+
+LONG = "@" + "a" * 240 + ":example.org"
+
+
+@pytest.mark.parametrize("command", ["adduser", "resetpw", "deactivate", "purgeuser"])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_longest_name_still_fits_a_notification(command, kind):
+    value = (LONG,) if command in ("adduser", "purgeuser") else LONG
+    invocation = Invocation(command, (("user", value),))
+    parts = (Part((LONG,), Outcome(kind, "missing")),)
+    check(result(here(), Ending(12, "bo", BO, f"{command} {LONG}", **VOTED), invocation, parts))
