@@ -1,0 +1,276 @@
+"""Cards and votes: asked, counted, reminded, ended without having run.
+
+Persons come as the names of the policy, or as MXIDs without one. What ran is told by `results`;
+here is only how a request got there, or did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from ..message import Message, Sign, Text, quote, say
+from ..requests.model import Cause, Request, State
+from .about import About
+from .words import Here, count, not_run, people, person, view
+
+MAX_TYPED = 300  # characters of a command line that is repeated for copying
+
+_SIGNS = {
+    State.PENDING: Sign.CARD,
+    State.EXECUTING: Sign.RUNNING,
+    State.DONE: Sign.DONE,
+    State.REFUSED: Sign.FAILED,
+    State.FAILED: Sign.FAILED,
+    State.UNKNOWN: Sign.ALARM,
+}
+
+
+@frozen
+class Need:
+    """Slots of one role, and the names of those who can fill them."""
+
+    role: str
+    n: int
+    names: tuple[str, ...]
+
+
+@frozen
+class Standing:
+    """How the votes stand. by: who counts. lost: whose vote counted once and does not any more.
+
+    needs: every slot; open: the empty ones. roles: those that may vote, the least first.
+    """
+
+    filled: int
+    needed: int
+    by: tuple[str, ...]
+    needs: tuple[Need, ...]
+    open: tuple[Need, ...]
+    roles: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Who can fill an empty slot, each once."""
+        return tuple(dict.fromkeys(name for need in self.open for name in need.names))
+
+
+# --- the card ------------------------------------------------------------------------------------
+
+
+def card(
+    request: Request, told: About, votes: Standing, push: Sequence[str], here: Here
+) -> Message:
+    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot."""
+    head = (f"#{request.id} Approve? ", person(request.person), " asks: ", *told.what)
+    if len(votes.needs) == 1:
+        who = _any(votes.needs[0].names)
+    else:
+        who = _and([_counted(need) for need in votes.needs])
+    needs: Text = (f"Needs {count(votes.needed, 'vote')}: ", *who, ".")
+    if request.expires is not None:
+        needs = (*needs, f" Open until {here.clock.until(request.expires)}.")
+    rows = [head, *_body(request, told), needs, _tap(request, here)]
+    return say(Sign.CARD, *rows, push=tuple(push), text=True)
+
+
+def voted(request: Request, told: About, votes: Standing, here: Here, place: int = 0) -> Message:
+    """The card after a vote came or went. place: in line, once nothing is missing any more."""
+    by: Text = (" (", *people(votes.by, "and"), ")") if votes.by else ()
+    head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
+    now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
+    lost = tuple(word for name in votes.lost for word in _lost(name))
+    rows = [(*head, *told.short, ".", *now, *lost), *_body(request, told)]
+    until = " ".join(str(word).strip() for word in _until(request, here))
+    rows += [(until,)] if until else []
+    rows.append(_tap(request, here))
+    return say(Sign.CARD, *rows, text=True)
+
+
+def running(request: Request, told: About, by: Sequence[str], progress: str = "") -> Message:
+    """⏳ while it runs. progress: "10 of 40 accounts", once something was done."""
+    how: Text = (f", {progress}",) if progress else _approved(by)
+    head = (f"#{request.id} running", *how, ": ", *told.short)
+    return say(Sign.RUNNING, head, *_body(request, told), text=True)
+
+
+def ended(request: Request, told: About, by: Sequence[str], here: Here) -> Message:
+    """The card when it is over."""
+    sign = _SIGNS.get(request.state, Sign.NOT_RUN)
+    if sign is Sign.NOT_RUN:
+        head = _how_it_ended(request, told, here, card=True)
+    else:
+        head = (f"#{request.id} {called(request.state)}", *_approved(by), ": ", *told.short)
+    return say(sign, head, *_body(request, told), text=True)
+
+
+def edited(request: Request, told: About, successor: int | None) -> Message:
+    """The card of a command that its sender has changed. successor: the request it made."""
+    head: Text = (f"#{request.id} cancelled, ", person(request.person), " changed the command.")
+    head = (*head, f" Now: #{successor}") if successor else head
+    return say(Sign.NOT_RUN, head, *_body(request, told), text=True)
+
+
+def _body(request: Request, told: About) -> tuple[Text, ...]:
+    reason = request.invocation.reason
+    return (("Reason: ", quote(reason)), *told.details) if reason else told.details
+
+
+def _until(request: Request, here: Here) -> Text:
+    """With the blank before it; nothing where nothing expires."""
+    return () if request.expires is None else (f" Open until {here.clock.at(request.expires)}.",)
+
+
+def _tap(request: Request, here: Here) -> Text:
+    n = request.id
+    return ("Tap ✅ or ❌. Or: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
+
+
+# --- phrases -------------------------------------------------------------------------------------
+
+
+def called(state: State) -> str:
+    """The fixed word for a state."""
+    words = {State.PENDING: "open", State.EXECUTING: "running", State.UNKNOWN: "outcome unknown"}
+    return words.get(state, state.value)
+
+
+def a(role: str) -> str:
+    """`a mod`, `an owner`."""
+    return f"{'an' if role[:1].lower() in tuple('aeiou') else 'a'} {role}"
+
+
+def _any(names: Sequence[str]) -> Text:
+    return people(names) if names else ("nobody here can",)
+
+
+def _and(parts: Sequence[Text]) -> Text:
+    joined: Text = ()
+    for number, part in enumerate(parts):
+        between = " and " if number == len(parts) - 1 else ", "
+        joined = (*joined, between, *part) if number else part
+    return joined
+
+
+def _counted(need: Need) -> Text:
+    return (f"{count(need.n, need.role)} (", *_any(need.names), ")")
+
+
+def _still(votes: Standing) -> Text:
+    """`Still needs an owner: dan.`"""
+    if len(votes.open) != 1:
+        return (" Still needs ", *_and([_counted(need) for need in votes.open]), ".")
+    need = votes.open[0]
+    what = a(need.role) if need.n == 1 else count(need.n, need.role)
+    return (f" Still needs {what}: ", *_any(need.names), ".")
+
+
+def _lost(name: str) -> Text:
+    who = person(name)
+    whose: Text = (f" {who}'s",) if isinstance(who, str) else (" The vote of ", who)
+    return (*whose, " vote no longer counts." if isinstance(who, str) else " no longer counts.")
+
+
+def _approved(by: Sequence[str]) -> Text:
+    return (", approved by ", *people(by, "and")) if by else ()
+
+
+def _how_it_ended(request: Request, told: About, here: Here, *, card: bool = False) -> Text:
+    """`#19 expired at 15:03 UTC, nothing ran: deactivate …`. The note begins with its comma."""
+    head = f"#{request.id} {called(request.state)}"
+    if request.state is State.EXPIRED:
+        head += f" at {here.clock.at(request.expires or here.clock.now)}"
+    note = () if card and request.state is State.EXPIRED else request.note
+    if note[:1] == (": ",):
+        return (head, *note, ". Nothing ran.")
+    ran = "" if card and request.state is not State.CANCELLED else ", nothing ran"
+    return (head, *note, f"{ran}: ", *told.short)
+
+
+# --- how it ended without having run -------------------------------------------------------------
+
+
+def over(request: Request, told: About, here: Here, why: str = "") -> Message:
+    """The new message when a card ends and nothing ran. why: the words of whoever denied it."""
+    rows = [_how_it_ended(request, told, here)]
+    if request.state is State.DENIED:
+        rows.append(("Why: ", quote(why)) if why else (*request.note[1:], " gave no reason."))
+    elif request.state is State.EXPIRED:
+        rows.append(_again(request, here))
+    return not_run(*rows, to=request.mxid)
+
+
+def expired_note(votes: Standing) -> Text:
+    """`without a vote`, `with 1 of 2 votes`, `before its turn`."""
+    if votes.filled == votes.needed:
+        return (" before its turn",)
+    return (
+        f" with {votes.filled} of {votes.needed} votes" if votes.filled else " without a vote",
+    )
+
+
+def not_started(request: Request, here: Here) -> Message:
+    """The reply to a command without a card that left the line: it was never sent."""
+    return not_run(("Not run: ", *request.note[1:], "."), _again(request, here), to=request.mxid)
+
+
+def _again(request: Request, here: Here) -> Text:
+    reason = request.invocation.reason
+    line = f"{request.text}{f' reason {reason}' if reason else ''}"
+    if "\n" in line or not line.isprintable() or len(line) > MAX_TYPED:
+        return ("Send it again if it is still right.",)
+    return ("Send it again: ", here.cmd(line))
+
+
+def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here) -> Message:
+    """✋ once, at half time, to those who have not voted."""
+    missing = votes.needed - votes.filled
+    head = f"#{request.id} still needs {count(missing, 'vote')}: "
+    rows: Text = (head, *_any(votes.helpers), ".", *_until(request, here))
+    return say(Sign.CARD, rows, push=tuple(push), text=True)
+
+
+# --- votes that do not count ---------------------------------------------------------------------
+
+
+def not_counted(request: Request, who: str, cause: Cause, votes: Standing, here: Here) -> Message:
+    """Why a vote is not counted, said once."""
+    number = f"#{request.id}"
+    if cause is Cause.LATE:
+        return not_run((person(who), ", too late: ", *_late(request, here)))
+    if cause is Cause.NOT_NEEDED:
+        return view(f"{number} needs no vote.")
+    head: Text = (person(who), ", your vote does not count: ")
+    if cause is Cause.NO_ROLE:
+        roles = [a(role) for role in votes.roles]
+        return not_run((*head, f"{number} needs ", *people(roles), "."))
+    why = "is your own request" if cause is Cause.OWN else "is about your account"
+    can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
+    return not_run((*head, f"{number} {why}.", *can))
+
+
+def _late(request: Request, here: Here) -> Text:
+    number = f"#{request.id}"
+    if request.state is State.EXPIRED:
+        when = here.clock.at(request.expires or here.clock.now)
+        again: Text = (person(request.person), " can send it again.")
+        return (f"{number} expired at {when} and nothing ran. ", *again)
+    if request.state in (State.DENIED, State.CANCELLED):
+        note = request.note if request.note[:1] == (" by ",) else ()
+        return (f"{number} is {called(request.state)}", *note, " and nothing ran.")
+    if request.state is State.REJECTED:
+        return (f"{number} was not allowed and nothing ran.",)
+    if request.state is State.UNKNOWN:
+        return (f"the outcome of {number} is unknown.",)
+    return (f"{number} is {called(request.state)} already.",)
+
+
+def counts_already(request: Request, votes: Standing) -> Message:
+    """📋 to an approval by command of somebody whose vote counts."""
+    head = f"Your vote on #{request.id} counts already."
+    if not votes.open:
+        return view((head, " It waits for its turn."))
+    first, *rest = _still(votes)
+    return view((head, " It s" + str(first)[2:], *rest))

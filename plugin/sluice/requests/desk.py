@@ -1,0 +1,241 @@
+"""What every step of a request has at hand: the transaction, the world as it is, two outlets.
+
+A step gets one Desk, made inside the writer lock, and does all it does through it: it reads and
+writes the database, writes audit records and hands messages to the outbox in one transaction, so
+that a crash leaves all of it or nothing. Changes of state go through `Desk.apply`, which asks the
+machine's table; nothing else changes a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from attrs import evolve, frozen
+
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Invocation, Tag
+from ..chat import cards
+from ..chat.about import About, takes_back
+from ..chat.words import Here, count
+from ..db.connection import Tx
+from ..message import Message, Text
+from ..policy.model import Asker, Facts
+from ..policy.people import members_of, mxids_of, person_of, roles
+from ..policy.rules import Policy
+from . import codec, store
+from .machine import Effect, Event, Fact, Row, step
+from .model import LineState, Request, State
+
+codec.known(About)
+
+
+class Room(Protocol):
+    """An ops room as its own timeline shows it."""
+
+    @property
+    def joined(self) -> Collection[str]: ...
+
+    def power(self, mxid: str) -> float:
+        """Infinite for a creator of a room of version 12."""
+
+
+class Audit(Protocol):
+    async def append(
+        self, tx: Tx, now: float, kind: str, record: Mapping[str, object]
+    ) -> object: ...
+
+
+class Outbox(Protocol):
+    """What is said in ops rooms once the transaction is committed. Keys name what was said."""
+
+    async def put(
+        self, tx: Tx, room: str, key: str, message: Message, *, reply_to: str | None = None
+    ) -> None: ...
+    async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None: ...
+    async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None: ...
+    async def react(self, tx: Tx, room: str, event_id: str, emoji: str) -> None: ...
+    async def buttons(self, tx: Tx, room: str, key: str, emojis: Sequence[str]) -> None:
+        """The bot's own reactions on what `key` names, from now on exactly these."""
+
+
+class Health(str, Enum):
+    GOOD = "good"
+    DOUBT = "doubt"  # a fence is out
+    BAD = "bad"  # no answer, or safe mode
+
+
+@frozen
+class View:
+    """The world at one moment. facts: without limits and distrust, which the database knows.
+
+    max_age: seconds after which a command is too old to run.
+    """
+
+    now: float
+    here: Here
+    policy: Policy
+    rooms: Mapping[str, Room]
+    facts: Facts
+    health: Health = Health.GOOD
+    max_age: float = 300
+
+
+class Changed(RuntimeError):
+    """A request was no longer in the state that a step had read: nothing of the step is kept."""
+
+
+def targets(what: Invocation) -> tuple[str, ...]:
+    """The accounts it acts on."""
+    name = COMMANDS[what.command].targets
+    return what.values(name) if name else ()
+
+
+def only_reads(what: Invocation) -> bool:
+    """A `#read` command: what still runs while paused."""
+    return COMMANDS[what.command].tags == frozenset({Tag.READ})
+
+
+def card_key(request: int) -> str:
+    return f"request.{request}.card"
+
+
+def card_number(key: str) -> int | None:
+    """The request whose card a key of the outbox names."""
+    first, _, rest = key.partition(".")
+    number, _, last = rest.partition(".")
+    return int(number) if first == "request" and last == "card" and number.isdecimal() else None
+
+
+@frozen
+class Desk:
+    tx: Tx
+    view: View
+    audit: Audit
+    outbox: Outbox
+
+    @property
+    def now(self) -> float:
+        return self.view.now
+
+    @property
+    def here(self) -> Here:
+        return self.view.here
+
+    @property
+    def policy(self) -> Policy:
+        return self.view.policy
+
+    async def apply(
+        self,
+        request: Request,
+        event: Event,
+        facts: Iterable[Fact] = (),
+        note: Text = (),
+        **columns: Any,
+    ) -> tuple[Row, Request] | None:
+        """One step of the machine with what it stores; None when nothing is to be done.
+
+        note: why it ended, kept if it did. Raises Changed when the request is no longer in the
+        state it was read in.
+        """
+        row = step(request.state, event, facts)
+        if row is None:
+            return None
+        if Effect.ENTER_LINE in row.effects and request.in_line_since is None:
+            columns["in_line_since"] = self.now
+        if Effect.LEAVE_LINE in row.effects and request.in_line_since is not None:
+            columns["in_line_since"] = None
+        if row.target not in (request.state, State.EXECUTING):
+            columns.update(ended=self.now, note=note)
+        if row.target is not request.state or columns:
+            columns["state"] = row.target
+            if not await store.change(self.tx, request.id, request.state, **columns):
+                raise Changed(f"#{request.id} is not {request.state.value} any more")
+        return row, evolve(request, **columns)
+
+    async def record(self, kind: str, request: Request | None, **fields: object) -> None:
+        """An audit record; of a request with what identifies it."""
+        about: dict[str, object] = {}
+        if request is not None:
+            about = {
+                "request": request.id,
+                "room": request.room,
+                "mxid": request.mxid,
+                "person": request.person,
+                "command": request.text,
+                "digest": codec.digest(request.invocation),
+            }
+        await self.audit.append(self.tx, self.now, kind, {**about, **fields})
+
+    def name(self, mxid: str) -> str:
+        """The policy's name of whoever has this account, else the MXID."""
+        return person_of(self.policy, mxid)
+
+    def asker(self, room: str, mxid: str) -> Asker:
+        where = self.view.rooms.get(room)
+        if where is None or mxid not in where.joined:
+            return Asker(mxid, joined=False)
+        return Asker(mxid, power=where.power(mxid))
+
+    async def distrusted(self) -> frozenset[str]:
+        return frozenset(await store.distrusted(self.tx, self.now))
+
+    async def roles(self, room: str, mxid: str) -> frozenset[str]:
+        """What somebody holds in this room now; nothing who is not in it."""
+        who = self.asker(room, mxid)
+        if not who.joined:
+            return frozenset()
+        return roles(self.policy, mxid, who.power, await self.distrusted())
+
+    def push(self, room: str, mxids: Iterable[str]) -> tuple[str, ...]:
+        """Those of these accounts that are in the room."""
+        where = self.view.rooms.get(room)
+        return tuple(m for m in dict.fromkeys(mxids) if where and m in where.joined)
+
+    async def about(self, request: Request) -> About:
+        """What its card says of it."""
+        told = codec.read(request.facts) if request.facts else None
+        return told if isinstance(told, About) else About((request.text,), (request.text,))
+
+    def owners(self) -> tuple[str, ...]:
+        """Names."""
+        return members_of(self.policy, self.policy.owners)
+
+    def mxids(self, persons: Iterable[str]) -> tuple[str, ...]:
+        return tuple(mxid for person in persons for mxid in mxids_of(self.policy, person))
+
+    def undo(self, request: Request) -> Text:
+        """The line that says how to take it back; empty while nothing was done."""
+        done = request.state in (State.DONE, State.UNKNOWN)
+        return takes_back(request.invocation, self.here) if done else ()
+
+    async def reply(self, room: str, event_id: str, message: Message) -> None:
+        key = f"reply.{event_id}"
+        await self.outbox.put(self.tx, room, key, message, reply_to=event_id)
+
+    async def show(self, request: Request, card: Message) -> None:
+        """Edits the card if it changes; its buttons stay only while votes count."""
+        key = card_key(request.id)
+        if await store.shows(self.tx, request.id, card.body):
+            await self.outbox.edit(self.tx, request.room, key, card)
+        if request.state is not State.PENDING:
+            await self.outbox.buttons(self.tx, request.room, key, ())
+
+    async def show_votes(self, request: Request, votes: cards.Standing) -> None:
+        """The card after a vote, a member or the policy changed; not if it runs at once."""
+        line = [waiting.id for waiting in await store.line(self.tx)]
+        place = line.index(request.id) + 1 if request.id in line else 0
+        free = self.view.health is Health.GOOD and await store.pause(self.tx) is None
+        if place != 1 or not free or await store.in_state(self.tx, State.EXECUTING):
+            told = await self.about(request)
+            await self.show(request, cards.voted(request, told, votes, self.here, place))
+
+    async def show_running(self, request: Request) -> None:
+        rows = await store.lines(self.tx, request.id)
+        done = sum(row.size for row in rows if row.state is LineState.SETTLED)
+        total = sum(row.size for row in rows)
+        progress = f"{done} of {count(total, 'account')}" if done else ""
+        told = await self.about(request)
+        await self.show(request, cards.running(request, told, request.approved, progress))

@@ -1,0 +1,188 @@
+"""Strong measures: break-glass and its review, pause and resume, trust."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..chat import measures
+from ..chat.words import people, person
+from ..message import Text
+from ..policy.model import Decision, Verdict
+from ..policy.people import person_of
+from . import store
+from .desk import Desk, card_key
+from .ending import over
+from .machine import Event
+from .model import Pause, Request, Review, Side, State
+from .quorum import Count
+from .submit import Ask, create, reject
+
+_NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
+
+
+# --- break-glass ------------------------------------------------------------------------------
+
+
+async def break_glass(desk: Desk, ask: Ask) -> Request | None:
+    """ask: the command inside, decided on as break-glass. In line at once, reviewed afterwards."""
+    if await store.known(desk.tx, ask.event_id):
+        return None
+    decision = ask.decision
+    if decision.verdict is not Verdict.DENY:
+        decision = await _quota(desk, decision)
+    if decision.verdict is Verdict.DENY:
+        return await reject(desk, evolve(ask, decision=decision))
+    if (paused := await store.pause(desk.tx)) is not None:
+        message = measures.while_paused(paused, desk.owners(), desk.here)
+        await desk.reply(ask.room, ask.event_id, message)
+        return None
+    reviewers = _reviewers(desk, ask.mxid)
+    review = Review.OPEN if reviewers else Review.NONE
+    request = await create(desk, ask, Event.GLASS, [], glass=True, review=review)
+    await desk.record("break-glass", request, event=ask.event_id, reason=ask.invocation.reason)
+    push = desk.push(ask.room, desk.mxids(desk.owners()))
+    told = await desk.about(request)
+    message = measures.glass(request, told, reviewers, push, desk.here)
+    await desk.outbox.put(desk.tx, ask.room, card_key(request.id), message)
+    return request
+
+
+async def _quota(desk: Desk, decision: Decision) -> Decision:
+    """Denies it while one is not reviewed, or all of the span are used."""
+    glass = desk.policy.break_glass
+    if glass is None:
+        return evolve(decision, verdict=Verdict.DENY, because=("break-glass is not switched on",))
+    taken = [
+        request for request in await store.glasses(desk.tx) if request.state not in _NEVER_RAN
+    ]
+    used = [request.created for request in taken if request.created > desk.now - glass.every]
+    words: list[Text] = []
+    still = [request for request in taken if request.review is Review.OPEN]
+    for request in still:
+        can: Text = (" (", *people(_reviewers(desk, request.mxid)), " can)")
+        words.append((f"#{request.id} is not reviewed yet", *can))
+    retry = None
+    if len(used) >= glass.max:
+        words.append((f"{len(used)} of {glass.max} {_span(glass.every)} is used",))
+        retry = sorted(used)[-glass.max] + glass.every
+    if not words:
+        return decision
+    because = words[0] if len(words) == 1 else (*words[0], ", and ", *words[1])
+    return evolve(decision, verdict=Verdict.DENY, rules=(), because=because, retry_at=retry)
+
+
+def _span(seconds: float) -> str:
+    return {86400: "today", 3600: "this hour", 604800: "this week"}.get(
+        int(seconds), "in this span"
+    )
+
+
+def _reviewers(desk: Desk, mxid: str) -> tuple[str, ...]:
+    """Names of the owners who did not ask."""
+    return tuple(name for name in desk.owners() if name != desk.name(mxid))
+
+
+async def review(
+    desk: Desk, request: Request, mxid: str, side: Side, why: str, votes: Count
+) -> bool:
+    """An owner's approve or deny of a break-glass. False: not theirs to give, or given already."""
+    if request.review is not Review.OPEN:
+        return False
+    owner = desk.policy.owners in await desk.roles(request.room, mxid)
+    if not owner or votes.same(mxid) in {votes.same(other) for other in votes.barred}:
+        return False
+    name = desk.name(mxid)
+    verdict = Review.IN_ORDER if side is Side.APPROVE else Review.NOT_IN_ORDER
+    if side is Side.DENY and request.state is State.PENDING:
+        moved = await desk.apply(request, Event.DENY, [], (" by ", person(name)))
+        if moved is not None:
+            await over(desk, moved[1], by=mxid, why=why)
+            return True
+    await desk.apply(request, Event.REVIEW, review=verdict)
+    await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
+    told = await desk.about(request)
+    if side is Side.APPROVE:
+        await desk.outbox.edit(
+            desk.tx, request.room, card_key(request.id), measures.reviewed(request, told, name)
+        )
+    else:
+        push = desk.push(request.room, desk.mxids(desk.owners()))
+        message = measures.not_in_order(request, name, why, desk.undo(request), push)
+        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.review", message)
+    return True
+
+
+async def unreviewed(desk: Desk) -> list[tuple[int, Text]]:
+    """Break-glass that waits for a review, and for whom."""
+    waiting = [r for r in await store.glasses(desk.tx) if r.review is Review.OPEN]
+    return [(request.id, people(_reviewers(desk, request.mxid))) for request in waiting]
+
+
+# --- pause ------------------------------------------------------------------------------------
+
+
+async def pause(desk: Desk, ask: Ask, why: str) -> None:
+    """Nothing but what reads is sent any more, until an owner resumes."""
+    if ask.decision.verdict is Verdict.DENY:
+        await reject(desk, ask)
+        return
+    name = desk.name(ask.mxid)
+    if (before := await store.pause(desk.tx)) is not None:
+        message = measures.while_paused(before, desk.owners(), desk.here)
+        await desk.reply(ask.room, ask.event_id, message)
+        return
+    await store.put_pause(desk.tx, Pause(name, desk.now, why))
+    await desk.record("pause", None, mxid=ask.mxid, room=ask.room, reason=why)
+    is_open = len(await store.in_state(desk.tx, State.PENDING))
+    owners = desk.owners()
+    push = desk.push(ask.room, desk.mxids(owners))
+    message = measures.paused(name, why, is_open, owners, push, desk.here)
+    await desk.outbox.put(desk.tx, ask.room, f"pause.{ask.event_id}", message)
+
+
+async def resume(desk: Desk, ask: Ask) -> None:
+    if ask.decision.verdict is Verdict.DENY:
+        await reject(desk, ask)
+        return
+    before = await store.pause(desk.tx)
+    if before is None:
+        await desk.reply(ask.room, ask.event_id, measures.not_paused())
+        return
+    await store.put_pause(desk.tx, None)
+    await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
+    runs = [request.id for request in await store.line(desk.tx)]
+    ended = await store.expired_since(desk.tx, before.at)
+    gone = [(request.id, request.expires or desk.now) for request in ended]
+    message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)
+    await desk.outbox.put(desk.tx, ask.room, f"resume.{ask.event_id}", message)
+
+
+# --- trust ------------------------------------------------------------------------------------
+
+
+async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
+    """An account of which somebody else got the new password has its roles again.
+
+    By an owner who neither asked for that password nor is the account's person.
+    """
+    if ask.decision.verdict is Verdict.DENY:
+        await reject(desk, ask)
+        return
+    who, name = person_of(desk.policy, mxid), desk.name(ask.mxid)
+    number = (await store.distrusted(desk.tx, desk.now)).get(mxid)
+    if number is None:
+        await desk.reply(ask.room, ask.event_id, measures.trusted_already(mxid))
+        return
+    request = await store.get(desk.tx, number)
+    asked = person_of(desk.policy, request.mxid) if request is not None else ""
+    if name in (who, asked):
+        because = ("trust is for an owner who neither asked nor gets the role back",)
+        can = tuple(owner for owner in desk.owners() if owner not in (who, asked))
+        denied = Decision(Verdict.DENY, (), because=because, can=can)
+        await reject(desk, evolve(ask, decision=denied))
+        return
+    await store.trust(desk.tx, mxid)
+    await desk.record("trust", request, by=ask.mxid, trusted=mxid)
+    push = desk.push(ask.room, desk.mxids(desk.owners()))
+    message = measures.trusted(name, who, mxid, push)
+    await desk.outbox.put(desk.tx, ask.room, f"trust.{ask.event_id}", message)

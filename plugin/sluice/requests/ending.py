@@ -1,0 +1,94 @@
+"""How a request ends, and what is said then: without having run, or with an outcome."""
+
+from __future__ import annotations
+
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Kind, Tag
+from ..chat import cards
+from ..message import Message, Text
+from . import limits, store
+from .desk import Desk
+from .machine import Event, Fact, worst
+from .model import Request, Review, State
+from .quorum import recount
+
+DISTRUST = 24 * 3600.0  # seconds that an account has no role after somebody got its new password
+
+
+async def over(
+    desk: Desk, request: Request, *, by: str = "", why: str = "", card_gone: bool = False
+) -> None:
+    """It ended without having run: the card says so, and a new message pushes who asked.
+
+    by: MXID of the person who ended it, "" if nobody did. why: their words. Nobody is told anew
+    what they did themselves, unless the card is gone.
+    """
+    reason: Text = request.note
+    await desk.record("ended", request, state=request.state.value, by=by, reason=why)
+    if request.glass:
+        await store.change(desk.tx, request.id, request.state, review=Review.NONE)
+    told = await desk.about(request)
+    has_card = bool(request.slots) or request.glass
+    if has_card and not card_gone:
+        await desk.show(request, cards.ended(request, told, (), desk.here))
+    own = bool(by) and desk.name(by) == desk.name(request.mxid)
+    if own and not card_gone:
+        return
+    key = f"request.{request.id}.end"
+    if has_card:
+        message = cards.over(request, told, desk.here, why)
+        await desk.outbox.put(desk.tx, request.room, key, message)
+    elif reason:
+        message = cards.not_started(request, desk.here)
+        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.event_id)
+
+
+async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -> Request | None:
+    """Every line is settled (or will not be sent): the worst of them is what it came to.
+
+    message: the ready result. Also for an UNKNOWN one of which a late answer or a look has told;
+    told_by: who or what ("a late answer"). None when nothing changes: it has ended, or is unknown
+    still.
+    """
+    request = await store.get(desk.tx, number)
+    if request is None:
+        return None
+    lines = await store.lines(desk.tx, number)
+    kinds = [line.outcome.kind if line.outcome else Kind.FAILED for line in lines]
+    reads = COMMANDS[request.invocation.command].tags <= frozenset({Tag.READ, Tag.INSPECT})
+    facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
+    event = Event.END if request.state is State.EXECUTING else Event.TOLD
+    return await _finish(desk, request, event, facts, message, told_by)
+
+
+async def conclude(
+    desk: Desk, request: Request, kind: Kind, message: Message, told_by: str
+) -> Request | None:
+    """An UNKNOWN one of which a person said what became of it."""
+    return await _finish(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
+
+
+async def _finish(
+    desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str
+) -> Request | None:
+    votes = await recount(desk, request)
+    moved = await desk.apply(request, event, facts)
+    if moved is None:
+        return None
+    _, request = moved
+    await limits.give_back(desk.tx, request.id)
+    if request.state in (State.REFUSED, State.FAILED):
+        await store.trust_again(desk.tx, request.id)
+    await desk.record("ended", request, state=request.state.value, by=by)
+    told = await desk.about(request)
+    key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
+    if request.slots and not request.glass:
+        shown = cards.ended(request, told, votes.standing.by, desk.here)
+        await desk.show(request, shown)
+        await desk.outbox.put(desk.tx, request.room, key, message)
+    elif request.glass or event is Event.TOLD:
+        await desk.outbox.put(desk.tx, request.room, key, message)
+    else:
+        reply = request.event_id
+        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply)
+    return request

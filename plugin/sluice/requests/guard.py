@@ -1,0 +1,254 @@
+"""The waiting line, and the guard of every line: in one transaction with the line's intent.
+
+The relay asks `next_turn`, then `begin`: that one looks at everything again, and what it allows is
+committed (state, intent in the audit, uses of limits) before anything is sent. What became of the
+line is reported with `line_*`; `ending.end` follows the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+from attrs import evolve, frozen
+
+from ..catalog.model import Kind, Line, Outcome
+from ..chat import cards
+from ..message import Text
+from ..policy.decide import limits_of
+from ..policy.people import is_named
+from . import limits, store
+from .desk import Changed, Desk, Health, only_reads, targets
+from .ending import over
+from .machine import Effect, Event, Fact
+from .model import LineRow, LineState, Request, Side, State
+from .quorum import Weighed, weigh
+from .submit import need_votes
+
+DISTRUST = 24 * 3600.0  # seconds without a role, once somebody may have got the new password
+_OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
+
+
+@frozen
+class Turn:
+    """Whose line may be sent next. number: of the line, from 1."""
+
+    request: int
+    number: int
+
+
+@frozen
+class Go:
+    """The intent is stored: send this line."""
+
+    request: Request
+
+
+@frozen
+class Wait:
+    """Not now; ask again when something changes."""
+
+
+@frozen
+class Stop:
+    """Nothing more of it is sent. ended: it never ran and is over; else the caller ends it."""
+
+    request: Request
+    ended: bool
+
+
+async def next_turn(desk: Desk) -> Turn | None:
+    """The next in line; a request between its lines comes after those that waited meanwhile."""
+    paused = await store.pause(desk.tx) is not None
+    turns: list[tuple[float, int, int]] = []
+    for request, lines in await executing(desk):
+        if any(line.state in _OUT for line in lines):
+            return None  # one line at a time is in the admin room
+        waiting = [line.number for line in lines if line.state is LineState.WAITING]
+        if waiting:
+            since = max(line.answered_at or request.created for line in lines)
+            turns.append((since, request.id, waiting[0]))
+    for request in await store.line(desk.tx):
+        if not paused or only_reads(request.invocation):
+            turns.append((request.in_line_since or desk.now, request.id, 1))
+    return Turn(*min(turns)[1:]) if turns else None
+
+
+async def executing(desk: Desk) -> list[tuple[Request, list[LineRow]]]:
+    """What a restart must settle: requests that run, with their lines."""
+    running = await store.in_state(desk.tx, State.EXECUTING)
+    return [(request, await store.lines(desk.tx, request.id)) for request in running]
+
+
+async def begin(
+    desk: Desk, turn: Turn, lines: Sequence[Line], intent: Mapping[str, object]
+) -> Union[Go, Wait, Stop]:
+    """The guard, and if it holds the intent of this line.
+
+    lines: all lines of the request, the same at every call. intent: what the audit keeps of the
+    sending (txn id, device, policy).
+    """
+    request = await store.get(desk.tx, turn.request)
+    if request is None or (request.state is State.PENDING and request.in_line_since is None):
+        return Wait()
+    weighed = await weigh(desk, request, limited=True)
+    facts = await _facts(desk, request, turn, weighed)
+    note = _why(request, facts, weighed)
+    pending = request.state is State.PENDING
+    moved = await desk.apply(request, Event.BEGIN, facts, note)
+    if moved is None:
+        return Wait()
+    row, after = moved
+    if Effect.INTENT in row.effects:
+        return Go(await _commit(desk, after, turn, lines, intent, weighed, first=pending))
+    if Effect.STOP in row.effects:
+        await store.change(desk.tx, after.id, after.state, stop=after.stop or note)
+        return Stop(after, ended=False)
+    if Effect.TELL in row.effects:
+        await over(desk, after)
+        return Stop(after, ended=True)
+    if Effect.SHOW in row.effects:
+        await need_votes(desk, after, weighed)
+    return Wait()
+
+
+async def _facts(desk: Desk, request: Request, turn: Turn, weighed: Weighed) -> set[Fact]:
+    facts = set(weighed.facts)
+    if turn.number > 1:
+        facts.discard(Fact.EXPIRED)
+    if request.stop:
+        facts.add(Fact.STOPPED)
+    if not only_reads(request.invocation) and await store.pause(desk.tx) is not None:
+        facts.add(Fact.PAUSED)
+    since = request.in_line_since or desk.now
+    if not weighed.votes.slots and desk.now - since > desk.view.max_age:
+        facts.add(Fact.STALE)
+    health = {Health.DOUBT: Fact.IN_DOUBT, Health.BAD: Fact.UNHEALTHY}.get(desk.view.health)
+    return facts | ({health} if health else set())
+
+
+def _why(request: Request, facts: set[Fact], weighed: Weighed) -> Text:
+    """Why it must not run, for whoever asked."""
+    if Fact.EXPIRED in facts:
+        return cards.expired_note(weighed.votes.standing)
+    if weighed.why:
+        return weighed.why
+    for fact, words in (
+        (Fact.NEEDS_VOTES, ": votes are missing now"),
+        (Fact.PAUSED, ": paused"),
+        (Fact.STALE, ": it waited too long for its turn"),
+        (Fact.UNHEALTHY, ": Conduit does not answer"),
+    ):
+        if fact in facts:
+            return (words,)
+    return ()
+
+
+async def _commit(
+    desk: Desk,
+    request: Request,
+    turn: Turn,
+    lines: Sequence[Line],
+    intent: Mapping[str, object],
+    weighed: Weighed,
+    *,
+    first: bool,
+) -> Request:
+    tx, names = desk.tx, weighed.votes.standing.by
+    if first:
+        await store.plan(tx, request.id, [max(len(line.items), 1) for line in lines])
+        await store.change(tx, request.id, request.state, lines=len(lines), approved=names)
+        request = evolve(request, lines=len(lines), approved=names)
+        await _take_limits(desk, request, lines)
+        if request.invocation.command == "resetpw":
+            for mxid in targets(request.invocation):
+                if is_named(desk.policy, mxid):
+                    await store.distrust(tx, mxid, desk.now + DISTRUST, request.id)
+    sending = {"state": LineState.SENDING, "sent_at": desk.now}
+    if not await store.change_line(tx, turn.request, turn.number, LineState.WAITING, **sending):
+        raise Changed(f"line {turn.number} of #{request.id} is not waiting")
+    votes = [
+        {"mxid": vote.mxid, "person": vote.person, "event": vote.event_id, "how": vote.how.value}
+        for vote in await store.votes(tx, request.id)
+        if vote.side is Side.APPROVE and vote.mxid in weighed.votes.tally.by
+    ]
+    rules = [matched.label for matched in weighed.decision.rules]
+    fields = {"line": turn.number, "votes": votes, "rules": rules, "glass": request.glass}
+    await desk.record("intent", request, **fields, **intent)
+    if request.slots:
+        await desk.show_running(request)
+    return request
+
+
+async def _take_limits(desk: Desk, request: Request, lines: Sequence[Line]) -> None:
+    """What limits count: targets line by line, or the request with its first line."""
+    asker = desk.asker(request.room, request.mxid)
+    sizes = [max(len(line.items), 1) for line in lines]
+    for limit in limits_of(request.invocation, asker, desk.policy, desk.now):
+        parts = sizes if limit.cost == sum(sizes) else [limit.cost]
+        for number, n in enumerate(parts, 1):
+            await limits.use(desk.tx, limit.key, request.mxid, desk.now, n, request.id, number)
+
+
+# what became of a line
+
+
+async def line_sent(desk: Desk, turn: Turn, event_id: str) -> bool:
+    """It was read in the room."""
+    return await store.change_line(
+        desk.tx,
+        turn.request,
+        turn.number,
+        LineState.SENDING,
+        state=LineState.SENT,
+        event_id=event_id,
+    )
+
+
+async def line_answered(desk: Desk, turn: Turn, answer: str) -> bool:
+    """Its answer is this event; what it means is not concluded yet."""
+    return await store.change_line(
+        desk.tx,
+        turn.request,
+        turn.number,
+        LineState.SENDING,
+        LineState.SENT,
+        state=LineState.ANSWERED,
+        answer_event=answer,
+        answered_at=desk.now,
+    )
+
+
+async def line_not_sent(desk: Desk, turn: Turn) -> bool:
+    """It is proven that it did not arrive: `begin` may try it again, with the whole guard."""
+    return await store.change_line(
+        desk.tx,
+        turn.request,
+        turn.number,
+        LineState.SENDING,
+        state=LineState.WAITING,
+        sent_at=None,
+        event_id=None,
+    )
+
+
+async def line_settled(desk: Desk, turn: Turn, outcome: Outcome) -> bool:
+    """What became of it. An unknown outcome is replaced once something tells."""
+    request = await store.get(desk.tx, turn.request)
+    if request is None or request.state not in (State.EXECUTING, State.UNKNOWN):
+        return False
+    unknown = request.state is State.UNKNOWN
+    sources = (LineState.SETTLED,) if unknown else (LineState.WAITING, *_OUT)
+    before = next(
+        row for row in await store.lines(desk.tx, request.id) if row.number == turn.number
+    )
+    if unknown and before.outcome is not None and before.outcome.kind is not Kind.UNKNOWN:
+        return False
+    columns: dict[str, object] = {"state": LineState.SETTLED, "outcome": outcome}
+    columns["answered_at"] = before.answered_at or desk.now
+    if not await store.change_line(desk.tx, request.id, turn.number, *sources, **columns):
+        return False
+    took = desk.now - before.sent_at if before.sent_at is not None else None
+    fields = {"line": turn.number, "outcome": outcome.kind.value, "code": outcome.code}
+    await desk.record("outcome", request, took=took, answer=before.answer_event, **fields)
+    return True

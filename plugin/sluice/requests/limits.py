@@ -1,0 +1,49 @@
+"""How much of each limit is used: one row a line that was sent, counted in rolling windows.
+
+A line counts from the moment its request begins, so that two requests cannot share the last
+place; what was never sent is given back when the request ends.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..db.connection import Tx
+from .model import LineState
+from .store import insert_row, marks
+
+
+@frozen
+class Window:
+    """What one limit counts: since when, and of whom (None: everyone)."""
+
+    key: str
+    since: float
+    mxids: tuple[str, ...] | None = None
+
+
+async def used(tx: Tx, window: Window, besides: int = 0) -> tuple[float, ...]:
+    """The moments of each use, oldest first; those of request `besides` do not count."""
+    query = "SELECT at, n FROM sluice_use WHERE key = $1 AND at > $2 AND request <> $3"
+    if window.mxids is not None:
+        query += f" AND mxid IN ({marks(window.mxids, 4)})"
+    rows = await tx.fetch(
+        query + " ORDER BY at", window.key, window.since, besides, *(window.mxids or ())
+    )
+    return tuple(row["at"] for row in rows for _ in range(row["n"]))
+
+
+async def use(tx: Tx, key: str, mxid: str, at: float, n: int, request: int, number: int) -> None:
+    row = {"key": key, "mxid": mxid, "at": at, "n": n, "request": request, "line": number}
+    await insert_row(tx, "sluice_use", row)
+
+
+async def give_back(tx: Tx, request: int) -> None:
+    """What was never sent does not count."""
+    await tx.execute(
+        "DELETE FROM sluice_use WHERE request = $1 AND line IN (SELECT number FROM sluice_line"
+        " WHERE request = $1 AND (state = $2 OR (state = $3 AND sent_at IS NULL)))",
+        request,
+        LineState.WAITING.value,
+        LineState.SETTLED.value,
+    )

@@ -1,0 +1,383 @@
+"""Requests, their lines and votes, and the uses that limits count: the SQL, and nothing else.
+
+Every function takes the open transaction. A change of state is a compare-and-set; ids come from
+the highest one ever stored, and rows are never deleted, so no id is used twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+from attrs import fields
+
+from ..db import meta
+from ..db.connection import Row, Tx
+from ..policy.model import Decision
+from .codec import digest, read, write
+from .model import Cause, How, LineRow, LineState, Pause, Request, Review, Side, State, Vote
+
+T = TypeVar("T")
+
+SCHEMA: tuple[str, ...] = (
+    """CREATE TABLE sluice_request (
+        id            BIGINT PRIMARY KEY,
+        event_id      TEXT NOT NULL UNIQUE,
+        command       TEXT NOT NULL,
+        room          TEXT NOT NULL,
+        mxid          TEXT NOT NULL,
+        person        TEXT NOT NULL,
+        people        TEXT NOT NULL,
+        invocation    TEXT NOT NULL,
+        digest        TEXT NOT NULL,
+        text          TEXT NOT NULL,
+        decision      TEXT NOT NULL,
+        state         TEXT NOT NULL,
+        created       DOUBLE PRECISION NOT NULL,
+        slots         TEXT NOT NULL,
+        expires       DOUBLE PRECISION,
+        in_line_since DOUBLE PRECISION,
+        reminded      SMALLINT NOT NULL,
+        glass         SMALLINT NOT NULL,
+        review        TEXT NOT NULL,
+        stop          TEXT NOT NULL,
+        lines         BIGINT NOT NULL,
+        approved      TEXT NOT NULL,
+        ended         DOUBLE PRECISION,
+        note          TEXT NOT NULL,
+        facts         TEXT NOT NULL,
+        shown         TEXT NOT NULL DEFAULT ''
+    )""",
+    "CREATE INDEX sluice_request_state ON sluice_request (state)",
+    "CREATE INDEX sluice_request_command ON sluice_request (command)",
+    "CREATE INDEX sluice_request_mxid ON sluice_request (mxid, created)",
+    """CREATE TABLE sluice_line (
+        request      BIGINT NOT NULL,
+        number       BIGINT NOT NULL,
+        state        TEXT NOT NULL,
+        size         BIGINT NOT NULL,
+        event_id     TEXT,
+        answer_event TEXT,
+        outcome      TEXT,
+        sent_at      DOUBLE PRECISION,
+        answered_at  DOUBLE PRECISION,
+        PRIMARY KEY (request, number)
+    )""",
+    """CREATE TABLE sluice_vote (
+        event_id  TEXT PRIMARY KEY,
+        request   BIGINT NOT NULL,
+        mxid      TEXT NOT NULL,
+        person    TEXT NOT NULL,
+        side      TEXT NOT NULL,
+        how       TEXT NOT NULL,
+        at        DOUBLE PRECISION NOT NULL,
+        cause     TEXT NOT NULL,
+        withdrawn SMALLINT NOT NULL,
+        room      TEXT NOT NULL,
+        reason    TEXT NOT NULL
+    )""",
+    "CREATE INDEX sluice_vote_request ON sluice_vote (request)",
+    "CREATE TABLE sluice_people (key TEXT PRIMARY KEY, groups TEXT NOT NULL)",
+    """CREATE TABLE sluice_distrust (
+        mxid    TEXT PRIMARY KEY,
+        until   DOUBLE PRECISION NOT NULL,
+        request BIGINT NOT NULL
+    )""",
+    """CREATE TABLE sluice_use (
+        key     TEXT NOT NULL,
+        mxid    TEXT NOT NULL,
+        at      DOUBLE PRECISION NOT NULL,
+        n       BIGINT NOT NULL,
+        request BIGINT NOT NULL,
+        line    BIGINT NOT NULL
+    )""",
+    "CREATE INDEX sluice_use_key ON sluice_use (key, at)",
+    "CREATE INDEX sluice_use_request ON sluice_use (request)",
+)
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "invocation": read,
+    "slots": read,
+    "approved": read,
+    "note": read,
+    "stop": read,
+    "state": State,
+    "review": Review,
+    "reminded": bool,
+    "glass": bool,
+    "side": Side,
+    "how": How,
+    "cause": Cause,
+    "withdrawn": bool,
+}
+_LINE_READ: dict[str, Callable[[Any], Any]] = {
+    "state": LineState,
+    "outcome": lambda text: read(text) if text else None,
+}
+
+
+def _of(cls: type[T], row: Row, readers: Mapping[str, Callable[[Any], Any]] = _READ) -> T:
+    names = (field.name for field in fields(cast(Any, cls)))
+    return cls(**{name: readers.get(name, _as_is)(row[name]) for name in names})
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _column(value: object) -> object:
+    """A field as its column holds it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bool):
+        return int(value)
+    if value is None or isinstance(value, (int, float, str)):
+        return value
+    return write(value)
+
+
+def _columns(value: Any) -> dict[str, object]:
+    return {field.name: _column(getattr(value, field.name)) for field in fields(type(value))}
+
+
+def marks(values: Sequence[object], start: int = 1) -> str:
+    return ", ".join(f"${number}" for number in range(start, start + len(values)))
+
+
+async def insert_row(tx: Tx, table: str, row: dict[str, Any], tail: str = "") -> bool:
+    """False when `tail` says to do nothing on a conflict and there was one."""
+    done = await tx.fetchval(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(list(row))}) {tail} RETURNING 1",
+        *row.values(),
+    )
+    return done is not None
+
+
+# requests
+
+
+async def next_id(tx: Tx) -> int:
+    return int(await tx.fetchval("SELECT COALESCE(MAX(id), 0) FROM sluice_request")) + 1
+
+
+async def insert(tx: Tx, request: Request, decision: Decision) -> None:
+    extra = {"digest": digest(request.invocation), "decision": write(decision)}
+    await insert_row(tx, "sluice_request", {**_columns(request), **extra})
+
+
+async def change(tx: Tx, request: int, source: State, **columns: Any) -> bool:
+    """Compare-and-set: changes the fields if the request is in `source`; whether it was."""
+    sets = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 3))
+    done = await tx.fetchval(
+        f"UPDATE sluice_request SET {sets} WHERE id = $1 AND state = $2 RETURNING 1",
+        request,
+        source.value,
+        *map(_column, columns.values()),
+    )
+    return done is not None
+
+
+async def shows(tx: Tx, request: int, body: str) -> bool:
+    """Remembers what its card shows; whether that is new."""
+    key = hashlib.sha256(body.encode()).hexdigest()[:16]
+    query = "UPDATE sluice_request SET shown = $2 WHERE id = $1 AND shown <> $2 RETURNING 1"
+    return await tx.fetchval(query, request, key) is not None
+
+
+async def get(tx: Tx, request: int) -> Request | None:
+    row = await tx.fetchrow("SELECT * FROM sluice_request WHERE id = $1", request)
+    return _of(Request, row) if row else None
+
+
+async def decision(tx: Tx, request: int) -> Decision | None:
+    """What the policy said when it was asked, for `why`."""
+    text = await tx.fetchval("SELECT decision FROM sluice_request WHERE id = $1", request)
+    return read(text) if text else None
+
+
+async def known(tx: Tx, event_id: str) -> bool:
+    """Whether this event has made a request already."""
+    query = "SELECT 1 FROM sluice_request WHERE event_id = $1"
+    return await tx.fetchval(query, event_id) is not None
+
+
+async def of_command(tx: Tx, room: str, event_id: str) -> Request | None:
+    """The newest request that this command (or the reply or edit that completed it) made."""
+    row = await tx.fetchrow(
+        "SELECT * FROM sluice_request WHERE (command = $1 OR event_id = $1) AND room = $2"
+        " ORDER BY id DESC LIMIT 1",
+        event_id,
+        room,
+    )
+    return _of(Request, row) if row else None
+
+
+async def in_state(tx: Tx, *states: State) -> list[Request]:
+    """Oldest first."""
+    rows = await tx.fetch(
+        f"SELECT * FROM sluice_request WHERE state IN ({marks(states)}) ORDER BY id",
+        *(state.value for state in states),
+    )
+    return [_of(Request, row) for row in rows]
+
+
+async def line(tx: Tx) -> list[Request]:
+    """The requests in line, the first first."""
+    rows = await tx.fetch(
+        "SELECT * FROM sluice_request WHERE state = $1 AND in_line_since IS NOT NULL"
+        " ORDER BY in_line_since, id",
+        State.PENDING.value,
+    )
+    return [_of(Request, row) for row in rows]
+
+
+async def twin(tx: Tx, wanted: str) -> Request | None:
+    """An open request with votes that asks for the same (a digest)."""
+    row = await tx.fetchrow(
+        "SELECT * FROM sluice_request WHERE digest = $1 AND state IN ($2, $3) AND slots <> '[]'"
+        " AND glass = 0 ORDER BY id LIMIT 1",
+        wanted,
+        State.PENDING.value,
+        State.EXECUTING.value,
+    )
+    return _of(Request, row) if row else None
+
+
+async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
+    return int(
+        await tx.fetchval(
+            "SELECT COUNT(*) FROM sluice_request WHERE created > $1 AND state = $2"
+            f" AND mxid IN ({marks(mxids, 3)})",
+            at,
+            State.REJECTED.value,
+            *mxids,
+        )
+    )
+
+
+async def expired_since(tx: Tx, at: float) -> list[Request]:
+    rows = await tx.fetch(
+        "SELECT * FROM sluice_request WHERE state = $1 AND ended >= $2 ORDER BY id",
+        State.EXPIRED.value,
+        at,
+    )
+    return [_of(Request, row) for row in rows]
+
+
+async def glasses(tx: Tx) -> list[Request]:
+    """Every break-glass that was taken, the newest last."""
+    rows = await tx.fetch("SELECT * FROM sluice_request WHERE glass = 1 ORDER BY id")
+    return [_of(Request, row) for row in rows]
+
+
+# lines
+
+
+async def plan(tx: Tx, request: int, sizes: Sequence[int]) -> None:
+    """Its lines, none of them sent."""
+    for number, size in enumerate(sizes, 1):
+        row = LineRow(request, number, LineState.WAITING, size)
+        await insert_row(tx, "sluice_line", _columns(row))
+
+
+async def lines(tx: Tx, request: int) -> list[LineRow]:
+    rows = await tx.fetch("SELECT * FROM sluice_line WHERE request = $1 ORDER BY number", request)
+    return [_of(LineRow, row, _LINE_READ) for row in rows]
+
+
+async def change_line(
+    tx: Tx, request: int, number: int, *sources: LineState, **columns: Any
+) -> bool:
+    """Compare-and-set on one line; whether it was in one of `sources`."""
+    first = 3 + len(sources)
+    sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(columns, first))
+    done = await tx.fetchval(
+        f"UPDATE sluice_line SET {sets} WHERE request = $1 AND number = $2"
+        f" AND state IN ({marks(sources, 3)}) RETURNING 1",
+        request,
+        number,
+        *(source.value for source in sources),
+        *map(_column, columns.values()),
+    )
+    return done is not None
+
+
+# votes
+
+
+async def add_vote(tx: Tx, vote: Vote) -> bool:
+    """False when this event was taken before, as whatever."""
+    tail = "ON CONFLICT (event_id) DO NOTHING"
+    return await insert_row(tx, "sluice_vote", _columns(vote), tail)
+
+
+async def vote(tx: Tx, event_id: str) -> Vote | None:
+    row = await tx.fetchrow("SELECT * FROM sluice_vote WHERE event_id = $1", event_id)
+    return _of(Vote, row) if row else None
+
+
+async def votes(tx: Tx, request: int) -> list[Vote]:
+    """All of them, the rejected and withdrawn ones too, oldest first."""
+    rows = await tx.fetch(
+        "SELECT * FROM sluice_vote WHERE request = $1 ORDER BY at, event_id", request
+    )
+    return [_of(Vote, row) for row in rows]
+
+
+async def withdraw(tx: Tx, event_id: str) -> None:
+    await tx.execute("UPDATE sluice_vote SET withdrawn = 1 WHERE event_id = $1", event_id)
+
+
+# persons, distrust, pause
+
+
+async def keep_people(tx: Tx, groups: Iterable[Sequence[str]]) -> str:
+    """Stores which accounts are one person, once per set of groups; its key."""
+    text = json.dumps(sorted(sorted(group) for group in groups if len(group) > 1))
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    row = {"key": key, "groups": text}
+    await insert_row(tx, "sluice_people", row, "ON CONFLICT (key) DO NOTHING")
+    return key
+
+
+async def people(tx: Tx, key: str) -> list[list[str]]:
+    text = await tx.fetchval("SELECT groups FROM sluice_people WHERE key = $1", key)
+    groups: list[list[str]] = json.loads(text) if text else []
+    return groups
+
+
+async def distrust(tx: Tx, mxid: str, until: float, request: int) -> None:
+    await tx.execute(
+        "INSERT INTO sluice_distrust (mxid, until, request) VALUES ($1, $2, $3)"
+        " ON CONFLICT (mxid) DO UPDATE SET until = excluded.until, request = excluded.request",
+        mxid,
+        until,
+        request,
+    )
+
+
+async def trust(tx: Tx, mxid: str) -> None:
+    await tx.execute("DELETE FROM sluice_distrust WHERE mxid = $1", mxid)
+
+
+async def trust_again(tx: Tx, request: int) -> None:
+    """The request that would have made somebody distrusted did not happen."""
+    await tx.execute("DELETE FROM sluice_distrust WHERE request = $1", request)
+
+
+async def distrusted(tx: Tx, now: float) -> dict[str, int]:
+    """MXIDs without role and vote for now, and the request that made them so."""
+    rows = await tx.fetch("SELECT mxid, request FROM sluice_distrust WHERE until > $1", now)
+    return {row["mxid"]: row["request"] for row in rows}
+
+
+async def pause(tx: Tx) -> Pause | None:
+    text = await meta.get(tx, "pause")
+    return Pause(*read(text)) if text else None
+
+
+async def put_pause(tx: Tx, pause: Pause | None) -> None:
+    await meta.put(tx, "pause", write((pause.by, pause.at, pause.why)) if pause else "")

@@ -1,0 +1,206 @@
+"""A new command: refused, pointed to one that asks for the same, or open with an id.
+
+What can be asked back (a missing reason, several names) is asked before it gets here.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ..catalog.model import Invocation
+from ..catalog.parse import canonical
+from ..chat import cards, door, measures
+from ..chat.about import CardFact, describe
+from ..chat.words import person
+from ..db import meta
+from ..message import Message
+from ..policy.model import Decision, Verdict
+from ..policy.people import mxids_of
+from . import codec, store
+from .desk import Desk, card_key, only_reads
+from .machine import Effect, Event, Fact, step
+from .model import Request, State
+from .quorum import Weighed, count, open_until
+
+VOTES_A_PERSON = 3  # open requests that wait for votes
+VOTES_IN_ALL = 20
+LINE_A_PERSON = 50  # requests in line
+LINE_IN_ALL = 250
+REJECTED_AN_HOUR = 30  # stored a person
+EXPIRES = 3600  # seconds, where votes are needed and no rule says
+HOUR = 3600.0
+SENT = (State.EXECUTING, State.DONE, State.REFUSED, State.FAILED, State.UNKNOWN)
+
+
+@frozen
+class Ask:
+    """A command that somebody typed, understood and decided on.
+
+    event_id: what completed it; command: what it began with (the same, if nothing was asked).
+    facts: what a card can show of it.
+    """
+
+    event_id: str
+    command: str
+    room: str
+    mxid: str
+    invocation: Invocation
+    decision: Decision
+    facts: tuple[CardFact, ...] = ()
+
+
+async def submit(desk: Desk, ask: Ask) -> Request | None:
+    """Stores it with its card or its place in line; None when it was answered instead."""
+    if await store.known(desk.tx, ask.event_id):
+        return None
+    if ask.decision.verdict is Verdict.DENY:
+        return await reject(desk, ask)
+    if await refused(desk, ask):
+        return None
+    facts = [Fact.NEEDS_VOTES] if ask.decision.slots else []
+    return await create(desk, ask, Event.SUBMIT, facts)
+
+
+async def reject(desk: Desk, ask: Ask) -> Request | None:
+    """The "not allowed", with an id, so that `why` can tell; 30 an hour and person are stored."""
+    rules = [matched.label for matched in ask.decision.rules]
+    mxids = mxids_of(desk.policy, ask.mxid)
+    if await store.rejected_since(desk.tx, mxids, desk.now - HOUR) >= REJECTED_AN_HOUR:
+        summary = f"rejected.{desk.name(ask.mxid)}"
+        since = float(await meta.get(desk.tx, summary) or 0)
+        if since <= desk.now - HOUR:
+            await meta.put(desk.tx, summary, str(desk.now))
+            await desk.record("rejected more", None, mxid=ask.mxid, room=ask.room)
+            message = door.rejected_more(desk.now + HOUR, desk.here)
+            await desk.reply(ask.room, ask.event_id, message)
+        return None
+    request = await create(desk, ask, Event.SUBMIT, [Fact.REFUSED_BY_POLICY])
+    await desk.record("rejected", request, event=ask.event_id, rules=rules)
+    message = door.not_allowed(request.id, ask.decision, desk.here)
+    await desk.reply(ask.room, ask.event_id, message)
+    return request
+
+
+async def refused(desk: Desk, ask: Ask) -> bool:
+    """Whether it was answered: paused, asked for already, or too many are open."""
+    message = None
+    pause = await store.pause(desk.tx)
+    if pause is not None and not only_reads(ask.invocation):
+        message = measures.while_paused(pause, desk.owners(), desk.here)
+    elif ask.decision.slots:
+        message = await _asked_or_full(desk, ask)
+    else:
+        line = await store.line(desk.tx)
+        mxids = mxids_of(desk.policy, ask.mxid)
+        own = sum(request.mxid in mxids for request in line)
+        if own >= LINE_A_PERSON:
+            message = door.line_full(own, own=True)
+        elif len(line) >= LINE_IN_ALL:
+            message = door.line_full(len(line), own=False)
+    if message is None:
+        return False
+    await desk.reply(ask.room, ask.event_id, message)
+    return True
+
+
+async def _asked_or_full(desk: Desk, ask: Ask) -> Message | None:
+    twin = await store.twin(desk.tx, codec.digest(ask.invocation))
+    if twin is not None:
+        votes = await count(desk, twin, ask.decision.slots)
+        free = twin.state is State.PENDING and ask.mxid not in votes.voters
+        may = free and not votes.cause(ask.mxid, twin.mxid).value
+        return door.asked_already(twin, may, desk.here)
+    waiting = [r for r in await store.in_state(desk.tx, State.PENDING) if r.in_line_since is None]
+    mxids = mxids_of(desk.policy, ask.mxid)
+    own = [request.id for request in waiting if request.mxid in mxids]
+    if len(own) >= VOTES_A_PERSON:
+        return door.cap_person(own, desk.here)
+    return door.cap_all(len(waiting), desk.here) if len(waiting) >= VOTES_IN_ALL else None
+
+
+async def create(
+    desk: Desk, ask: Ask, event: Event, facts: list[Fact], **columns: object
+) -> Request:
+    """A new row as the machine's table says, with its card if it needs votes."""
+    row = step(None, event, facts)
+    assert row is not None  # the table has a last row for both events
+    number = await store.next_id(desk.tx)
+    asker = desk.name(ask.mxid)
+    text = canonical(ask.invocation)
+    about = describe(ask.invocation, text, ask.facts, number, desk.here)
+    expires = None
+    if Effect.CARD in row.effects:
+        expires = desk.now + (ask.decision.expires or EXPIRES)
+    request = Request(
+        id=number,
+        event_id=ask.event_id,
+        command=ask.command,
+        room=ask.room,
+        mxid=ask.mxid,
+        person=asker,
+        people=await store.keep_people(desk.tx, desk.policy.people.values()),
+        invocation=ask.invocation,
+        text=text,
+        state=row.target,
+        created=desk.now,
+        slots=ask.decision.slots if Effect.CARD in row.effects else (),
+        expires=expires,
+        in_line_since=desk.now if Effect.ENTER_LINE in row.effects else None,
+        ended=desk.now if row.target is State.REJECTED else None,
+        facts=codec.write(about),
+        **columns,  # type: ignore[arg-type]
+    )
+    await store.insert(desk.tx, request, ask.decision)
+    if Effect.CARD in row.effects:
+        await desk.record("asked", request, event=ask.event_id, reason=ask.invocation.reason)
+        await post_card(desk, request)
+    return request
+
+
+async def post_card(desk: Desk, request: Request) -> None:
+    """The card with its two buttons; whoever can fill a slot is pushed."""
+    votes = await count(desk, request, ())
+    push = desk.push(request.room, votes.helpers)
+    about = await desk.about(request)
+    message = cards.card(request, about, votes.standing, push, desk.here)
+    key = card_key(request.id)
+    await desk.outbox.put(desk.tx, request.room, key, message)
+    await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))
+
+
+async def need_votes(desk: Desk, request: Request, weighed: Weighed) -> None:
+    """Its card shows how the votes stand; it gets one if it needed none before."""
+    if request.slots or not weighed.votes.slots:
+        await desk.show_votes(request, weighed.votes.standing)
+        return
+    expires = open_until(request, weighed.decision) or desk.now + EXPIRES
+    slots = weighed.votes.slots
+    await store.change(desk.tx, request.id, request.state, slots=slots, expires=expires)
+    await post_card(desk, evolve(request, slots=slots, expires=expires))
+
+
+async def edited(
+    desk: Desk, room: str, command: str, mxid: str, event_id: str, anew: Ask | None
+) -> Request | None:
+    """The sender edited a command. anew: what it says now; None when that starts nothing.
+
+    What has not run is cancelled and starts over; of what has run the edit changes nothing.
+    """
+    request = await store.of_command(desk.tx, room, command)
+    if request is None or request.mxid != mxid or await store.known(desk.tx, event_id):
+        return None
+    if request.state in SENT:
+        message = door.too_late_to_edit(request, desk.undo(request))
+        await desk.reply(room, event_id, message)
+        return None
+    moved = await desk.apply(
+        request, Event.EDIT, note=(", ", person(desk.name(mxid)), " changed the command")
+    )
+    successor = await submit(desk, anew) if anew is not None else None
+    if moved is not None:
+        _, request = moved
+        await desk.record("ended", request, state=request.state.value, event=event_id)
+        if request.slots:
+            new = successor.id if successor is not None else None
+            await desk.show(request, cards.edited(request, await desk.about(request), new))
+    return successor
