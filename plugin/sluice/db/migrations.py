@@ -16,6 +16,7 @@ STORES = (
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
     "sluice.matrix.private",
+    "sluice.matrix.deliveries",
     "sluice.requests.store",
     "sluice.audit",
     "sluice.relay.store",

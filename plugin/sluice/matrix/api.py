@@ -97,6 +97,9 @@ class Homeserver:
     def mxid(self) -> str:
         return str(self._client.mxid)
 
+    async def pause(self, seconds: float) -> None:
+        await self._sleep(seconds)
+
     # --- one request
 
     async def request(
@@ -122,7 +125,7 @@ class Homeserver:
                 if attempt == tries or not passing(exc):
                     raise
                 wait = exc.retry_after if isinstance(exc, RateLimited) else 0.05 * 4**attempt
-            await self._sleep(min(wait, 5.0))
+            await self.pause(min(wait, 5.0))
         raise AssertionError("no try")
 
     async def _once(

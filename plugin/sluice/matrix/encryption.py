@@ -14,7 +14,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from mautrix.errors import DecryptionError, EncryptionError, SessionNotFound
+import aiohttp
+from mautrix.errors import (
+    DecryptionError,
+    EncryptionError,
+    SessionNotFound,
+)
+from mautrix.errors import (
+    MatrixError as MautrixError,
+)
 from mautrix.types import (
     EncryptedEvent,
     EncryptionAlgorithm,
@@ -24,11 +32,12 @@ from mautrix.types import (
     RoomEncryptionStateEventContent,
 )
 
-from .api import Event, Homeserver
+from .api import Event, Homeserver, NoResponse
 from .late import ENCRYPTED, NoKey
 
 MESSAGE = "m.room.message"
 MEGOLM = "m.megolm.v1.aes-sha2"
+_LOST = (MautrixError, aiohttp.ClientError, asyncio.TimeoutError)
 _SEALED, _YES = "sluice.sealed", object()  # no JSON can hold this value
 
 log = logging.getLogger("sluice.encryption")
@@ -82,17 +91,23 @@ class Encryption:
             return MESSAGE, dict(content)
         if not self.available:
             raise NoCrypto(room)
-        crypto, plain = self._client.crypto, dict(content)
         async with self._locks[room]:
-            if room not in self._shared:
-                await crypto.crypto_store.remove_outbound_group_session(room)
             try:
-                sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, plain)
-            except EncryptionError:
-                self._shared.add(room)  # before the members are read: a change takes it away
-                await crypto.share_group_session(room, await self._readers(room))
-                sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, plain)
-        return ENCRYPTED, dict(sealed.serialize())
+                return ENCRYPTED, await self._encrypt(room, dict(content))
+            except _LOST as exc:
+                raise NoResponse(f"not encrypted: {type(exc).__name__}") from None
+
+    async def _encrypt(self, room: str, content: dict[str, Any]) -> dict[str, Any]:
+        crypto = self._client.crypto
+        if room not in self._shared:
+            await crypto.crypto_store.remove_outbound_group_session(room)
+        try:
+            sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, content)
+        except EncryptionError:
+            self._shared.add(room)  # before the members are read: a change takes it away
+            await crypto.share_group_session(room, await self._readers(room))
+            sealed = await crypto.encrypt_megolm_event(room, EventType.ROOM_MESSAGE, content)
+        return dict(sealed.serialize())
 
     async def _readers(self, room: str) -> list[str]:
         """Joined and invited members, from the server; mautrix' store is told as well, so that it

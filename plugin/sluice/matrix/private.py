@@ -1,0 +1,167 @@
+"""The room in which one person gets secrets: made, checked before each secret, used for it.
+
+Nobody but the bot and the recipient may be in it, and nobody but the bot may change that. What the
+server says of the room is believed, read directly before each secret; nothing remembered is.
+`trusted_private_chat` is never used: on version 12 it makes who is invited all-powerful.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ..db.connection import Database
+from .api import Homeserver, Json, MatrixError, passing
+from .encryption import MEGOLM, Encryption, NoCrypto
+from .rooms import RoomView
+
+SCHEMA = ("CREATE TABLE sluice_private (mxid TEXT PRIMARY KEY, room TEXT NOT NULL)",)
+ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
+TRIES = 4
+
+log = logging.getLogger("sluice.private")
+
+
+class CannotDeliver(Exception):
+    """reason: "remote" (another server's account, and no encryption), "members" (somebody else is
+    in the room, or could be), or "failed".
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def holds(view: RoomView, bot: str, mxid: str, *, encrypted: bool) -> bool:
+    """Whether a secret for mxid is safe in this room."""
+    others = (view.joined | view.invited) - {bot}
+    return (
+        bot in view.joined
+        and others == {mxid}
+        and view.join_rule == "invite"
+        and view.history_visibility in ("invited", "joined")
+        and not view.replaced_by
+        and view.creators() <= {bot}
+        and view.power(bot) >= ALL
+        and view.power(mxid) < min(map(view.needed, ("invite", "kick", "ban", "state")))
+        and (view.encrypted if encrypted else not view.encrypted and not view.federated)
+    )
+
+
+def new_room(mxid: str, *, encrypted: bool) -> Json:
+    """The body of its createRoom."""
+    state: list[Json] = [
+        {
+            "type": "m.room.history_visibility",
+            "state_key": "",
+            "content": {"history_visibility": "invited"},
+        },
+        {"type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "forbidden"}},
+    ]
+    if encrypted:
+        content = {"algorithm": MEGOLM}
+        state.append({"type": "m.room.encryption", "state_key": "", "content": content})
+    return {
+        "preset": "private_chat",
+        "visibility": "private",
+        "is_direct": True,
+        "name": "Sluice: private",
+        "invite": [mxid],
+        "creation_content": {} if encrypted else {"m.federate": False},
+        "power_level_content_override": {
+            "invite": ALL,
+            "kick": ALL,
+            "ban": ALL,
+            "state_default": ALL,
+        },
+        "initial_state": state,
+    }
+
+
+class PrivateRooms:
+    """One room per MXID, kept for the next time."""
+
+    def __init__(self, homeserver: Homeserver, database: Database, encryption: Encryption) -> None:
+        self._hs, self._db, self._encryption = homeserver, database, encryption
+        self._lock = asyncio.Lock()
+
+    async def ensure(self, mxid: str) -> str:
+        """The room, checked now. Raises CannotDeliver."""
+        if not self._encryption.available and _server(mxid) != _server(self._hs.mxid):
+            raise CannotDeliver("remote")
+        async with self._lock:
+            try:
+                room = await self._db.read(
+                    lambda tx: tx.fetchval("SELECT room FROM sluice_private WHERE mxid=$1", mxid)
+                )
+                if room is not None and await self._holds(room, mxid):
+                    return str(room)
+                return await self._make(mxid)
+            except MatrixError as exc:
+                log.warning("no private room for %s: %s", mxid, exc)
+                raise CannotDeliver("failed") from None
+
+    async def _make(self, mxid: str) -> str:
+        room = await self._hs.create_room(new_room(mxid, encrypted=self._encryption.available))
+        await self._db.write(
+            lambda tx: tx.execute(
+                "INSERT INTO sluice_private (mxid, room) VALUES ($1, $2) "
+                "ON CONFLICT (mxid) DO UPDATE SET room=excluded.room",
+                mxid,
+                room,
+            )
+        )
+        if not await self._holds(room, mxid):
+            raise CannotDeliver("members")
+        try:
+            await self._mark_direct(mxid, room)
+        except MatrixError as exc:  # only where clients list it
+            log.warning("m.direct: %s", exc)
+        return room
+
+    async def _mark_direct(self, mxid: str, room: str) -> None:
+        direct = await self._hs.account_data("m.direct") or {}
+        rooms = direct.get(mxid)
+        rooms = [each for each in rooms if each != room] if isinstance(rooms, list) else []
+        await self._hs.set_account_data("m.direct", {**direct, mxid: [*rooms, room]})
+
+    async def view(self, room: str) -> RoomView | None:
+        """The room as the server shows it now; None if we are not in it."""
+        if room not in await self._hs.joined_rooms():
+            return None
+        view = RoomView(room)
+        await view.refresh(self._hs)
+        return view
+
+    async def _holds(self, room: str, mxid: str) -> bool:
+        view = await self.view(room)
+        encrypted = self._encryption.available
+        return view is not None and holds(view, self._hs.mxid, mxid, encrypted=encrypted)
+
+    async def send(self, room: str, mxid: str, content: Mapping[str, Any], txn: str) -> str:
+        """Sends a secret to mxid into its room, checked directly before. Returns the event id.
+
+        The same txn may be sent again after a crash. Raises CannotDeliver: then nothing was sent,
+        as far as anybody can know.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                if not await self._holds(room, mxid):
+                    raise CannotDeliver("members")
+                self._encryption.changed(room)  # share the keys with who is there now
+                kind, sealed = await self._encryption.seal(room, content)
+                return await self._hs.send(room, kind, sealed, txn)
+            except NoCrypto:
+                raise CannotDeliver("failed") from None
+            except MatrixError as exc:
+                log.warning("a private message was not sent: %s", exc)
+                if attempt == TRIES or not passing(exc):
+                    raise CannotDeliver("failed") from None
+                await self._hs.pause(0.25 * 4**attempt)
+        raise CannotDeliver("failed")
+
+
+def _server(mxid: str) -> str:
+    return mxid.partition(":")[2]

@@ -1,0 +1,174 @@
+"""Who is in a room and who may do what there, from the server's own words.
+
+One full /state, and on top of it the room's timeline, event by event. mautrix' store is not asked:
+it is filled by sync, which loses joins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .api import Event, Homeserver
+
+INFINITE = math.inf
+# From 12 on, who made a room stands above all power levels.
+WITHOUT_CREATORS = frozenset(str(number) for number in range(1, 12))
+# Action -> its field in m.room.power_levels, and what holds without one. "redact": others' events.
+_ACTIONS = {
+    "be here": ("users_default", 0.0),
+    "write": ("events_default", 0.0),
+    "state": ("state_default", 50.0),
+    "invite": ("invite", 0.0),
+    "kick": ("kick", 50.0),
+    "ban": ("ban", 50.0),
+    "redact": ("redact", 50.0),
+}
+MOST = 2**53  # no power level that a server accepts is larger
+
+
+class RoomView:
+    """One room as it is now. `refresh` reads it anew; `apply` takes one event of its timeline."""
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+        self._state: dict[tuple[str, str], Event] = {}
+        self._meanwhile: list[Event] | None = None  # applied while the whole state is fetched
+        self._sets: dict[str, frozenset[str]] = {}
+
+    async def refresh(self, homeserver: Homeserver) -> None:
+        """The whole state. Set the timeline's cursor first, so that nothing falls between."""
+        self._meanwhile = []
+        try:
+            events = await homeserver.state(self.room)
+        finally:
+            newer, self._meanwhile = self._meanwhile, None
+        self._state = {}
+        for event in (*events, *newer):
+            self.apply(event)
+
+    def apply(self, event: Event) -> bool:
+        """Takes a state event; True if it is about members or encryption."""
+        kind, key = event.get("type"), event.get("state_key")
+        if not isinstance(kind, str) or not isinstance(key, str):
+            return False
+        self._state[kind, key] = event
+        if kind == "m.room.member":
+            self._sets = {}
+        if self._meanwhile is not None:
+            self._meanwhile.append(event)
+        return kind in ("m.room.member", "m.room.encryption")
+
+    @property
+    def known(self) -> bool:
+        return bool(self._state)
+
+    def _content(self, kind: str, key: str = "") -> Mapping[str, Any]:
+        content = self._state.get((kind, key), {}).get("content")
+        return content if isinstance(content, dict) else {}
+
+    def _text(self, kind: str, field: str) -> str:
+        value = self._content(kind).get(field)
+        return value if isinstance(value, str) else ""
+
+    # --- members
+
+    def membership(self, mxid: str) -> str:
+        value = self._content("m.room.member", mxid).get("membership")
+        return value if isinstance(value, str) else "leave"
+
+    @property
+    def joined(self) -> frozenset[str]:
+        return self._members("join")
+
+    @property
+    def invited(self) -> frozenset[str]:
+        return self._members("invite")
+
+    def _members(self, membership: str) -> frozenset[str]:
+        if membership not in self._sets:
+            self._sets[membership] = frozenset(
+                key
+                for kind, key in self._state
+                if kind == "m.room.member" and self.membership(key) == membership
+            )
+        return self._sets[membership]
+
+    def display_name(self, mxid: str) -> str:
+        """Foreign text; empty if there is none."""
+        value = self._content("m.room.member", mxid).get("displayname")
+        return value if isinstance(value, str) else ""
+
+    # --- power
+
+    def creators(self) -> frozenset[str]:
+        """Those above everyone: from room version 12 on, who made the room and who they named."""
+        create = self._content("m.room.create")
+        if self.version in WITHOUT_CREATORS:
+            return frozenset()
+        more = create.get("additional_creators")
+        sender = self._state.get(("m.room.create", ""), {}).get("sender")
+        names = [sender, *(more if isinstance(more, list) else ())]
+        return frozenset(name for name in names if isinstance(name, str))
+
+    def power(self, mxid: str) -> float:
+        """Infinite for a creator of a room of version 12."""
+        if mxid in self.creators():
+            return INFINITE
+        levels = self._state.get(("m.room.power_levels", ""))
+        if levels is None:  # before anybody set them, who made the room has 100
+            made = self._state.get(("m.room.create", ""), {})
+            return 100.0 if made.get("sender") == mxid else 0.0
+        users = self._content("m.room.power_levels").get("users")
+        own = users.get(mxid) if isinstance(users, dict) else None
+        return _level(own, self.needed("be here"))
+
+    def needed(self, action: str) -> float:
+        """The power for one of these actions."""
+        field, default = _ACTIONS[action]
+        return _level(self._content("m.room.power_levels").get(field), default)
+
+    def can(self, action: str, mxid: str) -> bool:
+        return self.power(mxid) >= self.needed(action)
+
+    # --- what drift checks ask
+
+    @property
+    def version(self) -> str:
+        return self._text("m.room.create", "room_version") or "1"
+
+    @property
+    def join_rule(self) -> str:
+        return self._text("m.room.join_rules", "join_rule") or "invite"
+
+    @property
+    def history_visibility(self) -> str:
+        return self._text("m.room.history_visibility", "history_visibility") or "shared"
+
+    @property
+    def encrypted(self) -> bool:
+        return ("m.room.encryption", "") in self._state
+
+    @property
+    def federated(self) -> bool:
+        return self._content("m.room.create").get("m.federate") is not False
+
+    @property
+    def replaced_by(self) -> str:
+        """The room that a tombstone points to; empty without one."""
+        return self._text("m.room.tombstone", "replacement_room")
+
+    @property
+    def name(self) -> str:
+        """Foreign text."""
+        return self._text("m.room.name", "name") or self._text("m.room.canonical_alias", "alias")
+
+
+def _level(value: object, default: float) -> float:
+    """A power level as servers read it: integers, and in old rooms strings of digits."""
+    if isinstance(value, str) and len(value) < 20 and value.strip().lstrip("+-").isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return default
+    return float(max(-MOST, min(value, MOST)))
