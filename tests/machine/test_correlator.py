@@ -15,7 +15,7 @@ from sluice.relay import correlator as real
 from tests.machine import scripts
 from tests.machine.correlator import FAULTS, Wrong, forced, run, runs
 
-RUNS = int(os.environ.get("SLUICE_RUNS", "2500"))
+RUNS = int(os.environ.get("SLUICE_RUNS", "1000"))
 SOURCE = Path(str(real.__file__)).read_text()
 
 SEEDED = {
@@ -136,22 +136,38 @@ def mutant(old: str, new: str) -> ModuleType:
     return module
 
 
-def test_no_answer_is_attributed_wrongly_and_nothing_knowable_is_called_unknown():
-    met = runs(RUNS, scripts.named("model"))
+SCRIPTS = {name: scripts.named(name) for name in scripts.NAMED}
+
+
+@pytest.mark.parametrize("name", scripts.NAMED)
+def test_no_answer_is_attributed_wrongly_and_nothing_knowable_is_called_unknown(name):
+    met = runs(RUNS, SCRIPTS[name])
     for what in FAULTS:
         assert met[what] > RUNS / 100, f"hardly met: {what}"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.randoms(use_true_random=False), st.integers(1, 40))
-def test_the_same_with_runs_that_shrink(rng, steps):
-    run(rng, scripts.named("model"), steps=steps)
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.sampled_from(scripts.NAMED))
+def test_the_same_with_runs_that_shrink(rng, steps, name):
+    run(rng, SCRIPTS[name][0], steps=steps)
 
 
 @pytest.mark.parametrize("fault", SEEDED)
 def test_the_model_finds_a_correlator_in_which(fault):
     with pytest.raises(Wrong):
-        runs(2000, scripts.named("model"), mutant(*SEEDED[fault]))
+        runs(2000, SCRIPTS["model"], mutant(*SEEDED[fault]))
+
+
+@pytest.mark.parametrize("name", scripts.NAMED[1:])
+def test_every_recorded_answer_fits_its_command(name):
+    (script,) = SCRIPTS[name]
+    for body, answers in script.recorded.items():
+        asked = script.oracle.asked(body)
+        assert asked is not None, body
+        for content in answers:
+            assert not script.oracle.is_notice(content)
+            assert script.oracle.is_listed(content)
+            assert not asked.command or script.oracle.fits(asked, content), (body, content)
 
 
 def test_counting_assignments_finds_what_is_forced():
