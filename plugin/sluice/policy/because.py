@@ -9,7 +9,7 @@ from ..catalog.model import Right, Type
 from ..message import Code, Text, code, quote
 from .model import Quota, Slot
 from .people import person_of, roles, roles_of_person
-from .rules import Case, Failure, Policy, Rule, Where
+from .rules import DURING, ROLE, Case, Failure, Policy, Rule, Where
 
 _PERIODS = ((604800, "week", "a week"), (86400, "day", "a day"), (3600, "hour", "an hour"))
 
@@ -56,41 +56,32 @@ def period(seconds: int) -> str:
 
 
 def denied(rule: Rule, case: Case) -> Text:
-    """Why a deny line forbids it."""
-    said, command = rule.said, case.command.name
+    """Why a deny line forbids it, to stand after its name: " protects mods, and cy is one"."""
+    command = case.command.name
     if rule.outside is not None:
-        return (f"{said}, {command} only {rule.outside.said}",)
+        return (f", {command} only {rule.outside.said}",)
     if rule.during is not None:
-        return (f"{said}, no {command} {rule.during.said}",)
+        return (f", no {command} {rule.during.said}",)
     for where in rule.where:
-        for value in (
-            case.targets if where.name == "target" else case.invocation.values(where.name)
-        ):
+        values = case.targets if where.name == "target" else case.invocation.values(where.name)
+        for value in values:
             if where.in_role is not None and where.in_role in roles_of_person(case.policy, value):
                 protected = roles_above(case.policy, [where.in_role])
-                return (
-                    f"{said} protects ",
-                    *protected,
-                    ", and ",
-                    who(case.policy, value),
-                    " is one",
-                )
-        return (f"{said} forbids {command} for ", *_condition(where))
-    return (f"{said} forbids {command}",)
+                return (" protects ", *protected, ", and ", who(case.policy, value), " is one")
+        return (f" forbids {command} for ", *_condition(where))
+    return (f" forbids {command}",)
 
 
 def not_allowed(near: Sequence[tuple[Rule, Failure]], case: Case) -> Text:
     """Why no allow line lets it through: the nearest one, else the roles that have one."""
     command = case.command.name
-    held = [(rule, failure) for rule, failure in near if failure.what != "role"]
+    held = [(rule, failure) for rule, failure in near if failure != ROLE]
     if held:
         # Not the first one: the order of lines never matters. A window is the last condition.
-        rule, failure = min(held, key=lambda each: (each[1].what == "where", each[0].id or "~"))
-        if failure.where is None:
-            window = rule.during if failure.what == "during" else rule.outside
-            only = "only" if failure.what == "during" else "not"
-            return (f"{rule.said} allows {command} {only} {window.said if window else ''}",)
-        return (f"{rule.said} wants ", *_condition(failure.where))
+        rule, failure = min(held, key=lambda each: (isinstance(each[1], Where), each[0].id or "~"))
+        if isinstance(failure, Where):
+            return (f"{rule.said} wants ", *_condition(failure))
+        return (f"{rule.said} allows {command} {_window(rule, failure)}",)
     if not near:
         return (f"no line allows {command}",)
     return (f"{command} is for ", *roles_above(case.policy, [rule.role for rule, _ in near]))
@@ -148,31 +139,39 @@ def _condition(where: Where) -> Text:
 
 def failed_clause(rule: Rule, failure: Failure, case: Case) -> Text:
     """For `why`: the first condition of a rule that did not hold, about the value at hand."""
-    policy, where, value = case.policy, failure.where, failure.value
+    policy = case.policy
+    if isinstance(failure, Where):
+        return _misfit(failure, case)
+    if failure != ROLE:
+        return (_window(rule, failure),)
     me = who(policy, case.asker.mxid)
-    if failure.what == "role":
-        if not case.asker.joined:
-            return (me, " is not in this room")
-        if case.asker.mxid in case.facts.distrusted:
-            return (me, " has no role until the new password is trusted")
-        if rule.role in roles(policy, case.asker.mxid, float("inf")):
-            least = policy.roles[rule.role].min_power
-            return (
-                me,
-                f" needs power {least} in this room" if least else " needs more power here",
-            )
-        return (me, f" is not {article(rule.role)}")
-    if where is None:
-        window = rule.during if failure.what == "during" else rule.outside
-        sign = "only" if failure.what == "during" else "not"
-        return (f"{sign} {window.said if window else ''}",)
+    if not case.asker.joined:
+        return (me, " is not in this room")
+    if case.asker.mxid in case.facts.distrusted:
+        return (me, " has no role until the new password is trusted")
+    if rule.role in roles(policy, case.asker.mxid, float("inf")):
+        return (me, " has too little power in this room")
+    return (me, f" is not {article(rule.role)}")
+
+
+def _window(rule: Rule, failure: Failure) -> str:
+    """`only mon-fri Berlin`."""
+    window = rule.during if failure == DURING else rule.outside
+    return f"{'only' if failure == DURING else 'not'} {window.said if window else ''}"
+
+
+def _misfit(where: Where, case: Case) -> Text:
+    """`“al” does not fit [a-z]{3,20}`."""
+    values = case.targets if where.name == "target" else case.invocation.values(where.name)
+    value = next((each for each in values if where.check(each, case) is not True), None)
     if value is None:
         return (
             "it acts on no account" if where.name == "target" else f"no {where.name} is given",
         )
-    seen = value[1:].partition(":")[0] if where.type is Type.USER and where.regex else value
-    if where.regex is not None and not where.regex.fits(seen):
-        return (quote(seen), " does not fit ", code(where.regex.text))
+    if where.regex is not None:
+        seen = value[1:].partition(":")[0] if where.type is Type.USER else value
+        if not where.regex.fits(seen):
+            return (quote(seen), " does not fit ", code(where.regex.text))
     return (code(value), " is not ", *_condition(where))
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Union
+
+from attrs import evolve
 
 from ..catalog.commands import COMMANDS
-from ..catalog.model import Type
-from .document import Bad, Node, quoted, read, span, text, unknown
+from ..catalog.model import Param, Type
+from ..catalog.values import Around, NeedsRoom, NotRun
+from ..catalog.values import read as read_value
+from .document import Bad, Node, quoted, read, text, unknown
 from .keys import KEYS
 from .pattern import Refused, compile_pattern
-from .rules import DAYS, Where, Window
+from .people import person_of, roles
+from .rules import DAYS, Case, Policy, Where, Window, plain
 
 if TYPE_CHECKING:
     from .loader import Loading
 
 TARGET = "target"
+Check = Callable[[str, Case], Union[bool, None]]
 _HAS_SERVER = frozenset({Type.USER, Type.ROOM, Type.ALIAS, Type.MXC, Type.SERVER})
 _NO_REGEX = frozenset({Type.DURATION, Type.SINCE, Type.COUNT, Type.SWITCH})
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
@@ -28,10 +35,11 @@ def read_where(key: Node, value: Node, do: frozenset[str], loading: Loading) -> 
     problems = loading.problems
     word = str(key.value)
     before = len(problems.found)
-    type_ = _type(word, do, key.line, loading)
+    param = _param(word, do, key.line, loading)
     section = read(value, KEYS["condition"], problems, f"where {word}")
-    if type_ is None:
+    if param is None:
         return None
+    type_ = param.type
     if section.sound and not section.lines:
         problems.add(
             value.line, f"where {word} says nothing; write {', '.join(KEYS['condition'])}"
@@ -53,25 +61,77 @@ def read_where(key: Node, value: Node, do: frozenset[str], loading: Loading) -> 
             shown = quoted(section["regex"])
             problems.add(section.line_of("regex"), f"the regex {shown} {refused}")
     if section["one_of"] is not None:
-        one_of = frozenset(_values(section["one_of"], type_, loading))
+        one_of = frozenset(_values(section["one_of"], param, loading))
     if len(problems.found) > before:
         return None
     rest = {key: section[key] for key in ("server", "in_role", "is_self")}
-    return Where(word, key.line, type_, regex, one_of, **rest)
+    where = Where(word, key.line, type_, regex, one_of, **rest)
+    return evolve(where, check=_check(where))
 
 
-def _type(word: str, do: Iterable[str], line: int, loading: Loading) -> Type | None:
-    """The type of what `where` looks at; says so if a command of the rule has no such argument."""
+def _check(where: Where) -> Check:
+    """The matchers of a condition as one function, made once, because decide() runs it often."""
+    checks: list[Check] = []
+    if where.regex is not None:
+        fits = where.regex.fits
+        if where.type is Type.USER:
+            checks.append(lambda value, case: fits(value[1:].partition(":")[0]))
+        else:
+            checks.append(lambda value, case: fits(value))
+    if (some := where.one_of) is not None:
+        checks.append(lambda value, case: value in some)
+    if (servers := where.server) is not None:
+        checks.append(lambda value, case: _on(servers, server_of(value, where.type)))
+    if (role := where.in_role) is not None:
+        checks.append(lambda value, case: _in_role(case.policy, value, role))
+    if (own := where.is_self) is not None:
+        checks.append(
+            lambda value, case: (
+                own == (person_of(case.policy, value) == person_of(case.policy, case.asker.mxid))
+            )
+        )
+    if len(checks) == 1:
+        return checks[0]
+
+    def every(value: str, case: Case) -> bool | None:
+        results = [check(value, case) for check in checks]
+        return False if False in results else None if None in results else True
+
+    return every
+
+
+def _on(servers: frozenset[str], server: str | None) -> bool | None:
+    return None if server is None else server in servers
+
+
+def _in_role(policy: Policy, mxid: str, role: str) -> bool | None:
+    """None if it depends on power in the room, which is not known of a target."""
+    if role not in roles(policy, mxid, math.inf):
+        return False
+    return True if role in roles(policy, mxid, -math.inf) else None
+
+
+def server_of(value: str, type_: Type) -> str | None:
+    """The server part; None when it has none (rooms of version 12)."""
+    if type_ is Type.SERVER:
+        return value
+    if type_ is Type.MXC:
+        return value.removeprefix("mxc://").partition("/")[0]
+    return value.partition(":")[2] or None
+
+
+def _param(word: str, do: Iterable[str], line: int, loading: Loading) -> Param | None:
+    """What `where` looks at; says so if a command of the rule has no such argument."""
     add = loading.problems.add
     commands = [COMMANDS[each] for each in sorted(do)]
     if word == TARGET:
         if commands and not any(command.targets for command in commands):
             add(line, f"no target: {commands[0].name} acts on no account")
             return None
-        return Type.USER
+        return Param(TARGET, Type.USER)
     found = {command.name: command.param(word) for command in commands}
-    types = {param.type for param in found.values() if param is not None}
-    if not types:
+    params = [param for param in found.values() if param is not None]
+    if not params:
         if commands:
             known = {param.name for command in commands for param in command.params}
             add(line, unknown(f"argument of {commands[0].name}", word, (*sorted(known), TARGET)))
@@ -79,37 +139,35 @@ def _type(word: str, do: Iterable[str], line: int, loading: Loading) -> Type | N
     lacking = [each for each, param in found.items() if param is None]
     if lacking:
         add(line, f"{lacking[0]} has no argument {quoted(word)}; write a line of its own for it")
-    elif len(types) > 1:
+    elif len({param.type for param in params}) > 1:
         add(line, f"{quoted(word)} is not the same in all of these commands")
-    return types.pop() if not lacking and len(types) == 1 else None
+        return None
+    return None if lacking else params[0]
 
 
-def _values(nodes: Iterable[Node], type_: Type, loading: Loading) -> Iterable[str]:
+def _values(nodes: Iterable[Node], param: Param, loading: Loading) -> Iterable[str]:
     for node in nodes:
         try:
-            yield canonical(node, type_, loading.server)
+            yield _canonical(node, param, loading.server)
         except Bad as bad:
             loading.problems.add(node.line, f"one_of: {bad}")
 
 
-def canonical(node: Node, type_: Type, server: str) -> str:
-    """A value of `one_of` as a typed one would look (`compared` of `decide` makes those text)."""
-    if type_ is Type.SWITCH:
-        if node.value in (True, "yes", "on"):
-            return "yes"
-        if node.value in (False, "no", "off"):
-            return "no"
-        raise Bad(f"{node.shown} is neither yes nor no")
-    if type_ is Type.DURATION:
-        return str(span()(node))
-    if isinstance(node.value, int) and not isinstance(node.value, bool):
-        return str(node.value)
-    word = text(node)
-    if type_ is Type.USER and not word.startswith("@"):
-        return f"@{word.lower()}:{server}"
-    if type_ is Type.ALIAS and ":" not in word:
-        return f"#{word.removeprefix('#')}:{server}"
-    return word
+def _canonical(node: Node, param: Param, server: str) -> str:
+    """A value of `one_of` as the same one typed in chat becomes."""
+    if param.type is Type.SWITCH:
+        if not isinstance(node.value, bool):
+            raise Bad(f"{node.shown} is neither true nor false")
+        return "yes" if node.value else "no"
+    if param.type is Type.SINCE:
+        raise Bad("a moment is never the same twice; it cannot be listed")
+    word = str(node.value).lower() if isinstance(node.value, (bool, int)) else text(node)
+    try:
+        return str(read_value(param, word, Around(server, {}, 0)))
+    except NotRun as refused:
+        raise Bad(plain(refused.lines[0]).rstrip(".")) from None
+    except NeedsRoom:
+        raise Bad(f"{node.shown} is an address, which can be re-pointed; write the id") from None
 
 
 def read_window(node: Node, loading: Loading) -> Window | None:

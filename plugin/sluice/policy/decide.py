@@ -9,18 +9,18 @@ always denies, requires and limits. An exception is a deny.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from attrs import frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Invocation, Right, Type
+from ..message import Text
 from . import because
 from .guardrails import refusals, votes_for_named
 from .model import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdict
-from .people import may_change, mxids_of, person_of, roles
-from .rules import NO_PLAN, Case, Failure, Policy, Rule, Where
+from .people import may_change, mxids_of, roles
+from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Policy, Rule, Where
 
 _COUNTS_TARGETS = frozenset({"adduser", "resetpw", "deactivate"})  # where `count` does not say
 
@@ -66,8 +66,8 @@ def _decide(case: Case, glass: bool) -> Decision:
         return Decision(
             Verdict.DENY,
             tuple(Matched("built-in", f"built-in: {each.name}") for each in refused)
-            + tuple(map(_matched, denies)),
-            because=refused[0].because if refused else because.denied(denies[0], case),
+            + tuple(rule.matched for rule in denies),
+            because=refused[0].because if refused else _denied(denies, case),
             fixed=any(each.fixed for each in refused),
         )
     allows, near = [], []
@@ -100,12 +100,17 @@ def _decide(case: Case, glass: bool) -> Decision:
         spans = [3600]
     return Decision(
         Verdict.APPROVE if slots else Verdict.ALLOW,
-        tuple(map(_matched, (*allows, *requires))),
+        tuple([rule.matched for rule in (*allows, *requires)]),
         slots=slots,
         reason=any(rule.reason for rule in requires),
         expires=min(spans) if spans else None,
         limits=quotas,
     )
+
+
+def _denied(denies: list[Rule], case: Case) -> Text:
+    rule = min(denies, key=lambda each: each.id or "~")  # not the first: no order matters
+    return (rule.said, *because.denied(rule, case))
 
 
 def _own(case: Case) -> Decision:
@@ -123,10 +128,6 @@ def _own(case: Case) -> Decision:
     return Decision(Verdict.DENY, label, because=because.no_right(case))
 
 
-def _matched(rule: Rule) -> Matched:
-    return Matched(rule.verb, rule.label, rule.line)
-
-
 def _largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
     """For each role the largest n; the lowest role first."""
     largest: dict[str, int] = {}
@@ -141,80 +142,41 @@ def _largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
 # --- does a rule apply ------------------------------------------------------------------------
 
 
-_ROLE, _DURING, _OUTSIDE = Failure("role"), Failure("during"), Failure("outside")
-
-
 def failed(rule: Rule, case: Case) -> Failure | None:
     """None when the rule applies. Of an allow line every value must fit, of others any."""
-    if rule.role and rule.role not in case.roles:
-        return _ROLE
+    allow = rule.verb == "allow"
+    if allow and rule.role not in case.roles:
+        return ROLE
     for where in rule.where:
-        failure = _failed_where(where, rule.verb == "allow", case)
-        if failure is not None:
-            return failure
+        if not _holds(where, allow, case):
+            return where
     if rule.during is not None and not rule.during.holds(case.now):
-        return _DURING
+        return DURING
     if rule.outside is not None and rule.outside.holds(case.now):
-        return _OUTSIDE
+        return OUTSIDE
     return None
 
 
-def _failed_where(where: Where, allow: bool, case: Case) -> Failure | None:
-    values = case.targets if where.name == "target" else _values(where, case.invocation)
-    misfit = None
+def _holds(where: Where, allow: bool, case: Case) -> bool:
+    """What cannot be known fits, unless it would allow."""
+    accounts = case.facts.accounts if where.name == "target" else {}
+    values = values_of(where, case)
     for value in values:
-        if _fits(where, value, unknown=not allow, case=case):
-            if not allow:
-                return None
-        else:
-            misfit = value
-            if allow:
-                break
-    return None if allow and values and misfit is None else Failure("where", where, misfit)
+        fits = None if accounts.get(value) is Account.UNKNOWN else where.check(value, case)
+        if fits is None:
+            fits = not allow
+        if fits is not allow:
+            return fits
+    return allow and bool(values)
 
 
-def _values(where: Where, invocation: Invocation) -> tuple[str, ...]:
+def values_of(where: Where, case: Case) -> tuple[str, ...]:
+    """What a condition looks at."""
+    if where.name == "target":
+        return case.targets
     if where.type is Type.SWITCH:
-        return ("yes" if invocation.get(where.name) else "no",)
-    return invocation.values(where.name)
-
-
-def _fits(where: Where, value: str, *, unknown: bool, case: Case) -> bool:
-    """Every matcher of the condition holds for this value. unknown: what counts for "unknown"."""
-    policy = case.policy
-    if where.name == "target" and case.facts.accounts.get(value) is Account.UNKNOWN:
-        return unknown
-    if where.regex is not None:
-        seen = value[1:].partition(":")[0] if where.type is Type.USER else value
-        if not where.regex.fits(seen):
-            return False
-    if where.one_of is not None and value not in where.one_of:
-        return False
-    if where.is_self is not None:
-        own = person_of(policy, value) == person_of(policy, case.asker.mxid)
-        if own != where.is_self:
-            return False
-    sure = True
-    if where.server is not None:
-        server = server_of(value, where.type)
-        if server is None:
-            sure = False
-        elif server not in where.server:
-            return False
-    if where.in_role is not None:
-        if where.in_role not in roles(policy, value, math.inf):
-            return False
-        sure = sure and where.in_role in roles(policy, value, -math.inf)
-    return sure or unknown
-
-
-def server_of(value: str, type_: Type) -> str | None:
-    """The server part; None when it has none (rooms of version 12)."""
-    if type_ is Type.SERVER:
-        return value
-    if type_ is Type.MXC:
-        return value.removeprefix("mxc://").partition("/")[0]
-    return value.partition(":")[2] or None
+        return ("yes" if case.invocation.get(where.name) else "no",)
+    return case.invocation.values(where.name)
 
 
 # --- limits -----------------------------------------------------------------------------------
@@ -267,7 +229,7 @@ def _quota(rule: Rule, case: Case) -> Quota:
     uses = case.facts.used.get(rule.key, ())
     since = case.now - rule.every
     used = sum(1 for at in uses if at > since)
-    return Quota(_matched(rule), rule.per, rule.max, rule.every, used, cost(rule, case))
+    return Quota(rule.matched, rule.per, rule.max, rule.every, used, cost(rule, case))
 
 
 def _retry_at(spent: Iterable[tuple[Rule, Quota]], case: Case) -> float | None:

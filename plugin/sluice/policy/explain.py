@@ -75,7 +75,8 @@ def _with_clause(
     elif rule.verb == "require":
         clause = (because.demand(rule.slots, rule.reason, rule.expires),)
     elif rule.verb == "deny":
-        clause = because.denied(rule, case)
+        first, *rest = because.denied(rule, case)
+        clause = (str(first).lstrip(" ,"), *rest)
     elif rule.verb == "limit":
         quota = next(each for each in decision.limits if each.rule.line == rule.line)
         clause = (f"{quota.used} of {quota.max} used",)

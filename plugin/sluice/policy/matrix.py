@@ -94,8 +94,8 @@ def subjects(policy: Policy) -> tuple[Subject, ...]:
     return tuple(found)
 
 
-def glob_label(server: str, power: int) -> str:
-    return f"@*:{server} >= {power}" if power else f"@*:{server}"
+def glob_label(server: str, power: float) -> str:
+    return f"@*:{server} >= {power:.0f}" if power > 0 else f"@*:{server}"
 
 
 def who_can(policy: Policy) -> Mapping[str, tuple[str, ...]]:

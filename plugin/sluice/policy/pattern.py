@@ -2,10 +2,10 @@
 
 Only what is needed to describe names: literals, classes, `.`, groups without quantifier, `|`,
 quantifiers. Whatever is accepted here matches the whole value, ASCII only, well below 1 ms on
-any value that can be typed; a backtracking matcher promises that for few of them
-(`.*.*.*x`, `(a|a)(a|a)…`). So `Pattern.fits` asks Python's `re` only where there is next to
-nothing to backtrack over; everything else is matched by following the *set* of positions that the
-value can have been consumed to, as the bits of one number, through every element once.
+any value that can be typed; a backtracking matcher cannot promise that (`.*.*.*x`, `(a|a)(a|a)…`).
+So `Pattern.fits` asks Python's `re` only for values so short that there is little to backtrack
+over; longer ones are matched by following the *set* of positions that the value can have been
+consumed to, as the bits of one number, through every element once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from attrs import Factory, field, frozen
 MAX_LENGTH = 200
 MAX_UNBOUNDED = 3
 _LONGEST = 512  # bytes of a typed value; a repetition beyond it is the same as without end
-_FEW = 600  # ways to divide a value among the elements up to which `re` is quick
+_FEW = 3000  # ways to divide a value among the elements up to which `re` is quick
 
 _COUNT = re.compile(r"\{(?=[\d,])(\d*)(?:(,)(\d*))?\}")
 
@@ -37,9 +37,9 @@ class _Atom:
     least: int = 1
     most: int | None = 1
 
-    @property
-    def ways(self) -> int:
-        most = _LONGEST if self.most is None else min(self.most, _LONGEST)
+    def ways(self, size: int) -> int:
+        """In how many ways it can take a part of a value of this size."""
+        most = size if self.most is None else min(self.most, size)
         return max(most - self.least + 1, 1)
 
 
@@ -56,13 +56,12 @@ class _Either:
 
     branches: tuple[tuple[_Element, ...], ...]
 
-    @property
-    def ways(self) -> int:
+    def ways(self, size: int) -> int:
         total = 0
         for branch in self.branches:
             product = 1
             for element in branch:
-                product *= 1 if isinstance(element, _Edge) else element.ways
+                product *= 1 if isinstance(element, _Edge) else element.ways(size)
             total += product
         return total
 
@@ -75,11 +74,12 @@ class Pattern:
     """An accepted expression. `fits` says whether it covers the whole of a value."""
 
     text: str
-    _quick: Callable[[str], object] | None = field(eq=False, repr=False)
+    _quick: Callable[[str], object] = field(eq=False, repr=False)
+    _short: int = field(eq=False, repr=False)  # the longest value to ask `_quick` about
     _tree: _Either = field(eq=False, repr=False)
 
     def fits(self, value: str) -> bool:
-        if self._quick is not None and len(value) <= _LONGEST:
+        if len(value) <= self._short:
             return self._quick(value) is not None
         return bool(_follow(self._tree, 1, _Value.of(value)) >> len(value) & 1)
 
@@ -100,7 +100,16 @@ def compile_pattern(text: str) -> Pattern:
         raise Refused("is no regular expression: unbalanced parenthesis")
     if reader.unbounded > MAX_UNBOUNDED:
         raise Refused(f"has {reader.unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
-    return Pattern(text, whole.fullmatch if tree.ways <= _FEW else None, tree)
+    return Pattern(text, whole.fullmatch, _short(tree), tree)
+
+
+def _short(tree: _Either) -> int:
+    """The greatest size of which a value can be divided in few ways; -1 if none is."""
+    low, high = -1, _LONGEST
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if tree.ways(middle) <= _FEW else (low, middle - 1)
+    return low
 
 
 class _Reader:

@@ -26,6 +26,9 @@ def roles(
     """
     if mxid in distrusted:
         return NOBODY
+    known = policy.known.get(mxid)
+    if known is not None:
+        return known
     held = NOBODY
     for role, least in policy.grants.get(mxid, ()):
         if power >= least:
@@ -70,8 +73,12 @@ def owners(policy: Policy) -> tuple[str, ...]:
 
 def roles_of_person(policy: Policy, person: str) -> frozenset[str]:
     """What any of a person's accounts could hold, given the power."""
-    held = (roles(policy, mxid, math.inf) for mxid in mxids_of(policy, person))
-    return NOBODY.union(*held)
+    name = policy.person.get(person, person)
+    most = policy.most.get(name)
+    if most is None:
+        held = (roles(policy, mxid, math.inf) for mxid in policy.people.get(name, (name,)))
+        most = NOBODY.union(*held)
+    return most
 
 
 def may_change(policy: Policy, held: frozenset[str]) -> bool:
@@ -155,15 +162,16 @@ def build(
 ) -> Policy:
     """A policy with what is looked up often."""
     person = {mxid: name for name, mxids in people.items() for mxid in mxids}
-    grants: dict[str, list[tuple[str, int]]] = {}
-    by_server: dict[str, list[tuple[str, int]]] = {}
+    grants: dict[str, list[tuple[str, float]]] = {}
+    by_server: dict[str, list[tuple[str, float]]] = {}
     for role in roles_.values():
+        grant = (role.name, role.min_power or -math.inf)
         for member in role.members:
             if is_glob(member):
-                by_server.setdefault(member[3:], []).append((role.name, role.min_power))
+                by_server.setdefault(member[3:], []).append(grant)
             else:
                 for mxid in people.get(member, (member,)):
-                    grants.setdefault(mxid, []).append((role.name, role.min_power))
+                    grants.setdefault(mxid, []).append(grant)
     plans, closure = _plans(rules), closures(roles_)
     changing = {
         rule.role
@@ -187,14 +195,19 @@ def build(
         by_glob=glob_held(roles_, closure),
         grants={mxid: tuple(held) for mxid, held in grants.items()},
         by_server={name: tuple(held) for name, held in by_server.items()},
+        known={},
+        most={},
         members={},
         rank={},
         changing=frozenset(changing),
     )
     held = {person: roles_of_person(bare, person) for person in persons_of(bare)}
     ranked = sorted(held, key=lambda person: len(held[person]))
+    sure = {mxid: roles(bare, mxid, -math.inf) for mxid in bare.named}
     return evolve(
         bare,
+        known={mxid: held for mxid, held in sure.items() if held == roles(bare, mxid, math.inf)},
+        most=held,
         members={role: tuple(p for p in ranked if role in held[p]) for role in roles_},
         rank={person: at for at, person in enumerate(ranked)},
     )

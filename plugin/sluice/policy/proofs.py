@@ -27,7 +27,7 @@ from .people import is_glob, members_of, mxids_of, owners
 from .rules import Policy, plain
 
 
-def invocation_of(line: str, server: str) -> Invocation:
+def invocation_of(line: str, server: str, prefix: str = "!") -> Invocation:
     """A command line as in chat, with nobody to ask and nothing to look up. Raises Bad.
 
     An address stands for a room id of the same words, since it cannot be resolved here.
@@ -35,7 +35,7 @@ def invocation_of(line: str, server: str) -> Invocation:
     rooms: dict[str, str] = {}
     while True:
         try:
-            return parse(read_line(line), server=server, rooms=rooms)
+            return parse(read_line(line, prefix=prefix), server=server, rooms=rooms)
         except AskFirst as ask:
             return ask.invocation
         except NeedsRoom as needs:

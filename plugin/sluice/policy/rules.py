@@ -5,14 +5,15 @@ A `Policy` that exists is valid. It is made by `loader` only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
+from typing import Union
 
 from attrs import field, frozen
 
 from ..catalog.model import Command, Invocation, Type
 from ..message import Text
-from .model import Asker, Facts, Slot
+from .model import Asker, Facts, Matched, Slot
 from .pattern import Pattern
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -60,7 +61,10 @@ class Window:
 
 @frozen
 class Where:
-    """What the values of one argument, or of the targets, must be. Every matcher given counts."""
+    """What the values of one argument, or of the targets, must be. Every matcher given counts.
+
+    check: the matchers as one function: does this value fit; None is "cannot be known".
+    """
 
     name: str  # an argument of the command, or "target"
     line: int
@@ -70,6 +74,9 @@ class Where:
     server: frozenset[str] | None = None
     in_role: str | None = None
     is_self: bool | None = None
+    check: Callable[[str, Case], bool | None] = field(
+        default=lambda *_: None, eq=False, repr=False
+    )
 
 
 @frozen
@@ -93,10 +100,16 @@ class Rule:
     every: int = 0
     count: str = ""
     key: str = ""  # what uses are counted under; stays the same when lines move
+    label: str = field(init=False, eq=False)
+    matched: Matched = field(init=False, eq=False, repr=False)
 
-    @property
-    def label(self) -> str:
+    @label.default
+    def _label(self) -> str:
         return self.id or f"line {self.line}"
+
+    @matched.default
+    def _matched(self) -> Matched:
+        return Matched(self.verb, self.label, self.line)
 
     @property
     def said(self) -> str:
@@ -129,6 +142,10 @@ class Plan:
     deny: tuple[Rule, ...] = ()
 
 
+Grants = tuple[tuple[str, float], ...]
+"""(role, least power in the room) pairs; -inf where power does not matter."""
+
+
 @frozen(eq=False)
 class Policy:
     """A valid policy. The lower half is derived from the upper by `people.build`."""
@@ -146,8 +163,10 @@ class Policy:
     person: Mapping[str, str] = field(repr=False)  # MXID -> person
     named: frozenset[str] = field(repr=False)  # MXIDs written out anywhere
     closure: Mapping[str, frozenset[str]] = field(repr=False)  # role -> it and all it inherits
-    grants: Mapping[str, tuple[tuple[str, int], ...]] = field(repr=False)  # MXID -> role, power
-    by_server: Mapping[str, tuple[tuple[str, int], ...]] = field(repr=False)  # of @*:server
+    grants: Mapping[str, Grants] = field(repr=False)  # of an MXID
+    by_server: Mapping[str, Grants] = field(repr=False)  # of `@*:server`
+    known: Mapping[str, frozenset[str]] = field(repr=False)  # MXID -> roles, if no power matters
+    most: Mapping[str, frozenset[str]] = field(repr=False)  # person -> roles, given the power
     members: Mapping[str, tuple[str, ...]] = field(repr=False)  # role -> persons, lowest first
     rank: Mapping[str, int] = field(repr=False)  # person -> place in lists of people
     by_glob: frozenset[str] = field(repr=False)  # roles that somebody holds through @*:server
@@ -171,13 +190,10 @@ class Case:
     targets: tuple[str, ...]
 
 
-@frozen
-class Failure:
-    """The first condition of a rule that does not hold. value: the misfit, if there is one."""
+Failure = Union[str, Where]
+"""The first condition of a rule that does not hold: ROLE, DURING, OUTSIDE, or the `where`."""
 
-    what: str  # role, where, during, outside
-    where: Where | None = None
-    value: str | None = None
+ROLE, DURING, OUTSIDE = "role", "during", "outside"
 
 
 def plain(text: Text) -> str:
