@@ -236,10 +236,12 @@ def _check_command(dialect: Dialect, line: Line) -> None:
 
 
 def lines(invocation: Invocation, dialect: Dialect, server: str) -> tuple[Line, ...]:
-    """The lines of an invocation, in order, each of which `spell` can spell.
+    """The lines of an invocation, in order, each of which `spell` can spell; none for Sluice's own.
 
     Raises Unspellable if this version lacks what the invocation asks for: before anything is sent.
     """
+    if COMMANDS[invocation.command].own:
+        return ()
     build = _BUILD.get(invocation.command)
     made = build(invocation) if build else (_plain(invocation),)
     for line in made:

@@ -1,0 +1,124 @@
+"""What must be asked or looked up before a typed line can become an invocation."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..message import Text, quote
+from .commands import COMMANDS
+from .model import Command, Invocation, Param
+from .values import NotRun
+
+
+class Missing(Exception):
+    """❓ One thing is missing: the answer is one more value of `param` for the same words."""
+
+    def __init__(self, param: Param, question: Text) -> None:
+        super().__init__()
+        self.param = param
+        self.question = question
+
+
+@frozen
+class Bad:
+    """One entry of a list that cannot be used. why: in a few words, "no user name"."""
+
+    typed: str
+    why: Text
+
+
+class AskFirst(Exception):
+    """❓ with ✅: runs only when the asker taps. bad: entries of a list that were left out."""
+
+    def __init__(self, invocation: Invocation, *lines: Text, bad: tuple[Bad, ...] = ()) -> None:
+        super().__init__()
+        self.invocation = invocation
+        self.lines = lines
+        self.bad = bad
+
+
+class NeedsMedia(Exception):
+    """The file is that of the answered message: parse again with media=(mxc,), or () without."""
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+
+class NeedsNotice(Exception):
+    """The account is the one that the answered message, a server notice, is about: parse again
+    with about=(mxid,), or () if it is no such notice."""
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+
+_QUESTIONS = {
+    "user": "Which account?",
+    "room": "Which room?",
+    "alias": "Which address?",
+    "mxc": "Which file?",
+    "event": "Which event?",
+    "server": "Which server?",
+    "appservice": "Which appservice?",
+    "request": "Which request?",
+    "person": "Who?",
+    "line": "Which command?",
+    "cache": "Which cache, db or service?",
+    "end": "How did it end, done or failed?",
+    "state": "On or off?",
+}
+
+
+def missing(command: Command, param: Param) -> Missing:
+    if command.name == "deactivateall":
+        return Missing(param, ("Which accounts? Reply to this message with them, one a line.",))
+    question = "Which name?" if command.name == "adduser" else _QUESTIONS[param.name]
+    return Missing(param, (f"{question} Reply to this message with it.",))
+
+
+def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
+    """Several names behind one command: meant as a list, or a name and something else?"""
+    if not COMMANDS[invocation.command].undo:
+        first = f"{count} accounts on one line? Write them one a line, below the command."
+        return NotRun((first,))
+    words = "Both" if count == 2 else f"All {count}"
+    question = f"{count} accounts? {words} words are names? Tap ✅. Nothing has run yet."
+    if invocation.command != "adduser":
+        return AskFirst(invocation, (question,))
+    return AskFirst(
+        invocation, (question,), ("A password is never typed here, Conduit makes it.",)
+    )
+
+
+_OFFERS = {
+    "adduser": ("names can be made", "Make"),
+    "deactivateall": ("accounts can be deactivated", "Ask for"),
+}
+_SHOWN = 8  # bad entries of a list that are told one by one
+
+
+def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
+    """A mixed list, offered again without its bad entries, whoever found them bad.
+
+    Only what can be undone or leads to votes is offered; of anything else nothing runs.
+    """
+    many = next(p for p in COMMANDS[invocation.command].params if p.many)
+    good = invocation.values(many.name)
+    refused: Text = ("No: ",)
+    for at, entry in enumerate(bad[:_SHOWN]):
+        refused += (*((", ",) if at else ()), quote(entry.typed, 60), " (", *entry.why, ")")
+    refused += (f" and {len(bad) - _SHOWN} more",) if len(bad) > _SHOWN else ()
+    total = len(good) + len(bad)
+    if not good:
+        return NotRun((f"none of these {total} can be used.",), refused)
+    if invocation.command not in _OFFERS:
+        return NotRun((f"{len(bad)} of {total} cannot be used, so nothing was done.",), refused)
+    can, verb = _OFFERS[invocation.command]
+    first = f"{len(good)} of {total} {can}. {verb} these {len(good)}? Tap ✅. Nothing has run yet."
+    if invocation.command != "adduser" or len(good) > 12:
+        return AskFirst(invocation, (first,), refused, bad=bad)
+    typed = {mxid: f" (you typed {was})" for mxid, was in invocation.noted}
+    names = ", ".join(m[1:].partition(":")[0] + typed.get(m, "") for m in good)
+    return AskFirst(invocation, (first,), (f"Yes: {names}",), refused, bad=bad)
