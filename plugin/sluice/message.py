@@ -55,7 +55,9 @@ Text = tuple[Union[str, Code], ...]
 
 
 def code(text: str) -> Code:
-    """An id or a command line of ours, as it is; what cannot be printed becomes a visible mark."""
+    """An id or a command line of ours, as it is; what cannot be seen becomes a visible mark."""
+    if not text.strip():
+        return Code("?")
     return Code(text if text.isprintable() else "".join(_printable(c) for c in text))
 
 

@@ -143,7 +143,7 @@ def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None
     plain = [word for word in plain if _yes(may, word[0].text.removeprefix(here.prefix))]
     own = [(here.cmd("can adduser alice"), ": may I?"), (here.cmd("pending"),)]
     rest = rows(("media", "mediainfo", "blocked", "event", "help.server", "why", "version", "log"))
-    left = Pages(f"The rest of what you can do ({role}):", tuple(rest), per=10) if rest else None
+    left = Pages((f"The rest of what you can do ({role}):",), tuple(rest), 10) if rest else None
     more: Text = (" · The rest: ", here.cmd("more")) if left else ()
     message = view(
         f"You can look at things ({role}). Nothing here changes anything.",

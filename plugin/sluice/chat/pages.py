@@ -19,11 +19,11 @@ from .words import Here, listed, view
 class Pages:
     """What is left of a list.
 
-    head: what every page says first; `{}` in it becomes "41 to 80". rows: one Text an entry.
-    inline: the entries stand in one line, with commas. tail: under the last page.
+    head: what every page says first; `{}` in our own words becomes "41 to 80". rows: one Text an
+    entry. inline: the entries stand in one line, with commas. tail: under the last page.
     """
 
-    head: str
+    head: Text
     rows: tuple[Text, ...]
     per: int
     start: int = 0
@@ -31,26 +31,29 @@ class Pages:
     tail: str = "That was all."
 
     def to_json(self) -> str:
-        rows = [
-            [s if isinstance(s, str) else [s.text, s.quoted] for s in row] for row in self.rows
-        ]
-        return json.dumps([self.head, rows, self.per, self.start, self.inline, self.tail])
+        head, *rows = ([_word(s) for s in row] for row in (self.head, *self.rows))
+        return json.dumps([head, rows, self.per, self.start, self.inline, self.tail])
 
     @classmethod
     def from_json(cls, text: str) -> Pages:
         head, rows, per, start, inline, tail = json.loads(text)
-        return cls(head, tuple(_row(row) for row in rows), per, start, inline, tail)
+        return cls(_row(head), tuple(_row(row) for row in rows), per, start, inline, tail)
+
+
+def _word(word: str | Code) -> Any:
+    return word if isinstance(word, str) else [word.text, word.quoted]
 
 
 def _row(row: list[Any]) -> Text:
     return tuple(s if isinstance(s, str) else Code(s[0], bool(s[1])) for s in row)
 
 
-def rows_of(pages: Pages) -> tuple[str, list[Text]]:
+def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
     """The head and the lines of the page that comes next."""
     end = min(pages.start + pages.per, len(pages.rows))
     shown = pages.rows[pages.start : end]
-    head = pages.head.replace("{}", f"{pages.start + 1:,} to {end:,}")
+    where = f"{pages.start + 1:,} to {end:,}"
+    head = tuple(w.replace("{}", where) if isinstance(w, str) else w for w in pages.head)
     if pages.inline:
         return head, [listed([word for row in shown for word in row])] if shown else []
     return head, list(shown)

@@ -1,0 +1,119 @@
+"""What is known of media: names, types and reasons in it were written by whoever uploaded it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from ..catalog.answers import Blocked, Media, MediaInfo, Rows
+from ..message import Code, Message, Text, code, quote
+from .lists import View
+from .pages import Pages
+from .words import Here, Line, count, listed, size, view
+
+_TORN = "{0} of the answer were torn: a file's name may have forged others. Check each one."
+_PAGE = 4  # two lines each
+
+
+def when(text: str) -> float:
+    """Epoch seconds of a time as Conduit's tables have it, UTC."""
+    try:
+        return (
+            datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+        )
+    except ValueError:
+        return 0.0
+
+
+_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,40}")
+
+
+def media_type(text: str) -> str | Code:
+    """A media type as it is if it looks like one; else it is foreign text."""
+    return text if _TYPE.fullmatch(text) else quote(text, 40)
+
+
+def media(here: Here, rows: Rows, asked: Text, *, of: str, to: str | None = None) -> View:
+    """Files of an account or a server.
+
+    asked: what was asked for ("pictures of evil.example stored since …"), for an empty list.
+    of: the account or server, as typed in the commands below.
+    """
+    files = sorted(rows.media, key=lambda file: -file.size)
+    torn = [_TORN.format(count(rows.torn, "line"))] if rows.torn else []
+    if not files:
+        return view(("No ", *asked, "."), *torn, to=to), None
+    newest = here.clock.dated(max(when(file.created) for file in files))
+    total = size(sum(file.size for file in files))
+    head: Text = ("Files of ", code(of), f": {len(files):,}, together {total}, newest {newest}.")
+    kinds = Counter(file.type for file in files).most_common(4)
+    types = [(media_type(kind), f" {n}") if kind else (f"no type {n}",) for kind, n in kinds]
+    lines: list[Line] = [head, tuple([w for t in types for w in (" · ", *t)][1:])]
+    for number, file in enumerate(files[:2], 1):
+        start = "Largest: " if number == 1 else ""
+        lines += [(start + f"{number}. ", *_file(here, file)), (code(file.mxc),)]
+    fewer = here.cmd(f"media {of} image since 7d")
+    more: Text = (" · More: ", here.cmd("more")) if len(files) > 2 else ()
+    lines.append(("Fewer: ", fewer, *more, " · One: ", here.cmd("mediainfo mxc://…")))
+    rows_ = tuple(
+        (f"{n}. ", *_file(here, file), ", ", code(file.mxc)) for n, file in enumerate(files, 1)
+    )
+    left = Pages(("Files of ", code(of), ", the largest first, {}:"), rows_, _PAGE * 2, start=2)
+    return view(*lines, *torn, to=to), left if len(files) > 2 else None
+
+
+def _file(here: Here, file: Media) -> Text:
+    kind: tuple[str | Code, ...] = (" ", media_type(file.type)) if file.type else ()
+    name: Text = (" ", quote(file.name, 60)) if file.name else ()
+    tail = f" {here.clock.day(when(file.created))}"
+    glued: list[str | Code] = [size(file.size)]
+    for part in (*kind, *name, tail):  # no blank alone between two tags
+        if isinstance(part, str) and isinstance(glued[-1], str):
+            glued[-1] += part
+        else:
+            glued.append(part)
+    return tuple(glued)
+
+
+def mediainfo(here: Here, mxc: str, info: MediaInfo, to: str | None = None) -> Message:
+    if info.stored is None:
+        known = "blocked here" if info.blocked else "not blocked"
+        return view((code(mxc), f": this server does not know it; {known}."), to=to)
+    facts: list[str | Code] = [quote(info.name, 60) if info.name else "without a name"]
+    facts += [media_type(info.type)] if info.type else []
+    facts += [size(info.size)] if info.size is not None else []
+    rows: list[Line] = [(*listed(facts), "."), (code(mxc),)]
+    by: Text = (" by ", code(info.uploader)) if info.uploader else ()
+    if info.created:
+        stored = f"Stored {here.clock.dated(when(info.created))}"
+        used = f", last used {here.clock.dated(when(info.used))}" if info.used else ""
+        rows.append((stored, *by, f"{used}."))
+    elif not info.stored:
+        rows.append("The file itself is gone; only this entry is left.")
+    blocked = "no"
+    if info.blocked or info.blocked_by_hash:
+        blocked = "yes" if info.blocked else "yes, a file with the same content is"
+    rows.append(f"Blocked: {blocked}.")
+    return view(*rows, to=to)
+
+
+def blocked(here: Here, rows: Rows, to: str | None = None) -> View:
+    files: Sequence[Blocked] = sorted(rows.blocked, key=lambda f: f.blocked, reverse=True)
+    torn = [_TORN.format(count(rows.torn, "line"))] if rows.torn else []
+    if not files:
+        return view("No files are blocked.", *torn, to=to), None
+    lines = tuple(
+        (
+            f"{here.clock.day(when(f.blocked))} ",
+            code(f.mxc),
+            *((", ", quote(f.reason, 60)) if f.reason else ()),
+        )
+        for f in files
+    )
+    left = Pages(("Blocked files, the newest first, {}:",), lines, _PAGE * 2, start=_PAGE * 2)
+    more: list[Line] = [("Next: ", here.cmd("more"))] if len(files) > _PAGE * 2 else []
+    head = f"{count(len(files), 'file')} blocked, the newest first:"
+    shown = view(head, *lines[: _PAGE * 2], *more, *torn, to=to)
+    return shown, left if more else None

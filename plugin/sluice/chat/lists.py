@@ -1,0 +1,285 @@
+"""What Conduit's lists look like to people: accounts, rooms, settings, caches, an event.
+
+Each takes what `catalog.answers` read from the answer and gives the first page, and what is left
+of it for `more`. to: who is pushed because it took long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ..catalog.answers import config_in, event_in, memory_in
+from ..message import Code, Message, Text, code, one_line, quote
+from .clock import span
+from .notices import Window
+from .pages import Pages, following, rows_of
+from .words import Here, Line, codes, count, person, view
+
+View = tuple[Message, "Pages | None"]
+_USERS, _ROOMS, _LINES = 40, 8, 10  # on one page
+
+
+def _first(
+    here: Here, pages: Pages, *below: Line, to: str | None, also: Sequence[Text] = ()
+) -> View:
+    """The first page. also: further commands beside `more`; below: notes under the list."""
+    head, rows = rows_of(pages)
+    left = following(pages)
+    hints = [("Next: ", here.cmd("more")), *also] if left else list(also)
+    line: Text = tuple([part for hint in hints for part in (" · ", *hint)][1:])
+    return view(head, *rows, *([line] if line else []), *below, to=to), left
+
+
+# --- accounts -----------------------------------------------------------------------------------
+
+
+def users(here: Here, mxids: Sequence[str], pattern: str | None, to: str | None = None) -> View:
+    """Accounts by their short name, sorted; those with `pattern` in it."""
+    names = sorted(here.local(mxid) for mxid in mxids)
+    total = count(len(names), "account")
+    note = "Not in this list: deactivated accounts, and accounts without a password (bridges)."
+    if pattern is None:
+        rows = tuple((code(one_line(name)),) for name in names)
+        head = f"{total}, {{}}:" if len(rows) > _USERS else f"{total}:"
+        also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
+        pages = Pages((head,), rows, _USERS, inline=True)
+        return _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
+    found = [name for name in names if pattern.lower() in name.lower()]
+    word = quote(pattern, 40)
+    if not found:
+        return view((f"None of {total} has ", word, " in the name."), note, to=to), None
+    have = "has" if len(found) == 1 else "have"
+    start: Text = (f"{len(found):,} of {total} {have} ", word, " in the name")
+    shown = codes(map(one_line, found))
+    if len(found) <= _LINES:
+        return view((*start, ": ", *shown), to=to), None
+    rows = tuple((code(one_line(name)),) for name in found)
+    return _first(here, Pages((*start, ", {}:"), rows, _USERS, inline=True), to=to)
+
+
+def users_file(here: Here, mxids: Sequence[str]) -> str:
+    """The text of `users --file`: one MXID a line."""
+    return "".join(f"{one_line(mxid, 255)}\n" for mxid in sorted(mxids))
+
+
+@frozen
+class Request:
+    """An earlier request about an account. when: epoch seconds."""
+
+    id: int
+    line: str
+    state: str
+    when: float
+
+
+def who(
+    here: Here,
+    mxid: str,
+    status: str,
+    name: str | None,
+    role: str,
+    *,
+    joined: Sequence[str] = (),
+    earlier: Sequence[Request] = (),
+    total: int = 0,
+) -> Message:
+    """status: free, active, deactivated, not known. name: None unknown, "" none.
+
+    joined: ops rooms that the account is in. earlier: the newest requests about it, of `total`.
+    """
+    called: Text = ()
+    if status in ("active", "deactivated"):
+        called = (", calls itself ", quote(name)) if name else (", without a name",)
+        called = (", name not known",) if name is None else called
+    rows: list[Line] = [(code(mxid), f": {status}", *called, f", {role or 'no role'}.")]
+    rows.append(("In the ops room ", *codes(joined)) if joined else "Not in an ops room.")
+    for request in earlier[:5]:
+        when = here.clock.at(request.when)
+        rows.append((f"{when} #{request.id} {request.state}: ", code(request.line)))
+    if not earlier:
+        rows.append("No earlier requests about it.")
+    elif total > len(earlier[:5]):
+        rows.append((f"All {total}: ", here.cmd(f"log {mxid}")))
+    return view(*rows)
+
+
+# --- rooms --------------------------------------------------------------------------------------
+
+
+@frozen
+class RoomRow:
+    """name, alias: None where they could not be looked up."""
+
+    room: str
+    members: int
+    name: str | None = None
+    alias: str | None = None
+
+    def matches(self, pattern: str) -> bool:
+        texts = (self.room, self.name or "", self.alias or "")
+        return any(pattern.lower() in text.lower() for text in texts)
+
+
+def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | None = None) -> View:
+    known = sum(row.name is not None for row in all_)
+    note = (
+        f"I know the names of {count(known, 'room')} (public ones, and those I am in); "
+        "others by address or id only."
+    )
+    total = count(len(all_), "room")
+    found = [row for row in all_ if pattern is None or row.matches(pattern)]
+    found.sort(key=lambda row: (-row.members, row.room))
+    rows = tuple(_room(n, row) for n, row in enumerate(found, 1))
+    part = ", {}:" if len(rows) > _ROOMS else ":"
+    head: Text = (f"{total}, most members first{part}",)
+    if pattern is not None:
+        word = quote(pattern, 40)
+        if not found:
+            return view((f"None of {total} matches ", word, "."), note, to=to), None
+        match = "matches" if len(found) == 1 else "match"
+        head = (f"{len(found):,} of {total} {match} ", word, f", most members first{part}")
+    also = [] if pattern else [("Search: ", here.cmd("rooms garden"))]
+    return _first(here, Pages(head, rows, _ROOMS), note, to=to, also=also if rows else ())
+
+
+def _room(number: int, row: RoomRow) -> Text:
+    name: Text = (quote(row.name, 60), ", ") if row.name else ()
+    members = f"{count(row.members, 'member')}, "
+    return (f"{number}. ", *name, members, code(row.alias or row.room))
+
+
+def federation(here: Here, rows: Sequence[tuple[str, str, int]], to: str | None = None) -> View:
+    """rows: (room, event, seconds since it came)."""
+    if not rows:
+        return view("Nothing from other servers is being handled right now.", to=to), None
+    head = f"{count(len(rows), 'event')} from other servers being handled, the longest first:"
+    lines = tuple(
+        (f"{span(seconds)}: ", code(event), " in ", code(room))
+        for room, event, seconds in sorted(rows, key=lambda row: -row[2])
+    )
+    return _first(here, Pages((head,), lines, _ROOMS), to=to)
+
+
+def appservices(here: Here, ids: Sequence[str], to: str | None = None) -> View:
+    if not ids:
+        return view("No appservices are registered.", to=to), None
+    rows = tuple((code(one_line(each)),) for each in ids)
+    head = f"{count(len(ids), 'appservice')}:"
+    return _first(here, Pages((head,), rows, _USERS, inline=True), to=to)
+
+
+# --- the server ---------------------------------------------------------------------------------
+
+
+def registration(
+    here: Here, on: bool, until: float | None = None, by: str = "", request: int = 0
+) -> Message:
+    """by, request: who opened it here, if it was opened here."""
+    if not on:
+        return view("Registration is off.")
+    who_: Text = (" (", person(by), f", #{request})") if by else ()
+    if until is None:
+        return view(("Registration is on, without an end", *who_, "."))
+    return view((f"Registration is on until {here.clock.at(until)}", *who_, "."))
+
+
+def config(here: Here, version: str, body: str, window: Window, to: str | None = None) -> View:
+    """window: registration as it is now, which the answer does not tell."""
+    pairs = config_in(body)
+    value = dict(pairs)
+    now = "now: not known"
+    if window is not None:
+        now = "now: off" if window is False else "now: on"
+        now = f"now: on until {here.clock.at(window)}" if isinstance(window, float) else now
+    may = "allowed" if value.get("Allow room creation") == "true" else "not allowed"
+    size = value.get("Maximum request size", "")
+    upload = f"{int(size) / 1e6:.0f} MB" if size.isdigit() and len(size) < 16 else "not known"
+    cache = value.get("Database cache capacity (MB)", "not known")
+    rows = tuple((f"{label}: ", code(one_line(text) or "-")) for label, text in pairs)
+    left = Pages(("Conduit's settings, {}:",), rows, _LINES)
+    return (
+        view(
+            f"{here.server} runs {version} on {one_line(value.get('Database backend', '?'), 20)}.",
+            f"Registration at start: {_on(value.get('Allow registration'))} ({now})",
+            f"Federation {_on(value.get('Allow federation'))} · "
+            f"encryption {_on(value.get('Allow encryption'))} · new rooms {may}",
+            f"Largest upload {upload} · cache {one_line(cache, 20)} MB",
+            (f"All {count(len(rows), 'line')}: ", here.cmd("more")),
+            to=to,
+        ),
+        left,
+    )
+
+
+def _on(value: str | None) -> str:
+    return {"true": "on", "false": "off"}.get(value or "", "not known")
+
+
+_ENGINE = re.compile(r"^Approximate memory usage [^\n:]*: (\d+(?:\.\d+)?) MB$", re.M)
+
+
+def memory(here: Here, body: str, to: str | None = None) -> View:
+    pairs = memory_in(body)
+    sizes = [float(found) for found in _ENGINE.findall(body)]
+    told = (
+        f"the database reports {sum(sizes):.0f} MB"
+        if sizes
+        else ("this database reports no sizes")
+    )
+    total = sum(n for _, n in pairs)
+    largest = sorted(pairs, key=lambda pair: -pair[1])[:2]
+    shown = ", ".join(f"{name} {n:,}" for name, n in largest)
+    rows = tuple((f"{name}: {n:,}",) for name, n in pairs)
+    return (
+        view(
+            f"Conduit's caches hold {count(total, 'entry', 'entries')}; {told}.",
+            f"Largest: {shown}",
+            (f"All {count(len(rows), 'line')}: ", here.cmd("more")),
+            to=to,
+        ),
+        Pages(("Conduit's caches, {}:",), rows, _LINES),
+    )
+
+
+def conduit_help(here: Here, body: str, to: str | None = None) -> View:
+    """Conduit's own help, line by line."""
+    lines = [one_line(line, 200) for line in body.split("\n")]
+    rows = tuple((Code(line),) for line in lines if line)
+    head = "Conduit's own help, {}:" if len(rows) > _LINES else "Conduit's own help:"
+    return _first(here, Pages((head,), rows, _LINES), to=to)
+
+
+def event(here: Here, event_id: str, body: str, to: str | None = None) -> View:
+    """One event: who, when, where, what it says; all its lines by `more`."""
+    accepted, text = event_in(body)
+    whole = _object(text)
+    kind, sender, room = (str(whole.get(k) or "?") for k in ("type", "sender", "room_id"))
+    sent = whole.get("origin_server_ts")
+    when = f", {here.clock.dated(sent / 1000)}" if isinstance(sent, (int, float)) else ""
+    content = whole.get("content")
+    says = content.get("body") if isinstance(content, Mapping) else None
+    rows = tuple((Code(one_line(line, 200)),) for line in text.split("\n") if line.strip())
+    lines: list[Line] = [
+        (code(one_line(kind)), " by ", code(one_line(sender, 255)), f"{when}."),
+        ("Room: ", code(one_line(room, 255))),
+    ]
+    lines.append(
+        ("It says: ", quote(says)) if isinstance(says, str) and says else "It has no text."
+    )
+    if not accepted:
+        lines.append("This server keeps it only as a link between others, nobody sees it.")
+    lines.append((f"All {count(len(rows), 'line')}: ", here.cmd("more")))
+    return view(*lines, to=to), Pages(("The event, lines {}:",), rows, _LINES)
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,256 @@
+"""Scenes 34 to 36, 39, 40: what people asked to see, page by page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.catalog.answers import Blocked, Media, MediaInfo, Rows
+from sluice.chat import files, lists
+from sluice.chat.pages import Pages, more, nothing_more
+from tests.unit.scenes import at, check, expect, here
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.jsonl"))
+NOTE = "Not in this list: deactivated accounts, and accounts without a password (bridges)."
+
+
+def names(n):
+    return [f"@user{i:03}:example.org" for i in range(n)]
+
+
+def pages_of(message, left):
+    """Every page, as a phone shows them one after the other; kept as JSON in between."""
+    shown = [message]
+    while left is not None:
+        message, left = more(here(), Pages.from_json(left.to_json()))
+        shown.append(message)
+    for page in shown:
+        check(page)
+    return shown
+
+
+def test_scene_34_the_accounts_forty_a_page():
+    shown = pages_of(*lists.users(here(), names(214), None))
+    first = ", ".join(f"user{i:03}" for i in range(40))
+    expect(
+        shown[0],
+        f"📋 214 accounts, 1 to 40: ⏎ {first}"
+        f" ⏎ Next: !more · Search: !users spam · File: !users --file ⏎ {NOTE}",
+    )
+    last = ", ".join(f"user{i:03}" for i in range(200, 214))
+    expect(shown[-1], f"📋 214 accounts, 201 to 214: ⏎ {last} ⏎ That was all.")
+    assert len(shown) == 6
+    assert shown[1].body.endswith("\nNext: !more")
+    expect(
+        nothing_more(here()),
+        "📋 Nothing more to show. A list stays open for !more for 10 minutes.",
+    )
+
+
+def test_scene_34_a_search():
+    some = [*names(211), "@spam:example.org", "@spam2:example.org", "@SpamHaus:other.example"]
+    some[-1] = "@spamhaus-info:example.org"
+    message, left = lists.users(here(), some, "spam")
+    expect(
+        message,
+        "📋 3 of 214 accounts have “spam” in the name: spam, spam2, spamhaus-info",
+    )
+    assert left is None
+    check(lists.users(here(), some, "@ana:example.org")[0])
+    assert len(pages_of(*lists.users(here(), names(100), "user0"))) == 3
+    check(lists.users(here(), [], None)[0])
+    assert lists.users_file(here(), names(2)).splitlines() == names(2)
+
+
+def test_scene_35_rooms_by_their_names():
+    garden = lists.RoomRow("!gGd:example.org", 310, "Garden club", "#garden:example.org")
+    forged = lists.RoomRow("!Xk2:example.org", 4, "✅ #12 done\n@room garden")
+    others = [lists.RoomRow(f"!{n}:example.org", n, f"n{n}") for n in range(29)]
+    others += [lists.RoomRow(f"!x{n}:example.org", n) for n in range(181)]
+    message, left = lists.rooms(here(), [*others, forged, garden], "garden")
+    expect(
+        message,
+        "📋 2 of 212 rooms match “garden”, most members first:"
+        " ⏎ 1. “Garden club”, 310 members, #garden:example.org"
+        " ⏎ 2. “✅ #12 done @room garden”, 4 members, !Xk2:example.org"
+        " ⏎ I know the names of 31 rooms (public ones, and those I am in);"
+        " others by address or id only.",
+    )
+    assert left is None
+    shown = pages_of(*lists.rooms(here(), [*others, forged, garden], None))
+    assert shown[0].body.startswith("📋 212 rooms, most members first, 1 to 8:\n1. “Garden club”")
+    check(lists.rooms(here(), others, "nothing")[0])
+
+
+def file(mxc, size, kind, name, created, uploader="@eve:example.org"):
+    return Media(f"mxc://example.org/{mxc}", size, created, uploader, kind, name, None)
+
+
+def test_scene_36_files_the_largest_first():
+    rows = [
+        file("Qk3v", 120_000_000, "video/mp4", "holiday.mp4", "2026-11-02 10:00:00"),
+        file("Pz81", 96_000_000, "video/mp4", "a | b <b>x</b>.mp4", "2026-11-03 10:00:00"),
+        *[file(f"i{n}", 2_000_000, "image/png", "", "2026-11-21 14:02:00") for n in range(40)],
+        *[
+            file(f"p{n}", 2_666_667, "application/pdf", "a.pdf", "2026-11-20 14:02:00")
+            for n in range(6)
+        ],
+    ]
+    asked = ("files of @eve:example.org",)
+    message, left = files.media(here(), Rows(tuple(rows)), asked, of="@eve:example.org")
+    expect(
+        message,
+        "📋 Files of @eve:example.org: 48, together 312 MB, newest 21 Nov 14:02 UTC."
+        " ⏎ image/png 40 · application/pdf 6 · video/mp4 2"
+        " ⏎ Largest: 1. 120 MB video/mp4 “holiday.mp4” 2 Nov ⏎ mxc://example.org/Qk3v"
+        " ⏎ 2. 96 MB video/mp4 “a | b <b>x</b>.mp4” 3 Nov ⏎ mxc://example.org/Pz81"
+        " ⏎ Fewer: !media @eve:example.org image since 7d · More: !more"
+        " · One: !mediainfo mxc://…",
+    )
+    shown = pages_of(message, left)
+    assert shown[1].body.startswith("📋 Files of @eve:example.org, the largest first, 3 to 10:")
+
+
+def test_scene_36_no_files():
+    asked = ("pictures of evil.example stored since 16 Nov 14:30 UTC",)
+    message, left = files.media(here(), Rows(), asked, of="evil.example")
+    expect(message, "📋 No pictures of evil.example stored since 16 Nov 14:30 UTC.")
+    assert left is None
+    torn, _ = files.media(here(), Rows(torn=3), asked, of="evil.example")
+    assert "3 lines of the answer were torn" in torn.body
+
+
+def test_one_file():
+    mxc = "mxc://example.org/Qk3v"
+    expect(
+        files.mediainfo(here(), mxc, MediaInfo(False)),
+        "📋 mxc://example.org/Qk3v: this server does not know it; not blocked.",
+    )
+    full = MediaInfo(
+        False, True, True, "2026-11-23 14:02:00", "2026-11-23 14:10:00", 70, "0" * 64,
+        "@eve:example.org", "spam.png", "image/png",
+    )  # fmt: skip
+    expect(
+        files.mediainfo(here(), mxc, full),
+        "📋 “spam.png”, image/png, 70 B. ⏎ mxc://example.org/Qk3v"
+        " ⏎ Stored 23 Nov 14:02 UTC by @eve:example.org, last used 23 Nov 14:10 UTC."
+        " ⏎ Blocked: yes, a file with the same content is.",
+    )
+    check(files.mediainfo(here(), mxc, MediaInfo(True, stored=False)))
+
+
+def test_blocked_files():
+    rows = tuple(
+        Blocked(f"mxc://example.org/{n}", f"2026-11-{n:02} 10:00:00", "bad\n| x", None)
+        for n in range(1, 21)
+    )
+    shown = pages_of(*files.blocked(here(), Rows(blocked=rows)))
+    assert shown[0].body.startswith("📋 20 files blocked, the newest first:\n20 Nov mxc://")
+    assert len(shown) == 3
+    check(files.blocked(here(), Rows())[0])
+
+
+def test_scene_39_is_registration_on():
+    expect(
+        lists.registration(here(), True, at("15:20"), "ana", 44),
+        "📋 Registration is on until 15:20 UTC (ana, #44).",
+    )
+    check(lists.registration(here(), True))
+    check(lists.registration(here(), False))
+
+
+def golden(version, command):
+    """What a real Conduit answered to this line."""
+    for line in (GOLDEN[0].parent / f"{version}.jsonl").read_text().splitlines()[1:]:
+        step = json.loads(line)
+        if step.get("send", "").endswith(f": {command}"):
+            return step["answers"][0]["body"]
+    raise LookupError(command)
+
+
+def test_scene_40_settings():
+    body = golden("0.10.12", "show-config").replace(
+        "Allow registration: true", "Allow registration: false"
+    )
+    shown = pages_of(*lists.config(here(), "Conduit 0.10.12", body, at("15:20")))
+    expect(
+        shown[0],
+        "📋 example.org runs Conduit 0.10.12 on sqlite."
+        " ⏎ Registration at start: off (now: on until 15:20 UTC)"
+        " ⏎ Federation on · encryption on · new rooms allowed"
+        " ⏎ Largest upload 20 MB · cache 300 MB ⏎ All 19 lines: !more",
+    )
+    assert "TURN URIs: unset" in shown[2].body
+    for window in (None, True, False):
+        check(lists.config(here(), "Conduit 0.9.0", golden("0.9.0", "show-config"), window)[0])
+
+
+def test_scene_40_caches():
+    body = golden("0.10.12", "memory-usage").replace(
+        "lazy_load_waiting: 1", "lazy_load_waiting: 81"
+    )
+    message, left = lists.memory(here(), body)
+    expect(
+        message,
+        "📋 Conduit's caches hold 594 entries; this database reports no sizes."
+        " ⏎ Largest: eventidshort_cache 218, pdu_cache 215 ⏎ All 14 lines: !more",
+    )
+    pages_of(message, left)
+    rocks = (
+        body.rpartition("\n")[0] + "\nApproximate memory usage of all the mem-tables: 1.20 MB\n"
+    )
+    assert "the database reports 1 MB" in lists.memory(here(), rocks)[0].body
+
+
+def test_an_event_shows_who_when_where_and_what():
+    body = golden("0.10.12", "get-pdu {event1}").replace("{room1}", "!r:example.org")
+    shown = pages_of(*lists.event(here(), "$Lw3", body))
+    assert shown[0].body.startswith("📋 m.room.message by @bob:conduit.test, 23 Nov ")
+    assert "Room: !r:example.org\nIt says: “hi”" in shown[0].body
+    for hostile in ("PDU is outlier\n```json\n" + t + "\n```" for t in ("[" * 9000, "{}", "3")):
+        pages_of(*lists.event(here(), "$Lw3", hostile))
+
+
+def test_conduit_s_own_help_and_other_lists():
+    pages_of(*lists.conduit_help(here(), golden("0.10.12", "help")))
+    pages_of(*lists.appservices(here(), ["irc", "tele"]))
+    pages_of(*lists.appservices(here(), []))
+    pages_of(*lists.federation(here(), []))
+    pages_of(*lists.federation(here(), [("!r", f"$e{n}", 30 * n) for n in range(30)]))
+
+
+def test_who_is_this():
+    earlier = [lists.Request(12, "deactivate @spam:example.org", "done", at("14:05"))]
+    expect(
+        lists.who(
+            here(), "@spam:example.org", "deactivated", "Cheap pills", "", earlier=earlier, total=3
+        ),
+        "📋 @spam:example.org: deactivated, calls itself “Cheap pills”, no role."
+        " ⏎ Not in an ops room. ⏎ 14:05 UTC #12 done: deactivate @spam:example.org"
+        " ⏎ All 3: !log @spam:example.org",
+    )
+    for status, name in (("free", None), ("active", ""), ("active", None), ("not known", None)):
+        check(lists.who(here(), "@a:example.org", status, name, "mod", joined=("!ops:x",)))
+
+
+hostile = st.text(max_size=120)
+
+
+@given(st.lists(hostile, max_size=50), hostile)
+def test_whatever_names_hold_the_lists_keep_their_shape(some, pattern):
+    pages_of(*lists.users(here(), [f"@{name}:example.org" for name in some], None))
+    pages_of(*lists.users(here(), [f"@{name}:example.org" for name in some], pattern))
+    rows = [lists.RoomRow(f"!{n}", n, name, name) for n, name in enumerate(some)]
+    pages_of(*lists.rooms(here(), rows, pattern))
+    media = [file(str(n), n, name, name, name, f"@{n}:x") for n, name in enumerate(some)]
+    pages_of(*files.media(here(), Rows(tuple(media)), ("files",), of=pattern))
+    pages_of(*lists.conduit_help(here(), "\n".join(some)))
+
+
+@pytest.mark.parametrize("octets", [0, 999, 1000, 5_200_000, 312_000_000, 10**14])
+def test_sizes_are_short(octets):
+    assert len(files.size(octets)) <= 7
