@@ -16,7 +16,6 @@ STORES = (
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
     "sluice.matrix.private",
-    "sluice.matrix.deliveries",
     "sluice.requests.store",
     "sluice.audit",
     "sluice.relay.store",
