@@ -90,3 +90,7 @@ def too_late_to_cancel(request: Request, undo: Text) -> Message:
 
 def no_such(wanted: int, newest: int) -> Message:
     return view(f"There is no #{wanted}; the newest is #{newest}.")
+
+
+def nothing_to_resolve(request: Request) -> Message:
+    return view(f"#{request.id} is {called(request.state)}; there is nothing to resolve.")

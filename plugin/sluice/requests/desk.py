@@ -86,12 +86,6 @@ class Changed(RuntimeError):
     """A request was no longer in the state that a step had read: nothing of the step is kept."""
 
 
-def targets(what: Invocation) -> tuple[str, ...]:
-    """The accounts it acts on."""
-    name = COMMANDS[what.command].targets
-    return what.values(name) if name else ()
-
-
 def only_reads(what: Invocation) -> bool:
     """A `#read` command: what still runs while paused."""
     return COMMANDS[what.command].tags == frozenset({Tag.READ})

@@ -15,7 +15,7 @@ from .ending import over
 from .machine import Event
 from .model import Pause, Request, Review, Side, State
 from .quorum import Count
-from .submit import Ask, create, reject
+from .submit import Ask, create, not_for, reject
 
 _NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
 
@@ -176,10 +176,9 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
     request = await store.get(desk.tx, number)
     asked = person_of(desk.policy, request.mxid) if request is not None else ""
     if name in (who, asked):
-        because = ("trust is for an owner who neither asked nor gets the role back",)
-        can = tuple(owner for owner in desk.owners() if owner not in (who, asked))
-        denied = Decision(Verdict.DENY, (), because=because, can=can)
-        await reject(desk, evolve(ask, decision=denied))
+        because = "trust is for an owner who neither asked nor gets the role back"
+        can = [owner for owner in desk.owners() if owner not in (who, asked)]
+        await not_for(desk, ask, because, can)
         return
     await store.trust(desk.tx, mxid)
     await desk.record("trust", request, by=ask.mxid, trusted=mxid)

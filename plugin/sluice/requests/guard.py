@@ -13,15 +13,16 @@ from typing import Union
 from attrs import evolve, frozen
 
 from ..catalog.model import Kind, Line, Outcome
+from ..catalog.parse import targets
 from ..chat import cards
 from ..message import Text
 from ..policy.decide import limits_of
 from ..policy.people import is_named
 from . import limits, store
-from .desk import Changed, Desk, Health, only_reads, targets
+from .desk import Changed, Desk, Health, only_reads
 from .ending import over
 from .machine import Effect, Event, Fact
-from .model import LineRow, LineState, Request, Side, State
+from .model import LineRow, LineState, Pause, Request, Side, State
 from .quorum import Weighed, weigh
 from .submit import need_votes
 
@@ -93,7 +94,7 @@ async def begin(
         return Wait()
     weighed = await weigh(desk, request, limited=True)
     facts = await _facts(desk, request, turn, weighed)
-    note = _why(request, facts, weighed)
+    note = _why(facts, weighed, await store.pause(desk.tx))
     pending = request.state is State.PENDING
     moved = await desk.apply(request, Event.BEGIN, facts, note)
     if moved is None:
@@ -127,7 +128,7 @@ async def _facts(desk: Desk, request: Request, turn: Turn, weighed: Weighed) -> 
     return facts | ({health} if health else set())
 
 
-def _why(request: Request, facts: set[Fact], weighed: Weighed) -> Text:
+def _why(facts: set[Fact], weighed: Weighed, pause: Pause | None) -> Text:
     """Why it must not run, for whoever asked."""
     if Fact.EXPIRED in facts:
         return cards.expired_note(weighed.votes.standing)
@@ -135,7 +136,7 @@ def _why(request: Request, facts: set[Fact], weighed: Weighed) -> Text:
         return weighed.why
     for fact, words in (
         (Fact.NEEDS_VOTES, ": votes are missing now"),
-        (Fact.PAUSED, ": paused"),
+        (Fact.PAUSED, f": paused by {pause.by if pause else ''}"),
         (Fact.STALE, ": it waited too long for its turn"),
         (Fact.UNHEALTHY, ": Conduit does not answer"),
     ):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from attrs import evolve, frozen
 
 from ..catalog.model import Invocation
+from ..catalog.parse import targets
 from ..chat.cards import Need, Standing
 from ..chat.words import person
 from ..message import Text
@@ -21,7 +22,7 @@ from ..policy.model import Decision, Facts, Slot, Verdict
 from ..policy.people import holds as holds_role
 from ..policy.people import in_order, members_of, mxids_of
 from . import limits, store
-from .desk import Desk, targets
+from .desk import Desk
 from .machine import Fact
 from .model import Cause, Request, Side
 from .votes import Tally, could_help, largest, same_person, tally

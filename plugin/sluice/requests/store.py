@@ -368,6 +368,13 @@ async def trust_again(tx: Tx, request: int) -> None:
     await tx.execute("DELETE FROM sluice_distrust WHERE request = $1", request)
 
 
+async def distrusted_until(tx: Tx, mxid: str, request: int) -> float | None:
+    """If this request made it so."""
+    query = "SELECT until FROM sluice_distrust WHERE mxid = $1 AND request = $2"
+    until: float | None = await tx.fetchval(query, mxid, request)
+    return until
+
+
 async def distrusted(tx: Tx, now: float) -> dict[str, int]:
     """MXIDs without role and vote for now, and the request that made them so."""
     rows = await tx.fetch("SELECT mxid, request FROM sluice_distrust WHERE until > $1", now)

@@ -5,6 +5,8 @@ What can be asked back (a missing reason, several names) is asked before it gets
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve, frozen
 
 from ..catalog.model import Invocation
@@ -81,6 +83,12 @@ async def reject(desk: Desk, ask: Ask) -> Request | None:
     return request
 
 
+async def not_for(desk: Desk, ask: Ask, because: str, can: Sequence[str]) -> None:
+    """A "not allowed" that the request decides, not a line of the policy. can: names."""
+    decision = Decision(Verdict.DENY, (), because=(because,), can=tuple(can))
+    await reject(desk, evolve(ask, decision=decision))
+
+
 async def refused(desk: Desk, ask: Ask) -> bool:
     """Whether it was answered: paused, asked for already, or too many are open."""
     message = None
@@ -126,7 +134,7 @@ async def create(
     assert row is not None  # the table has a last row for both events
     number = await store.next_id(desk.tx)
     asker = desk.name(ask.mxid)
-    text = canonical(ask.invocation)
+    text = canonical(ask.invocation, desk.policy.server)
     about = describe(ask.invocation, text, ask.facts, number, desk.here)
     expires = None
     if Effect.CARD in row.effects:

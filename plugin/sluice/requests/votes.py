@@ -100,9 +100,9 @@ def tally(
 ) -> Tally:
     """The best assignment of distinct persons to slots.
 
-    voters: MXIDs with a standing vote, oldest first. holds(mxid, role): joined and holding it
-    now. excluded: MXIDs whose persons have no say (requester, targets). The rarest slots are
-    filled first, so that `open` names what is easiest to find.
+    slots: the lowest role first, as the policy gives them; the highest is filled first, so that
+    `open` names what is easiest to find. voters: MXIDs with a standing vote, oldest first.
+    holds(mxid, role): joined and holding it now. excluded: MXIDs whose persons have no say.
     """
     barred = {person(mxid) for mxid in excluded}
     roles: dict[str, set[str]] = {}
@@ -113,8 +113,7 @@ def tally(
         if held and who not in barred:
             roles.setdefault(who, set()).update(held)
             counted.setdefault(who, mxid)
-    rarest = sorted(slots, key=lambda slot: sum(slot.role in held for held in roles.values()))
-    units = [slot.role for slot in rarest for _ in range(slot.n)]
+    units = [slot.role for slot in reversed(slots) for _ in range(slot.n)]
     taken: dict[str, int] = {}  # person -> unit
 
     def place(unit: int, tried: set[str]) -> bool:

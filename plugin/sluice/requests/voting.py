@@ -1,22 +1,25 @@
-"""Votes, and everything else that people, the clock and a new policy do to an open request."""
+"""What people do to a request: vote, take a vote back, delete, cancel, resolve."""
 
 from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from ..chat import cards, door, measures
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Kind, Tag
+from ..chat import cards, door
 from ..chat.words import person
 from ..message import Message, Text
-from ..policy.model import Decision, Verdict
+from ..policy.model import Verdict
+from ..policy.people import in_order
 from . import emergency, store
 from .desk import Desk, card_number
-from .ending import over
+from .ending import conclude, over
 from .machine import Effect, Event, Fact
 from .model import Cause, How, LineState, Request, Side, State, Vote
-from .quorum import Count, Weighed, open_until, weigh
-from .submit import Ask, need_votes, reject
+from .quorum import Count, judge_again, weigh
+from .submit import Ask, not_for
 
-NEVER = float("inf")
+_GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 
 @frozen
@@ -188,11 +191,9 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
     cause = votes.cause(ask.mxid, request.mxid)
     owner = desk.policy.owners in await desk.roles(ask.room, ask.mxid)
     if cause not in (Cause.OWN, Cause.NONE) and not (cause is Cause.NOT_NEEDED and owner):
-        because = ("cancel is for who asked, or who may deny it",)
-        able = (request.person, *(name for need in votes.standing.needs for name in need.names))
-        can = tuple(dict.fromkeys(able if request.slots else (request.person, *desk.owners())))
-        denied = Decision(Verdict.DENY, (), because=because, can=can)
-        await reject(desk, evolve(ask, decision=denied))
+        names = (name for need in votes.standing.needs for name in need.names)
+        can = dict.fromkeys((request.person, *(names if request.slots else desk.owners())))
+        await not_for(desk, ask, "cancel is for who asked, or who may deny it", tuple(can))
         return
     name = person(desk.name(ask.mxid))
     waiting = [r for r in await store.lines(desk.tx, number) if r.state is LineState.WAITING]
@@ -205,7 +206,7 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
         return
     row, request = moved
     if Effect.STOP in row.effects:
-        stop = (" by ", name)
+        stop = (": cancelled by ", name)
         await store.change(desk.tx, number, request.state, stop=stop)
         await desk.record("cancelled", request, by=ask.mxid)
     else:
@@ -213,96 +214,45 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
     await desk.outbox.react(desk.tx, ask.room, ask.event_id, "✅")
 
 
-# --- the world changes ------------------------------------------------------------------------
+# --- an unknown outcome -----------------------------------------------------------------------
 
 
-async def room_changed(desk: Desk, room: str) -> None:
-    """Somebody joined, left, or has another power: every open request there is weighed again."""
-    for request in await store.in_state(desk.tx, State.PENDING):
-        if request.room == room:
-            await _weigh_again(desk, request)
+async def resolve(desk: Desk, ask: Ask, number: int, kind: Kind, message: Message) -> bool:
+    """Somebody says what became of an UNKNOWN request; message: the ready result. Whether it did.
+
+    By whoever could have approved it, or, where nothing had to be approved, by anyone else whom
+    the policy lets run the same. By the requester only where nobody else can, or where little can
+    be hidden: the command is neither destructive nor secret.
+    """
+    request = await known(desk, number, ask.room, ask.event_id)
+    if request is None:
+        return False
+    if request.state is not State.UNKNOWN:
+        await desk.reply(ask.room, ask.event_id, door.nothing_to_resolve(request))
+        return False
+    votes = (await weigh(desk, request)).votes
+    able = await _may_resolve(desk, request, votes)
+    tags = COMMANDS[request.invocation.command].tags
+    own = votes.same(ask.mxid) == votes.same(request.mxid)
+    if ask.mxid not in able and not (own and (not able or not tags & _GRAVE)):
+        because = f"resolve is for {'somebody else' if own else 'who may approve'}"
+        able_names = in_order(desk.policy, {desk.name(mxid) for mxid in able})
+        await not_for(desk, ask, because, able_names)
+        return False
+    return await conclude(desk, request, kind, message, told_by=ask.mxid) is not None
 
 
-async def policy_changed(desk: Desk) -> tuple[Text, ...]:
-    """A new policy is live: every open request is weighed again; what that changed, in words."""
-    told: list[Text] = []
-    for request in await store.in_state(desk.tx, State.PENDING):
-        weighed, after = await _weigh_again(desk, request)
-        told += measures.reweighed(request, after, weighed.votes.standing)
-    return tuple(told)
-
-
-async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
-    weighed = await weigh(desk, request)
-    expires = open_until(request, weighed.decision)
-    columns = {"expires": expires} if request.slots and expires != request.expires else {}
-    note = weighed.why
-    if Fact.EXPIRED in weighed.facts:
-        note = cards.expired_note(weighed.votes.standing)
-    moved = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
-    if moved is None:
-        return weighed, request
-    row, after = moved
-    if Effect.TELL in row.effects:
-        await over(desk, after)
-    elif weighed.votes.slots:
-        await need_votes(desk, after, weighed)
-    return weighed, after
-
-
-async def tick(desk: Desk) -> None:
-    """What is due: requests that expire, and the one reminder at half time."""
-    for request in await store.in_state(desk.tx, State.PENDING):
-        if min(_end(request), _half(request)) <= desk.now:
-            await _due(desk, request)
-
-
-async def _due(desk: Desk, request: Request) -> None:
-    weighed = await weigh(desk, request)
-    half = {Fact.HALF} if _half(request) <= desk.now else set()
-    note = cards.expired_note(weighed.votes.standing)
-    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half, note)
-    if moved is None:
-        return
-    row, request = moved
-    if Effect.TELL in row.effects:
-        await over(desk, request)
-    elif Effect.REMIND in row.effects:
-        await store.change(desk.tx, request.id, request.state, reminded=True)
-        push = desk.push(request.room, weighed.votes.helpers)
-        message = cards.reminder(request, weighed.votes.standing, push, desk.here)
-        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.half", message)
-
-
-def _end(request: Request) -> float:
-    return NEVER if request.expires is None else request.expires
-
-
-def _half(request: Request) -> float:
-    """When half of its time is over; never, where nothing expires or it was reminded."""
-    if request.expires is None or request.reminded or request.in_line_since is not None:
-        return NEVER
-    return (request.created + request.expires) / 2
-
-
-async def next_due(desk: Desk) -> float | None:
-    """When `tick` has something to do; epoch seconds."""
-    pending = await store.in_state(desk.tx, State.PENDING)
-    due = min((min(_end(request), _half(request)) for request in pending), default=NEVER)
-    return None if due == NEVER else due
-
-
-async def pending(desk: Desk, room: str, mxid: str) -> Message:
-    """What is open, for this person."""
-    rows = []
-    line = [request.id for request in await store.line(desk.tx)]
-    for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
-        votes = (await weigh(desk, request)).votes
-        is_open = request.state is State.PENDING and bool(votes.slots)
-        may = (
-            is_open and votes.cause(mxid, request.mxid) is Cause.NONE and mxid not in votes.voters
-        )
-        place = line.index(request.id) + 1 if request.id in line else 0
-        about = await desk.about(request)
-        rows.append(measures.Row(request, about.short, votes.standing, may, place))
-    return measures.pending(rows, await emergency.unreviewed(desk), desk.here)
+async def _may_resolve(desk: Desk, request: Request, votes: Count) -> list[str]:
+    """MXIDs in the room."""
+    room = desk.view.rooms.get(request.room)
+    joined = sorted(room.joined) if room is not None else []
+    if votes.slots:
+        return [mxid for mxid in joined if votes.cause(mxid, request.mxid) is Cause.NONE]
+    barred = {votes.same(mxid) for mxid in votes.barred}
+    able = []
+    for mxid in joined:
+        if votes.same(mxid) not in barred and await desk.roles(request.room, mxid):
+            same = evolve(request, mxid=mxid)
+            decision = await judge_again(desk, same, limited=False)
+            able += [mxid] if decision.verdict is not Verdict.DENY else []
+    return able
