@@ -88,14 +88,18 @@ class Loaded:
     guessed: str | None = None
 
 
-def load(text: str, *, server: str | None, now: float) -> Loaded:
-    """server: the bot's own; None offline. now: epoch seconds, for tests that name no time."""
+def load(text: str, *, server: str | None, now: float, admin_room: str | None = None) -> Loaded:
+    """server: the bot's own; None offline. now: epoch seconds, for tests that name no time.
+
+    admin_room: where `#admins` leads, if that is known and the text does not say it.
+    """
     problems = Problems()
     top = parse(text, problems)
     if top is None:
         return Loaded(None, problems.of("error"), ())
     section = read(top, KEYS["top"], problems, "the text")
-    _together(section, problems)
+    admin_room = section["admin_room"] or admin_room
+    _together(section, admin_room, problems)
     name = section["server"] or server
     guessed = None if name else _first_server(section)
     loading = loader.load(
@@ -105,7 +109,8 @@ def load(text: str, *, server: str | None, now: float) -> Loaded:
         owners=section["owners"],
         owners_line=section.lines.get("owners", 0),
         zone=section["timezone"],
-        protected=(*section["ops_rooms"], *filter(None, (section["admin_room"],))),
+        ops_rooms=section["ops_rooms"],
+        admin_room=admin_room,
     )
     parts = {key: read(section[key], KEYS[key], problems, key) for key in _PARTS}
     reports = parts["notices"]["reports"]
@@ -134,7 +139,7 @@ def load(text: str, *, server: str | None, now: float) -> Loaded:
 _PARTS: Mapping[str, Any] = {"relay": Relay, "secrets": Secrets, "notices": Notices}
 
 
-def _together(section: Section, problems: Problems) -> None:
+def _together(section: Section, admin_room: str | None, problems: Problems) -> None:
     """Keys that do not go with each other."""
     if section["policy_file"] is not None:
         line = section.line_of("policy_file")
@@ -144,7 +149,7 @@ def _together(section: Section, problems: Problems) -> None:
             )
         else:
             problems.add(line, f"the policy is in another file: {section['policy_file']}")
-    if section["admin_room"] is not None and section["admin_room"] in section["ops_rooms"]:
+    if admin_room in section["ops_rooms"]:
         line = section.line_of("ops_rooms")
         problems.add(line, "ops_rooms holds the admin room; commands are typed in another room")
 

@@ -79,16 +79,16 @@ def _decide(case: Case, glass: bool) -> Decision:
             near.append((rule, failure))
     if not allows:
         return Decision(Verdict.DENY, (), because=because.not_allowed(near, case))
-    quotas = tuple(_quota(rule, case) for rule in plan.limit if failed(rule, case) is None)
-    spent = [quota for quota in quotas if quota.used + quota.cost > quota.max]
+    limits = [(r, _quota(r, case)) for r in plan.limit if failed(r, case) is None]
+    quotas = tuple([quota for _, quota in limits])
+    spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
     if spent:
-        by_line = {rule.line: rule for rule in plan.limit}
-        rule = by_line[spent[0].rule.line]
+        rule, quota = min(spent, key=lambda each: each[0].id or "~")
         return Decision(
             Verdict.DENY,
-            tuple(quota.rule for quota in spent),
-            because=because.spent(rule, spent[0], case),
-            retry_at=_retry_at(((by_line[q.rule.line], q) for q in spent), case),
+            tuple(quota.rule for _, quota in spent),
+            because=because.spent(rule, quota, case),
+            retry_at=_retry_at(spent, case),
             limits=quotas,
         )
     requires = [] if glass else [r for r in plan.require if failed(r, case) is None]
@@ -144,11 +144,10 @@ def _largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
 
 def failed(rule: Rule, case: Case) -> Failure | None:
     """None when the rule applies. Of an allow line every value must fit, of others any."""
-    allow = rule.verb == "allow"
-    if allow and rule.role not in case.roles:
+    if rule.role and rule.role not in case.roles:
         return ROLE
     for where in rule.where:
-        if not _holds(where, allow, case):
+        if not _holds(where, bool(rule.role), case):
             return where
     if rule.during is not None and not rule.during.holds(case.now):
         return DURING
@@ -159,10 +158,12 @@ def failed(rule: Rule, case: Case) -> Failure | None:
 
 def _holds(where: Where, allow: bool, case: Case) -> bool:
     """What cannot be known fits, unless it would allow."""
-    accounts = case.facts.accounts if where.name == "target" else {}
     values = values_of(where, case)
+    accounts = case.facts.accounts
     for value in values:
-        fits = None if accounts.get(value) is Account.UNKNOWN else where.check(value, case)
+        fits = where.check(value, case)
+        if accounts and where.name == "target" and accounts.get(value) is Account.UNKNOWN:
+            fits = None
         if fits is None:
             fits = not allow
         if fits is not allow:
@@ -172,7 +173,7 @@ def _holds(where: Where, allow: bool, case: Case) -> bool:
 
 def values_of(where: Where, case: Case) -> tuple[str, ...]:
     """What a condition looks at."""
-    if where.name == "target":
+    if where.name in ("target", case.command.targets):
         return case.targets
     if where.type is Type.SWITCH:
         return ("yes" if case.invocation.get(where.name) else "no",)

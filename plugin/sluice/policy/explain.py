@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -38,10 +38,13 @@ def explain(
     targets = invocation.values(command.targets) if command.targets else ()
     case = Case(invocation, command, asker, facts, now, policy, held, targets)
     plan = policy.plans.get(command.name, NO_PLAN)
-    by_line = {rule.line: rule for rule in (*plan.allow, *plan.require, *plan.limit, *plan.deny)}
+    every = (*plan.allow, *plan.require, *plan.limit, *plan.deny)
+    by_match = {id(rule.matched): rule for rule in every}
     retry_at = decision.retry_at
     if decision.verdict is Verdict.DENY and any(m.verb == "deny" for m in decision.rules):
-        retry_at = _window_ends([by_line[m.line] for m in decision.rules if m.line], now)
+        denies = [by_match[id(m)] for m in decision.rules if m.verb == "deny"]
+        if len(denies) == len(decision.rules):
+            retry_at = _window_ends(denies, now)
     checked: tuple[Checked, ...] = ()
     if decision.verdict is Verdict.DENY and not decision.rules:
         failures = [(rule, failed(rule, case)) for rule in plan.allow]
@@ -54,7 +57,7 @@ def explain(
         )
     return evolve(
         decision,
-        rules=tuple(_with_clause(matched, by_line, decision, case) for matched in decision.rules),
+        rules=tuple(_with_clause(m, by_match.get(id(m)), decision, case) for m in decision.rules),
         limits=tuple(
             evolve(q, rule=evolve(q.rule, clause=(f"{q.used} of {q.max} used",)))
             for q in decision.limits
@@ -65,10 +68,7 @@ def explain(
     )
 
 
-def _with_clause(
-    matched: Matched, by_line: Mapping[int, Rule], decision: Decision, case: Case
-) -> Matched:
-    rule = by_line.get(matched.line)
+def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, case: Case) -> Matched:
     clause: Text = ("yes",)
     if rule is None:
         clause = decision.because
@@ -78,7 +78,7 @@ def _with_clause(
         first, *rest = because.denied(rule, case)
         clause = (str(first).lstrip(" ,"), *rest)
     elif rule.verb == "limit":
-        quota = next(each for each in decision.limits if each.rule.line == rule.line)
+        quota = next(each for each in decision.limits if each.rule is matched)
         clause = (f"{quota.used} of {quota.max} used",)
     return evolve(matched, clause=clause)
 

@@ -15,8 +15,6 @@ from .model import Slot
 from .people import is_named, person_of, roles_of_person
 from .rules import Case
 
-# Conduit runs these on accounts of its own server only.
-_LOCAL = frozenset({"adduser", "resetpw", "deactivate", "deactivateall"})
 GLASS_TARGETS = 3  # the most accounts that one break-glass may act on
 
 
@@ -40,18 +38,18 @@ def refusals(case: Case, glass: bool) -> list[Refusal]:
 
 
 def _of_command(case: Case) -> Iterator[Refusal]:
-    name, facts = case.command.name, case.facts
+    name, facts, policy = case.command.name, case.facts, case.policy
+    needed = "without it nobody runs this server"
     if name == "rmalias":
         alias = str(case.invocation.get("alias"))
         if alias.partition(":")[0].lower() == "#admins":
-            yield Refusal("admins-address", ("without that address nobody runs this server",))
+            yield Refusal("admin-room", (f"that is the admin room's address; {needed}",))
     elif name == "disableroom":
         room = case.invocation.get("room")
-        if room in facts.protected_rooms or room in case.policy.protected:
-            yield Refusal(
-                "own-rooms",
-                ("that is the admin room or an ops room; without it nobody runs this server",),
-            )
+        if room in policy.ops_rooms:
+            yield Refusal("ops-room", ("that is an ops room; commands are typed there",))
+        elif room == policy.admin_room or room in facts.protected_rooms:
+            yield Refusal("admin-room", (f"that is the admin room; {needed}",))
     if facts.remote_in_admin_room and Tag.SECRET in case.command.tags:
         yield Refusal(
             "remote-admins", ("members of other servers in the admin room would see the password",)
@@ -85,7 +83,7 @@ def _of_target(target: str, case: Case) -> Iterator[Refusal]:
         who = person_of(policy, target)
         said = code(who) if who.startswith("@") else who
         yield Refusal("rank", ("your rights do not go beyond those of ", said), fixed=False)
-    if name in _LOCAL and target.partition(":")[2] != policy.server:
+    if target.partition(":")[2] != policy.server:
         yield Refusal(
             "remote",
             (

@@ -31,6 +31,7 @@ _NAME = re.compile(r"[^\W_][\w.-]{0,39}")
 _ROOM = re.compile(r"![!-~]{1,254}")
 _RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
 UTC = timezone.utc
+WELCOME = "Sign in with {user} and the password above. Change it in Settings afterwards."
 
 
 def name(node: Node) -> str:
@@ -126,7 +127,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "timezone": Key(zone, UTC),
         "owners": Key(name, "owner"),
         "reserved_names": Key(reserved, ("_*",)),
-        "welcome": Key(text, ""),
+        "welcome": Key(text, WELCOME),
         "policy": Key(anything, null=True),
         "relay": Key(anything),
         "secrets": Key(anything),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import tzinfo
 
 from attrs import define, field
@@ -40,6 +39,7 @@ class Loading:
     roles: dict[str, Role] = field(factory=dict)
     by_glob: frozenset[str] = frozenset()
     ids: dict[str, int] = field(factory=dict)
+    lines: dict[str, int] = field(factory=dict)  # of each account in people
     asked: dict[tuple[int, str], int] = field(factory=dict)  # rule's line, role -> its own line
     section: Section = field(factory=lambda: Section(1, {}))  # tests and who_can are still in it
     policy: Policy | None = None  # None after an error
@@ -91,7 +91,8 @@ def load(
     owners: str,
     owners_line: int,
     zone: tzinfo,
-    protected: Iterable[str],
+    ops_rooms: tuple[str, ...],
+    admin_room: str | None,
 ) -> Loading:
     """owners_line: where `owners` stands, 0 if it is the default."""
     before = len(problems.found)
@@ -116,8 +117,10 @@ def load(
             roles_=loading.roles,
             rules=rules,
             break_glass=glass,
-            protected=frozenset(protected),
+            ops_rooms=ops_rooms,
+            admin_room=admin_room,
             zone=zone,
+            lines=loading.lines,
         )
     return loading
 
@@ -145,6 +148,7 @@ def _people(section: Section, loading: Loading) -> None:
                 loading.problems.add(node.line, twice if owner[word] == key.value else other)
             elif loading.member(node, globs=False):
                 owner[word] = str(key.value)
+                loading.lines[word] = node.line
                 accounts.append(word)
         loading.people[str(key.value)] = tuple(accounts)
 
@@ -184,9 +188,10 @@ def _rule(verb: str, node: Node, loading: Loading) -> Rule | None:
     line = read(node, KEYS[verb], problems, f"{article} {verb} line")
     do = _commands(verb, line, loading)
     if line["id"] is not None:
-        first = loading.ids.setdefault(line["id"], node.line)
-        if first != node.line:
+        if line["id"] in loading.ids:
+            first = loading.ids[line["id"]]
             problems.add(line.line_of("id"), f"id {line['id']} stands in line {first} already")
+        loading.ids.setdefault(line["id"], node.line)
     where = tuple(
         condition
         for key, value in line["where"]

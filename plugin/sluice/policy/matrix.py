@@ -102,10 +102,12 @@ def who_can(policy: Policy) -> Mapping[str, tuple[str, ...]]:
     """Command -> who can, for every command of the server. Of a server only the least power."""
     allowed = lru_cache(maxsize=None)(lambda held: frozenset(cells(policy, held)))
     found: dict[str, list[str]] = {name: [] for name, c in COMMANDS.items() if not c.own}
+    seen: set[tuple[str, str]] = set()  # command, person or whole server
     for subject in subjects(policy):
-        glob = subject.name.partition(" ")[0]
+        row = subject.name.partition(" ")[0]
         for name in allowed(subject.roles):
-            if not any(other.partition(" ")[0] == glob for other in found[name]):
+            if (name, row) not in seen:
+                seen.add((name, row))
                 found[name].append(subject.name)
     return {name: tuple(some) for name, some in found.items()}
 

@@ -157,8 +157,10 @@ def build(
     roles_: Mapping[str, Role],
     rules: tuple[Rule, ...],
     break_glass: Glass | None,
-    protected: frozenset[str],
+    ops_rooms: tuple[str, ...],
+    admin_room: str | None,
     zone: tzinfo,
+    lines: Mapping[str, int],
 ) -> Policy:
     """A policy with what is looked up often."""
     person = {mxid: name for name, mxids in people.items() for mxid in mxids}
@@ -186,8 +188,10 @@ def build(
         roles=roles_,
         rules=rules,
         break_glass=break_glass,
-        protected=protected,
+        ops_rooms=ops_rooms,
+        admin_room=admin_room,
         zone=zone,
+        lines=lines,
         plans=plans,
         person=person,
         named=frozenset((*person, *grants)),

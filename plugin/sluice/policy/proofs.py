@@ -11,19 +11,19 @@ from itertools import combinations
 
 from attrs import frozen
 
-from ..catalog.commands import COMMANDS
+from ..catalog.commands import COMMANDS, find
 from ..catalog.model import Invocation
 from ..catalog.parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NotRun, parse
 from ..chat.read import read_line
 from .because import either
 from .decide import decide
-from .document import Bad, Node, Problems, quoted, read, text, unknown
+from .document import Bad, Node, Problem, Problems, quoted, read, text, unknown
 from .explain import explain
 from .keys import KEYS
 from .loader import Loading
 from .matrix import who_can
 from .model import Asker, Decision, Facts, Verdict
-from .people import is_glob, members_of, mxids_of, owners
+from .people import is_glob, members_of, mxids_of, owners, person_of
 from .rules import Policy, plain
 
 
@@ -32,10 +32,13 @@ def invocation_of(line: str, server: str, prefix: str = "!") -> Invocation:
 
     An address stands for a room id of the same words, since it cannot be resolved here.
     """
-    rooms: dict[str, str] = {}
+    typed, rooms = read_line(line, prefix=prefix), dict[str, str]()
+    if find(typed.word) is None:
+        known = [name for name, each in COMMANDS.items() if not each.own]
+        raise Bad(unknown("command", typed.word, known))
     while True:
         try:
-            return parse(read_line(line, prefix=prefix), server=server, rooms=rooms)
+            return parse(typed, server=server, rooms=rooms)
         except AskFirst as ask:
             return ask.invocation
         except NeedsRoom as needs:
@@ -140,7 +143,10 @@ def run_tests(tests: Iterable[Test], policy: Policy, now: float, problems: Probl
         if (
             decision.verdict is not test.expect
             or (test.via is not None and test.via not in labels)
-            or (test.by is not None and set(test.by) != set(decision.can))
+            or (
+                test.by is not None
+                and {person_of(policy, p) for p in test.by} != set(decision.can)
+            )
         ):
             line = " ".join(test.run.split())
             problems.add(
@@ -190,6 +196,7 @@ def check_who_can(loading: Loading, policy: Policy | None) -> None:
             loading.problems.add(bad.line or value.line, str(bad))
             continue
         expected = [_row(node, loading) for node in nodes]
+        expected = [policy.person.get(row, row) if policy else row for row in expected]
         if policy is None or len(loading.problems.found) > before:
             continue
         extra = [name for name in actual[command] if name not in expected]
@@ -221,7 +228,8 @@ def check_votes(policy: Policy, asked: Mapping[tuple[int, str], int], problems: 
         for slot, rule in lines:
             if slot.role not in needed or needed[slot.role][0] < slot.n:
                 needed[slot.role] = (slot.n, asked.get((rule.line, slot.role), rule.line))
-        for size in range(1, min(len(needed), 4) + 1):
+        most = 4 if len(needed) < 8 else 1  # of more roles not every set is tried
+        for size in range(1, min(len(needed), most) + 1):
             for roles in combinations(needed, size):
                 persons = {p for role in roles for p in members_of(policy, role)}
                 have = len(persons) - bool(persons & requesters[command])
@@ -261,3 +269,12 @@ def warn(policy: Policy, problems: Problems) -> None:
     if len(servers) == 1 and policy.server not in servers:
         where = servers.pop()
         add(line, f"all owners are on {where}, whose owner can act as any of them", "warning")
+
+
+def without_account(policy: Policy, missing: Iterable[str]) -> tuple[Problem, ...]:
+    """The warning for each of these accounts, which a look at the server did not find."""
+    return tuple(
+        Problem(policy.lines[mxid], f"{quoted(mxid)} has no account here", "warning")
+        for mxid in missing
+        if mxid in policy.lines
+    )

@@ -156,8 +156,10 @@ class Policy:
     roles: Mapping[str, Role]
     rules: tuple[Rule, ...]
     break_glass: Glass | None
-    protected: frozenset[str]  # ids of the ops rooms, and of the admin room if it is given
+    ops_rooms: tuple[str, ...]
+    admin_room: str | None  # if the text or the caller says it
     zone: tzinfo
+    lines: Mapping[str, int] = field(repr=False)  # of each account in people
 
     plans: Mapping[str, Plan] = field(repr=False)
     person: Mapping[str, str] = field(repr=False)  # MXID -> person
