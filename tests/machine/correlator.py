@@ -147,6 +147,9 @@ class World:
         self.emergency = self.rng.random() < 0.05
         self.copycat = self.rng.random() < 0.05
         self.faulty = self.rng.random() < 0.85
+        self.begin()
+
+    def begin(self) -> None:
         self.act()
         self.serve(9)
         self.read(9)
