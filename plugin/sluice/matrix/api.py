@@ -67,6 +67,22 @@ def passing(exc: MatrixError) -> bool:
     return not isinstance(exc, Refused) or exc.status == 401 or exc.status in BUSY
 
 
+class _Once(str):
+    """A method that aiohttp does not take for idempotent, because it is in no set of words.
+
+    By itself aiohttp repeats a PUT whose connection was cut. Whether a line is sent again is for
+    the relay to decide (a test shows that nothing is repeated).
+    """
+
+    def upper(self) -> str:
+        return self
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    __eq__ = str.__eq__
+
+
 @frozen
 class Page:
     """Part of a timeline. end: where to go on; None keeps the old token."""
@@ -175,7 +191,7 @@ class Homeserver:
         where += "".join("/" + quote(part, safe="") for part in path)
         url: URL = api.base_url.with_path(where, encoded=True).with_query(query or {})
         limit = aiohttp.ClientTimeout(total=timeout)
-        return api.session.request(method, url, data=data, headers=headers, timeout=limit)
+        return api.session.request(_Once(method), url, data=data, headers=headers, timeout=limit)
 
     async def _get(self, *path: str, tries: int = 3, **query: str) -> Any:
         return await self.request("GET", path, query=query, tries=tries)

@@ -1,0 +1,433 @@
+"""A homeserver in memory, over real HTTP: the part of the client API that Sluice uses.
+
+It plays two flavours where they differ (tokens of /messages, strangers, txn ids), and what real
+servers do wrong. tests/e2e/test_matrix_layer.py runs the same checks on it and on real servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+Json = dict[str, Any]
+V3 = "/_matrix/client/v3"
+
+
+@dataclass
+class Room:
+    """Events in order; each has a position that only grows (Conduit counts over all rooms)."""
+
+    id: str
+    version: str
+    events: list[tuple[int, Json]] = field(default_factory=list)
+    state: dict[tuple[str, str], Json] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)  # ids that nobody may see
+
+    def membership(self, mxid: str) -> str:
+        event = self.state.get(("m.room.member", mxid))
+        return event["content"].get("membership", "leave") if event else "leave"
+
+
+@dataclass
+class Account:
+    mxid: str
+    password: str = "secret"
+    deactivated: bool = False
+    data: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass
+class Fault:
+    """What happens to the next requests whose "METHOD path" holds `what`.
+
+    status None cuts the connection. acted: the server does it all the same, and fails then.
+    """
+
+    what: str
+    status: int | None
+    body: Json = field(default_factory=dict)
+    acted: bool = False
+    times: int = 1
+
+
+class Failure(Exception):
+    def __init__(self, status: int, errcode: str, text: str = "no", **more: Any) -> None:
+        self.status, self.body = status, {"errcode": errcode, "error": text, **more}
+
+
+class FakeHomeserver:
+    def __init__(self, flavour: str = "conduit", name: str = "fake.test") -> None:
+        self.conduit = flavour == "conduit"
+        self.name = name
+        self.accounts: dict[str, Account] = {}
+        self.sessions: dict[str, tuple[str, str]] = {}  # token -> mxid, device
+        self.rooms: dict[str, Room] = {}
+        self.aliases: dict[str, str] = {}
+        self.media: dict[str, bytes] = {}
+        self.txns: dict[tuple[str, ...], str] = {}
+        self.requests: list[str] = []  # "METHOD path" of every one
+        self.read_from_outside: list[str] = []  # rooms read by who is not in them
+        self.faults: list[Fault] = []
+        self.before: Callable[[str], None] | None = None  # called with each "METHOD path"
+        self._position = itertools.count(1)
+        self._runner: web.AppRunner | None = None
+        self.base = ""
+
+    # --- its life
+
+    async def start(self) -> FakeHomeserver:
+        app = web.Application(client_max_size=1 << 24)
+        app.router.add_route("*", "/{tail:.*}", self._serve)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.base = f"http://127.0.0.1:{port}"
+        return self
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # --- what tests do to it
+
+    def register(self, name: str) -> tuple[str, str]:
+        """An account and a session: (mxid, token)."""
+        mxid = f"@{name}:{self.name}"
+        self.accounts.setdefault(mxid, Account(mxid))
+        token = secrets.token_hex(8)
+        self.sessions[token] = (mxid, "DEVICE")
+        return mxid, token
+
+    def room(self, creator: str, *joined: str, version: str = "12") -> str:
+        room = self._make(creator, {"preset": "private_chat", "room_version": version})
+        for mxid in joined:
+            self.join(room, mxid)
+        return room
+
+    def join(self, room: str, mxid: str) -> str:
+        return self.put(room, mxid, "m.room.member", {"membership": "join"}, mxid)
+
+    def leave(self, room: str, mxid: str, by: str | None = None) -> str:
+        return self.put(room, by or mxid, "m.room.member", {"membership": "leave"}, mxid)
+
+    def say(self, room: str, sender: str, body: str, **more: Any) -> str:
+        return self.put(
+            room, sender, "m.room.message", {"msgtype": "m.text", "body": body, **more}
+        )
+
+    def put(
+        self, room: str, sender: str, kind: str, content: Json, key: str | None = None, **top: Any
+    ) -> str:
+        place = self.rooms[room]
+        event_id = f"${secrets.token_urlsafe(16)}"
+        event: Json = {
+            "event_id": event_id,
+            "room_id": room,
+            "sender": sender,
+            "type": kind,
+            "content": json.loads(json.dumps(content)),
+            "origin_server_ts": 1_764_000_000_000 + len(place.events),
+            "unsigned": {},
+            **top,
+        }
+        if key is not None:
+            event["state_key"] = key
+            place.state[kind, key] = event
+        place.events.append((next(self._position), event))
+        return event_id
+
+    def restore(self, room: str, keep: int) -> None:
+        """The server came back from a backup that knew only the first `keep` events."""
+        place = self.rooms[room]
+        place.events = place.events[:keep]
+        self._position = itertools.count(place.events[-1][0] + 1)
+
+    def bodies(self, room: str, sender: str) -> list[str]:
+        return [
+            event["content"].get("body", "")
+            for _, event in self.rooms[room].events
+            if event["sender"] == sender and event["type"] == "m.room.message"
+        ]
+
+    def count(self, what: str) -> int:
+        return sum(what in request for request in self.requests)
+
+    # --- HTTP
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        parts = [unquote(part) for part in path.split("/") if part]
+        line = f"{request.method} /{'/'.join(parts)}"
+        self.requests.append(line)
+        if self.before is not None:
+            self.before(line)
+        fault = next((f for f in self.faults if f.what in line and f.times > 0), None)
+        if fault is not None:
+            fault.times -= 1
+            if fault.acted:
+                await self._answer(request, parts)
+            if fault.status is None:
+                assert request.transport is not None
+                request.transport.abort()
+                await asyncio.sleep(0)
+                return web.Response()
+            return web.json_response(fault.body, status=fault.status)
+        return await self._answer(request, parts)
+
+    async def _answer(self, request: web.Request, parts: list[str]) -> web.StreamResponse:
+        try:
+            return await self._route(request, parts)
+        except Failure as failure:
+            return web.json_response(failure.body, status=failure.status)
+
+    async def _route(self, request: web.Request, parts: list[str]) -> web.StreamResponse:
+        raw = await request.read()
+        if parts[:4] == ["_matrix", "client", "v1", "media"]:
+            return self._download("/".join(parts[5:7]))
+        if parts[:4] == ["_matrix", "media", "v3", "upload"]:
+            mxc = f"{self.name}/{secrets.token_hex(8)}"
+            self.media[mxc] = raw
+            return web.json_response({"content_uri": f"mxc://{mxc}"})
+        if parts[:2] == ["_matrix", "federation"]:
+            name = "Conduit" if self.conduit else "Synapse"
+            return web.json_response({"server": {"name": name, "version": "0.10.12"}})
+        body = json.loads(raw) if raw else {}
+        method, rest = request.method, parts[3:]
+        if parts[2] == "v1" and rest[0] == "rooms":
+            return self._hierarchy(rest[1])
+        if rest[0] == "login":
+            return self._login(body)
+        if rest[0] == "profile":
+            if rest[1] not in self.accounts:
+                raise Failure(404, "M_NOT_FOUND" if self.conduit else "M_UNKNOWN")
+            return web.json_response({"displayname": rest[1]})
+        if rest[:2] == ["register", "available"]:
+            if f"@{request.query['username']}:{self.name}" in self.accounts:
+                raise Failure(400, "M_USER_IN_USE")
+            return web.json_response({"available": True})
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.sessions:
+            raise Failure(401, "M_UNKNOWN_TOKEN")
+        mxid, device = self.sessions[token]
+        if rest[0] == "rooms":
+            return self._in_room(method, rest[1], rest[2:], mxid, device, body, request)
+        return self._of_account(method, rest, mxid, device, token, body)
+
+    def _of_account(
+        self, method: str, rest: list[str], mxid: str, device: str, token: str, body: Json
+    ) -> web.Response:
+        if rest == ["joined_rooms"]:
+            inside = [r.id for r in self.rooms.values() if r.membership(mxid) == "join"]
+            return web.json_response({"joined_rooms": inside})
+        if rest == ["account", "whoami"]:
+            return web.json_response({"user_id": mxid, "device_id": device})
+        if rest == ["createRoom"]:
+            return web.json_response({"room_id": self._make(mxid, body)})
+        if rest[:2] == ["directory", "room"]:
+            if rest[2] not in self.aliases:
+                raise Failure(404, "M_NOT_FOUND")
+            return web.json_response({"room_id": self.aliases[rest[2]], "servers": [self.name]})
+        if rest == ["account", "password"]:
+            if "auth" not in body:
+                flows = [{"stages": ["m.login.password"]}]
+                return web.json_response({"flows": flows, "session": "s1"}, status=401)
+            account = self.accounts[mxid]
+            if body["auth"]["password"] != account.password or body["auth"]["session"] != "s1":
+                raise Failure(403, "M_FORBIDDEN")
+            account.password = body["new_password"]
+            return web.json_response({})
+        if rest == ["logout"]:
+            del self.sessions[token]
+            return web.json_response({})
+        if rest[:1] == ["user"] and rest[2] == "account_data":
+            data = self.accounts[mxid].data
+            if method == "PUT":
+                data[rest[3]] = body
+                return web.json_response({})
+            if rest[3] not in data:
+                raise Failure(404, "M_NOT_FOUND")
+            return web.json_response(data[rest[3]])
+        if rest == ["publicRooms"]:
+            return web.json_response({"chunk": []})
+        raise Failure(404, "M_UNRECOGNIZED")
+
+    def _login(self, body: Json) -> web.Response:
+        user = body["identifier"]["user"]
+        mxid = user if user.startswith("@") else f"@{user}:{self.name}"
+        account = self.accounts.get(mxid)
+        if account is not None and account.deactivated:
+            raise Failure(403, "M_USER_DEACTIVATED")
+        if account is None or account.password != body["password"]:
+            raise Failure(403, "M_FORBIDDEN")
+        token = secrets.token_hex(8)
+        self.sessions[token] = (mxid, body.get("device_id") or secrets.token_hex(4))
+        device = self.sessions[token][1]
+        return web.json_response({"user_id": mxid, "access_token": token, "device_id": device})
+
+    def _download(self, mxc: str) -> web.Response:
+        if mxc not in self.media:
+            raise Failure(404, "M_NOT_FOUND", "Media not found.")
+        return web.Response(body=self.media[mxc])
+
+    def _hierarchy(self, room: str) -> web.Response:
+        place = self.rooms.get(room)
+        rule = place and place.state.get(("m.room.join_rules", ""), {}).get("content", {})
+        if not place or not rule or rule.get("join_rule") != "public":
+            raise Failure(403, "M_FORBIDDEN", "The requested room was not found")
+        name = place.state.get(("m.room.name", ""), {}).get("content", {}).get("name")
+        joined = sum(e["content"].get("membership") == "join" for e in place.state.values())
+        found = {"room_id": room, "name": name, "num_joined_members": joined}
+        return web.json_response({"rooms": [found]})
+
+    # --- rooms
+
+    def _make(self, creator: str, body: Json) -> str:
+        version = body.get("room_version", "12")
+        room = f"!{secrets.token_hex(8)}" + ("" if version == "12" else f":{self.name}")
+        self.rooms[room] = Room(room, version)
+        create = {"room_version": version, **body.get("creation_content", {})}
+        if version == "10":
+            create["creator"] = creator
+        self.put(room, creator, "m.room.create", create, "")
+        self.join(room, creator)
+        levels = {
+            "users": {} if version == "12" else {creator: 100},
+            **body.get("power_level_content_override", {}),
+        }
+        self.put(room, creator, "m.room.power_levels", levels, "")
+        rule = "public" if body.get("preset") == "public_chat" else "invite"
+        self.put(room, creator, "m.room.join_rules", {"join_rule": rule}, "")
+        for event in body.get("initial_state", ()):
+            self.put(room, creator, event["type"], event["content"], event.get("state_key", ""))
+        for mxid in body.get("invite", ()):
+            self.put(room, creator, "m.room.member", {"membership": "invite"}, mxid)
+        return room
+
+    def _in_room(
+        self,
+        method: str,
+        room: str,
+        rest: list[str],
+        mxid: str,
+        device: str,
+        body: Json,
+        request: web.Request,
+    ) -> web.Response:
+        place = self.rooms.get(room)
+        if place is None:
+            raise Failure(500 if self.conduit else 403, "M_UNKNOWN")
+        inside = place.membership(mxid) == "join"
+        if rest == ["messages"]:
+            return self._messages(place, mxid, dict(request.query))
+        if rest == ["join"]:
+            if place.membership(mxid) not in ("invite", "join"):
+                raise Failure(403, "M_FORBIDDEN")
+            self.join(room, mxid)
+            return web.json_response({"room_id": room})
+        if not inside:
+            raise Failure(403, "M_FORBIDDEN")
+        if rest[0] == "event":
+            found = [event for _, event in place.events if event["event_id"] == rest[1]]
+            if found and rest[1] in place.hidden:
+                raise Failure(403, "M_FORBIDDEN")
+            if not found:
+                raise Failure(404, "M_NOT_FOUND")
+            return web.json_response(found[0])
+        if rest == ["state"]:
+            return web.json_response(list(place.state.values()))
+        if rest[0] == "state":
+            event = place.state.get((rest[1], rest[2] if len(rest) > 2 else ""))
+            if event is None:
+                raise Failure(404, "M_NOT_FOUND")
+            return web.json_response(event["content"])
+        if rest[0] == "invite":
+            self.put(room, mxid, "m.room.member", {"membership": "invite"}, body["user_id"])
+            return web.json_response({})
+        if rest[0] in ("send", "redact"):
+            return self._write(place, rest, mxid, device, body)
+        raise Failure(404, "M_UNRECOGNIZED")
+
+    def _write(
+        self, place: Room, rest: list[str], mxid: str, device: str, body: Json
+    ) -> web.Response:
+        if len(json.dumps(body)) > 65_535:
+            raise Failure(413, "M_TOO_LARGE")
+        redacts = rest[0] == "redact"
+        # Conduit: neither room nor type are in the scope of a txn id, and /redact has none.
+        scope: tuple[str, ...] = (mxid, device, rest[2])
+        if not self.conduit:
+            scope = (*scope, place.id, rest[0], rest[1])
+        if scope in self.txns and not (redacts and self.conduit):
+            return web.json_response({"event_id": self.txns[scope]})
+        if redacts:
+            event_id = self._redact(place, mxid, rest[1], body)
+        else:
+            event_id = self.put(place.id, mxid, rest[1], body)
+        self.txns[scope] = event_id
+        return web.json_response({"event_id": event_id})
+
+    def _redact(self, place: Room, mxid: str, event_id: str, body: Json) -> str:
+        found = next((e for _, e in place.events if e["event_id"] == event_id), None)
+        powers = place.state[("m.room.power_levels", "")]["content"]["users"]
+        creator = place.version == "12" and place.events[0][1]["sender"] == mxid
+        if not creator and (found is None or found["sender"] != mxid) and powers.get(mxid, 0) < 50:
+            raise Failure(403, "M_FORBIDDEN", "User cannot redact this event.")
+        content = {"redacts": event_id, **body}
+        redaction = self.put(place.id, mxid, "m.room.redaction", content, redacts=event_id)
+        if found is not None:
+            found["content"] = {}
+            found["unsigned"]["redacted_because"] = place.events[-1][1]
+        return redaction
+
+    def _messages(self, place: Room, mxid: str, query: dict[str, str]) -> web.Response:
+        last = place.events[-1][0]
+        if place.membership(mxid) != "join":
+            self.read_from_outside.append(place.id)
+            own = [at for at, e in place.events if e.get("state_key") == mxid]
+            if not own and not self.conduit:
+                raise Failure(403, "M_FORBIDDEN")
+            last = own[-1] if own else 0  # who left sees all up to that, a stranger nothing
+        limit, token = int(query["limit"]), query.get("from")
+        if query["dir"] == "b":
+            return web.json_response(self._newest(place, limit))
+        position = self._parse(token or "")
+        page = [(at, event) for at, event in place.events if position < at <= last][:limit]
+        # The page is cut first and filtered afterwards; an empty one has no end.
+        shown = [(at, event) for at, event in page if event["event_id"] not in place.hidden]
+        answer: Json = {"start": token, "chunk": [event for _, event in shown]}
+        if shown:
+            answer["end"] = self._token(page[-1][0])
+        return web.json_response(answer)
+
+    def _newest(self, place: Room, limit: int) -> Json:
+        page = place.events[-limit:]
+        shown = [event for _, event in page if event["event_id"] not in place.hidden]
+        if not shown:
+            return {"start": "18446744073709551615", "chunk": []}
+        newest, oldest = page[-1][0], page[0][0]
+        if self.conduit:
+            end = self._token(oldest)
+            return {"start": "18446744073709551615", "chunk": shown[::-1], "end": end}
+        # Synapse: `start` is behind the newest event, `end` before the oldest one shown.
+        start, end = self._token(newest), self._token(oldest - 1)
+        return {"start": start, "chunk": shown[::-1], "end": end}
+
+    def _token(self, position: int) -> str:
+        return str(position) if self.conduit else f"t1-{position}_0_0"
+
+    def _parse(self, token: str) -> int:
+        before, _, after = token.partition("-")
+        text = token if self.conduit else after.removesuffix("_0_0") if before == "t1" else ""
+        if not text.isdigit():
+            raise Failure(400, "M_INVALID_PARAM" if self.conduit else "M_UNKNOWN")
+        return int(text)
