@@ -236,7 +236,7 @@ def _check_command(dialect: Dialect, line: Line) -> None:
 
 
 def lines(invocation: Invocation, dialect: Dialect, server: str) -> tuple[Line, ...]:
-    """The lines of an invocation, in order, each of which `spell` can spell; none for Sluice's own.
+    """The lines of an invocation, in order, all of which `spell` can spell; none for own commands.
 
     Raises Unspellable if this version lacks what the invocation asks for: before anything is sent.
     """

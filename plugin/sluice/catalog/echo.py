@@ -209,14 +209,17 @@ def _is_usage(asked: Asked, body: str, error: str) -> bool:
     if head == _REQUIRED:
         return all(_is_lacking(line.strip(), command, typed) for line in _required(below))
     if kind == "unexpected":
-        return parts[0] in asked.words or (parts[0].startswith("-") and bool(typed.flags))
+        return any(_is_part(parts[0], word) for word in asked.words)
     if kind == "value":
         return any(flag.endswith(f"={parts[0]}") for flag in typed.flags)
     if kind == "invalid":
         known = parts[1].strip("<>[]") in command.args or _has(command, parts[1])
-        return known and any(word.endswith(parts[0]) for word in asked.words)
+        return known and any(_holds(word, parts[0]) for word in asked.words)
     if kind in ("lacking", "twice"):
-        return _has(command, parts[0]) and bool(typed.flags)
+        name = parts[0].split(" ")[0]
+        times = sum(flag.partition("=")[0] == name for flag in typed.flags)
+        clusters = any(not flag.startswith("--") for flag in typed.flags)
+        return _has(command, name) and (clusters or times > (kind == "twice"))
     return True
 
 
@@ -236,9 +239,23 @@ def _required(below: list[str]) -> list[str]:
 
 def _is_lacking(name: str, command: ServerCommand, typed: Given) -> bool:
     if name.startswith("--"):
-        return name.split(" ")[0] not in typed.flags
+        return bool(typed.flags) and name.split(" ")[0] not in typed.flags
     name = name.strip("<>[]")
     return name in command.args and command.args.index(name) >= len(typed.positional)
+
+
+def _is_part(shown: str, word: str) -> bool:
+    """Whether clap may name a word so: a flag without its value, one letter of a cluster."""
+    if shown == word or (shown.startswith("--") and word.partition("=")[0] == shown):
+        return True
+    is_letter = shown.startswith("-") and not shown.startswith("--")
+    return is_letter and re.match("-[^-]", word) is not None and shown[1:] in word
+
+
+def _holds(word: str, value: str) -> bool:
+    """Whether a word is this value, or a flag with it: `--last=7d`, `-t7d`."""
+    is_flag = word.startswith("-") and value != ""
+    return word == value or word.endswith(f"={value}") or (is_flag and word.endswith(value))
 
 
 def _has(command: ServerCommand, shown: str) -> bool:

@@ -93,6 +93,7 @@ _BAD_NAME = (
     _refused("bad_name", rf"The supplied username is not a valid username: (?P<error>{_ANY})"),
     _refused("remote", "The specified user is not from this server!"),
 )
+_EVENT_ID = r'EventId: (?:Ok\("\$[^\n"]*"\)|Err\([^\n]*\))'
 _BAD_JSON = _refused("bad_json", rf"Invalid json: (?P<error>{_ANY})")
 _JSON = _done("signed", rf"\{{{_ANY}\}}")
 _PURGED = _done("purged", "Successfully purged media")
@@ -238,9 +239,8 @@ _TABLE = (
         _done("chain", r"Loaded auth chain with length (?P<count>\d+) in \S+"),
         _refused("missing", r"Event not found\."), ERROR, args="EVENT_ID", slow="always"),
     _it("parse-pdu",
-        _done("pdu", rf"EventId: (?:Ok|Err)\([^\n]*\)\nPduEvent \{{{_ANY}\}}"),
-        _refused("bad_pdu", r"EventId: (?:Ok|Err)\([^\n]*\)\nCould not parse event: "
-                            rf"(?P<error>{_ANY})"),
+        _done("pdu", rf"{_EVENT_ID}\nPduEvent \{{{_ANY}\}}"),
+        _refused("bad_pdu", rf"{_EVENT_ID}\nCould not parse event: (?P<error>{_ANY})"),
         _refused("bad_pdu", rf"Could not parse PDU JSON: (?P<error>{_ANY})"),
         _refused("bad_json", rf"Invalid json in command body: (?P<error>{_ANY})"),
         _refused("no_block", r"Expected code block in command body\."), block=True),
@@ -253,7 +253,8 @@ _TABLE = (
     _it("clear-database-caches", _done("cleared", r"Done\."), args="AMOUNT"),
     _it("clear-service-caches", _done("cleared", r"Done\."), args="AMOUNT"),
     _it("show-config",
-        _done("config", rf"Active config values:\n\n(?P<rows>(?:(?:{_LABEL}): [^\n]*\n)+)")),
+        _done("config", r"Active config values:\n\n"
+                        rf"(?:(?:{_LABEL}): (?:(?!(?:{_LABEL}): )[^\n])*\n)+")),
     _it("reset-password",
         _done("reset", r"Successfully reset the password for user (?P<user>@[^\n]*):"
                        r" (?P<password>[A-Za-z0-9]{15})"),
