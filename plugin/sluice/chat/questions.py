@@ -1,0 +1,93 @@
+"""❓ One thing is missing or unclear, or must be confirmed by a tap; nothing has run yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..message import Message, Text, code, quote
+from .words import Here, Line, ask, codes, not_run
+
+KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
+"""The buttons of a choice, in order."""
+
+
+def near_command(here: Here, typed: str, lines: Sequence[str], *, tap: bool) -> Message:
+    """lines: the command lines that may have been meant.
+
+    tap: each of them only reads, can be undone or leads to a card; else the message is edited.
+    """
+    none = ("No command ", quote(typed, 30), ". ")
+    if not tap:
+        names = codes(dict.fromkeys(line.split()[0] for line in lines[:3]))
+        meant = [part if part != ", " else " or " for part in names]
+        return ask((*none, "Did you mean ", *meant, "? Correct your message by editing it."))
+    if len(lines) == 1:
+        return ask((*none, f"Tap {KEYS[0]} for: ", here.cmd(lines[0])))
+    choices: Text = ()
+    for key, line in zip(KEYS, lines, strict=False):
+        choices = (*choices, f" {key} ", here.cmd(line))
+    return ask((*none, "Tap", *choices))
+
+
+def near_account(typed: str, mxids: Sequence[str], *, tap: bool) -> Message:
+    """tap: the command only reads; else the message is edited."""
+    none = ("No account ", quote(typed, 40), ". ")
+    if not tap:
+        return ask((*none, "Close: ", *codes(mxids[:5]), ". Edit your message."))
+    choices: Text = ()
+    for key, mxid in zip(KEYS, mxids, strict=False):
+        choices = (*choices, f" {key} ", code(mxid))
+    return ask((*none, "Tap", *choices))
+
+
+def why(*, votes: bool) -> Message:
+    """The policy wants a reason. votes: somebody will read it before it runs."""
+    who = "whoever approves will read it." if votes else "it stands in the log."
+    return ask(f"Why? Reply to this message; {who}")
+
+
+def open_again(mxid: str) -> Message:
+    return ask(
+        (code(mxid), " is deactivated. Open it again?"),
+        "A new password makes it usable again, with its old rooms. "
+        "Tap ✅; otherwise nothing runs.",
+    )
+
+
+def asked(*lines: Line) -> Message:
+    """A question of the catalog, in its words."""
+    return ask(*lines)
+
+
+def nothing_came(what: str, minutes: int = 5) -> Message:
+    """What a question becomes when nobody answered. what: name, reason, tap, answer."""
+    return not_run(f"Not run: no {what} came within {minutes} minutes. Send the command again.")
+
+
+def list_never_seen(what: str, most: int) -> Message:
+    """what: "rooms". most: how many surely fit into one answer."""
+    return ask(
+        f"I have never seen this server's list of {what}. Fewer than about {most:,}? Tap ✅.",
+        "A larger one stops Conduit's admin commands until it is restarted.",
+    )
+
+
+def list_may_be_large(here: Here, what: str, octets: float, at: float) -> Message:
+    kb, when = f"{octets / 1000:.0f} kB", here.clock.dated(at)
+    return ask(
+        f"The list of {what} was {kb} on {when}; it may have grown. Ask for it? Tap ✅.",
+        "Above 65 kB it stops Conduit's admin commands until it is restarted.",
+    )
+
+
+def attacker_sized(command: str) -> Message:
+    """relay.attacker_sized: ask. Once a day for each command."""
+    if command == "event":
+        return ask(
+            "Look at an event? Tap ✅. An event can be so large that this stops Conduit's admin",
+            "commands until Conduit is restarted. I ask once a day.",
+        )
+    return ask(
+        "Look at files? Tap ✅. A file can be named so that this stops Conduit's admin commands",
+        "until Conduit is restarted. I ask once a day.",
+    )
