@@ -13,7 +13,7 @@ from attrs import frozen
 from ..message import Message, Sign, Text, quote, say
 from ..requests.model import Cause, Request, State
 from .about import About
-from .words import Here, count, not_run, people, person, view
+from .words import Here, Word, count, not_run, people, person, view
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying
 
@@ -82,7 +82,7 @@ def voted(request: Request, told: About, votes: Standing, here: Here, place: int
     head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
     now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
     lost = tuple(word for name in votes.lost for word in _lost(name))
-    rows = [(*head, *told.short, ".", *now, *lost), *_body(request, told)]
+    rows = [_joined((*head, *told.short, ".", *lost, *now)), *_body(request, told)]
     until = " ".join(str(word).strip() for word in _until(request, here))
     rows += [(until,)] if until else []
     rows.append(_tap(request, here))
@@ -93,7 +93,7 @@ def running(request: Request, told: About, by: Sequence[str], progress: str = ""
     """⏳ while it runs. progress: "10 of 40 accounts", once something was done."""
     how: Text = (f", {progress}",) if progress else _approved(by)
     head = (f"#{request.id} running", *how, ": ", *told.short)
-    return say(Sign.RUNNING, head, *_body(request, told), text=True)
+    return say(Sign.RUNNING, head, *_body(request, told))
 
 
 def ended(request: Request, told: About, by: Sequence[str], here: Here) -> Message:
@@ -146,6 +146,16 @@ def _any(names: Sequence[str]) -> Text:
     return people(names) if names else ("nobody here can",)
 
 
+def _joined(line: Text) -> Text:
+    """Own words side by side as one segment, so that a line that is too long breaks well."""
+    joined: list[Word] = []
+    for word in line:
+        if joined and isinstance(word, str) and isinstance(joined[-1], str):
+            word = str(joined.pop()) + word
+        joined.append(word)
+    return tuple(joined)
+
+
 def _and(parts: Sequence[Text]) -> Text:
     joined: Text = ()
     for number, part in enumerate(parts):
@@ -183,7 +193,7 @@ def _how_it_ended(request: Request, told: About, here: Here, *, card: bool = Fal
     if request.state is State.EXPIRED:
         head += f" at {here.clock.at(request.expires or here.clock.now)}"
     note = () if card and request.state is State.EXPIRED else request.note
-    if note[:1] == (": ",):
+    if note and str(note[0]).startswith(":"):
         return (head, *note, ". Nothing ran.")
     ran = "" if card and request.state is not State.CANCELLED else ", nothing ran"
     return (head, *note, f"{ran}: ", *told.short)

@@ -12,11 +12,16 @@ from .clock import about
 from .words import Here, count, not_run, people, person, view
 
 
-def not_allowed(number: int, decision: Decision, here: Here) -> Message:
-    """The policy or a built-in rule says no. number: of the request that `why` explains."""
+def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) -> Message:
+    """The policy or a built-in rule says no. number: of the request that `why` explains.
+
+    then: what to say instead of who can.
+    """
     now = " now" if decision.retry_at is not None and _verb(decision) == "deny" else ""
     head: Text = (f"Not allowed{now} (#{number}): ", *decision.because, ".")
     can: Text = (*people(decision.can), " can.") if decision.can else ("Nobody can.",)
+    if then:
+        return not_run(head, then)
     if decision.fixed:
         return not_run((*head, " Built in, nobody can."))
     if decision.retry_at is not None:

@@ -132,6 +132,15 @@ def glass(
     return alarm(push, *rows)
 
 
+def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:
+    """When the next break-glass is possible. at: when the quota has room; reviewers: still due."""
+    when = f"Next: {here.clock.at(at)}" if at is not None else "Next:"
+    if not reviewers:
+        return (f"{when}.",)
+    review = (*people(reviewers), "'s review.")
+    return (f"{when}, after " if at is not None else f"{when} after ", *review)
+
+
 def reviewed(request: Request, told: About, by: str) -> Message:
     """The edit of the break-glass message after a review in order."""
     head: Text = (f"#{request.id} reviewed by ", person(by), ", in order: ", *told.short)

@@ -7,7 +7,7 @@ from attrs import evolve
 from ..chat import measures
 from ..chat.words import people, person
 from ..message import Text
-from ..policy.model import Decision, Verdict
+from ..policy.model import Verdict
 from ..policy.people import person_of
 from . import store
 from .desk import Desk, card_key
@@ -27,11 +27,12 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     """ask: the command inside, decided on as break-glass. In line at once, reviewed afterwards."""
     if await store.known(desk.tx, ask.event_id):
         return None
-    decision = ask.decision
-    if decision.verdict is not Verdict.DENY:
-        decision = await _quota(desk, decision)
-    if decision.verdict is Verdict.DENY:
-        return await reject(desk, evolve(ask, decision=decision))
+    if ask.decision.verdict is Verdict.DENY:
+        return await reject(desk, ask)
+    because, then = await _quota(desk)
+    if because:
+        denied = evolve(ask.decision, verdict=Verdict.DENY, rules=(), because=because)
+        return await reject(desk, evolve(ask, decision=denied), then)
     if (paused := await store.pause(desk.tx)) is not None:
         message = measures.while_paused(paused, desk.owners(), desk.here)
         await desk.reply(ask.room, ask.event_id, message)
@@ -47,28 +48,24 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     return request
 
 
-async def _quota(desk: Desk, decision: Decision) -> Decision:
-    """Denies it while one is not reviewed, or all of the span are used."""
+async def _quota(desk: Desk) -> tuple[Text, Text]:
+    """Why there is no break-glass now, and when there is; both empty if there is."""
     glass = desk.policy.break_glass
-    if glass is None:
-        return evolve(decision, verdict=Verdict.DENY, because=("break-glass is not switched on",))
-    taken = [
-        request for request in await store.glasses(desk.tx) if request.state not in _NEVER_RAN
-    ]
-    used = [request.created for request in taken if request.created > desk.now - glass.every]
+    assert glass is not None  # the decision was not a deny
+    taken = [r for r in await store.glasses(desk.tx) if r.state not in _NEVER_RAN]
     words: list[Text] = []
-    still = [request for request in taken if request.review is Review.OPEN]
-    for request in still:
-        can: Text = (" (", *people(_reviewers(desk, request.mxid)), " can)")
-        words.append((f"#{request.id} is not reviewed yet", *can))
-    retry = None
+    reviewers: tuple[str, ...] = ()
+    for request in taken:
+        if request.review is Review.OPEN:
+            reviewers = _reviewers(desk, request.mxid)
+            words.append((f"#{request.id} is not reviewed yet (", *people(reviewers), " can)"))
+    used = sorted(r.created for r in taken if r.created > desk.now - glass.every)
+    at = None
     if len(used) >= glass.max:
         words.append((f"{len(used)} of {glass.max} {_span(glass.every)} is used",))
-        retry = sorted(used)[-glass.max] + glass.every
-    if not words:
-        return decision
-    because = words[0] if len(words) == 1 else (*words[0], ", and ", *words[1])
-    return evolve(decision, verdict=Verdict.DENY, rules=(), because=because, retry_at=retry)
+        at = used[-glass.max] + glass.every
+    because = words[0] if len(words) == 1 else (*words[0], ", and ", *words[-1]) if words else ()
+    return because, measures.next_glass(at, reviewers, desk.here)
 
 
 def _span(seconds: float) -> str:
@@ -110,6 +107,13 @@ async def review(
         message = measures.not_in_order(request, name, why, desk.undo(request), push)
         await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.review", message)
     return True
+
+
+def wanted(desk: Desk, request: Request) -> Standing:
+    """Whose word on a break-glass is wanted, as if it were a vote."""
+    role = desk.policy.owners
+    need = Need(role, 1, _reviewers(desk, request.mxid))
+    return Standing(0, 1, (), (need,), (need,), roles=(role,))
 
 
 async def unreviewed(desk: Desk) -> list[tuple[int, Text]]:

@@ -205,18 +205,18 @@ def diagram() -> str:
 
 
 def rows() -> str:
-    """The whole table as markdown."""
-    lines = ["| in | at | when | goes to | and |", "|---|---|---|---|---|"]
+    """The whole table as markdown; rows that differ in the state only are one."""
+    states: dict[tuple[str, ...], list[str]] = {}
     for row in TABLE:
-        lines.append(
-            "| {} | {} | {} | {} | {} |".format(
-                row.state.name if row.state else "(new)",
-                row.event.value,
-                ", ".join(sorted(f.value for f in row.when)) or "else",
-                row.target.name if row.target is not row.state else "(stays)",
-                ", ".join(e.value for e in row.effects),
-            )
+        what = (
+            row.event.value,
+            " and ".join(sorted(f.value for f in row.when)) or "else",
+            row.target.name if row.target is not row.state else "(stays)",
+            ", ".join(effect.value for effect in row.effects),
         )
+        states.setdefault(what, []).append(row.state.name if row.state else "(new)")
+    lines = ["| in | at | when | goes to | and |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join((', '.join(names), *what))} |" for what, names in states.items()]
     return "\n".join(lines)
 
 

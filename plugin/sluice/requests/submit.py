@@ -15,7 +15,7 @@ from ..chat import cards, door, measures
 from ..chat.about import CardFact, describe
 from ..chat.words import person
 from ..db import meta
-from ..message import Message
+from ..message import Message, Text
 from ..policy.model import Decision, Verdict
 from ..policy.people import mxids_of
 from . import codec, store
@@ -63,7 +63,7 @@ async def submit(desk: Desk, ask: Ask) -> Request | None:
     return await create(desk, ask, Event.SUBMIT, facts)
 
 
-async def reject(desk: Desk, ask: Ask) -> Request | None:
+async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
     """The "not allowed", with an id, so that `why` can tell; 30 an hour and person are stored."""
     rules = [matched.label for matched in ask.decision.rules]
     mxids = mxids_of(desk.policy, ask.mxid)
@@ -78,7 +78,7 @@ async def reject(desk: Desk, ask: Ask) -> Request | None:
         return None
     request = await create(desk, ask, Event.SUBMIT, [Fact.REFUSED_BY_POLICY])
     await desk.record("rejected", request, event=ask.event_id, rules=rules)
-    message = door.not_allowed(request.id, ask.decision, desk.here)
+    message = door.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message)
     return request
 

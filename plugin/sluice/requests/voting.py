@@ -15,7 +15,7 @@ from . import emergency, store
 from .desk import Desk, card_number
 from .ending import conclude, over
 from .machine import Effect, Event, Fact
-from .model import Cause, How, LineState, Request, Side, State, Vote
+from .model import Cause, How, LineState, Request, Review, Side, State, Vote
 from .quorum import Count, judge_again, weigh
 from .submit import Ask, not_for
 
@@ -51,6 +51,7 @@ async def vote(desk: Desk, cast: Cast) -> None:
             return
         cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
+    late = late and request.review is not Review.OPEN
     kept = Cause.LATE if late else cause
     await _keep(desk, cast, kept)
     after = await weigh(desk, request)
@@ -118,7 +119,8 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     ]
     if earlier and cast.how is not How.COMMAND:
         return
-    message = cards.not_counted(request, name, cause, votes.standing, desk.here)
+    standing = emergency.wanted(desk, request) if request.glass else votes.standing
+    message = cards.not_counted(request, name, cause, standing, desk.here)
     reply_to = None if cast.how is How.REACTION else cast.event_id
     key = f"reply.{cast.event_id}"
     await desk.outbox.put(desk.tx, cast.room, key, message, reply_to=reply_to)

@@ -1,0 +1,107 @@
+"""What the world does to open requests: members and powers, a new policy, the clock."""
+
+from __future__ import annotations
+
+from ..chat import cards, measures
+from ..message import Message, Text
+from . import emergency, store
+from .desk import Desk
+from .ending import over
+from .machine import Effect, Event, Fact
+from .model import Cause, Request, State
+from .quorum import Weighed, open_until, weigh
+from .submit import need_votes
+
+NEVER = float("inf")
+
+
+async def room_changed(desk: Desk, room: str) -> None:
+    """Somebody joined, left, or has another power: every open request there is weighed again."""
+    for request in await store.in_state(desk.tx, State.PENDING):
+        if request.room == room:
+            await _weigh_again(desk, request)
+
+
+async def policy_changed(desk: Desk) -> tuple[Text, ...]:
+    """A new policy is live: every open request is weighed again; what that changed, in words."""
+    told: list[Text] = []
+    for request in await store.in_state(desk.tx, State.PENDING):
+        weighed, after = await _weigh_again(desk, request)
+        told += measures.reweighed(request, after, weighed.votes.standing)
+    return tuple(told)
+
+
+async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
+    weighed = await weigh(desk, request)
+    expires = open_until(request, weighed.decision)
+    columns = {"expires": expires} if request.slots and expires != request.expires else {}
+    note = weighed.why
+    if Fact.EXPIRED in weighed.facts:
+        note = cards.expired_note(weighed.votes.standing)
+    moved = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
+    if moved is None:
+        return weighed, request
+    row, after = moved
+    if Effect.TELL in row.effects:
+        await over(desk, after)
+    elif weighed.votes.slots:
+        await need_votes(desk, after, weighed)
+    return weighed, after
+
+
+async def tick(desk: Desk) -> None:
+    """What is due: requests that expire, and the one reminder at half time."""
+    for request in await store.in_state(desk.tx, State.PENDING):
+        if min(_end(request), _half(request)) <= desk.now:
+            await _due(desk, request)
+
+
+async def _due(desk: Desk, request: Request) -> None:
+    weighed = await weigh(desk, request)
+    half = {Fact.HALF} if _half(request) <= desk.now else set()
+    note = cards.expired_note(weighed.votes.standing)
+    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half, note)
+    if moved is None:
+        return
+    row, request = moved
+    if Effect.TELL in row.effects:
+        await over(desk, request)
+    elif Effect.REMIND in row.effects:
+        await store.change(desk.tx, request.id, request.state, reminded=True)
+        push = desk.push(request.room, weighed.votes.helpers)
+        message = cards.reminder(request, weighed.votes.standing, push, desk.here)
+        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.half", message)
+
+
+def _end(request: Request) -> float:
+    return NEVER if request.expires is None else request.expires
+
+
+def _half(request: Request) -> float:
+    """When half of its time is over; never, where nothing expires or it was reminded."""
+    if request.expires is None or request.reminded or request.in_line_since is not None:
+        return NEVER
+    return (request.created + request.expires) / 2
+
+
+async def next_due(desk: Desk) -> float | None:
+    """When `tick` has something to do; epoch seconds."""
+    pending = await store.in_state(desk.tx, State.PENDING)
+    due = min((min(_end(request), _half(request)) for request in pending), default=NEVER)
+    return None if due == NEVER else due
+
+
+async def pending(desk: Desk, room: str, mxid: str) -> Message:
+    """What is open, for this person."""
+    rows = []
+    line = [request.id for request in await store.line(desk.tx)]
+    for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
+        votes = (await weigh(desk, request)).votes
+        is_open = request.state is State.PENDING and bool(votes.slots)
+        may = (
+            is_open and votes.cause(mxid, request.mxid) is Cause.NONE and mxid not in votes.voters
+        )
+        place = line.index(request.id) + 1 if request.id in line else 0
+        about = await desk.about(request)
+        rows.append(measures.Row(request, about.short, votes.standing, may, place))
+    return measures.pending(rows, await emergency.unreviewed(desk), desk.here)

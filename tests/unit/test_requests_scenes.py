@@ -1,0 +1,624 @@
+"""The scenes of approvals, played on the service: what is said, word for word, and to whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sluice.catalog.dialects import lines
+from sluice.catalog.model import Dialect, Kind, Outcome
+from sluice.chat.about import AccountFact, FileFact, RoomFact
+from sluice.message import Sign, say
+from sluice.policy.model import Account
+from sluice.requests import changes, emergency, ending, guard, submit, voting
+from sluice.requests.model import How, Request, Side
+from sluice.requests.voting import Cast
+from tests.machine.office import (
+    ANA,
+    BO,
+    CY,
+    DAN,
+    EVE,
+    HAL,
+    NOON,
+    ROOM,
+    SERVER,
+    Office,
+    invocation,
+    office,
+    settings,
+)
+from tests.unit.scenes import check
+
+POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")
+SPAM = AccountFact(f"@spam:{SERVER}", Account.ACTIVE, "Cheap pills")
+
+
+def at(time: str) -> float:
+    hour, minute = map(int, time.split(":"))
+    return NOON + (hour - 12) * 3600 + minute * 60
+
+
+class Scene:
+    """An office, and what was said since one last looked."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._read = 0
+
+    def now(self, time: str) -> None:
+        self.office.now = at(time)
+
+    async def next_is(self, number: int) -> None:
+        """The next request gets this id."""
+        await self.office.types(CY, invocation("users", None))
+        used = "UPDATE sluice_request SET id = $1, state = 'done', text = '' WHERE text = $2"
+        await self.office.db.write(lambda tx: tx.execute(used, number - 1, "users"))
+        await self.news()
+
+    async def deactivates(self, who: str = BO, name: str = "spam", **more: Any) -> Request:
+        what = invocation(f"deactivate @{name}:{SERVER}")
+        made = await self.office.types(who, what, **more)
+        assert isinstance(made, Request)
+        return made
+
+    async def taps(self, who: str, request: Request, side: Side = Side.APPROVE) -> str:
+        return await self.says(who, request, side, How.REACTION)
+
+    async def says(
+        self, who: str, request: Request, side: Side, how: How = How.COMMAND, why: str = ""
+    ) -> str:
+        event = self.office.event()
+        cast = Cast(event, ROOM, request.id, who, side, how, why)
+        await self.office.at_desk(voting.vote, cast)
+        return event
+
+    async def asks(self, who: str, line: str) -> Any:
+        """An own command, decided by the policy."""
+        return await self.office.ask(who, invocation(line, None))
+
+    async def runs(self, request: Request, outcome: Kind = Kind.DONE, result: str = "ok") -> None:
+        turn = await self.office.at_desk(guard.next_turn)
+        planned = lines(request.invocation, Dialect.V0_10, SERVER)
+        went = await self.office.at_desk(guard.begin, turn, planned, {})
+        assert isinstance(went, guard.Go), went
+        await self.office.at_desk(guard.line_settled, turn, Outcome(outcome, "x"))
+        await self.office.at_desk(ending.end, request.id, say(Sign.DONE, result))
+
+    async def news(self) -> list[str]:
+        """What was said since: a new message as it is, an edit with "(edited)", taps as [ ]."""
+        rows = (await self.office.said())[self._read :]
+        self._read += len(rows)
+        said = []
+        for row in rows:
+            content = json.loads(row["content"])
+            if row["kind"] == "message":
+                _checked(content)
+                said.append(content["body"])
+            elif row["kind"] == "edit":
+                _checked(content["m.new_content"])
+                assert content["m.mentions"] == {}, "an edit pushes nobody"
+                said.append(f"(edited) {content['m.new_content']['body']}")
+            elif row["kind"] == "react":
+                said.append(f"[{row['emoji']}]")
+            else:
+                said.append("[taken away]")
+        return said
+
+    async def pushed(self) -> list[str]:
+        """Whom the newest message pushes."""
+        rows = [row for row in await self.office.said() if row["kind"] == "message"]
+        content = json.loads(rows[-1]["content"])
+        return list(content["m.mentions"].get("user_ids", []))
+
+
+def _checked(content: dict[str, Any]) -> None:
+    """Every message keeps the rules of all messages."""
+    check(
+        SimpleNamespace(
+            body=content["body"],
+            html=content["formatted_body"],
+            sign=Sign(content["body"][0]),
+            text=content["msgtype"] == "m.text",
+            push=content["m.mentions"].get("user_ids", ()),
+        )
+    )
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    async with office("tiny", POLICY) as made:
+        made.now = at("14:03")
+        yield Scene(made)
+
+
+DETAILS = """Reason: “casino links”
+Account: active, calls itself “Cheap pills”, no role
+Then: all its devices are signed out and nobody can sign in. It stays in its rooms, its files stay.
+Undo later: !resetpw spam"""
+
+
+async def test_26_one_approval(scene: Scene) -> None:
+    await scene.next_is(12)
+    request = await scene.deactivates(facts=(SPAM,))
+    assert await scene.news() == [
+        "✋ #12 Approve? bo asks: deactivate @spam:example.org\n"
+        f"{DETAILS}\n"
+        "Needs 1 vote: cy, ana or dan. Open until 15:03 UTC (1 hour).\n"
+        "Tap ✅ or ❌. Or: !approve 12 · !deny 12 why",
+        "[✅]",
+        "[❌]",
+    ]
+    assert await scene.pushed() == [CY, ANA, DAN]
+    await scene.taps(CY, request)
+    await scene.runs(request, result="#12 done")
+    assert await scene.news() == [
+        "(edited) ⏳ #12 running, approved by cy: deactivate @spam:example.org\n" + DETAILS,
+        "[taken away]",
+        "[taken away]",
+        "(edited) ✅ #12 done, approved by cy: deactivate @spam:example.org\n" + DETAILS,
+        "✅ #12 done",
+    ]
+
+
+async def test_26_what_could_not_be_looked_up_is_said_to_be_not_known(scene: Scene) -> None:
+    await scene.deactivates(facts=(AccountFact("@spam:example.org", Account.ACTIVE),))
+    await scene.deactivates(name="spam2", facts=(AccountFact("@spam2:x", Account.UNKNOWN),))
+    said = "\n".join(await scene.news())
+    assert "Account: active, name not known, no role" in said
+    assert "Account: not known" in said
+
+
+async def test_28_a_person_denies(scene: Scene) -> None:
+    await scene.next_is(18)
+    request = await scene.deactivates(name="max")
+    await scene.news()
+    await scene.says(DAN, request, Side.DENY, why="he is a regular, ask him first")
+    edit, *rest = await scene.news()
+    assert edit.split("\n")[0] == "(edited) ⛔ #18 denied by dan: deactivate @max:example.org"
+    assert rest == [
+        "[taken away]",
+        "[taken away]",
+        "⛔ #18 denied by dan, nothing ran: deactivate @max:example.org\n"
+        "Why: “he is a regular, ask him first”",
+        "[✅]",
+    ]
+    assert await scene.pushed() == [BO]
+
+
+async def test_28_a_tapped_no_gives_no_reason(scene: Scene) -> None:
+    request = await scene.deactivates()
+    await scene.taps(CY, request, Side.DENY)
+    assert (await scene.news())[-1].endswith("\ncy gave no reason.")
+
+
+async def test_29_expiry(scene: Scene) -> None:
+    await scene.next_is(19)
+    await scene.deactivates()
+    await scene.news()
+    scene.now("15:03")
+    assert await scene.office.at_desk(changes.next_due) == at("14:33")
+    await scene.office.at_desk(changes.tick)
+    edit, *_, new = await scene.news()
+    assert edit.startswith("(edited) ⛔ #19 expired at 15:03 UTC: deactivate @spam:example.org\n")
+    assert new == (
+        "⛔ #19 expired at 15:03 UTC without a vote, nothing ran: deactivate @spam:example.org\n"
+        "Send it again: !deactivate @spam:example.org reason casino links"
+    )
+    assert await scene.pushed() == [BO]
+
+
+async def test_29_cancel_by_who_asked_says_nothing_anew(scene: Scene) -> None:
+    await scene.next_is(26)
+    await scene.deactivates()
+    await scene.news()
+    await scene.office.at_desk(voting.cancel, await scene.asks(BO, "cancel"), 26)
+    edit, *rest = await scene.news()
+    assert edit.startswith("(edited) ⛔ #26 cancelled by bo, nothing ran: deactivate @spam:exam")
+    assert rest == ["[taken away]", "[taken away]", "[✅]"]
+
+
+async def test_29_the_command_is_deleted(scene: Scene) -> None:
+    request = await scene.deactivates()
+    await scene.news()
+    await scene.office.at_desk(voting.redacted, ROOM, request.command, BO)
+    edit, *rest = await scene.news()
+    assert edit.startswith("(edited) ⛔ #1 cancelled, bo deleted the command, nothing ran: deact")
+    assert rest == ["[taken away]", "[taken away]"]
+
+
+async def test_29_the_card_is_deleted(scene: Scene) -> None:
+    await scene.next_is(22)
+    await scene.deactivates()
+    sent = "UPDATE sluice_outbox SET event_id = '$card' WHERE key = 'request.22.card'"
+    await scene.office.db.write(lambda tx: tx.execute(sent))
+    await scene.news()
+    await scene.office.at_desk(voting.redacted, "!elsewhere:example.org", "$card", CY)
+    assert await scene.news() == []
+    await scene.office.at_desk(voting.redacted, ROOM, "$card", BO)
+    assert await scene.news() == ["⛔ #22 cancelled: the card was deleted. Nothing ran."]
+
+
+async def test_30_votes_that_do_not_count(scene: Scene) -> None:
+    await scene.next_is(12)
+    request = await scene.deactivates()
+    await scene.news()
+    await scene.taps(BO, request)
+    await scene.taps(HAL, request)
+    scene.office.room.powers[HAL] = 30
+    await scene.taps(HAL, request)
+    await scene.taps(HAL, request)
+    await scene.taps(EVE, request)
+    assert await scene.news() == [
+        "⛔ bo, your vote does not count: #12 is your own request. cy, ana or dan can.",
+        "⛔ @hal:example.org, your vote does not count: #12 needs a mod or an owner.",
+    ]
+    scene.now("15:10")
+    await scene.office.at_desk(changes.tick)
+    await scene.news()
+    await scene.taps(CY, request)
+    assert await scene.news() == [
+        "⛔ cy, too late: #12 expired at 15:03 UTC and nothing ran. bo can send it again."
+    ]
+
+
+async def test_30_a_vote_about_oneself(scene: Scene) -> None:
+    scene.office.settings = settings(
+        POLICY.replace(
+            "- {id: staff,", "- {id: staff, during: {days: sun, hours: '00:00-00:01', tz: UTC},"
+        ).replace("expect: deny, via: staff", "expect: approve")
+    )
+    request = await scene.deactivates(who=ANA, name="cy")
+    await scene.news()
+    await scene.taps(CY, request)
+    assert await scene.news() == [
+        "⛔ cy, your vote does not count: #1 is about your account. bo or dan can."
+    ]
+
+
+SPREE = [f"@s{number:02}:{SERVER}" for number in range(1, 41)]
+
+
+async def spree(scene: Scene) -> Request:
+    await scene.next_is(31)
+    line = " ".join(["deactivateall", *SPREE])
+    made = await scene.office.types(ANA, invocation(line, "spam wave of Sunday"))
+    assert isinstance(made, Request)
+    return made
+
+
+async def test_33_a_mod_and_an_owner_for_forty_accounts(scene: Scene) -> None:
+    scene.now("14:10")
+    request = await spree(scene)
+    assert await scene.news() == [
+        "✋ #31 Approve? ana asks: deactivateall, 40 accounts of example.org\n"
+        "Reason: “spam wave of Sunday”\n"
+        "s01, s02, s03, s04, s05, s06 and 34 more; all: !more 31\n"
+        "Then: all their devices are signed out and nobody can sign in. They stay in their rooms, "
+        "files stay.\n"
+        "Undo later: !resetpw, one by one\n"
+        "Needs 2 votes: 1 mod (bo, cy or dan) and 1 owner (dan). "
+        "Open until 15:10 UTC (1 hour).\n"
+        "Tap ✅ or ❌. Or: !approve 31 · !deny 31 why",
+        "[✅]",
+        "[❌]",
+    ]
+    tap = await scene.taps(BO, request)
+    (edit,) = await scene.news()
+    assert edit.split("\n")[:2] == [
+        "(edited) ✋ #31 has 1 of 2 votes (bo): deactivateall, 40 accounts. Still needs an owner: "
+        "dan.",
+        "Reason: “spam wave of Sunday”",
+    ]
+    await scene.says(BO, request, Side.APPROVE)
+    assert await scene.news() == [
+        "📋 Your vote on #31 counts already. It still needs an owner: dan."
+    ]
+    await scene.office.at_desk(voting.redacted, ROOM, tap, BO)
+    assert await scene.news() == []  # the typed vote stands
+    await scene.taps(DAN, request)
+    assert await scene.news() == []  # it runs at once
+    await begin(scene, 1)
+    await begin(scene, 2)
+    first, second = [line for line in await scene.news() if line.startswith("(edited)")]
+    assert first.startswith("(edited) ⏳ #31 running, approved by bo and dan: deactivateall, 40")
+    assert second.startswith("(edited) ⏳ #31 running, 10 of 40 accounts: deactivateall")
+
+
+async def begin(scene: Scene, number: int) -> None:
+    turn = await scene.office.at_desk(guard.next_turn)
+    assert turn is not None
+    assert turn.number == number
+    request = (await scene.office.at_desk(guard.executing) or [(None, None)])[0][0]
+    what = request.invocation if request else invocation(" ".join(["deactivateall", *SPREE]))
+    went = await scene.office.at_desk(guard.begin, turn, lines(what, Dialect.V0_10, SERVER), {})
+    assert isinstance(went, guard.Go)
+    await scene.office.at_desk(guard.line_settled, turn, Outcome(Kind.DONE, "done"))
+
+
+async def test_33_a_vote_that_no_longer_counts(scene: Scene) -> None:
+    request = await spree(scene)
+    await scene.taps(BO, request)
+    await scene.taps(DAN, request)
+    await scene.news()
+    scene.office.settings = settings(
+        POLICY.replace("members: [bo, cy]", "members: [cy]")
+        .replace("as: bo,", "as: cy,")
+        .replace("[cy, ana, dan]", "[ana, dan]")
+        .replace("[bo, cy, dan]", "[cy, dan]")
+        .replace("[ana, bo, cy, dan]", "[ana, cy, dan]")
+    )
+    told = await scene.office.at_desk(changes.policy_changed)
+    assert ["".join(line) for line in told] == ["#31 needs 1 more vote."]
+    (edit,) = await scene.news()
+    assert "✋ #31 has 1 of 2 votes (dan): deactivateall, 40 accounts." in edit
+    assert "bo's vote no longer counts." in edit
+
+
+async def test_half_time_reminds_those_who_have_not_voted(scene: Scene) -> None:
+    await scene.next_is(19)
+    await scene.deactivates()
+    await scene.news()
+    scene.now("14:33")
+    await scene.office.at_desk(changes.tick)
+    await scene.office.at_desk(changes.tick)
+    assert await scene.news() == [
+        "✋ #19 still needs 1 vote: cy, ana or dan. Open until 15:03 UTC."
+    ]
+    assert await scene.pushed() == [CY, ANA, DAN]
+    assert await scene.office.at_desk(changes.next_due) == at("15:03")
+
+
+async def test_31_the_requester_edits_the_command(scene: Scene) -> None:
+    await scene.next_is(20)
+    request = await scene.deactivates()
+    await scene.taps(CY, request)
+    await scene.news()
+    event = scene.office.event()
+    anew = await scene.office.ask(
+        BO, invocation(f"deactivate @spam2:{SERVER}"), event=event, command=request.command
+    )
+    edited = (submit.edited, ROOM, request.command, BO, event, anew)
+    successor = await scene.office.at_desk(*edited)
+    said = [line.split("\n")[0] for line in await scene.news()]
+    assert said[0] == "✋ #21 Approve? bo asks: deactivate @spam2:example.org"
+    assert "(edited) ⛔ #20 cancelled, bo changed the command. Now: #21" in said
+    assert await scene.office.at_desk(*edited) is None, "the same edit twice is one"
+    await scene.taps(CY, successor)
+    await scene.runs(successor)
+    await scene.news()
+    again = scene.office.event()
+    await scene.office.at_desk(submit.edited, ROOM, request.command, BO, again, anew)
+    assert await scene.news() == [
+        "⛔ Too late: #21 has run as deactivate @spam2:example.org. Your edit changes nothing.\n"
+        "Undo: !resetpw spam2"
+    ]
+
+
+async def test_32_caps_and_duplicates(scene: Scene) -> None:
+    scene.now("14:30")
+    await scene.next_is(22)
+    for name in ("spam2", "spam3", "spam4"):
+        await scene.deactivates(name=name)
+    await scene.news()
+    assert await scene.office.types(BO, invocation("deactivate @spam5:example.org")) is None
+    assert await scene.news() == [
+        "⛔ Not run: you have 3 open requests (#22, #23, #24), the most for one person.\n"
+        "Wait for votes, or take one back: !cancel 22"
+    ]
+    what = invocation("deactivate @spam2:example.org", "casino spam")
+    assert await scene.office.types(CY, what) is None
+    assert await scene.news() == [
+        "📋 #22 asks for that already (bo, open until 15:30 UTC). You can approve it: !approve 22"
+    ]
+
+
+async def test_32_twenty_are_the_most_for_all(scene: Scene) -> None:
+    for number in range(20):
+        scene.office.settings = settings(POLICY)
+        await scene.office.db.write(lambda tx: tx.execute("UPDATE sluice_request SET mxid = 'x'"))
+        await scene.deactivates(name=f"spam{number}")
+    await scene.news()
+    assert await scene.office.types(CY, invocation("deactivate @late:example.org")) is None
+    assert await scene.news() == [
+        "⛔ Not run: 20 requests are open, the most for all. Vote first: !pending"
+    ]
+
+
+async def test_23_the_line_is_full(scene: Scene) -> None:
+    for _ in range(50):
+        await scene.office.types(CY, invocation("users", None))
+    assert await scene.office.types(CY, invocation("users", None)) is None
+    own = "UPDATE sluice_request SET mxid = 'x'"
+    for _ in range(4):
+        await scene.office.db.write(lambda tx: tx.execute(own))
+        for _ in range(50):
+            await scene.office.types(CY, invocation("users", None))
+    await scene.office.db.write(lambda tx: tx.execute(own))
+    assert await scene.office.types(CY, invocation("users", None)) is None
+    first, second = await scene.news()
+    assert first.startswith("⛔ Not run: 50 of your commands wait, the most for one person.")
+    assert second == "⛔ Not run: 250 commands wait, the most. Try again in a minute."
+
+
+async def test_37_purge_of_a_picture(scene: Scene) -> None:
+    scene.now("14:20")
+    await scene.next_is(41)
+    mxc = "mxc://example.org/Qk3v"
+    picture = FileFact(mxc, EVE, "spam.png", "image/png", 70_000, at("14:02"))
+    await scene.office.types(CY, invocation(f"purge {mxc}", "illegal"), facts=(picture,))
+    assert (await scene.news())[0] == (
+        "✋ #41 Approve? cy asks: purge 1 file posted by @eve:example.org for good\n"
+        "Reason: “illegal”\n"
+        "File: “spam.png”, image/png, 70 kB, posted 23 Nov 14:02 UTC\n"
+        "mxc://example.org/Qk3v\n"
+        "Then: this server deletes it, and every file here with the same content. "
+        "Copies on other servers and phones stay.\n"
+        "Cannot be undone.\n"
+        "Needs 1 vote: bo, ana or dan. Open until 15:20 UTC (1 hour).\n"
+        "Tap ✅ or ❌. Or: !approve 41 · !deny 41 why"
+    )
+
+
+async def test_38_disableroom_by_address(scene: Scene) -> None:
+    await scene.next_is(42)
+    room = RoomFact("!9fKq:example.org", "#warez:example.org", "Warez hub", 112)
+    what = invocation("disableroom !9fKq:example.org", "pirated films")
+    await scene.office.types(CY, what, facts=(room,))
+    said = (await scene.news())[0].split("\n")
+    assert said[:5] == [
+        "✋ #42 Approve? cy asks: disableroom “Warez hub”, 112 members",
+        "Reason: “pirated films”",
+        "Address #warez:example.org is now room !9fKq:example.org",
+        "Then: nothing from other servers gets in any more. "
+        "People of example.org can go on writing.",
+        "Undo later: !enableroom !9fKq:example.org",
+    ]
+
+
+async def test_44_pending(scene: Scene) -> None:
+    assert (await scene.office.at_desk(changes.pending, ROOM, CY)).body == "📋 No open requests."
+    scene.now("14:10")
+    await spree(scene)
+    scene.now("14:30")
+    await scene.deactivates(name="spam2")
+    message = await scene.office.at_desk(changes.pending, ROOM, CY)
+    assert message.body == (
+        "📋 2 open requests, you can vote on both:\n"
+        "#31 ana: deactivateall, 40 accounts, 0 of 2, until 15:10 UTC\n"
+        "#32 bo: deactivate @spam2:example.org, 0 of 1, until 15:30 UTC"
+    )
+
+
+async def test_47_pause_and_resume(scene: Scene) -> None:
+    scene.now("14:10")
+    await scene.next_is(22)
+    request = await scene.deactivates(name="spam2")
+    await spree(scene)
+    scene.now("14:41")
+    await scene.news()
+    why = "odd requests from cy's account"
+    await scene.office.at_desk(emergency.pause, await scene.asks(BO, "pause"), why)
+    assert await scene.news() == [
+        "❗ Paused by bo: only commands that read run now. ana or dan can !resume\n"
+        "Reason: “odd requests from cy's account”\n"
+        "2 requests stay open; votes count, nothing starts."
+    ]
+    assert await scene.pushed() == [ANA, DAN]
+    assert await scene.office.types(CY, invocation("adduser @zoe:example.org", None)) is None
+    assert await scene.news() == [
+        "⛔ Not run: paused by bo since 14:41 UTC. ana or dan can !resume"
+    ]
+    await scene.taps(CY, request)
+    (edit,) = await scene.news()
+    assert "#22 has 1 of 1 vote (cy): deactivate @spam2:example.org." in edit
+    assert await scene.office.at_desk(guard.next_turn) is None
+    assert await scene.office.types(CY, invocation("users", None)) is not None, "reads run"
+    scene.now("15:10")
+    await scene.office.at_desk(changes.tick)
+    await scene.news()
+    await scene.office.at_desk(emergency.resume, await scene.asks(BO, "resume"))
+    (no,) = await scene.news()
+    assert no.endswith("): resume is for owners. ana or dan can.")
+    scene.now("15:12")
+    await scene.office.at_desk(emergency.resume, await scene.asks(ANA, "resume"))
+    said = await scene.news()
+    assert said[-1].startswith("🔔 Resumed by ana, everything runs again.\n")
+
+
+async def test_48_break_glass_and_its_review(scene: Scene) -> None:
+    scene.now("03:12")
+    await scene.next_is(51)
+    reason = "floods the lobby, nobody awake"
+    what = invocation(f"deactivate @spam:{SERVER}", reason)
+    ask = await scene.office.ask(ANA, what, glass=True)
+    request = await scene.office.at_desk(emergency.break_glass, ask)
+    await scene.news()
+    message = (await scene.office.said())[-1]
+    assert json.loads(message["content"])["body"] == (
+        "❗ Break-glass by ana, no approval: deactivate @spam:example.org (#51)\n"
+        "Reason: “floods the lobby, nobody awake”\n"
+        "dan, review it: !approve 51 or !deny 51 why"
+    )
+    assert await scene.pushed() == [ANA, DAN]
+    await scene.runs(request)
+    await scene.news()
+    again = await scene.office.ask(
+        ANA, invocation(f"deactivate @spam2:{SERVER}", "again"), glass=True
+    )
+    await scene.office.at_desk(emergency.break_glass, again)
+    assert await scene.news() == [
+        "⛔ Not allowed (#52): #51 is not reviewed yet (dan can), and 1 of 1 today is used.\n"
+        "Next: 24 Nov 03:12 UTC, after dan's review."
+    ]
+    await scene.says(ANA, request, Side.APPROVE)
+    (no,) = await scene.news()
+    assert no == "⛔ ana, your vote does not count: #51 is your own request. dan can."
+    message = await scene.office.at_desk(changes.pending, ROOM, CY)
+    assert message.body == "📋 No open requests.\nBreak-glass #51 waits for dan's review."
+    await scene.says(DAN, request, Side.APPROVE)
+    assert await scene.news() == [
+        "(edited) ✅ #51 reviewed by dan, in order: deactivate @spam:example.org, "
+        "break-glass by ana",
+        "[✅]",
+    ]
+
+
+async def test_48_a_review_that_is_not_in_order(scene: Scene) -> None:
+    what = invocation(f"deactivate @spam:{SERVER}", "floods")
+    ask = await scene.office.ask(ANA, what, glass=True)
+    request = await scene.office.at_desk(emergency.break_glass, ask)
+    await scene.runs(request)
+    await scene.news()
+    await scene.says(DAN, request, Side.DENY, why="could have waited")
+    assert await scene.news() == [
+        "❗ #1 reviewed by dan, not in order: “could have waited”\n"
+        "It has run. Undo: !resetpw spam",
+        "[✅]",
+    ]
+
+
+async def test_58_single_lines(scene: Scene) -> None:
+    await scene.next_is(12)
+    request = await scene.deactivates()
+    await scene.taps(CY, request)
+    await scene.runs(request)
+    await scene.news()
+    await scene.office.at_desk(voting.cancel, await scene.asks(BO, "cancel"), 12)
+    await scene.office.at_desk(voting.cancel, await scene.asks(BO, "cancel"), 99)
+    assert await scene.news() == [
+        "⛔ #12 is done already; only open requests can be cancelled. Undo: !resetpw spam",
+        "📋 There is no #99; the newest is #12.",
+    ]
+    await scene.next_is(22)
+    await scene.deactivates(name="spam2")
+    await scene.news()
+    scene.office.room.powers[HAL] = 30
+    await scene.office.at_desk(voting.cancel, await scene.asks(HAL, "cancel"), 22)
+    assert await scene.news() == [
+        "⛔ Not allowed (#23): cancel is for who asked, or who may deny it. "
+        "bo, cy, ana or dan can."
+    ]
+    scene.office.room.joined.discard(BO)
+    await scene.office.at_desk(changes.room_changed, ROOM)
+    assert (await scene.news())[-1] == "⛔ #22 cancelled: bo left this room. Nothing ran."
+
+
+async def test_22_a_limit(scene: Scene) -> None:
+    await scene.next_is(17)
+    for number in range(10):
+        scene.now(f"09:{12 + number}")
+        made = await scene.office.types(BO, invocation(f"adduser @new{number}:{SERVER}", None))
+        await scene.runs(made)
+    scene.now("14:10")
+    await scene.news()
+    assert (await scene.office.types(BO, invocation(f"adduser @zoe:{SERVER}", None))) is not None
+    assert await scene.news() == [
+        "⛔ Not allowed (#27): rule signups gives each person 10 adduser a day, yours are used.\n"
+        "Your next: 24 Nov 09:12 UTC (19 h). cy, ana or dan can."
+    ]
