@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ..chat import measures
+from ..chat.cards import Need, Standing
 from ..chat.words import people, person
 from ..message import Text
 from ..policy.model import Verdict
