@@ -74,7 +74,7 @@ class Scene:
         self, who: str, request: Request, side: Side, how: How = How.COMMAND, why: str = ""
     ) -> str:
         event = self.office.event()
-        cast = Cast(event, ROOM, request.id, who, side, how, why)
+        cast = Cast(event, request.id, who, side, how, ROOM, why)
         await self.office.at_desk(voting.vote, cast)
         return event
 

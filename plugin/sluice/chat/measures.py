@@ -35,7 +35,7 @@ def pending(rows: Sequence[Row], reviews: Sequence[tuple[int, Text]], here: Here
             (f"#{request.id} ", person(request.person), ": ", *row.short, _how(row, here))
         )
     for number, who in reviews:
-        lines.append((f"Break-glass #{number} waits for the review of ", *who, "."))
+        lines.append((f"Break-glass #{number} waits for ", *who, "'s review."))
     return view(*lines)
 
 

@@ -24,14 +24,14 @@ _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 @frozen
 class Cast:
-    """Somebody's say on a request. event_id: the reaction, the reply or the command."""
+    """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is."""
 
     event_id: str
-    room: str
     request: int
     mxid: str
     side: Side
     how: How
+    room: str
     reason: str = ""
 
 
