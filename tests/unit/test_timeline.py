@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -192,6 +193,21 @@ async def test_an_old_exit_that_is_read_late_does_not_stop_the_reader(
     await reader.step()
     assert handler.done[-1] == "hello again"
     assert w.fake.read_from_outside == []
+
+
+async def test_nothing_is_read_behind_our_exit_even_when_reading_to_the_end(
+    w: World, room: str, bo: str
+) -> None:
+    reader = await begun(w, room, Handler())
+    w.fake.leave(room, w.bot, by=bo)
+    reads = w.fake.count("/messages")
+    waiting = asyncio.ensure_future(reader.catch_up())
+    await asyncio.sleep(0)
+    await reader.step()
+    assert w.fake.count("/messages") == reads + 1
+    await reader.step()
+    with pytest.raises(NotJoined):
+        await waiting
 
 
 async def test_a_doubt_is_settled_before_the_next_read(w: World, room: str, bo: str) -> None:

@@ -68,6 +68,7 @@ class Reader:
         self._at_end = False
         self._schedule = Schedule(poll, now())
         self._stored: Cursor | None = None
+        self._tried = ""  # the event whose commit failed; it may hold all the same
         self._watched = self._saved = self._read_at = now()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -251,7 +252,7 @@ class Reader:
         ids = [event["event_id"] for event in events]
         known: set[str] = set()
         if self._unsure and ids:
-            known = await self._db.read(lambda tx: store.marked(tx, ids))
+            known = await self._db.read(lambda tx: store.marked(tx, ids)) - {self._tried}
         new = [e for e in events if e["event_id"] not in known | self._recent.keys()]
         after = Cursor(page.end or begin.token, ids[-1] if ids else begin.last_event)
         for event in new:
@@ -296,9 +297,11 @@ class Reader:
                 await self._save(tx, cursor)
             return new
 
+        again, self._tried = self._tried == event_id, event_id
         new = await self._db.write(block)
+        self._tried = ""
         self._stored, self._saved = self._held or cursor, self._now()
-        if new and handled is not None and handled.after is not None:
+        if (new or again) and handled is not None and handled.after is not None:
             try:
                 await handled.after()
             except Exception as exc:
