@@ -29,6 +29,7 @@ _WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )  # Unicode White_Space, what Rust's trim and split_whitespace use (Python's has 4 more)
 _BLANKS = re.compile(f"[{_WHITE}]+")
+_SENT = {c.conduit for c in COMMANDS.values()} | {"clear-service-caches"}
 _ALL_CACHES = {"db": "8", "service": "6"}  # how many there are
 
 
@@ -207,8 +208,8 @@ def _guard(dialect: Dialect, server: str, line: Line, body: str) -> None:
         raise Unspellable("the server would read that line as something else")
     _check_command(dialect, line)
     for text in (*line.words, *line.block):
-        if not text.isprintable() or " " in text or len(text.encode()) > MAX_WORD:
-            raise Unspellable("a word of that line is too long or cannot be printed")
+        if not text or not text.isprintable() or " " in text or len(text.encode()) > MAX_WORD:
+            raise Unspellable("a word of that line is empty, too long or cannot be printed")
     if len(line.block) > MAX_ENTRIES or len(body.encode()) > MAX_LINE:
         raise Unspellable("that line is too long for Conduit")
 
@@ -224,7 +225,9 @@ def _check_command(dialect: Dialect, line: Line) -> None:
     command = SERVER_COMMANDS.get(name)
     if command is None or command.since.value > dialect.value or (is_help and rest):
         raise Unspellable(f"Conduit {dialect} has no {name}")
-    flags = command.flags(dialect)
+    if not is_help and name not in _SENT:
+        raise Unspellable(f"{name} is never sent")
+    flags = command.flags(dialect) - {"--force"}  # would deactivate admins too
     wrong = next((w for w in rest if w.startswith("-") and w not in flags), None)
     if wrong is not None:
         raise Unspellable(f"{name} of Conduit {dialect} has no {wrong}")

@@ -75,7 +75,7 @@ def sound(word: str) -> str:
     if shown != word:
         raise NotRun(
             (quote(shown), " holds an invisible character (·). Type it by hand."),
-            short="an invisible character",
+            short="a blank or invisible character",
         )
     if word.startswith("-"):
         raise NotRun((quote(word), " starts with a dash; names do not."), short="a dash in front")
