@@ -1,0 +1,79 @@
+"""The lab's own virtual environment, made with nothing but Python and pip.
+
+`python3 lab/environment.py` makes .venv if it is not there or if the pinned versions have changed,
+and prints the path of its Python. Standard library only. SLUICE_PYTHON names a Python that has all
+of it already; then nothing is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "constraints.txt"
+NEEDED = (
+    "matrix-synapse",
+    "maubot[encryption]",
+    "matrix-nio[e2e]",
+    "tzdata",
+    "pytest",
+    "pytest-asyncio",
+    "hypothesis",
+    "coverage",
+    "ruff",
+    "mypy",
+)
+
+
+def python() -> str:
+    """A Python that has everything; installs it when needed."""
+    given = os.environ.get("SLUICE_PYTHON")
+    if given:
+        return given
+    stamp, wanted = VENV / "installed", _digest()
+    path = VENV / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        _install(path)
+        stamp.write_text(wanted)
+    return str(path)
+
+
+def _digest() -> str:
+    text = CONSTRAINTS.read_text() + repr(NEEDED) + sys.version
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _install(path: Path) -> None:
+    if not (3, 10) <= sys.version_info[:2] <= (3, 12):
+        sys.exit(
+            f"Python 3.10, 3.11 or 3.12 is needed for the lab, this is {sys.version.split()[0]}"
+        )
+    print(f"making {VENV} and installing into it, about half a minute", file=sys.stderr)
+    if _pip_is_new_enough():
+        # from outside: Debian's python3 may lack what puts pip into an environment
+        venv.create(VENV, clear=True, with_pip=False)
+        pip = [sys.executable, "-m", "pip", "--python", str(path)]
+    else:
+        venv.create(VENV, clear=True, with_pip=True)
+        pip = [str(path), "-m", "pip"]
+    options = ["--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS)]
+    subprocess.run([*pip, "install", *options, *NEEDED], check=True, stdout=sys.stderr)
+
+
+def _pip_is_new_enough() -> bool:
+    """`pip --python` is known since 22.3."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], capture_output=True, text=True, check=False
+    )
+    words = told.stdout.split()
+    return len(words) > 1 and tuple(map(int, words[1].split(".")[:2])) >= (22, 3)
+
+
+if __name__ == "__main__":
+    print(python())
