@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from maubot import Plugin  # type: ignore[attr-defined]
+from maubot import Plugin
 from mautrix.client import InternalEventType
 from mautrix.util.async_db import UpgradeTable
 from mautrix.util.config import BaseProxyConfig
@@ -20,7 +20,7 @@ from .db.migrations import upgrade_table
 from .policy_text import PolicyText
 
 
-class Config(BaseProxyConfig):  # type: ignore[misc]
+class Config(BaseProxyConfig):
     """The admin's text is theirs: nothing is merged into it and nothing is saved."""
 
     def do_update(self, helper: Any) -> None:
@@ -30,7 +30,7 @@ class Config(BaseProxyConfig):  # type: ignore[misc]
         """maubot calls this at start; the text is read by PolicyText instead."""
 
 
-class Sluice(Plugin):  # type: ignore[misc]
+class Sluice(Plugin):
     app: App
 
     @classmethod
@@ -42,7 +42,7 @@ class Sluice(Plugin):  # type: ignore[misc]
         return upgrade_table
 
     async def pre_start(self) -> None:
-        """All that can fail is here, and does not raise for anything that may pass: see App.start."""
+        """All that can fail is here, and raises for nothing that may pass: see App.start."""
         text = PolicyText(self.config, self.loader)
         await text.fill_empty()
         self.app = App(self.client, self.database, self.log, text, str(self.loader.meta.version))
@@ -73,7 +73,7 @@ class Sluice(Plugin):  # type: ignore[misc]
         self.app.connection_lost()
 
     async def on_external_config_update(self) -> None:
-        """Full maubot, an edit in its UI: an invalid text is refused there, with its first error."""
+        """Full maubot, an edit in its UI: an invalid text is refused there, with its error."""
         problem = await self.app.reload()
         if problem is not None:
             raise web.HTTPBadRequest(text=problem)

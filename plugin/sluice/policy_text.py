@@ -1,8 +1,8 @@
 """Where the policy text lives: maubot's instance configuration, or a file named by `policy_file`.
 
-The text is the admin's. It is read here and never written, with two exceptions in full maubot: the
-empty text of a new instance is filled once with base-config.yaml, and a refused edit is replaced by
-the last text that was accepted, so that a restart does not meet the refused one.
+The text is the admin's. It is read here and never written, with two exceptions in full maubot:
+the empty text of a new instance is filled once with base-config.yaml, and a refused edit is
+replaced by the last text that was accepted, so that a restart does not meet the refused one.
 maubot keeps the raw text in `PluginInstance.config_str` (maubot 0.6.0, instance.py); the plugin
 reaches it through the bound method that it gets as loader. Standalone has no such object.
 """
@@ -68,7 +68,7 @@ class PolicyText:
             raise Unreadable(f"policy_file {path} cannot be read: {error}") from error
 
     def refuse(self, accepted: Source | None) -> None:
-        """Puts the last accepted text back into maubot's cache, so that the refused one is gone."""
+        """Puts the last accepted text back into maubot's cache: the refused one is gone."""
         if self._instance is not None and accepted is not None and accepted.name == "config":
             self._instance.config_str = accepted.text
 

@@ -6,7 +6,7 @@ The policy's "not allowed" and what concerns open requests stand in `door`.
 from __future__ import annotations
 
 from ..catalog.parse import NotRun
-from ..message import Message, Text, code
+from ..message import Message, Text, code, quote
 from .words import Here, not_run, people, person
 
 
@@ -19,6 +19,11 @@ def refused(error: NotRun, *, removed: bool = False) -> Message:
         then = ("Then: ", *rest[0][1:]) if head == "Delete your message, then: " else rest[0]
         return not_run(("Not run: ", *first), (told, *then), *rest[1:])
     return not_run(("Not run: ", *first), *rest)
+
+
+def no_such_command(here: Here, word: str) -> Message:
+    """The bot was asked by name."""
+    return not_run(("Not run: I know no command ", quote(word, 30), ". See ", here.cmd("help")))
 
 
 # --- accounts and rooms that are not as they must be --------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 
 from .connection import Tx
 
@@ -37,3 +38,12 @@ def txn_id(nonce: str, kind: str, room: str, *what: object) -> str:
     """
     text = "\0".join((nonce, kind, room, *map(str, what)))
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()[:22]
+
+
+async def nonce(tx: Tx) -> str:
+    """The installation's own; made at the first call."""
+    known = await get(tx, NONCE)
+    if known is None:
+        known = secrets.token_urlsafe(12)
+        await put(tx, NONCE, known)
+    return known

@@ -1,0 +1,331 @@
+"""Sluice without maubot: makes the parts, starts and stops them in their order.
+
+Nothing here raises for what may pass (a homeserver that is away, a policy with an error): maubot
+would disable the plugin for good. What cannot be done yet is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping
+from logging import Logger
+from typing import Any
+
+from .db import meta
+from .db.connection import Database, StorageFailed
+from .housekeeping import Housekeeping
+from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.encryption import Encryption
+from .matrix.model import Gap, Handled, Handler
+from .matrix.outbox import Outbox
+from .matrix.private import PrivateRooms
+from .matrix.probes import Probes
+from .matrix.rooms import RoomView
+from .matrix.sender import Sender
+from .matrix.timeline import Reader
+from .ops.checks import Checks
+from .ops.commands import Commands
+from .ops.own import Own
+from .ops.private import PrivateRoom
+from .ops.questions import Questions
+from .ops.room import OpsRoom
+from .policy_text import PolicyText
+from .relay.delivery import Deliveries
+from .relay.ending import Endings
+from .relay.notices import Notices
+from .relay.registration import Registration
+from .relay.room import AdminRoom, Timeouts
+from .relay.runner import Runner
+from .relay.views import Lists, Views
+from .relay.watch import Watch
+from .reload import Reload
+from .world import World
+
+_TICK = 1.0
+_RETRY = 2.0
+_HOUR = 3600.0
+
+
+class App:
+    """One per plugin instance. What runs is a task in `_tasks`, ended and awaited by `stop`."""
+
+    def __init__(
+        self, client: Any, database: Any, log: Logger, text: PolicyText, version: str
+    ) -> None:
+        self._client, self._log, self._text, self._version = client, log, text, version
+        self._db = Database(database)
+        self._hs = Homeserver(client)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._readers: dict[str, Reader] = {}
+        self._wanted = asyncio.Event()  # rooms may have to be joined, or read
+
+    # --- life
+
+    async def start(self) -> None:
+        """Opens the store and reads the policy; all else goes on in the background."""
+        await self._db.start()
+        me = self._client.mxid
+        nonce = await self._db.write(meta.nonce)
+        self._encryption = Encryption(self._client, self._hs)
+        outbox = Outbox(self._db, nonce, me)
+        self.world = World(me, self._version, time.time, outbox, self._encryption.available)
+        self._reload = Reload(self.world, self._db, self._text)
+        await self._reload.first()
+        self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=self._doubt)
+        self._make(nonce)
+        self._spawn(self._run())
+
+    def _make(self, nonce: str) -> None:
+        """The parts that need no room. Each gets what it uses, and nothing knows the app."""
+        world, db, hs = self.world, self._db, self._hs
+        probes, self._questions, lists = Probes(hs, world.server), Questions(), Lists()
+        rooms = PrivateRooms(hs, db, self._encryption)
+        self._nonce = nonce
+        self._deliveries = Deliveries(world, db, hs, rooms, nonce, self.open_private, self._log)
+        views = Views(world, probes)
+        checks = Checks(world, db, hs, probes, self._deliveries, lists)
+        self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
+        self._notices = Notices(world, self._deliveries)
+        self._registration = Registration(world, db)
+        self._house = Housekeeping(
+            world, db, self._deliveries, self._questions, self._notices, self._registration
+        )
+        self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
+        self._commands.own = Own(world, db, hs, probes, self._commands, lists, self._reload)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                self._log.exception("A part of Sluice ended with an error; restart the plugin")
+
+        self._tasks.append(asyncio.create_task(guarded()))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(reader.stop() for reader in self._readers.values()))
+        await self._sender.stop()
+        await self._db.stop()
+
+    async def _run(self) -> None:
+        await self._connect()
+        self._sender.start()
+        self._spawn(self._tick())
+        while True:
+            self._wanted.clear()
+            try:
+                await self._open_rooms()
+            except (MatrixError, StorageFailed) as error:
+                self._log.warning("Rooms cannot be opened yet: %s", error)
+            try:
+                await asyncio.wait_for(self._wanted.wait(), _RETRY if self._missing else 60.0)
+            except asyncio.TimeoutError:
+                pass
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                self._device = str((await self._hs.whoami()).get("device_id") or "")
+                await self._encryption.start()
+            except MatrixError as error:
+                self._log.warning("The homeserver does not answer yet: %s", error)
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    # --- rooms
+
+    @property
+    def _missing(self) -> bool:
+        return self.world.admin is None or any(r not in self._readers for r in self._ops_rooms)
+
+    @property
+    def _ops_rooms(self) -> tuple[str, ...]:
+        return self.world.settings.ops_rooms if self.world.settings else self._reload.rooms
+
+    async def _open_rooms(self) -> None:
+        """Joins and reads what is configured and not read yet: the admin room first, so that what
+        was out is known before anybody is answered."""
+        joined = await self._hs.joined_rooms()
+        if self.world.admin is None and self.world.settings is not None:
+            await self._open_admin(joined)
+        for room in self._ops_rooms:
+            if room in self._readers:
+                continue
+            if room not in joined and not await self._join(room):
+                self._log.error("config: ops_rooms: I am not in %s, invite me there", room)
+                continue
+            await self._open_ops(room)
+
+    async def _join(self, room: str) -> bool:
+        try:
+            await self._hs.join(room)
+        except MatrixError:
+            return False
+        return True
+
+    async def _open_admin(self, joined: tuple[str, ...]) -> None:
+        settings = self.world.live
+        room = settings.admin_room or await self._hs.alias(f"#admins:{settings.server}")
+        if room is None or (room not in joined and not await self._join(room)):
+            self._log.error("I am not in the admin room of %s; invite me there", settings.server)
+            return
+        view = RoomView(room)
+        admin = AdminRoom(
+            room=room,
+            server=settings.server,
+            me=self.world.me,
+            nonce=self._nonce,
+            db=self._db,
+            homeserver=self._hs,
+            clock=time.time,
+            timeouts=self._timeouts,
+            log=self._log,
+        )
+        self._runner = Runner(self.world, self._db, admin, self._endings, self._device, self._log)
+        self._watch = Watch(admin, self._hs, time.time, self._log)
+        admin.on_notice = self._notices.take
+        self._registration.ask = self._watch.ask
+        admin.on_health = self._health_changed
+        admin.on_late = self._runner.late
+        self._watch.on_back = self._house.homeserver_back
+        self._watch.on_checked = self._checked
+        await admin.load()
+        await self._registration.load()
+
+        async def handler(event: Event) -> Handled | None:
+            view.apply(event)
+            return admin.take(event)
+
+        async def gap(gap: Gap) -> Handled:
+            return self._house.history_replaced(gap, admin.reset())
+
+        admin.reader = self._reader(room, handler, gap)
+        await admin.reader.start()
+        await admin.reader.catch_up()
+        await view.refresh(self._hs)
+        self.world.admin, self.world.admin_view = admin, view
+        self._spawn(self._watch.run())
+        self._spawn(self._relay())
+
+    async def _relay(self) -> None:
+        """Settles what was out when the bot stopped, then takes what stands in line."""
+        assert self.world.admin is not None
+        await self._watch.looked.wait()
+        while True:
+            try:
+                await self._runner.settle()
+                break
+            except (MatrixError, StorageFailed) as error:
+                self._log.warning("What was running is not settled yet: %s", error)
+                await asyncio.sleep(_RETRY)
+        self.world.admin.ready = True
+        await self._house.started()
+        await self._runner.run()
+
+    async def _open_ops(self, room: str) -> None:
+        view = self.world.rooms[room] = RoomView(room)
+        ops = OpsRoom(room, self.world, self._db, self._hs, self._commands, self._questions)
+
+        async def gap(gap: Gap) -> Handled:
+            return self._house.history_replaced(gap, None)
+
+        reader = self._reader(room, ops.take, gap)
+        await view.refresh(self._hs)
+        await reader.start()
+
+    def open_private(self, room: str) -> None:
+        """Reads a private room from now on: a tap, or a join, starts or ends a password's time."""
+        if room not in self._readers:
+            part = PrivateRoom(room, self.world, self._deliveries)
+
+            async def gap(_: Gap) -> None:
+                return None
+
+            reader = self._reader(room, part.take, gap)
+            self._spawn(reader.start())
+
+    def _reader(self, room: str, handler: Handler, gap: Any) -> Reader:
+        poll = float(self.world.settings.relay.poll if self.world.settings else 2)
+        unseal = self._encryption.unseal if self._encryption.available else None
+        reader = self._readers[room] = Reader(
+            self._hs,
+            self._db,
+            room,
+            handler,
+            gap=gap,
+            broken=self._broken,
+            unseal=unseal,
+            poll=poll,
+        )
+        return reader
+
+    async def _broken(self, event_id: str, error: str) -> Handled:
+        return self._house.own_error(event_id, error)
+
+    # --- what rings, and what changes
+
+    def doorbell(self, rooms: Mapping[str, Any]) -> None:
+        """A sync response named these rooms; nothing else in it is believed."""
+        for room in rooms.get("join") or {}:
+            if room in self._readers:
+                self._readers[room].doorbell()
+        for room in rooms.get("leave") or {}:
+            self._doubt(room)
+        if rooms.get("invite"):
+            self._wanted.set()
+
+    def connection_lost(self) -> None:
+        """A long poll failed: Conduit may have restarted, with an empty queue."""
+        if self.world.admin is not None:
+            self.world.admin.want_fence()
+
+    def _doubt(self, room: str) -> None:
+        if room in self._readers:
+            self._readers[room].doubt()
+
+    def _wake(self) -> None:
+        if self.world.admin is not None:
+            self._runner.wake()
+
+    def _timeouts(self) -> Timeouts:
+        relay = self.world.live.relay
+        return Timeouts(float(relay.timeout), float(relay.slow_timeout))
+
+    async def _health_changed(self) -> None:
+        admin = self.world.admin
+        if admin is not None:
+            if admin.health.silent_since is not None:
+                admin.give_up()
+            await self._house.health_changed(admin.health)
+        self._wake()
+
+    async def _checked(self) -> None:
+        view = self.world.admin_view
+        if view is not None:
+            await view.refresh(self._hs)
+        await self._registration.check()
+        await self._house.checked()
+        self._wake()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                await self._house.tick()
+            except (MatrixError, StorageFailed) as error:
+                self._log.warning("The clock waits: %s", error)
+            self._wake()
+
+    async def reload(self) -> str | None:
+        """A new policy text: live, or refused with its first error."""
+        problem = await self._reload.again(self.world.main_room)
+        self._wanted.set()
+        self._wake()
+        return problem

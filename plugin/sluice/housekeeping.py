@@ -1,0 +1,213 @@
+"""What happens by itself: the clock of questions, requests, passwords and floods; seals; and what
+Sluice says of its own start and of the health of the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from attrs import evolve
+
+from . import audit
+from .chat import alarms
+from .db import meta
+from .db.connection import Database, Tx
+from .matrix.model import Gap, Handled
+from .message import Message
+from .ops.questions import Questions
+from .policy.matrix import read_out
+from .relay.delivery import Deliveries
+from .relay.notices import Notices
+from .relay.registration import Registration
+from .relay.room import Health
+from .requests import changes, store
+from .requests.model import State
+from .world import World
+
+_ALIVE = "alive"  # when the bot was last known to run
+_ALIVE_EVERY = 60.0
+_STARTED = "started"  # the bot has said hello in this installation
+_HOURGLASS_AFTER = 2.0
+HOURGLASS = "⏳"
+_WORKING = (State.PENDING, State.EXECUTING)
+
+
+class Housekeeping:
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        deliveries: Deliveries,
+        questions: Questions,
+        notices: Notices,
+        registration: Registration,
+    ) -> None:
+        self._world, self._db, self._deliveries = world, db, deliveries
+        self._questions, self._notices, self._registration = questions, notices, registration
+        self._told = Health()
+        self._silent_since: float | None = None
+        self._shown: set[str] = set()  # commands that carry an hourglass
+        self._alive = 0.0
+        self._errors: set[str] = set()
+        self.problems: Callable[[], Awaitable[None]] | None = None  # the hourly look for drift
+
+    async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
+        room = self._world.main_room
+        if room is not None and message is not None:
+            await self._world.outbox.put(tx, room, f"{key}.{self._world.now()}", message)
+
+    # --- the clock
+
+    async def tick(self) -> None:
+        """Once a second."""
+        gone = self._questions.expire(self._world.now())
+        if self._world.settings is None or not self._world.rooms:
+            return
+        slow = await self._db.read(self._slow)
+        due = await self._db.read(self._due)
+        alive = self._world.now() - self._alive >= _ALIVE_EVERY
+        if gone or slow or due or alive or self._notices.due:
+
+            async def commit(tx: Tx) -> None:
+                for question in gone:
+                    where, outbox = question.where, self._world.outbox
+                    await outbox.edit(tx, where.room, question.key, question.late)
+                    await outbox.buttons(tx, where.room, question.key, ())
+                for room, event_id in slow:
+                    await self._world.outbox.react(tx, room, event_id, HOURGLASS)
+                await changes.tick(self._world.desk(tx))
+                await self._deliveries.tick(tx)
+                await self._notices.tick(tx)
+                await self._seal(tx)
+                await meta.put(tx, _ALIVE, str(self._world.now()))
+
+            await self._db.write(commit)
+            self._alive = self._world.now()
+            self._shown |= {event_id for _, event_id in slow}
+        await self._registration.tick()
+
+    async def _due(self, tx: Tx) -> bool:
+        now = self._world.now()
+        next_due = await changes.next_due(self._world.desk(tx))
+        return (next_due is not None and next_due <= now) or await self._deliveries.due(tx)
+
+    async def _slow(self, tx: Tx) -> list[tuple[str, str]]:
+        """Commands without a card that take longer than two seconds and do not show it yet."""
+        before = self._world.now() - _HOURGLASS_AFTER
+        return [
+            (request.room, request.event_id)
+            for request in await store.in_state(tx, *_WORKING)
+            if not request.slots
+            and request.created <= before
+            and request.event_id not in self._shown
+        ]
+
+    async def _seal(self, tx: Tx) -> None:
+        head = await audit.seal(tx, self._world.now())
+        if head is not None:
+            await self._say(tx, "seal", alarms.seal(head.seq, head.chain))
+
+    # --- start, health, gaps, errors
+
+    async def started(self) -> None:
+        """Says hello the first time, and later only what was missed."""
+        now, settings = self._world.now(), self._world.settings
+        room = self._world.main_room
+        if room is None:
+            return
+        here = self._world.here(room)
+
+        async def commit(tx: Tx) -> None:
+            alive = await meta.get(tx, _ALIVE)
+            first = await meta.get(tx, _STARTED) is None
+            if settings is not None and self._world.problems:
+                problems = [(p.line, p.text) for p in self._world.problems]
+                await self._say(
+                    tx, "safe", alarms.safe_mode(here, problems, file=self._world.file)
+                )
+            elif first and settings is not None:
+                conduit = f"Conduit {self._world.conduit_version}"
+                hello = alarms.ready(
+                    here,
+                    self._world.version,
+                    conduit,
+                    read_out(settings.policy),
+                    encrypted=self._world.crypto,
+                    remove_after=settings.secrets.remove_after,
+                )
+                await self._say(tx, "ready", hello)
+                await meta.put(tx, _STARTED, "1")
+            elif alive is not None:
+                await self._say(
+                    tx, "back", alarms.back(here, float(alive), now, self._world.missed)
+                )
+            await audit.append(tx, now, "start", {"version": self._world.version})
+            await meta.put(tx, _ALIVE, str(now))
+
+        await self._db.write(commit)
+        self._world.missed = 0
+
+    async def health_changed(self, health: Health) -> None:
+        """One message per change, with the remedy."""
+        now, told = self._world.now(), self._told
+        here = self._world.here(self._world.main_room or "")
+        self._told = evolve(health)
+
+        async def commit(tx: Tx) -> None:
+            if health.alias_lost and not told.alias_lost:
+                await self._say(tx, "alias", alarms.address_gone(here))
+            elif health.silent_since is not None and told.silent_since is None:
+                running = await store.in_state(tx, State.EXECUTING)
+                unknown = [(r.id, r.text, r.person) for r in running]
+                self._silent_since = health.silent_since
+                await self._say(tx, "silent", alarms.silent(here, health.silent_since, unknown))
+            elif health.silent_since is None and told.silent_since is not None:
+                since = self._silent_since or told.silent_since
+                await self._say(tx, "answers", alarms.answers_again(here, since, now))
+            if health.version != told.version and health.version and health.dialect is None:
+                said = alarms.unknown_version(here, f"Conduit {health.version}")
+                await self._say(tx, "version", said)
+
+        await self._db.write(commit)
+
+    async def homeserver_back(self, since: float) -> None:
+        now = self._world.now()
+        if now - since < _ALIVE_EVERY or self._world.settings is None:
+            return
+        here = self._world.here(self._world.main_room or "")
+        age = float(self._world.settings.command_max_age)
+        said = alarms.homeserver_back(here, since, now, age)
+        await self._db.write(lambda tx: self._say(tx, "away", said))
+
+    async def checked(self) -> None:
+        """Hourly, and after each doubt."""
+        if self.problems is not None:
+            await self.problems()
+
+    def history_replaced(self, gap: Gap, inner: Handled | None) -> Handled:
+        """A room's history was not read for a while: said once, with what is now unknown."""
+        here = self._world.here(self._world.main_room or "")
+
+        async def commit(tx: Tx) -> None:
+            if inner is not None:
+                await inner.commit(tx)
+            running = [r.id for r in await store.in_state(tx, State.EXECUTING)]
+            said = alarms.history_replaced(here, gap.since, gap.until, running)
+            await audit.append(tx, self._world.now(), "gap", {"room": gap.room, "why": gap.why})
+            await self._say(tx, "gap", said)
+
+        return Handled(commit, inner.after if inner is not None else None)
+
+    def own_error(self, event_id: str, error: str) -> Handled:
+        """An event that could not be handled: recorded, and owners are told once of each kind."""
+        here = self._world.here(self._world.main_room or "")
+        new = error not in self._errors
+        self._errors.add(error)
+
+        async def commit(tx: Tx) -> None:
+            record = {"event": event_id, "error": error}
+            await audit.append(tx, self._world.now(), "error", record)
+            if new:
+                await self._say(tx, "error", alarms.own_error(here, error, event_id))
+
+        return Handled(commit)

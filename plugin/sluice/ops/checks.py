@@ -1,0 +1,355 @@
+"""What is looked up before a command may go on: whether it can work, and what a card can show.
+
+Conduit would do something surprising, or die, where these say no (docs/conduit.md, "Surprises of
+commands"). Facts come from probes, never from a line in the admin room, and change no right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ..catalog.answers import rooms_in, users_in
+from ..catalog.asking import Bad, offer
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Invocation, Tag
+from ..catalog.parse import AskFirst, NotRun
+from ..chat import lists as views
+from ..chat import private, questions, refusals
+from ..chat.about import AccountFact, CardFact, FileFact, RoomFact
+from ..chat.lists import RoomRow
+from ..chat.words import Here, ask
+from ..db.connection import Database
+from ..matrix.api import Event, Homeserver, MatrixError
+from ..matrix.private import CannotDeliver
+from ..matrix.probes import Account, Media, Name, Probes
+from ..message import Message, Text
+from ..policy.model import Account as Status
+from ..policy.people import mxids_of, person_of, roles_of_person
+from ..relay import store as kept
+from ..relay.delivery import Deliveries
+from ..relay.views import Lists
+from ..world import World
+from .questions import Where
+
+LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
+_ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
+_DAY = 86400.0
+_FITS = {"users": 2_000, "rooms": 900}  # how many surely fit
+_STATUS = {
+    Account.ACTIVE: Status.ACTIVE,
+    Account.DEACTIVATED: Status.DEACTIVATED,
+    Account.MISSING: Status.MISSING,
+    Account.UNKNOWN: Status.UNKNOWN,
+    Account.BRIDGE: Status.ACTIVE,
+}
+
+
+@frozen
+class Refusal:
+    """It cannot work; said as it is."""
+
+    message: Message
+
+
+@frozen
+class Found:
+    """It can go on. question: must be confirmed by a tap first. facts: for the card.
+
+    reopens: it makes a deactivated account usable again.
+    """
+
+    invocation: Invocation
+    facts: tuple[CardFact, ...] = ()
+    question: Message | None = None
+    reopens: bool = False
+
+
+class Checks:
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        probes: Probes,
+        deliveries: Deliveries,
+        lists: Lists,
+    ) -> None:
+        self._world, self._db, self._hs = world, db, homeserver
+        self._probes, self._deliveries, self._lists = probes, deliveries, lists
+        self._asked: dict[str, float] = {}  # attacker-sized commands: when they were confirmed
+        self._rows: Mapping[str, Callable[[Where, Invocation], Awaitable[Found | Refusal]]] = {
+            "adduser": self._new_accounts,
+            "resetpw": self._reset,
+            "deactivate": self._accounts,
+            "deactivateall": self._account_list,
+            "purgeuser": self._accounts,
+            "blockuser": self._accounts,
+            "disableroom": self._room,
+            "enableroom": self._room,
+            "purge": self._files,
+            "block": self._files,
+            "users": self._grown,
+            "rooms": self._grown,
+        }
+
+    async def before(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        """Everything that can be known before the first line is sent."""
+        stopped = self.stopped(where, invocation)
+        if stopped is not None:
+            return Refusal(stopped)
+        command = COMMANDS[invocation.command]
+        if command.attacker_sized:
+            return self._attacker_sized(invocation)
+        row = self._rows.get(invocation.command)
+        if row is None:
+            return Found(invocation)
+        try:
+            return await row(where, invocation)
+        except NotRun as no:
+            return Refusal(refusals.refused(no))
+        except AskFirst as first:
+            return Found(first.invocation, question=ask(*first.lines))
+        except CannotDeliver as error:
+            return Refusal(self._undeliverable(where, error.reason))
+
+    def stopped(self, where: Where, invocation: Invocation) -> Message | None:
+        """Whether nothing can run now, or not this: no answer, unknown version, public room."""
+        here, admin = self._world.here(where.room), self._world.admin
+        tags = COMMANDS[invocation.command].tags
+        if admin is None or not admin.ready:
+            return refusals.starting()
+        health = admin.health
+        if health.emergency:
+            return refusals.emergency(here)
+        if health.silent_since is not None or health.alias_lost or health.outside:
+            return refusals.silent(here, health.silent_since or here.clock.now)
+        if health.dialect is None and tags != frozenset({Tag.READ}):
+            look = "users"
+            return refusals.unknown_version(here, f"Conduit {health.version}", look)
+        view = self._world.rooms[where.room]
+        if view.join_rule == "public" and not tags <= {Tag.READ, Tag.INSPECT}:
+            return refusals.public_room()
+        if health.dialect is not None and not self._has(invocation):
+            word = COMMANDS[invocation.command].conduit
+            return refusals.not_in_version(here, word, f"Conduit {health.version}")
+        return None
+
+    def _has(self, invocation: Invocation) -> bool:
+        from ..catalog.dialects import Unspellable
+
+        try:
+            self._world.planned(invocation)
+        except Unspellable:
+            return False
+        return True
+
+    # --- accounts
+
+    async def _new_accounts(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        await self._deliveries.prepare(where.mxid)
+        names = invocation.values("user")
+        bad: list[tuple[str, Text, Message]] = []
+        here = self._world.here(where.room)
+        for mxid in names:
+            problem = await self._name(here, mxid)
+            if problem is not None:
+                bad.append((mxid, *problem))
+        if len(names) == 1 and bad:
+            return Refusal(bad[0][2])
+        return self._rest(invocation, "user", [(mxid, why) for mxid, why, _ in bad])
+
+    async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:
+        """Why an account of this name cannot be made: in a list, and alone."""
+        local = mxid[1:].partition(":")[0]
+        settings = self._world.live
+        pattern = next((p for p in settings.reserved_names if settings.reserved(local)), None)
+        if pattern is not None:
+            return ("a bridge's name",), refusals.reserved(pattern)
+        name = await self._probes.name(local)
+        if name is Name.TAKEN:
+            return ("exists already",), refusals.exists(here, mxid)
+        if name is Name.EXCLUSIVE:
+            return ("a bridge's name",), refusals.of_bridge(mxid, new=True)
+        return None
+
+    def _rest(
+        self, invocation: Invocation, param: str, bad: list[tuple[str, Text]]
+    ) -> Found | Refusal:
+        """The list without its bad entries is offered; without any it simply goes on."""
+        if not bad:
+            return Found(invocation)
+        without = {mxid for mxid, _ in bad}
+        good = tuple(value for value in invocation.values(param) if value not in without)
+        args = tuple((n, good if n == param else v) for n, v in invocation.args)
+        raise offer(evolve(invocation, args=args), tuple(Bad(m, why) for m, why in bad))
+
+    async def _reset(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        await self._deliveries.prepare(where.mxid)
+        mxid = str(invocation.get("user"))
+        here = self._world.here(where.room)
+        account = await self._probes.account(mxid)
+        if account is Account.MISSING:
+            return Refusal(refusals.no_account(here, mxid))
+        if account is Account.BRIDGE:
+            return Refusal(refusals.of_bridge(mxid))
+        facts = (await self._account_fact(where.room, mxid, account),)
+        if account is Account.DEACTIVATED:
+            return Found(invocation, facts, questions.open_again(mxid), reopens=True)
+        return Found(invocation, facts)
+
+    async def _accounts(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        here, facts = self._world.here(where.room), []
+        for mxid in invocation.values("user"):
+            account = await self._probes.account(mxid)
+            if account is Account.MISSING:
+                return Refusal(refusals.no_account(here, mxid))
+            facts.append(await self._account_fact(where.room, mxid, account))
+        return Found(invocation, tuple(facts))
+
+    async def _account_list(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        """Conduit runs nothing of a list with one bad name, hence the look before."""
+        bad: list[tuple[str, Text]] = []
+        for mxid in invocation.values("user"):
+            if await self._probes.account(mxid) is Account.MISSING:
+                bad.append((mxid, ("no such account",)))
+        return self._rest(invocation, "user", bad)
+
+    async def _account_fact(self, room: str, mxid: str, account: Account) -> AccountFact:
+        try:
+            profile = await self._hs.profile(mxid, 5.0)
+        except MatrixError:
+            profile = None
+        name = None if profile is None else str(profile.get("displayname") or "")
+        policy = self._world.live.policy
+        held = roles_of_person(policy, person_of(policy, mxid))
+        ranked = [role for role in policy.closure if role in held]
+        role = ranked[-1] if ranked else ""
+        return AccountFact(mxid, _STATUS[account], name, role)
+
+    # --- rooms and files
+
+    async def _room(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        room = str(invocation.get("room"))
+        facts = await self._probes.room(room)
+        typed = dict(invocation.noted).get(room)
+        if facts is None:
+            return Found(invocation, (RoomFact(room, typed),))
+        return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
+
+    async def _files(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        here, facts = self._world.here(where.room), []
+        for mxc in invocation.values("mxc"):
+            if invocation.command == "purge" and await self._probes.media(mxc) is Media.GONE:
+                return Refusal(refusals.not_there(here, mxc))
+            facts.append(self._posted.get(mxc) or FileFact(mxc))
+        return Found(invocation, tuple(facts))
+
+    _posted: dict[str, FileFact] = {}  # what was seen of files in events that were replied to
+
+    async def resolve(self, alias: str) -> str:
+        """The room behind an address, "" if nobody knows it."""
+        try:
+            return await self._probes.alias(alias) or ""
+        except MatrixError:
+            return ""
+
+    async def _replied(self, room: str, event_id: str) -> Event | None:
+        try:
+            return await self._hs.event(room, event_id)
+        except MatrixError:
+            return None
+
+    async def media_of(self, room: str, event_id: str) -> tuple[str, ...]:
+        """The file of a message; only the event's own `url` counts."""
+        event = await self._replied(room, event_id)
+        content: Any = (event or {}).get("content")
+        content = content if isinstance(content, dict) else {}
+        file = content.get("file")
+        url = content.get("url") or (file.get("url") if isinstance(file, dict) else None)
+        if event is None or not isinstance(url, str):
+            return ()
+        info = content.get("info")
+        info = info if isinstance(info, dict) else {}
+        stamp, octets = event.get("origin_server_ts"), info.get("size")
+        kind = info.get("mimetype")
+        self._posted[url] = FileFact(
+            url,
+            str(event.get("sender")),
+            str(content.get("filename") or content.get("body") or ""),
+            kind if isinstance(kind, str) else None,
+            octets if isinstance(octets, int) else None,
+            stamp / 1000 if isinstance(stamp, (int, float)) else None,
+        )
+        return (url,)
+
+    async def about(self, room: str, event_id: str) -> tuple[str, ...]:
+        """The account that a server notice, or a message that was replied to, is about."""
+        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
+        if key is not None:
+            return self._world.notice_about.get(key, ())
+        return ()
+
+    # --- answers that could stop Conduit
+
+    def _attacker_sized(self, invocation: Invocation) -> Found | Refusal:
+        how = self._world.live.relay.attacker_sized
+        now, name = self._world.now(), invocation.command
+        if how == "refuse":
+            return Refusal(refusals.attacker_sized())
+        if how == "allow" or now - self._asked.get(name, 0.0) < _DAY:
+            return Found(invocation)
+        return Found(invocation, question=questions.attacker_sized(name))
+
+    def confirmed(self, invocation: Invocation) -> None:
+        """Somebody tapped ✅ on the question of an attacker-sized command."""
+        if COMMANDS[invocation.command].attacker_sized:
+            self._asked[invocation.command] = self._world.now()
+
+    async def _grown(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        """users, rooms: they grow with the server, and no filter makes the answer smaller."""
+        what, now = invocation.command, self._world.now()
+        here = self._world.here(where.room)
+        last = await self._db.read(lambda tx: kept.last_list(tx, what))
+        if last is None:
+            return self._owner(where, invocation, questions.list_never_seen(what, _FITS[what]))
+        part, old = last.octets / LIMIT, now - last.at > _DAY
+        if part > _REFUSE_FROM:
+            return self._too_large(where, what, last)
+        if part > _ASK_FROM or (old and (part > _OLD_FROM or what == "rooms")):
+            question = questions.list_may_be_large(here, what, last.octets, last.at)
+            return self._owner(where, invocation, question)
+        return Found(invocation)
+
+    def _owner(self, where: Where, invocation: Invocation, question: Message) -> Found | Refusal:
+        policy = self._world.live.policy
+        name = person_of(policy, where.mxid)
+        owners = self._world.owner_names()
+        if name in owners:
+            return Found(invocation, question=question)
+        here = self._world.here(where.room)
+        return Refusal(refusals.owner_must_ask(here, invocation.command, owners))
+
+    def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
+        """The last list is offered instead, with its date."""
+        here = self._world.here(where.room)
+        if what == "users":
+            found = users_in(last.body)
+            _, pages = views.users(here, found, None)
+        else:
+            found = tuple(room.room_id for room in rooms_in(last.body))
+            rows = [RoomRow(room.room_id, room.members) for room in rooms_in(last.body)]
+            _, pages = views.rooms(here, rows, None)
+        if pages is not None:
+            pages = evolve(pages, start=0)
+        self._lists.keep(where.room, where.mxid, pages, here.clock.now)
+        stored = (last.at, len(found))
+        return Refusal(refusals.list_too_large(here, what, last.octets, stored))
+
+    def _undeliverable(self, where: Where, reason: str) -> Message:
+        here, policy = self._world.here(where.room), self._world.live.policy
+        mine = mxids_of(policy, person_of(policy, where.mxid))
+        other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
+        return private.not_safe(here, where.mxid, reason, other)

@@ -1,0 +1,397 @@
+"""The way of one command: from typed words to a stored request, an answer or a question.
+
+understand (may ask the server what an address means) -> decide -> look whether it can work ->
+ask what is missing -> store. Each step may end it with an answer; nothing reaches Conduit here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from ..catalog.commands import COMMANDS, find, near
+from ..catalog.model import Invocation, Tag, Typed
+from ..catalog.parse import (
+    AskFirst,
+    Missing,
+    NeedsMedia,
+    NeedsNotice,
+    NeedsRoom,
+    NotRun,
+    parse,
+)
+from ..chat import alarms, questions, read, refusals
+from ..chat.words import ask as asking
+from ..db.connection import Database, Tx
+from ..matrix.api import Homeserver
+from ..matrix.model import Handled
+from ..message import Message
+from ..policy.model import Verdict
+from ..policy.people import person_of, roles
+from ..requests import emergency, store, submit
+from ..requests.model import Request
+from ..requests.quorum import judge
+from ..requests.submit import Ask
+from ..world import World
+from .checks import Checks, Found, Refusal
+from .own import Own
+from .questions import Question, Questions, Reply, Tap, Where
+
+_SAFE_POWER = 50  # who is answered in safe mode without any valid policy
+YES, FIRST = "approve", "1"
+
+
+class Commands:
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        questions: Questions,
+        checks: Checks,
+        wake: Callable[[], None],
+    ) -> None:
+        self._world, self._db, self._hs = world, db, homeserver
+        self._questions, self._checks, self._wake = questions, checks, wake
+        self.own: Own  # set by who makes both
+
+    async def moved(self) -> None:
+        """A commit may have put something in line."""
+        self._wake()
+
+    # --- answers
+
+    def answer(self, where: Where, message: Message) -> Handled:
+        """A direct answer: a reply to the command."""
+
+        async def commit(tx: Tx) -> None:
+            key = f"reply.{where.event_id}"
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.event_id)
+
+        return Handled(commit)
+
+    async def refuse(self, where: Where, message: Message) -> Handled | None:
+        """An answer for whoever has a role; silence for all others."""
+        return self.answer(where, message) if await self.roles(where) else None
+
+    def ask(
+        self,
+        where: Where,
+        question: Message,
+        *,
+        late: Message,
+        reply: Reply | None = None,
+        taps: Mapping[str, tuple[str, Tap]] | None = None,
+    ) -> Handled:
+        """❓ with its buttons. taps: what a key means -> (the emoji, what goes on then)."""
+        key = f"reply.{where.event_id}"
+        buttons = {meaning: tap for meaning, (_, tap) in (taps or {}).items()}
+        now = self._world.now()
+
+        async def commit(tx: Tx) -> None:
+            outbox = self._world.outbox
+            await outbox.put(tx, where.room, key, question, reply_to=where.event_id)
+            await outbox.buttons(
+                tx, where.room, key, [emoji for emoji, _ in (taps or {}).values()]
+            )
+
+        async def after() -> None:
+            self._questions.ask(Question(where, key, now, late, reply, buttons))
+
+        return Handled(commit, after)
+
+    async def roles(self, where: Where) -> frozenset[str]:
+        """What the sender holds in this room now."""
+        settings, view = self._world.settings, self._world.rooms.get(where.room)
+        if view is None or where.mxid not in view.joined:
+            return frozenset()
+        if settings is None:
+            power = view.power(where.mxid)
+            return frozenset({"safe mode"}) if power >= _SAFE_POWER else frozenset()
+        lost = await self._db.read(lambda tx: store.distrusted(tx, self._world.now()))
+        return roles(settings.policy, where.mxid, view.power(where.mxid), frozenset(lost))
+
+    # --- from words on
+
+    async def take(self, where: Where, typed: Typed, *, mentioned: bool = False) -> Handled | None:
+        """A message that looks like a command."""
+        held = await self.roles(where)
+        if not held:
+            return None
+        command = find(typed.word)
+        if command is None:
+            return self._unknown(where, typed, mentioned)
+        if self._world.problems and command.name not in ("reload", "status"):
+            problems = [(each.line, each.text) for each in self._world.problems]
+            return self.answer(where, alarms.refused_in_safe_mode(problems))
+        if abs(self._world.now() - where.at) > self._max_age:
+            return self._missed(where)
+        try:
+            invocation = await self._understand(where, typed)
+        except NotRun as no:
+            return self._not_run(where, no)
+        except Missing as gap:
+            return self._missing(where, typed, gap)
+        except AskFirst as first:
+            return await self._ask_first(where, first)
+        if command.own and invocation.command in COMMANDS and COMMANDS[invocation.command].own:
+            return await self.own.take(where, invocation, held, typed)
+        return await self.decide(where, invocation)
+
+    @property
+    def _max_age(self) -> float:
+        return float(self._world.settings.command_max_age if self._world.settings else 300)
+
+    def _missed(self, where: Where) -> Handled:
+        here = self._world.here(where.room)
+        who = self._name(where.mxid)
+        handled = self.answer(where, refusals.too_old(here, who, where.mxid, where.at))
+        self._world.missed += 1
+        return handled
+
+    def _name(self, mxid: str) -> str:
+        settings = self._world.settings
+        return person_of(settings.policy, mxid) if settings else mxid
+
+    def _unknown(self, where: Where, typed: Typed, mentioned: bool) -> Handled | None:
+        """Chat, unless it is near a command or meant for the bot."""
+        close = near(typed.word)
+        if not close:
+            message = refusals.no_such_command(self._world.here(where.room), typed.word)
+            return self.answer(where, message) if mentioned else None
+        best = close[0]
+        name = best.name.partition(".")[0]
+        line = f"{name} {typed.rest}".strip()
+        here = self._world.here(where.room)
+        may_tap = Tag.DESTRUCTIVE not in best.tags or bool(typed.reason)
+        if len(close) > 1 or not may_tap:
+            lines = [f"{each.name} {typed.rest}".strip() for each in close]
+            question = questions.near_command(here, typed.word, lines, tap=False)
+            return self.answer(where, question)
+        anew = evolve(typed, word=name)
+
+        async def tap(again: Where) -> Handled | None:
+            return await self.take(again, anew)
+
+        return self.ask(
+            where,
+            questions.near_command(here, typed.word, [line], tap=True),
+            late=questions.nothing_came("tap"),
+            taps={FIRST: ("1️⃣", tap)},
+        )
+
+    async def _understand(self, where: Where, typed: Typed) -> Invocation:
+        """parse, with what only the server knows: addresses, files and notices replied to."""
+        rooms: dict[str, str] = {}
+        known: dict[str, Any] = {}
+        for _ in range(8):
+            try:
+                return parse(
+                    typed,
+                    server=self._world.server,
+                    prefix=self._world.here(where.room).prefix,
+                    rooms=rooms,
+                    now=self._world.now(),
+                    **known,
+                )
+            except NeedsRoom as need:
+                rooms[need.alias] = await self._checks.resolve(need.alias)
+            except NeedsMedia as need:
+                known["media"] = await self._checks.media_of(where.room, need.event_id)
+            except NeedsNotice as need:
+                known["about"] = await self._checks.about(where.room, need.event_id)
+        raise NotRun(("that line names too many addresses.",))
+
+    def _not_run(self, where: Where, no: NotRun) -> Handled:
+        """⛔; what may be a password is removed where our power allows."""
+        view = self._world.rooms[where.room]
+        able = no.redact and view.power(self._world.me) >= view.needed("redact")
+        message = refusals.refused(no, removed=able)
+
+        async def commit(tx: Tx) -> None:
+            key = f"reply.{where.event_id}"
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.event_id)
+            if able:
+                reason = "may be a password"
+                await self._world.outbox.redact(tx, where.room, where.event_id, reason)
+
+        return Handled(commit)
+
+    def _missing(self, where: Where, typed: Typed, gap: Missing) -> Handled:
+        async def reply(again: Where, words: str) -> Handled | None:
+            more = read.read_line(f"{typed.word} {words}")
+            anew = evolve(
+                typed,
+                words=(*typed.words, *more.words),
+                rest=f"{typed.rest} {more.rest}".strip(),
+                lines=(*typed.lines, *read.read_line(f"x {words}").lines),
+                reason=typed.reason or more.reason,
+            )
+            return await self.take(again, anew)
+
+        what = "name" if gap.param.name == "user" else gap.param.name
+        late = questions.nothing_came(what)
+        return self.ask(where, asking(gap.question), late=late, reply=reply)
+
+    async def _ask_first(self, where: Where, first: AskFirst) -> Handled | None:
+        """Only who could run it is asked whether it is meant."""
+        denied = await self._denied(where, first.invocation)
+        if denied is not None:
+            return denied
+        return self.confirm(
+            where, asking(*first.lines), lambda again: self.decide(again, first.invocation)
+        )
+
+    def confirm(self, where: Where, question: Message, go_on: Tap) -> Handled:
+        """❓ with ✅."""
+        late = questions.nothing_came("tap")
+        return self.ask(where, question, late=late, taps={YES: ("✅", go_on)})
+
+    # --- decided and stored
+
+    async def decide(
+        self, where: Where, invocation: Invocation, *, glass: bool = False
+    ) -> Handled | None:
+        """An understood command: allowed, with votes, or not."""
+        denied = await self._denied(where, invocation, glass=glass)
+        if denied is not None:
+            return denied
+        found = await self._checks.before(where, invocation)
+        if isinstance(found, Refusal):
+            return self.answer(where, found.message)
+        return await self._go_on(where, found, glass)
+
+    async def _go_on(self, where: Where, found: Found, glass: bool) -> Handled | None:
+        if found.question is not None:
+            confirmed = evolve(found, question=None)
+
+            async def tap(again: Where) -> Handled | None:
+                self._checks.confirmed(found.invocation)
+                return await self._go_on(again, confirmed, glass)
+
+            return self.confirm(where, found.question, tap)
+        invocation = found.invocation
+        decision = await self._db.read(
+            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+        )
+        if (decision.reason or glass) and not invocation.reason:
+            return self._why(where, found, glass, votes=bool(decision.slots))
+        return self._store(where, found, glass)
+
+    async def _denied(
+        self, where: Where, invocation: Invocation, *, glass: bool = False
+    ) -> Handled | None:
+        """The stored "not allowed", None if it is not denied."""
+        decision = await self._db.read(
+            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+        )
+        if decision.verdict is not Verdict.DENY:
+            return None
+        return self._store(where, Found(invocation), glass)
+
+    def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
+        async def reply(again: Where, words: str) -> Handled | None:
+            reason = " ".join(words.split())
+            given = evolve(found, invocation=evolve(found.invocation, reason=reason))
+            return await self._go_on(again, given, glass)
+
+        late = questions.nothing_came("reason")
+        return self.ask(where, questions.why(votes=votes), late=late, reply=reply)
+
+    def _store(self, where: Where, found: Found, glass: bool) -> Handled:
+        async def commit(tx: Tx) -> None:
+            await self._submit(tx, where, found, glass)
+
+        return Handled(commit, self.moved)
+
+    async def _submit(self, tx: Tx, where: Where, found: Found, glass: bool) -> Request | None:
+        desk = self._world.desk(tx, where.room)
+        decision = await judge(desk, found.invocation, where.room, where.mxid)
+        asked = Ask(
+            where.event_id,
+            where.command,
+            where.room,
+            where.mxid,
+            found.invocation,
+            decision,
+            found.facts,
+        )
+        if found.reopens:
+            self._world.reopening.add(where.event_id)
+        if glass:
+            return await emergency.break_glass(desk, asked)
+        return await submit.submit(desk, asked)
+
+    # --- edits
+
+    async def edited(
+        self, where: Where, typed: Typed | NotRun | None, before: Request | None
+    ) -> Handled | None:
+        """The sender changed a command that was stored or answered here."""
+        if abs(self._world.now() - where.at) > self._max_age:
+            typed = None
+        if before is None:
+            if typed is None or isinstance(typed, NotRun):
+                return None
+            return await self.take(where, typed)
+        found, said = await self._reread(where, typed)
+
+        async def commit(tx: Tx) -> None:
+            desk = self._world.desk(tx, where.room)
+            anew = None
+            if found is not None:
+                decision = await judge(desk, found.invocation, where.room, where.mxid)
+                anew = Ask(
+                    where.event_id,
+                    before.command,
+                    where.room,
+                    where.mxid,
+                    found.invocation,
+                    decision,
+                    found.facts,
+                )
+            await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
+            if said is not None:
+                await said.commit(tx)
+
+        async def after() -> None:
+            await self.moved()
+            if said is not None and said.after is not None:
+                await said.after()
+
+        return Handled(commit, after)
+
+    async def _reread(
+        self, where: Where, typed: Typed | NotRun | None
+    ) -> tuple[Found | None, Handled | None]:
+        """What an edited command says now: something to submit, or something to answer."""
+        if typed is None:
+            return None, None
+        if isinstance(typed, NotRun):
+            return None, self._not_run(where, typed)
+        command = find(typed.word)
+        if command is None or command.own:
+            return None, await self.take(where, typed)
+        try:
+            invocation = await self._understand(where, typed)
+        except (NotRun, Missing, AskFirst):
+            return None, await self.take(where, typed)
+        decision = await self._db.read(
+            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+        )
+        found = await self._checks.before(where, invocation)
+        plain = isinstance(found, Found) and found.question is None
+        if decision.verdict is Verdict.DENY or (
+            plain and not (decision.reason and not invocation.reason)
+        ):
+            return (found if isinstance(found, Found) else Found(invocation)), None
+        return None, await self.take(where, typed)
+
+    async def in_clear(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+        """A message in clear in an encrypted room: whoever sent it is not who they seem."""
+        typed = read.read(content, bot=self._world.me, prefix=self._world.here(where.room).prefix)
+        if typed is None or (not isinstance(typed, NotRun) and find(typed.word) is None):
+            return None
+        return await self.refuse(where, refusals.not_encrypted())

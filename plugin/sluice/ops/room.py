@@ -1,0 +1,192 @@
+"""One ops room: every event of its timeline, handed to whom it concerns.
+
+A message is a command, an answer to a question, a vote by reply, or chat; a tap is a vote or an
+answer; a redaction, a join, a new power can change what counts. Here is only the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalog.parse import NotRun
+from ..chat import read, refusals
+from ..db.connection import Database, Tx
+from ..matrix.api import Event, Homeserver
+from ..matrix.encryption import was_sealed
+from ..matrix.model import Handled
+from ..matrix.rooms import RoomView
+from ..requests import changes, store, voting
+from ..requests.model import How, Side
+from ..requests.voting import Cast
+from ..world import World
+from .commands import Commands
+from .questions import Question, Questions, Where
+
+
+class OpsRoom:
+    def __init__(
+        self,
+        room: str,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        commands: Commands,
+        questions: Questions,
+    ) -> None:
+        self.room, self._world, self._db, self._hs = room, world, db, homeserver
+        self._commands, self._questions = commands, questions
+
+    @property
+    def view(self) -> RoomView:
+        return self._world.rooms[self.room]
+
+    async def take(self, event: Event) -> Handled | None:
+        """One event, in order. May ask the server; what it stores is one commit."""
+        if event.get("sender") == self._world.me:
+            return self._own(event)
+        kind, content = event.get("type"), event.get("content")
+        content = content if isinstance(content, dict) else {}
+        if "state_key" in event:
+            return self._state(event)
+        if kind == "m.room.message":
+            return await self._message(event, content)
+        if kind == "m.reaction":
+            return await self._tap(event, content)
+        if kind == "m.room.redaction":
+            return self._redaction(event, content)
+        return None
+
+    def _where(self, event: Event, command: str | None = None) -> Where:
+        stamp = event.get("origin_server_ts")
+        at = stamp / 1000 if isinstance(stamp, (int, float)) else 0.0
+        key = event["event_id"]
+        return Where(key, command or key, self.room, event["sender"], at)
+
+    def _own(self, event: Event) -> Handled | None:
+        commit = self._world.outbox.seen(event)
+        if "state_key" in event:
+            self.view.apply(event)
+        return Handled(commit) if commit else None
+
+    def _state(self, event: Event) -> Handled | None:
+        self.view.apply(event)
+        if event.get("type") not in ("m.room.member", "m.room.power_levels"):
+            return None
+        if self._world.settings is None:
+            return None
+        return Handled(lambda tx: changes.room_changed(self._world.desk(tx), self.room))
+
+    # --- messages
+
+    async def _message(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+        if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
+            return None
+        if self.view.encrypted and not was_sealed(event):
+            return await self._commands.in_clear(self._where(event), content)
+        edit = read.edit_of(content)
+        if edit is not None:
+            return await self._edit(event, *edit)
+        where = self._where(event)
+        vote = read.vote(content)
+        if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
+            return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
+        typed = read.read(content, bot=self._world.me, prefix=self._prefix)
+        if isinstance(typed, NotRun):
+            return await self._commands.refuse(where, refusals.refused(typed))
+        if typed is not None:
+            return await self._commands.take(
+                where, typed, mentioned=read.mentions_bot(content, self._world.me)
+            )
+        return await self._answer(where, content)
+
+    @property
+    def _prefix(self) -> str:
+        return self._world.settings.prefix if self._world.settings else "!"
+
+    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+        """A reply to a question; anything else is chat."""
+        said = read.said(content)
+        if said is None or isinstance(said, NotRun) or said.reply_to is None:
+            return None
+        question = await self._question(said.reply_to, where.mxid)
+        if question is None or question.reply is None:
+            return None
+        self._questions.close(question.key)
+        again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
+        return await question.reply(again, said.text)
+
+    async def _question(self, event_id: str, mxid: str) -> Question | None:
+        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
+        return self._questions.get(key, mxid, self._world.now())
+
+    async def _edit(
+        self, event: Event, original: str, content: Mapping[str, Any]
+    ) -> Handled | None:
+        """An edit of what was stored as a command or question, by the same sender, here."""
+        before = await self._hs.event(self.room, original)
+        if before is None or before.get("sender") != event["sender"]:
+            return None
+        request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
+        command = request.command if request is not None else original
+        question = self._questions.of_command(command)
+        answered = await self._db.read(
+            lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
+        )
+        if request is None and question is None and answered is None:
+            return None
+        if question is not None:
+            self._questions.close(question.key)
+        typed = read.read(content, bot=self._world.me, prefix=self._prefix)
+        return await self._commands.edited(self._where(event, command), typed, request)
+
+    # --- taps and redactions
+
+    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+        tap = read.reaction(content)
+        if tap is None or event["sender"] not in self.view.joined:
+            return None
+        where = self._where(event)
+        question = await self._question(tap.event_id, where.mxid)
+        if question is not None:
+            key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
+            chosen = question.taps.get(key)
+            if chosen is None:
+                return None
+            self._questions.close(question.key)
+            again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
+            return await chosen(again)
+        if tap.side is None:
+            return None
+        cast = await self._cast(where, tap.event_id, tap.side, How.REACTION)
+        if cast is None:
+            return None
+        return Handled(
+            lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
+            self._commands.moved,
+        )
+
+    async def _cast(self, where: Where, target: str, side: Side, how: How) -> Cast | None:
+        """A vote, if what it is about is a card of ours."""
+        if self._world.settings is None:
+            return None
+        request = await self._db.read(
+            lambda tx: voting.of_card(self._world.desk(tx, self.room), self.room, target)
+        )
+        if request is None:
+            return None
+        return Cast(where.event_id, request.id, where.mxid, side, how, self.room)
+
+    def _redaction(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+        target = event.get("redacts") or content.get("redacts")
+        if not isinstance(target, str) or self._world.settings is None:
+            return None
+        question = self._questions.of_command(target)
+        if question is not None:
+            self._questions.close(question.key)
+        sender = event["sender"]
+
+        async def commit(tx: Tx) -> None:
+            await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
+
+        return Handled(commit, self._commands.moved)

@@ -1,0 +1,246 @@
+"""A new password on its way: from Conduit's answer into the hands of who asked, and away again.
+
+Conduit's own password was on the lock screens of the whole admin room. So it is used once, to set
+another one, and that one goes into the recipient's private room, straight, past every table and
+log. Stored is only where it stands. After a crash the answer is read again; if its password no
+longer logs in, the new one was set and is lost: then `resetpw` is the way.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from logging import Logger
+
+from ..catalog.answers import password_in
+from ..catalog.model import Line
+from ..chat import private as texts
+from ..chat.ending import Delivery, Handed
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..matrix.api import Homeserver, MatrixError, Refused
+from ..matrix.private import CannotDeliver, PrivateRooms
+from ..requests.model import LineRow, Request
+from ..secrets import Secret
+from ..world import World
+from . import store
+from .model import Asked, Content
+from .store import Handover
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes
+_DEVICE = "SLUICE"  # one device id, so that no sessions pile up
+_JOIN_WITHIN = 3600.0  # seconds in which the recipient must have joined
+_REDACT_POWER = 50
+DONE = "✅"
+
+
+def new_password() -> Secret:
+    """Five groups of four: 99 bits, and readable over the phone."""
+    groups = ("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(5))
+    return Secret("-".join(groups))
+
+
+class Deliveries:
+    """watch: starts reading a private room, before a password goes there."""
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        rooms: PrivateRooms,
+        nonce: str,
+        watch: Callable[[str], None],
+        log: Logger,
+    ) -> None:
+        self._world, self._db, self._hs, self._rooms = world, db, homeserver, rooms
+        self._nonce, self._watch, self._log = nonce, watch, log
+        self.replaced: dict[str, float] = {}  # accounts whose password we changed, and when
+
+    async def prepare(self, mxid: str) -> str:
+        """The private room of who asks, before anything runs. Raises CannotDeliver."""
+        room = await self._rooms.ensure(mxid)
+        self._watch(room)
+        return room
+
+    async def hand_over(
+        self, request: Request, row: LineRow, line: Line, asked: Asked, content: Content
+    ) -> Delivery:
+        """Replaces and sends the password of one line; once, however often it is called."""
+        done = await self._db.read(lambda tx: store.handovers(tx, request.id))
+        handed = next((each for each in done if each.number == row.number), None)
+        if handed is None:
+            handed = await self._hand_over(request, row, line.items[0], asked, content)
+        return self._as_told(handed)
+
+    async def _hand_over(
+        self, request: Request, row: LineRow, account: str, asked: Asked, content: Content
+    ) -> Handover | None:
+        given = password_in(asked, content)
+        if given is None:
+            return None
+        try:
+            password, seen_by = await self._replace(request, account, given)
+            room = await self.prepare(request.mxid)
+            here = self._world.here(request.room)
+            new = request.invocation.command == "adduser"
+            said = texts.handover(
+                here, account, password, new=new, welcome=self._world.live.welcome
+            )
+            txn = meta.txn_id(self._nonce, "secret", room, request.id, row.number)
+            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+        except (CannotDeliver, _Useless) as error:
+            self._log.error("#%d: the password could not be handed over: %s", request.id, error)
+            return None
+        handed = Handover(
+            request.id,
+            row.number,
+            account,
+            request.mxid,
+            room,
+            event,
+            self._world.now(),
+            seen_by,
+            self._world.now() if await self._is_in(room, request.mxid) else None,
+        )
+        await self._db.write(lambda tx: self._keep(tx, handed, row.answer_event))
+        return handed
+
+    async def _keep(self, tx: Tx, handed: Handover, answer: str | None) -> None:
+        await store.put_handover(tx, handed)
+        await self._world.outbox.react(tx, handed.room, handed.event_id, DONE)
+        admin, view = self._world.admin, self._world.admin_view
+        able = view is not None and view.power(self._world.me) >= _REDACT_POWER
+        if answer and admin and able and self._world.live.secrets.scrub_admin_room:
+            await self._world.outbox.redact(tx, admin.room, answer, "holds a password")
+
+    async def _is_in(self, room: str, mxid: str) -> bool:
+        try:
+            view = await self._rooms.view(room)
+        except MatrixError:
+            return False
+        return view is not None and mxid in view.joined
+
+    async def _replace(
+        self, request: Request, account: str, given: Secret
+    ) -> tuple[Secret, tuple[str, ...]]:
+        """A password that nobody saw; Conduit's own, with who saw it, if that fails."""
+        if self._world.live.secrets.replace:
+            fresh = new_password()
+            user = account[1:].partition(":")[0]
+            sign_out = bool(request.invocation.get("sign-out"))
+            try:
+                session = await self._hs.login(user, given.reveal(), _DEVICE)
+                self.replaced[account] = self._world.now()
+                await self._hs.change_password(
+                    session, given.reveal(), fresh.reveal(), sign_out_others=sign_out
+                )
+            except Refused as error:
+                if error.status == 403:  # it logs in no longer: replaced before a crash
+                    raise _Useless(str(error)) from None
+                self._log.warning("#%d: the password stays Conduit's: %s", request.id, error)
+            except MatrixError as error:
+                self._log.warning("#%d: the password stays Conduit's: %s", request.id, error)
+            else:
+                await self._log_out(session)
+                return fresh, ()
+        view = self._world.admin_view
+        besides = {self._world.me, f"@conduit:{self._world.server}"}
+        return given, tuple(sorted(view.joined - besides)) if view else ()
+
+    async def _log_out(self, session: object) -> None:
+        try:
+            await self._hs.logout(session)  # type: ignore[arg-type]
+        except MatrixError as error:
+            self._log.warning("A session of a new account could not be logged out: %s", error)
+
+    async def unread(self, request: Request, row: LineRow, content: Content) -> Delivery:
+        """An answer that nobody understands and that may hold a password: to who asked."""
+        body = Secret(str(content.get("body", "")))
+        try:
+            room = await self.prepare(request.mxid)
+            said = texts.unread_answer(request.id, request.text, body)
+            txn = meta.txn_id(self._nonce, "unread", room, request.id, row.number)
+            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+        except CannotDeliver:
+            return Delivery(Handed.LOST)
+        now = self._world.now()
+        account = request.mxid  # nobody's password for certain: removed like one
+        handed = Handover(request.id, row.number, account, request.mxid, room, event, now, (), now)
+        await self._db.write(lambda tx: self._keep(tx, handed, row.answer_event))
+        return self._as_told(handed)
+
+    def _as_told(self, handed: Handover | None) -> Delivery:
+        if handed is None:
+            return Delivery(Handed.LOST)
+        after = float(self._world.live.secrets.remove_after)
+        if handed.joined_at is None:
+            until = handed.sent_at + _JOIN_WITHIN
+            return Delivery(Handed.INVITED, until, after, handed.seen_by)
+        return Delivery(Handed.PRIVATE, handed.joined_at + after, after, handed.seen_by)
+
+    # --- the line after it, and its end
+
+    async def announce(self, tx: Tx, request: Request) -> None:
+        """Says, once and with a push, that the passwords of a request are there."""
+        handed = [h for h in await store.handovers(tx, request.id) if h.account != h.mxid]
+        if not handed:
+            return
+        last = handed[-1]
+        until = self._as_told(last).until if last.joined_at is not None else None
+        here = self._world.here(request.room)
+        accounts = [each.account for each in handed]
+        said = texts.handed_over(here, request.person, request.mxid, accounts, until)
+        await self._world.outbox.put(tx, last.room, _key(request.id), said)
+
+    async def due(self, tx: Tx) -> bool:
+        """Whether `tick` has something to do."""
+        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        return any(_is_due(each, now, after) for each in await store.standing(tx))
+
+    async def tick(self, tx: Tx) -> None:
+        """The clock: what has stood long enough goes."""
+        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        for handed in await store.standing(tx):
+            if _is_due(handed, now, after):
+                never = handed.joined_at is None
+                await self._remove(tx, handed, tapped=False, never=never)
+
+    async def tapped(self, tx: Tx, room: str, event_id: str, mxid: str) -> None:
+        """✅ on a password by who was given it."""
+        for handed in await store.standing(tx):
+            if (handed.room, handed.event_id, handed.mxid) == (room, event_id, mxid):
+                await self._remove(tx, handed, tapped=True, never=False)
+
+    async def _remove(self, tx: Tx, handed: Handover, *, tapped: bool, never: bool) -> None:
+        if not await store.remove(tx, handed):
+            return
+        outbox = self._world.outbox
+        await outbox.redact(tx, handed.room, handed.event_id, "the time is over")
+        every = await store.handovers(tx, handed.request)
+        if any(not each.removed for each in every):
+            return
+        where = self._world.main_room or ""
+        here = self._world.here(where)
+        accounts = [each.account for each in every]
+        after = float(self._world.live.secrets.remove_after)
+        said = texts.removed(here, accounts, tapped=tapped, after=after)
+        await outbox.edit(tx, handed.room, _key(handed.request), said)
+        if never:
+            who = self._world.desk(tx).name(handed.mxid)
+            said = texts.never_joined(here, who, handed.mxid, accounts)
+            await outbox.put(tx, where, f"{_key(handed.request)}.never", said)
+
+
+class _Useless(Exception):
+    """Conduit's password no longer logs in."""
+
+
+def _is_due(handed: Handover, now: float, after: float) -> bool:
+    if handed.joined_at is None:
+        return now >= handed.sent_at + _JOIN_WITHIN
+    return now >= handed.joined_at + after
+
+
+def _key(request: int) -> str:
+    return f"request.{request}.handed"

@@ -1,0 +1,228 @@
+"""From an answer, or its absence, to what the ops room reads: looks where an answer proves nothing,
+hands a password over, and gathers what the result must say.
+
+Nothing here decides what an answer means (`catalog.answers`) nor how it is worded (`chat.results`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve, frozen
+
+from ..catalog.commands import COMMANDS
+from ..catalog.model import Invocation, Kind, Line, Outcome, Tag
+from ..chat.ending import Delivery, Ending, How, Part
+from ..chat.results import result
+from ..db.connection import Tx
+from ..matrix.api import MatrixError
+from ..matrix.probes import Account, Media, Probes
+from ..message import Message
+from ..policy.matrix import demand_of
+from ..policy.people import in_order, person_of
+from ..requests import store
+from ..requests.ending import DISTRUST
+from ..requests.model import LineRow, Request, State
+from ..world import World
+from . import store as kept
+from .delivery import Deliveries
+from .model import Asked, Content
+from .registration import Registration
+from .views import Lists, Shown, Views
+
+_SLOW = 30.0  # seconds after which who asked has looked away
+_UNKNOWN = (Kind.UNKNOWN,)
+
+
+@frozen
+class Look:
+    """What was found out about one line beside its answer.
+
+    shown: the view of a command that only looks. body: an answer that nobody understands and that
+    may be shown, or one whose list is kept.
+    """
+
+    outcome: Outcome
+    probed: bool = False
+    delivery: Delivery | None = None
+    present: Mapping[str, bool] | None = None
+    shown: Shown | None = None
+    body: str | None = None
+
+
+class Endings:
+    def __init__(
+        self,
+        world: World,
+        probes: Probes,
+        deliveries: Deliveries,
+        views: Views,
+        lists: Lists,
+        registration: Registration,
+    ) -> None:
+        self._world, self._probes, self._registration = world, probes, registration
+        self._deliveries, self._views, self._lists = deliveries, views, lists
+
+    async def look(
+        self,
+        request: Request,
+        line: Line,
+        outcome: Outcome,
+        row: LineRow,
+        content: Content | None,
+        asked: Asked | None,
+    ) -> Look:
+        """What became of the line, with everything that can be found out before it is said."""
+        command = COMMANDS[request.invocation.command]
+        secret = Tag.SECRET in command.tags
+        if secret and outcome.kind is Kind.DONE and content is not None and asked is not None:
+            handed = await self._deliveries.hand_over(request, row, line, asked, content)
+            return Look(outcome, delivery=handed)
+        if outcome.code == "unrecognised" and content is not None:
+            return await self._unread(request, row, outcome, content, secret)
+        if command.probe == "media" and outcome.kind in (Kind.DONE, Kind.UNKNOWN):
+            return await self._media(request.invocation, line, outcome)
+        if outcome.kind is Kind.UNKNOWN:
+            told = await self._probe(command.probe, request.invocation, line)
+            return Look(told or outcome, probed=told is not None)
+        if outcome.kind is not Kind.DONE or secret or content is None:
+            return Look(outcome)
+        body = str(content.get("body", ""))
+        slow = self._world.now() - request.created > _SLOW
+        shown = await self._views.show(request, outcome, body, request.mxid if slow else None)
+        return Look(outcome, shown=shown, body=body if command.sized else None)
+
+    async def _unread(
+        self, request: Request, row: LineRow, outcome: Outcome, content: Content, secret: bool
+    ) -> Look:
+        """An answer that nobody understands: shown, or, if it may hold a password, in private."""
+        if not secret:
+            return Look(outcome, body=str(content.get("body", "")))
+        handed = await self._deliveries.unread(request, row, content)
+        return Look(outcome, delivery=handed)
+
+    async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
+        """Conduit answers "success" to anything: only a download tells what is gone."""
+        present: dict[str, bool] = {}
+        for mxc in line.items:
+            there = await self._probes.media(mxc)
+            if there is not Media.UNKNOWN:
+                present[mxc] = there is Media.THERE
+        wanted = invocation.command == "unblock"
+        wrong = [mxc for mxc, there in present.items() if there is not wanted]
+        if len(present) < len(line.items):
+            return Look(outcome, present=present)
+        if not wrong:
+            probed = outcome.kind is Kind.UNKNOWN
+            return Look(Outcome(Kind.DONE, "probe"), probed=probed, present=present)
+        code = "still_there" if outcome.kind is Kind.DONE else "probe"
+        return Look(Outcome(Kind.FAILED, code), outcome.kind is Kind.UNKNOWN, present=present)
+
+    async def _probe(self, probe: str, invocation: Invocation, line: Line) -> Outcome | None:
+        """Whether it happened, where a question to the client API can tell; None: it cannot."""
+        if probe in ("account", "deactivated"):
+            wanted = Account.ACTIVE if probe == "account" else Account.DEACTIVATED
+            states = {user: await self._probes.account(user) for user in line.items}
+            if probe == "account" and Account.MISSING not in states.values():
+                return None  # somebody else may have made it
+            if Account.UNKNOWN in states.values():
+                return None
+            if all(state is wanted for state in states.values()):
+                return Outcome(Kind.DONE, "probe", (("count", len(states)),))
+            if not any(state is wanted for state in states.values()):
+                return Outcome(Kind.FAILED, "probe")
+            return None
+        if probe == "alias":
+            try:
+                there = await self._probes.alias(str(invocation.get("alias")))
+            except MatrixError:
+                return None
+            return Outcome(Kind.FAILED if there else Kind.DONE, "probe")
+        return None
+
+    # --- what is said
+
+    async def message(
+        self, tx: Tx, request: Request, rows: Sequence[LineRow], looks: Mapping[int, Look]
+    ) -> Message:
+        """The result, from the outcomes of all lines."""
+        ending = self._ending(request, looks)
+        ending = await self._in_doubt(tx, request, ending)
+        here = self._world.here(request.room)
+        parts = self._parts(request, rows)
+        last = looks.get(rows[-1].number)
+        if last is not None and last.shown is not None and last.outcome.kind is Kind.DONE:
+            self._lists.keep(request.room, request.mxid, last.shown.pages, here.clock.now)
+            if last.body is not None:
+                octets = len(last.body.encode())
+                listed = kept.Listed(here.clock.now, octets, last.body)
+                await kept.put_list(tx, request.invocation.command, listed)
+            return last.shown.message
+        await self._deliveries.announce(tx, request)
+        if request.invocation.command == "registration.set" and parts[0].outcome.kind is Kind.DONE:
+            ending = await self._window(tx, request, ending)
+        return result(here, ending, request.invocation, parts)
+
+    async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
+        on, span = request.invocation.get("state") == "on", request.invocation.get("for")
+        seconds = float(span) if isinstance(span, int) else None
+        await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
+        window = self._world.window
+        return evolve(ending, until=window.until if window else None)
+
+    def _parts(self, request: Request, rows: Sequence[LineRow]) -> list[Part]:
+        planned = self._world.planned(request.invocation)
+        not_sent = Outcome(Kind.FAILED, "not_sent")
+        return [Part(line.items, row.outcome or not_sent) for line, row in zip(planned, rows)]
+
+    def _ending(self, request: Request, looks: Mapping[int, Look]) -> Ending:
+        now, policy = self._world.now(), self._world.live.policy
+        seen = list(looks.values())
+        undo = COMMANDS[request.invocation.command].undo.partition(" ")[0]
+        present = {m: there for look in seen for m, there in (look.present or {}).items()}
+        deliveries = [look.delivery for look in seen if look.delivery is not None]
+        raw = next((look.body for look in seen if look.outcome.code == "unrecognised"), None)
+        how = How.LATE if request.state is State.UNKNOWN else How.ANSWERED
+        how = How.PROBED if any(look.probed for look in seen) else how
+        return Ending(
+            request=request.id,
+            person=request.person,
+            mxid=request.mxid,
+            line=request.text,
+            voted=bool(request.slots) and not request.glass,
+            approved=request.approved,
+            slow=now - request.created > _SLOW,
+            glass=request.glass,
+            how=how,
+            at=now,
+            undo_needs_votes=bool(undo) and bool(demand_of(policy, undo).slots),
+            delivery=deliveries[-1] if deliveries else Delivery(),
+            present=present,
+            raw=raw,
+            in_private=bool(deliveries) and raw is None,
+            left_out=_words(request),
+        )
+
+    async def _in_doubt(self, tx: Tx, request: Request, ending: Ending) -> Ending:
+        """Of a new password: whether it opened the account again, and whom it put in doubt."""
+        if request.invocation.command != "resetpw":
+            return ending
+        reopened = request.event_id in self._world.reopening
+        self._world.reopening.discard(request.event_id)
+        ending = evolve(ending, reopened=reopened)
+        target = str(request.invocation.get("user"))
+        if (await store.distrusted(tx, self._world.now())).get(target) != request.id:
+            return ending
+        policy = self._world.live.policy
+        name = person_of(policy, target)
+        trusts = [p for p in self._world.owner_names() if p not in (request.person, name)]
+        return evolve(
+            ending,
+            distrusted=self._world.now() + DISTRUST,
+            holder="" if name == target else name,
+            trusts=in_order(policy, trusts),
+        )
+
+
+def _words(request: Request) -> str:
+    return "".join(part if isinstance(part, str) else part.plain for part in request.stop)[2:]

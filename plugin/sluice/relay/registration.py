@@ -1,0 +1,130 @@
+"""Windows of open registration: what `registration on for 1h` opened, this closes, whatever comes.
+
+The close is no request: no policy, limit, pause or lost role stops it. It has an INTENT and an
+OUTCOME in the log under the id of the request that opened it. Conduit forgets the switch when it
+restarts and goes by its config file; so after every doubt it is asked, and never opened again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from .. import audit
+from ..catalog.answers import interpret
+from ..catalog.model import Kind
+from ..chat import notices as texts
+from ..db.connection import Database, Tx
+from ..message import Message
+from ..requests import store as requests
+from ..world import Window, World
+from . import store
+from .model import Asked, Content
+
+_AGAIN = 60.0
+_ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
+Ask = Callable[[str, "tuple[str, ...]"], Awaitable["Content | None"]]
+
+
+class Registration:
+    """ask: puts one question of the house to Conduit; set once the admin room is open."""
+
+    def __init__(self, world: World, db: Database) -> None:
+        self._world, self._db = world, db
+        self.ask: Ask | None = None
+        self._tried = 0.0
+        self.newcomers: list[str] = []  # who registered while a window was open
+
+    async def load(self) -> None:
+        """What was open before a restart of the bot."""
+        await self._db.read(self._load)
+
+    async def _load(self, tx: Tx) -> None:
+        window = await store.window(tx)
+        request = await requests.get(tx, window.request) if window else None
+        if window is not None and request is not None:
+            self._world.window = Window(request.id, request.person, window.until)
+
+    async def done(
+        self, tx: Tx, request: int, person: str, *, on: bool, span: float | None
+    ) -> None:
+        """A `registration.set` has ended well."""
+        until = self._world.now() + span if on and span is not None else None
+        await store.open_window(tx, request, until)
+        self._world.registration = on
+        self._world.window = Window(request, person, until) if on else None
+        self.newcomers.clear()
+
+    async def tick(self) -> None:
+        """Closes a window whose time is over; once a minute, until Conduit says that it is."""
+        window, now = self._world.window, self._world.now()
+        if window is None or window.until is None or now < window.until:
+            return
+        if self.ask is None or now - self._tried < _AGAIN:
+            return
+        self._tried = now
+        await self._record("intent", window)
+        answer = await self.ask("close", _OFF)
+        closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer)
+        if closed and closed.kind is Kind.DONE and closed.get("state") == "off":
+            await self._closed(window)
+        else:
+            await self._stuck(window)
+
+    async def _record(self, kind: str, window: Window, **fields: object) -> None:
+        record = {"request": window.request, "command": "registration off", "by": "timer"}
+        await self._db.write(
+            lambda tx: audit.append(tx, self._world.now(), kind, {**record, **fields})
+        )
+
+    async def _closed(self, window: Window) -> None:
+        await self._record("outcome", window, outcome="done")
+        lasted = await self._db.read(lambda tx: self._lasted(tx, window))
+        here = self._world.here(self._world.main_room or "")
+        said = texts.registration_closed(here, window.by, lasted, self.newcomers)
+        await self._over(window, said)
+
+    async def _lasted(self, tx: Tx, window: Window) -> float:
+        request = await requests.get(tx, window.request)
+        began = request.ended if request is not None and request.ended else self._world.now()
+        return (window.until or self._world.now()) - began
+
+    async def _stuck(self, window: Window) -> None:
+        await self._record("outcome", window, outcome="unknown")
+        kept = await self._db.read(store.window)
+        if kept is None or kept.told:
+            return
+        here = self._world.here(self._world.main_room or "")
+        said = texts.registration_stuck(here, window.until or here.clock.now, config=None)
+
+        async def commit(tx: Tx) -> None:
+            await store.tell_window(tx)
+            await self._say(tx, f"registration.{window.request}.stuck", said)
+
+        await self._db.write(commit)
+
+    async def _over(self, window: Window, said: Message) -> None:
+        async def commit(tx: Tx) -> None:
+            await store.open_window(tx, 0, None)
+            await self._say(tx, f"registration.{window.request}.over", said)
+
+        await self._db.write(commit)
+        self._world.window, self._world.registration = None, False
+
+    async def _say(self, tx: Tx, key: str, message: Message) -> None:
+        if self._world.main_room is not None:
+            await self._world.outbox.put(tx, self._world.main_room, key, message)
+
+    async def check(self) -> None:
+        """After a doubt: is it still open? A restart closes it, or opens what the file opens."""
+        if self.ask is None:
+            return
+        answer = await self.ask("registration", _ASK)
+        state = interpret(Asked(_ASK[0]), answer).get("state") if answer is not None else None
+        if state is None:
+            return
+        window, now = self._world.window, self._world.now()
+        self._world.registration = state == "on"
+        if window is not None and state == "off":
+            here = self._world.here(self._world.main_room or "")
+            left = max((window.until or now) - now, 0.0)
+            await self._over(window, texts.registration_reset(here, left))

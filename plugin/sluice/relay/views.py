@@ -1,0 +1,150 @@
+"""What the commands that only look show: one row a command, from Conduit's answer to a first page.
+
+What can be looked up beside the answer (names of rooms) is looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from attrs import define, field, frozen
+
+from ..catalog.answers import (
+    appservices_in,
+    federation_in,
+    media_in,
+    media_info,
+    rooms_in,
+    users_in,
+)
+from ..catalog.model import Outcome
+from ..chat import files, lists
+from ..chat.lists import RoomRow, View
+from ..chat.pages import Pages
+from ..chat.words import Here
+from ..matrix.probes import Probes
+from ..message import Message, Text, code
+from ..requests.model import Request
+from ..world import World
+
+_OPEN = 600.0  # seconds that a list stays open for `more`
+
+
+@frozen
+class Shown:
+    """A view, and what is left of it. kept: the answer, of commands whose lists are stored."""
+
+    message: Message
+    pages: Pages | None = None
+
+
+@define
+class Lists:
+    """The lists that people are reading, by room and person; in memory, for ten minutes."""
+
+    _open: dict[tuple[str, str], tuple[float, Pages]] = field(factory=dict)
+
+    def keep(self, room: str, mxid: str, pages: Pages | None, now: float) -> None:
+        self._open = {k: v for k, v in self._open.items() if now - v[0] < _OPEN}
+        if pages is not None:
+            self._open[room, mxid] = (now, pages)
+        else:
+            self._open.pop((room, mxid), None)
+
+    def get(self, room: str, mxid: str, now: float) -> Pages | None:
+        at, pages = self._open.get((room, mxid), (0.0, None))
+        return pages if now - at < _OPEN else None
+
+
+@frozen
+class Case:
+    here: Here
+    request: Request
+    body: str
+    outcome: Outcome
+    to: str | None
+
+    def value(self, name: str) -> str | None:
+        value = self.request.invocation.get(name)
+        return None if value is None else str(value)
+
+
+class Views:
+    def __init__(self, world: World, probes: Probes) -> None:
+        self._world, self._probes = world, probes
+        self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
+            "users": self._users,
+            "rooms": self._rooms,
+            "registration": self._registration,
+            "config": self._config,
+            "memory": self._memory,
+            "federation": self._federation,
+            "appservices": self._appservices,
+            "help.server": self._help,
+            "media": self._media,
+            "mediainfo": self._mediainfo,
+            "blocked": self._blocked,
+            "event": self._event,
+        }
+
+    async def show(
+        self, request: Request, outcome: Outcome, body: str, to: str | None
+    ) -> Shown | None:
+        """None for a command without a view. to: who is pushed, because it took long."""
+        row = self._rows.get(request.invocation.command)
+        if row is None:
+            return None
+        here = self._world.here(request.room)
+        message, pages = await row(Case(here, request, body, outcome, to))
+        return Shown(message, pages)
+
+    async def _users(self, case: Case) -> View:
+        return lists.users(case.here, users_in(case.body), case.value("pattern"), case.to)
+
+    async def _rooms(self, case: Case) -> View:
+        names = await self._probes.names()
+        rows = [RoomRow(r.room_id, r.members, names.get(r.room_id)) for r in rooms_in(case.body)]
+        return lists.rooms(case.here, rows, case.value("pattern"), case.to)
+
+    async def _registration(self, case: Case) -> View:
+        on, window = case.outcome.get("state") == "on", self._world.window
+        if not on or window is None:
+            return lists.registration(case.here, on), None
+        return lists.registration(case.here, on, window.until, window.by, window.request), None
+
+    async def _config(self, case: Case) -> View:
+        version = f"Conduit {self._world.conduit_version}"
+        window = self._world.window
+        until = window.until if window else self._world.registration
+        return lists.config(case.here, version, case.body, until, case.to)
+
+    async def _memory(self, case: Case) -> View:
+        return lists.memory(case.here, case.body, case.to)
+
+    async def _federation(self, case: Case) -> View:
+        return lists.federation(case.here, federation_in(case.body), case.to)
+
+    async def _appservices(self, case: Case) -> View:
+        return lists.appservices(case.here, appservices_in(case.body), case.to)
+
+    async def _help(self, case: Case) -> View:
+        return lists.conduit_help(case.here, case.body, case.to)
+
+    async def _media(self, case: Case) -> View:
+        of = case.value("user") or case.value("server") or case.here.server
+        what = {"image": "pictures", "video": "videos", "audio": "sounds"}
+        asked: Text = (what.get(case.value("type") or "", "files"), " of ", code(of), " stored")
+        since = case.value("since")
+        if since:
+            asked = (*asked, f" since {case.here.clock.dated(files.when(since))}")
+        return files.media(case.here, media_in(case.body), asked, of=of, to=case.to)
+
+    async def _mediainfo(self, case: Case) -> View:
+        mxc = case.value("mxc") or ""
+        return files.mediainfo(case.here, mxc, media_info(case.body), case.to), None
+
+    async def _blocked(self, case: Case) -> View:
+        return files.blocked(case.here, media_in(case.body), case.to)
+
+    async def _event(self, case: Case) -> View:
+        return lists.event(case.here, case.value("event") or "", case.body, case.to)
