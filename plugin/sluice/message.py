@@ -127,11 +127,22 @@ def say(sign: Sign, *lines: Text | str, push: tuple[str, ...] = (), text: bool =
     A first line that is too long goes on in the second one after a full stop; if one sentence is
     too long, its longest id is shortened and stands in full in the second line.
     """
-    rows = [(line,) if isinstance(line, str) else line for line in lines]
+    rows = [(line,) if isinstance(line, str) else _merged(line) for line in lines]
     rows = [*_fit(rows[0]), *rows[1:]]
     if len(rows) > MAX_LINES:
         rows = [*rows[: MAX_LINES - 1], (f"… and {len(rows) - MAX_LINES + 1} lines more",)]
     return Message(sign, tuple(rows), push, text)
+
+
+def _merged(line: Text) -> Text:
+    """Neighbouring words of ours in one piece, so that a full stop and what follows are seen."""
+    parts: list[str | Code] = []
+    for word in line:
+        if parts and isinstance(word, str) and isinstance(parts[-1], str):
+            parts[-1] += word
+        elif word != "":
+            parts.append(word)
+    return tuple(parts)
 
 
 def _fit(line: Text) -> list[Text]:

@@ -250,7 +250,7 @@ def test_scene_33_one_of_forty_joined_the_admin_room():
         (("user", (of("kim"), *(of(f"s{n:02}") for n in range(1, 40)))),),
     )
     users = invocation.values("user")
-    skipped = Outcome(Kind.DONE, "deactivated_all", (("count", 9), ("skipped", ("kim",))))
+    skipped = Outcome(Kind.FAILED, "deactivated_all", (("count", 9), ("skipped", ("kim",))))
     parts = [Part(users[n : n + 10], DEACTIVATED if n else skipped) for n in range(0, 40, 10)]
     expect(
         ended("deactivateall", parts=parts, invocation=invocation, **WAVE),
@@ -281,10 +281,17 @@ def test_scene_33_conduit_restarted_in_the_middle():
         message,
         "❗ #31 stopped: 20 of 40 deactivated, 10 unknown, 10 not sent."
         " ⏎ Unknown: s21 to s30. Not sent: s31 to s40."
-        " ⏎ Look: !users s (still listed = not deactivated)."
+        " ⏎ Look: !users s2 (still listed = not deactivated)."
         " Then: !resolve 31 done or !resolve 31 failed, and send the rest again.",
     )
     assert message.push == (ANA, DAN)
+
+
+def test_a_list_of_which_conduit_did_fewer_and_does_not_say_which():
+    fewer = Outcome(Kind.FAILED, "deactivated_all", (("count", 7),))
+    message = ended("deactivateall", parts=tens(fewer, *[DEACTIVATED] * 3), **WAVE)
+    check(message)
+    assert message.body.startswith("❗ #31 stopped: 30 of 40 deactivated, 10 unknown.")
 
 
 def test_the_rest_of_a_list_is_not_sent_when_somebody_pauses():
@@ -469,6 +476,20 @@ def test_scene_49_a_command_that_reads():
     )
 
 
+def test_a_command_that_looks_is_never_of_unknown_outcome():
+    looks = Invocation("rooms")
+    message = ended(
+        "rooms", "unrecognised", Kind.UNKNOWN, invocation=looks, raw="Rooms (new format)"
+    )
+    expect(
+        message,
+        "❌ Failed: I do not understand Conduit's answer. Nothing changed."
+        " ⏎ Conduit: “Rooms (new format)”",
+    )
+    for code in ("ambiguous", "redacted", "silent", "lost"):
+        check(ended("rooms", code, Kind.UNKNOWN, invocation=looks))
+
+
 def test_scene_54_an_answer_nobody_understands():
     zoe = several("zoe")
     expect(
@@ -521,11 +542,10 @@ def test_scene_55_refused_and_failed():
     error = (
         "There was a problem with the connection to the rocksdb database: IO error: No space left"
     )
-    shown = "There was a problem with the connection to the rocksdb database: IO error: No s…"
     expect(
         ended("purgeserver", "error", Kind.FAILED, fields={"error": error}, **FIFTY),
         "❌ #50 failed: Conduit had an error while doing it; part of it may have run."
-        f" ⏎ Conduit: “{shown}”"
+        f" ⏎ Conduit: “{error}”"
         " ⏎ Free space on the server, then look: !media evil.example",
     )
 

@@ -95,6 +95,9 @@ def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Par
     return say(sign, *rows, push=push, text=ending.pushed)
 
 
+_LEFT_ALONE = " joined the admin room meanwhile, Conduit leaves those alone"
+
+
 def _sort(here: Here, parts: Sequence[Part]) -> _Sorted:
     found = _Sorted()
     failed_files = 0
@@ -104,16 +107,19 @@ def _sort(here: Here, parts: Sequence[Part]) -> _Sorted:
             found.unsent.extend(part.items)
         elif outcome.kind is Kind.UNKNOWN:
             found.unknown.extend(part.items)
-        elif outcome.kind is Kind.DONE:
+        elif outcome.kind is Kind.DONE or outcome.code == "deactivated_all":
             skipped = _skipped(here, outcome)
-            why = " joined the admin room meanwhile, Conduit leaves those alone"
+            done = outcome.get("count")
+            told = done is None or done == len(part.items) - len(skipped)
             for item in part.items:
                 if item in skipped:
-                    found.refused.append((code(item), why))
-                else:
+                    found.refused.append((code(item), _LEFT_ALONE))
+                elif told:
                     found.made.append(item)
+                else:  # fewer than asked, and Conduit does not say which
+                    found.unknown.append(item)
             failed = outcome.get("failed")
-            failed_files += int(failed) if isinstance(failed, (int, str)) and failed else 0
+            failed_files += failed if isinstance(failed, int) else 0
         else:
             found.refused.extend((code(item), _why_not(item, outcome)) for item in part.items)
     return _Sorted(found.made, found.refused, found.unknown, found.unsent, failed_files)
@@ -214,7 +220,7 @@ def _look(here: Here, invocation: Invocation, items: Sequence[str]) -> Text:
         return ("Look: ", here.cmd(f"mediainfo {items[0]}"), ". ")
     names = [here.local(item) for item in items]
     start = names[0]
-    while not all(name.startswith(start) for name in names):
+    while sum(name.startswith(start) for name in names) < len(names) * 0.75:
         start = start[:-1]
     means = (
         "listed = made" if invocation.command == "adduser" else "still listed = not deactivated"

@@ -18,11 +18,10 @@ _PAGE = 4  # two lines each
 
 
 def when(text: str) -> float:
-    """Epoch seconds of a time as Conduit's tables have it, UTC."""
+    """Epoch seconds of a time as Conduit's tables have it, UTC; also with a T in the middle."""
     try:
-        return (
-            datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
-        )
+        found = datetime.strptime(text.replace("T", " "), "%Y-%m-%d %H:%M:%S")
+        return found.replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return 0.0
 
@@ -67,14 +66,7 @@ def media(here: Here, rows: Rows, asked: Text, *, of: str, to: str | None = None
 def _file(here: Here, file: Media) -> Text:
     kind: tuple[str | Code, ...] = (" ", media_type(file.type)) if file.type else ()
     name: Text = (" ", quote(file.name, 60)) if file.name else ()
-    tail = f" {here.clock.day(when(file.created))}"
-    glued: list[str | Code] = [size(file.size)]
-    for part in (*kind, *name, tail):  # no blank alone between two tags
-        if isinstance(part, str) and isinstance(glued[-1], str):
-            glued[-1] += part
-        else:
-            glued.append(part)
-    return tuple(glued)
+    return (size(file.size), *kind, *name, f" {here.clock.day(when(file.created))}")
 
 
 def mediainfo(here: Here, mxc: str, info: MediaInfo, to: str | None = None) -> Message:

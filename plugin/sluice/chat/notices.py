@@ -82,7 +82,8 @@ def raw(text: str) -> Message:
 class Wave:
     """Notices of one kind: when the last ones came, and what is held back of a flood.
 
-    due: when the next folded message is sent; None while there is no flood.
+    count: of the next folded message, the first of which also counts the two that were sent alone.
+    due: when it is sent; None while there is no flood.
     """
 
     recent: tuple[float, ...] = ()
@@ -98,7 +99,7 @@ def arrive(wave: Wave, about: str, now: float) -> tuple[Wave, bool]:
     recent = (*(t for t in wave.recent if now - t < WAVE_STARTS), now)
     if len(recent) < 3:
         return Wave(recent), True
-    return Wave(recent, (about,), 1, now + WAVE_EVERY), False
+    return Wave(recent, (about,), len(recent), now + WAVE_EVERY), False
 
 
 def ebb(here: Here, kind: str, wave: Wave, now: float) -> tuple[Wave, Message | None]:

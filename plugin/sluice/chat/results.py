@@ -22,11 +22,12 @@ def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[P
         return bulk(here, ending, invocation, parts)
     worst = max((part.outcome for part in parts), key=lambda o: _RANK[o.kind])
     case = Case(here, ending, invocation, worst)
-    if worst.kind is Kind.UNKNOWN:
+    if worst.kind is Kind.UNKNOWN and not COMMANDS[invocation.command].tags <= _LOOKS:
         return _unknown(case)
     return _done(case) if worst.kind is Kind.DONE else failed(case)
 
 
+_LOOKS = frozenset((Tag.READ, Tag.INSPECT))
 _RANK = {Kind.DONE: 0, Kind.REFUSED: 1, Kind.FAILED: 2, Kind.UNKNOWN: 3}
 
 
@@ -119,6 +120,9 @@ def bad_list(outcome: Outcome) -> Text:
     return tuple([word for part in parts for word in ("; ", *part)][1:]) or ("a bad list",)
 
 
+_ERROR = 120  # characters of Conduit's own words about a failure
+
+
 def failed(case: Case) -> Message:
     """❌ Conduit said no, or tried and could not; also for commands that only read."""
     here, ending, outcome = case.here, case.ending, case.outcome
@@ -133,9 +137,9 @@ def failed(case: Case) -> Message:
     rows: list[Line] = [(*start, *_how_failed(case))]
     if ending.how is How.SAID:
         return _send(ending, Sign.FAILED, [(*start, code(ending.line), ".")])
-    error = outcome.get("error")
+    error = outcome.get("error") or (ending.raw if outcome.code == "unrecognised" else None)
     if error:
-        rows.append(("Conduit: ", quote(str(error))))
+        rows.append(("Conduit: ", quote(str(error), _ERROR)))
     look = look_for(case)
     if outcome.code == "still_there":
         there = [mxc for mxc in case.invocation.values("mxc") if ending.present.get(mxc)]
@@ -169,12 +173,11 @@ def _how_failed(case: Case) -> Text:
     if outcome.code in ("usage", "unclosed", "no_block"):
         return ("Conduit did not take my line, an error of mine. Nothing changed.",)
     if outcome.code == "error":
-        part = (
-            ""
-            if COMMANDS[command].tags <= {Tag.READ, Tag.INSPECT}
-            else "; part of it may have run"
-        )
+        part = "" if COMMANDS[command].tags <= _LOOKS else "; part of it may have run"
         return (f"Conduit had an error while doing it{part}.",)
+    if outcome.code in WHY_UNKNOWN:  # only of a command that looks
+        why = WHY_UNKNOWN[outcome.code]
+        return (f"{why[0].upper()}{why[1:]} Nothing changed.",)
     return (f"Conduit restarted before it answered. {again}",)
 
 
