@@ -1,7 +1,7 @@
 """Sluice under maubot: standalone for most of what the lab and the tests do, and the full server.
 
-Both run from a folder that holds only what `build.sh` packs. Each start writes maubot's config file
-anew, because maubot rewrites it.
+Both run from a folder that holds only what `build.sh` packs. Each start writes maubot's config
+file anew, because maubot rewrites it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ POOL = {"min_size": 1, "max_size": 3}
 class Bot:
     """maubot standalone with Sluice, signed in as `account`.
 
-    base: where it finds the homeserver (a fault proxy, perhaps). database: a PostgreSQL URL; SQLite
-    in the folder without one. crypto: whether it can read encrypted rooms. env: for test hooks.
+    base: where it finds the homeserver (a fault proxy, perhaps). database: a PostgreSQL URL;
+    SQLite in the folder without one. crypto: whether it can read encrypted rooms. env: for hooks.
     """
 
     def __init__(

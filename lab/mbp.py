@@ -1,7 +1,7 @@
 """Packs the plugin: `python -m lab.mbp` writes dist/sluice-VERSION.mbp, the same bytes every time.
 
-`mbc build` always exits with 0, also where a module is missing or cannot be parsed, and packs every
-file that lies about. This checks what maubot would stumble over later, and takes only what runs.
+`mbc build` always exits with 0, also where a module is missing or cannot be parsed, and packs
+every file that lies about. This checks what maubot would stumble over, and takes only what runs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A small world on a homeserver: owners ana and dan, moderators bo and cy, the outsider eve, an ops
-room, the bot in the admin room, and the policy that names them.
+"""A small world on a homeserver: owners ana and dan, moderators bo and cy, the outsider eve, an
+ops room, the bot in the admin room, and the policy that names them.
 
 The policy is base-config.yaml with the names of this world put in, so that the shipped example is
 what the lab and the tests run.
