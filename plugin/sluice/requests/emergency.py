@@ -15,7 +15,7 @@ from .desk import Desk, card_key
 from .ending import over
 from .machine import Event
 from .model import Pause, Request, Review, Side, State
-from .quorum import Count
+from .quorum import Count, judge
 from .submit import Ask, create, not_for, reject
 
 _NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
@@ -25,9 +25,11 @@ _NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
 
 
 async def break_glass(desk: Desk, ask: Ask) -> Request | None:
-    """ask: the command inside, decided on as break-glass. In line at once, reviewed afterwards."""
+    """ask: the command inside. In line at once, without votes; reviewed afterwards."""
     if await store.known(desk.tx, ask.event_id):
         return None
+    decision = await judge(desk, ask.invocation, ask.room, ask.mxid, glass=True)
+    ask = evolve(ask, decision=decision)
     if ask.decision.verdict is Verdict.DENY:
         return await reject(desk, ask)
     because, then = await _quota(desk)
