@@ -620,6 +620,15 @@ def test_a_password_leaves_only_as_a_secret() -> None:
 # --- lists
 
 
+def test_the_memory_of_rocksdb_is_read_as_well() -> None:
+    body = "Services:\nlazy_load_waiting: 1\n\nDatabase:\npdu_cache: 215\n" + "".join(
+        f"Approximate memory usage {what}: 1.234 MB\n"
+        for what in ("of all the mem-tables", "by cache", "by cache pinned")
+    )
+    assert interpret(Asked("memory-usage"), text(body)).kind is DONE
+    assert memory_in(body) == (("lazy_load_waiting", 1), ("pdu_cache", 215))
+
+
 def answer_to(line: str, version: str = "0.10.12") -> str:
     found = (s for s in STEPS if s.where.startswith(version) and s.send.endswith(f": {line}"))
     return str(next(found).answers[0]["body"])
