@@ -15,7 +15,7 @@ from sluice.matrix.late import ENCRYPTED, NoKey
 from tests.fake.homeserver import Fault
 from tests.fake.world import Handler, World, world
 
-RUNS = int(os.environ.get("SLUICE_RUNS", "60"))
+RUNS = int(os.environ.get("SLUICE_RUNS", "30"))
 
 
 @pytest.fixture
