@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from sluice.catalog.commands import COMMANDS, in_group
 from sluice.catalog.model import Tag
 from sluice.chat.help import _ORDER, looking, one, overview, repair, seals, unknown_topic
 from sluice.chat.pages import more
+from sluice.message import Sign
 from sluice.policy.model import Verdict
 from tests.unit.scenes import check, expect, here
 
@@ -127,3 +131,11 @@ def test_somebody_who_may_change_much_but_not_all_gets_groups():
     check(message)
     assert message.body.startswith("📋 You can do this (mod). ✋ = another mod or an owner must")
     assert "!glass" not in message.body
+
+
+def test_the_page_for_moderators_names_every_command_and_every_sign():
+    page = (Path(__file__).parents[2] / "docs" / "moderators.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"!([a-z]+)", page))
+    assert {name.partition(".")[0] for name in COMMANDS} <= words
+    assert words <= {name.partition(".")[0] for name in COMMANDS}, "a command that does not exist"
+    assert all(f"| {sign.value} |" in page for sign in Sign)

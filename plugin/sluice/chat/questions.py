@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..message import Message, Text, code, quote
-from .words import Here, Line, ask, codes, not_run
+from .words import Here, ask, codes, not_run
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 """The buttons of a choice, in order."""
@@ -52,11 +52,6 @@ def open_again(mxid: str) -> Message:
         "A new password makes it usable again, with its old rooms. "
         "Tap ✅; otherwise nothing runs.",
     )
-
-
-def asked(*lines: Line) -> Message:
-    """A question of the catalog, in its words."""
-    return ask(*lines)
 
 
 def nothing_came(what: str, minutes: int = 5) -> Message:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..catalog.parse import NotRun
 from ..message import Message, Text, code, quote
+from .alarms import CANNOT_LOG
 from .words import Here, not_run, people, person
 
 
@@ -64,11 +65,6 @@ def two_people(here: Here, name: Text, mxids: tuple[str, ...]) -> Message:
     return not_run(head, ("Edit your message: ", *which))
 
 
-def no_file(here: Here) -> Message:
-    how = here.cmd("purge mxc://…")
-    return not_run(("Not run: that message has no file. Reply to a picture or file, or: ", how))
-
-
 def not_there(here: Here, mxc: str) -> Message:
     """A file that is not on this server, so that there is nothing to purge."""
     look = here.cmd(f"mediainfo {mxc}")
@@ -117,10 +113,7 @@ def public_room() -> Message:
 
 
 def cannot_log() -> Message:
-    return not_run(
-        "Not run: I cannot write my log (disk full), and without it I send nothing. "
-        "Owners, make space."
-    )
+    return not_run(f"Not run: {CANNOT_LOG}")
 
 
 def not_encrypted() -> Message:
