@@ -69,7 +69,6 @@ class Param:
     many: bool = False
     flag: bool = False
     choices: tuple[str, ...] = ()
-    default: Value | None = None
 
 
 class Right(str, Enum):
