@@ -126,8 +126,11 @@ async def head(tx: Tx) -> Head:
 
 async def seal(tx: Tx, now: float) -> Head | None:
     """The head to post now, remembered as posted within this transaction; None if none is due."""
-    last = await head(tx)
-    sealed, at = json.loads(await meta.get(tx, _SEAL) or "[0, 0]")
+    last, known = await head(tx), await meta.get(tx, _SEAL)
+    if known is None:  # the first day begins now
+        known = json.dumps([0, now])
+        await meta.put(tx, _SEAL, known)
+    sealed, at = json.loads(known)
     new = last.seq - sealed
     if not new or (new < SEAL_EVERY and now - at < SEAL_WITHIN):
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from maubot import Plugin
+from maubot import Plugin  # type: ignore[attr-defined]
 from mautrix.client import InternalEventType
 from mautrix.util.async_db import UpgradeTable
 from mautrix.util.config import BaseProxyConfig

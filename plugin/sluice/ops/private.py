@@ -1,4 +1,4 @@
-"""A private room: the recipient's join starts a password's time, a tap ends it; nothing else runs."""
+"""A private room: the recipient's join starts a password's time, a tap ends it; no more."""
 
 from __future__ import annotations
 

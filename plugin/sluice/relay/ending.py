@@ -1,7 +1,7 @@
-"""From an answer, or its absence, to what the ops room reads: looks where an answer proves nothing,
-hands a password over, and gathers what the result must say.
+"""From an answer, or its absence, to what the ops room reads: looks where an answer proves
+nothing, hands a password over, and gathers what the result must say.
 
-Nothing here decides what an answer means (`catalog.answers`) nor how it is worded (`chat.results`).
+Nothing here decides what an answer means (`catalog.answers`) or how it is said (`chat.results`).
 """
 
 from __future__ import annotations
@@ -173,7 +173,10 @@ class Endings:
     def _parts(self, request: Request, rows: Sequence[LineRow]) -> list[Part]:
         planned = self._world.planned(request.invocation)
         not_sent = Outcome(Kind.FAILED, "not_sent")
-        return [Part(line.items, row.outcome or not_sent) for line, row in zip(planned, rows)]
+        return [
+            Part(line.items, row.outcome or not_sent)
+            for line, row in zip(planned, rows, strict=False)
+        ]
 
     def _ending(self, request: Request, looks: Mapping[int, Look]) -> Ending:
         now, policy = self._world.now(), self._world.live.policy

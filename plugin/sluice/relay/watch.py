@@ -60,13 +60,12 @@ class Watch:
         quiet = room.health.silent_since is not None
         if (room.doubt and not quiet) or (quiet and now - self._fenced >= _AGAIN):
             self._fenced = now
-            echoed = await room.fence()
-            self.looked.set()
-            if echoed:
+            if await room.fence():
                 await self._back()
                 await self.check()
             elif not quiet:
                 await self._silent(now)
+            self.looked.set()
         elif not quiet and now - self._checked >= _HOUR:
             await self.check()
 
