@@ -24,7 +24,7 @@ def roles_above(policy: Policy, wanted: Iterable[str]) -> Text:
     """`mods and owners`: these roles and those that inherit them, the lowest first."""
     lowest = set(wanted)
     names = [role for role in policy.roles if not policy.closure[role].isdisjoint(lowest)]
-    names.sort(key=lambda role: len(policy.closure[role]))
+    names.sort(key=lambda role: (len(policy.closure[role]), role == policy.owners, role))
     return (either([plural(name) for name in names], "and"),)
 
 

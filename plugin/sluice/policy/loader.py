@@ -100,8 +100,8 @@ def load(
     loading = Loading(problems, server, zone, section=section)
     _people(section, loading)
     _roles(section, loading)
-    if loading.roles or owners_line:
-        loading.named_only(owners, owners_line or section.line_of("roles"), "owners")
+    if owners_line or owners in loading.roles:
+        loading.named_only(owners, owners_line or loading.roles[owners].line, "owners")
     rules = tuple(
         rule
         for verb in VERBS
