@@ -44,7 +44,12 @@ class DoubleControl:
     async def notice(self, content: texts.Content) -> None:
         await self._post("/notice", content)
 
+    async def reset(self) -> None:
+        """No faults, the version it began with, and a living handler."""
+        await self._post("/reset")
+
     async def restart(self) -> list[str]:
+        """Loses the queue, as Conduit does; what was lost."""
         return list((await self._post("/restart"))["lost"])
 
     async def die(self) -> None:
@@ -340,9 +345,10 @@ class SynapseWithDouble(Homeserver):
     async def restart(self) -> None:
         assert self.double is not None
         await self.double.set(hold=True)  # nothing more is answered from here on
+        await self.double.restart()
         await self.process.kill()
         await self.resume()
-        await self.double.restart()
+        await self.double.set(hold=False)
 
 
 def _synapse_log(file: Path) -> dict[str, Any]:

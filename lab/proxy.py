@@ -1,7 +1,7 @@
 """A proxy between the bot and the homeserver that plays what real servers and networks do.
 
-Rules are set at run time, from Python (`add`, `clear`) or over HTTP (POST /_lab/faults with a rule,
-DELETE to clear). The first rule that matches a request is applied; a rule with `times` is used up.
+Rules are set at run time, from Python (`add`, `clear`) or over HTTP (POST /_lab/faults with a
+rule, DELETE to clear). The first rule that matches is applied; one with `times` is used up.
 
 fault          what happens
 asleep         /sync keeps what it has until there is more, or its time is over

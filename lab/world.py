@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .bot import Bot
-from .client import Chat, Client
+from .chat import Chat
+from .client import Client
 from .homeserver import ROOT, Homeserver
 
 PEOPLE = ("dan", "bo", "cy", "eve")

@@ -7,6 +7,7 @@ POST /set {knob: value}    faults and the version, see service.Knobs
 POST /notice {content}     queues a message of the server user
 POST /happened {what, …}   the homeserver tells what Conduit would post about
 POST /restart              loses the queue; answers with what was lost
+POST /reset                no faults, the version it began with, a living handler
 POST /die                  the handler ends; nothing is answered until a restart
 GET /state                 what waits, what ran, what was lost, whether the handler is dead
 """
@@ -68,6 +69,10 @@ def control(double: Double) -> web.Application:
     async def restart(_: web.Request) -> web.Response:
         return web.json_response({"lost": await double.restart()})
 
+    async def reset(_: web.Request) -> web.Response:
+        await double.reset()
+        return web.json_response({})
+
     async def die(_: web.Request) -> web.Response:
         double.die()
         return web.json_response({})
@@ -91,6 +96,7 @@ def control(double: Double) -> web.Application:
             web.post("/notice", notice),
             web.post("/happened", happened),
             web.post("/restart", restart),
+            web.post("/reset", reset),
             web.post("/die", die),
             web.get("/state", state),
         ]

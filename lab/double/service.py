@@ -51,7 +51,7 @@ class Item:
 class Double:
     def __init__(self, conduit: Client, room: str, handler: Handler) -> None:
         self.conduit, self.room, self.handler = conduit, room, handler
-        self.knobs = Knobs()
+        self.knobs, self._version = Knobs(), handler.version
         self.dead = False
         self.executed: list[str] = []  # bodies, in order
         self.lost: list[str] = []  # bodies that a restart took
@@ -61,6 +61,8 @@ class Double:
         self._running: str | None = None
         self._worker: asyncio.Task[None] | None = None
         self._known: dict[str, None] = {}
+        self._token = ""
+        self._reading = asyncio.Lock()
 
     @property
     def waiting(self) -> int:
@@ -90,8 +92,9 @@ class Double:
         self._queue.put_nowait(Item(content=content))
 
     async def restart(self) -> list[str]:
-        """kill -9 and start: the queue is gone. Returns the bodies that were lost."""
+        """kill -9 and start: what was sent so far and not answered is gone. Returns the bodies."""
         await self._stop_worker()
+        await self._read_on()
         lost = [self._running] if self._running else []
         while not self._queue.empty():
             item = self._queue.get_nowait()
@@ -102,12 +105,17 @@ class Double:
         return lost
 
     async def _start_again(self) -> None:
-        self.set(hold=False)
         await self.handler.restart()
         self.dead = not await self._alias_is_here()
         if self.knobs.emergency:
             self.post(texts.EMERGENCY)
         self._start_worker()
+
+    async def reset(self) -> None:
+        self.knobs, self.handler.version = Knobs(), self._version
+        self.set()
+        if self.dead:
+            await self.restart()
 
     def die(self) -> None:
         self.dead = True
@@ -197,10 +205,10 @@ class Double:
         """The timeline in order; /sync only says when to look."""
         newest = await self.conduit.call("GET", self._messages, dir="b", limit=1)
         self._known = {event["event_id"]: None for event in newest["chunk"]}
-        token, since = newest["end"], ""
+        self._token, since = newest["end"], ""
         print("double ready", flush=True)
         while True:
-            token = await self._read_on(token)
+            await self._read_on()
             since = await self._doorbell(since)
 
     @property
@@ -222,20 +230,22 @@ class Double:
             return since
         return str(answer["next_batch"])
 
-    async def _read_on(self, token: str) -> str:
-        while True:
-            try:
-                page = await self.conduit.call(
-                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": token}
-                )
-            except OSError as error:
-                log.warning("messages: %s", type(error).__name__)
-                return token
-            new = [event for event in page["chunk"] if event["event_id"] not in self._known]
-            await self._take(new)
-            token = page.get("end") or token
-            if len(page["chunk"]) < 100:
-                return token
+    async def _read_on(self) -> None:
+        """To the newest event; one reading at a time, so that the order stays."""
+        async with self._reading:
+            while True:
+                try:
+                    page = await self.conduit.call(
+                        "GET", self._messages, **{"dir": "f", "limit": 100, "from": self._token}
+                    )
+                except OSError as error:
+                    log.warning("messages: %s", type(error).__name__)
+                    return
+                new = [event for event in page["chunk"] if event["event_id"] not in self._known]
+                await self._take(new)
+                self._token = page.get("end") or self._token
+                if len(page["chunk"]) < 100:
+                    return
 
     async def _take(self, events: list[dict[str, Any]]) -> None:
         commands = []

@@ -1,0 +1,79 @@
+"""One homeserver for all; fresh people, rooms and bot for each test.
+
+`server` is Synapse with the double, or the Conduit that CONDUIT_BIN names. A test takes `world`
+(no bot yet) or `bot` (running with the example policy) and talks through `await world.ops("bo")`.
+What was said and logged is printed at the end, where pytest shows it with a failure.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from lab.bot import Bot
+from lab.chat import Chat
+from lab.homeserver import Homeserver, homeserver
+from lab.proxy import FaultProxy
+from lab.world import World
+from tests.fake.postgres import binaries, postgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(60)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+async def server(
+    tmp_path_factory: pytest.TempPathFactory, http: aiohttp.ClientSession
+) -> AsyncIterator[Homeserver]:
+    server = homeserver(tmp_path_factory.mktemp("homeserver"), http)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def world(server: Homeserver) -> AsyncIterator[World]:
+    world = await World.create(server, f"-{next(_numbers)}")
+    admin = await world.admin()
+    yield world
+    if server.double:
+        await server.double.reset()
+    await admin.read()
+    room = await Chat.from_the_start(server.ana, world.ops_room)
+    print(f"--- ops room\n{room.transcript()}\n--- admin room\n{admin.transcript()}")
+    if world.bot:
+        print(f"--- bot\n{world.bot.process.tail(20_000)}")
+    await world.end()
+
+
+@pytest.fixture
+async def bot(world: World, tmp_path: Path) -> Bot:
+    return await world.start_bot(tmp_path / "bot")
+
+
+@pytest.fixture
+async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
+    """Give its `base` to `world.start_bot`."""
+    proxy = FaultProxy(server.base)
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    if not binaries():
+        pytest.skip("no PostgreSQL on this machine")
+    with postgres() as url:
+        yield url
