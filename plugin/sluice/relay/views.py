@@ -115,7 +115,7 @@ class Views:
     async def _config(self, case: Case) -> View:
         version = f"Conduit {self._world.conduit_version}"
         window = self._world.window
-        until = window.until if window else self._world.registration
+        until = (window.until or True) if window else self._world.registration
         return lists.config(case.here, version, case.body, until, case.to)
 
     async def _memory(self, case: Case) -> View:
