@@ -28,7 +28,7 @@ from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver
 from ..matrix.model import Handled
 from ..message import Message
-from ..policy.model import Verdict
+from ..policy.model import Decision, Verdict
 from ..policy.people import person_of, roles
 from ..requests import emergency, store, submit
 from ..requests.model import Request
@@ -129,11 +129,11 @@ class Commands:
         if abs(self._world.now() - where.at) > self._max_age:
             return self._missed(where)
         try:
-            invocation = await self._understand(where, typed)
+            invocation = await self.understand(where, typed)
         except NotRun as no:
-            return self._not_run(where, no)
+            return self.not_run(where, no)
         except Missing as gap:
-            return self._missing(where, typed, gap)
+            return self.missing(where, typed, gap)
         except AskFirst as first:
             return await self._ask_first(where, first)
         if command.own and invocation.command in COMMANDS and COMMANDS[invocation.command].own:
@@ -182,7 +182,7 @@ class Commands:
             taps={FIRST: ("1️⃣", tap)},
         )
 
-    async def _understand(self, where: Where, typed: Typed) -> Invocation:
+    async def understand(self, where: Where, typed: Typed) -> Invocation:
         """parse, with what only the server knows: addresses, files and notices replied to."""
         rooms: dict[str, str] = {}
         known: dict[str, Any] = {}
@@ -204,7 +204,7 @@ class Commands:
                 known["about"] = await self._checks.about(where.room, need.event_id)
         raise NotRun(("that line names too many addresses.",))
 
-    def _not_run(self, where: Where, no: NotRun) -> Handled:
+    def not_run(self, where: Where, no: NotRun) -> Handled:
         """⛔; what may be a password is removed where our power allows."""
         view = self._world.rooms[where.room]
         able = no.redact and view.power(self._world.me) >= view.needed("redact")
@@ -219,8 +219,10 @@ class Commands:
 
         return Handled(commit)
 
-    def _missing(self, where: Where, typed: Typed, gap: Missing) -> Handled:
-        async def reply(again: Where, words: str) -> Handled | None:
+    def missing(self, where: Where, typed: Typed, gap: Missing, go_on: Any = None) -> Handled:
+        """Asks for one more value of the line. go_on(where, typed): takes the completed line."""
+
+        async def reply(again: Where, words: str) -> Any:
             more = read.read_line(f"{typed.word} {words}")
             anew = evolve(
                 typed,
@@ -229,7 +231,7 @@ class Commands:
                 lines=(*typed.lines, *read.read_line(f"x {words}").lines),
                 reason=typed.reason or more.reason,
             )
-            return await self.take(again, anew)
+            return await (go_on or self.take)(again, anew)
 
         what = "name" if gap.param.name == "user" else gap.param.name
         late = questions.nothing_came(what)
@@ -273,9 +275,7 @@ class Commands:
 
             return self.confirm(where, found.question, tap)
         invocation = found.invocation
-        decision = await self._db.read(
-            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
-        )
+        decision = await self._db.read(lambda tx: self._judge(tx, where, invocation, glass))
         if (decision.reason or glass) and not invocation.reason:
             return self._why(where, found, glass, votes=bool(decision.slots))
         return self._store(where, found, glass)
@@ -284,12 +284,14 @@ class Commands:
         self, where: Where, invocation: Invocation, *, glass: bool = False
     ) -> Handled | None:
         """The stored "not allowed", None if it is not denied."""
-        decision = await self._db.read(
-            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
-        )
+        decision = await self._db.read(lambda tx: self._judge(tx, where, invocation, glass))
         if decision.verdict is not Verdict.DENY:
             return None
         return self._store(where, Found(invocation), glass)
+
+    async def _judge(self, tx: Tx, where: Where, what: Invocation, glass: bool) -> Decision:
+        desk = self._world.desk(tx, where.room)
+        return await judge(desk, what, where.room, where.mxid, glass=glass)
 
     def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
         async def reply(again: Where, words: str) -> Handled | None:
@@ -308,7 +310,7 @@ class Commands:
 
     async def _submit(self, tx: Tx, where: Where, found: Found, glass: bool) -> Request | None:
         desk = self._world.desk(tx, where.room)
-        decision = await judge(desk, found.invocation, where.room, where.mxid)
+        decision = await self._judge(tx, where, found.invocation, glass)
         asked = Ask(
             where.event_id,
             where.command,
@@ -370,12 +372,12 @@ class Commands:
         if typed is None:
             return None, None
         if isinstance(typed, NotRun):
-            return None, self._not_run(where, typed)
+            return None, self.not_run(where, typed)
         command = find(typed.word)
         if command is None or command.own:
             return None, await self.take(where, typed)
         try:
-            invocation = await self._understand(where, typed)
+            invocation = await self.understand(where, typed)
         except (NotRun, Missing, AskFirst):
             return None, await self.take(where, typed)
         decision = await self._db.read(
