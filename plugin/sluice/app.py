@@ -44,6 +44,7 @@ from .world import World
 
 _TICK = 1.0
 _RETRY = 2.0
+_SETTLE = 0.1
 _HOUR = 3600.0
 
 
@@ -94,14 +95,19 @@ class App:
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
         self._commands.own = Own(world, db, hs, probes, self._commands, lists, self._reload)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], *, must_run: bool = True) -> None:
+        """must_run: owners are told if it ends with an error, because nothing goes on then."""
+
         async def guarded() -> None:
             try:
                 await work
             except asyncio.CancelledError:
                 raise
-            except Exception:
+            except Exception as error:
                 self._log.exception("A part of Sluice ended with an error; restart the plugin")
+                if must_run:
+                    broken = self._house.own_error("", type(error).__name__)
+                    await self._db.write(broken.commit)
 
         self._tasks.append(asyncio.create_task(guarded()))
 
@@ -206,6 +212,7 @@ class App:
         async def gap(gap: Gap) -> Handled:
             return self._house.history_replaced(gap, admin.reset())
 
+        await view.refresh(self._hs)
         admin.reader = self._reader(room, handler, gap)
         await admin.reader.start()
         await admin.reader.catch_up()
@@ -216,29 +223,34 @@ class App:
 
     async def _relay(self) -> None:
         """Settles what was out when the bot stopped, then takes what stands in line."""
-        assert self.world.admin is not None
+        admin = self.world.admin
+        assert admin is not None
         await self._watch.looked.wait()
+        admin.ready = True
+        await self._house.started()
         while True:
             try:
-                await self._runner.settle()
-                break
+                # Only behind an echo is it known that a line did not arrive.
+                if not admin.doubt:
+                    await self._runner.settle()
+                    break
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("What was running is not settled yet: %s", error)
-                await asyncio.sleep(_RETRY)
-        self.world.admin.ready = True
-        await self._house.started()
+            await asyncio.sleep(_SETTLE)
         await self._runner.run()
 
     async def _open_ops(self, room: str) -> None:
-        view = self.world.rooms[room] = RoomView(room)
+        view = RoomView(room)
+        await view.refresh(self._hs)
+        self.world.rooms[room] = view
         ops = OpsRoom(room, self.world, self._db, self._hs, self._commands, self._questions)
 
         async def gap(gap: Gap) -> Handled:
             return self._house.history_replaced(gap, None)
 
         reader = self._reader(room, ops.take, gap)
-        await view.refresh(self._hs)
         await reader.start()
+        await view.refresh(self._hs)
 
     def open_private(self, room: str) -> None:
         """Reads a private room from now on: a tap, or a join, starts or ends a password's time."""
@@ -307,9 +319,9 @@ class App:
         self._wake()
 
     async def _checked(self) -> None:
-        view = self.world.admin_view
-        if view is not None:
-            await view.refresh(self._hs)
+        for view in (*self.world.rooms.values(), self.world.admin_view):
+            if view is not None:
+                await view.refresh(self._hs)
         await self._registration.check()
         await self._house.checked()
         self._wake()

@@ -87,8 +87,9 @@ class World:
 
     @property
     def main_room(self) -> str | None:
-        """Where alarms, reloads, seals and server notices go."""
-        return next(iter(self.rooms), None)
+        """Where alarms, reloads, seals and server notices go: the first that is configured."""
+        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
+        return next((room for room in wanted if room in self.rooms), None)
 
     def facts(self) -> Facts:
         """What the policy may know, without limits and distrust."""
@@ -99,7 +100,7 @@ class World:
         return Facts(
             admin_room=frozenset(inside),
             protected_rooms=frozenset(protected),
-            remote_in_admin_room=any(not mxid.endswith(own) for mxid in inside),
+            remote_in_admin_room=view is None or any(not m.endswith(own) for m in inside),
             bot=self.me,
         )
 

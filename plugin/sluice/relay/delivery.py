@@ -18,7 +18,7 @@ from ..chat import private as texts
 from ..chat.ending import Delivery, Handed
 from ..db import meta
 from ..db.connection import Database, Tx
-from ..matrix.api import Homeserver, MatrixError, Refused
+from ..matrix.api import Homeserver, MatrixError, Refused, Session
 from ..matrix.private import CannotDeliver, PrivateRooms
 from ..requests.model import LineRow, Request
 from ..secrets import Secret
@@ -127,32 +127,47 @@ class Deliveries:
         """A password that nobody saw; Conduit's own, with who saw it, if that fails."""
         if self._world.live.secrets.replace:
             fresh = new_password()
-            user = account[1:].partition(":")[0]
             sign_out = bool(request.invocation.get("sign-out"))
-            try:
-                session = await self._hs.login(user, given.reveal(), _DEVICE)
-                self.replaced[account] = self._world.now()
-                await self._hs.change_password(
-                    session, given.reveal(), fresh.reveal(), sign_out_others=sign_out
-                )
-            except Refused as error:
-                if error.status == 403:  # it logs in no longer: replaced before a crash
-                    raise _Useless(str(error)) from None
-                self._log.warning("#%d: the password stays Conduit's: %s", request.id, error)
-            except MatrixError as error:
-                self._log.warning("#%d: the password stays Conduit's: %s", request.id, error)
-            else:
-                await self._log_out(session)
+            session = await self._sign_in(account, given)
+            if session is not None and await self._change(session, given, fresh, sign_out):
+                await self._sign_out(session)
                 return fresh, ()
+            if await self._sign_in(account, given) is None:
+                raise _Useless("nobody can say whether it was replaced")
         view = self._world.admin_view
         besides = {self._world.me, f"@conduit:{self._world.server}"}
         return given, tuple(sorted(view.joined - besides)) if view else ()
 
-    async def _log_out(self, session: object) -> None:
+    async def _sign_in(self, account: str, given: Secret) -> Session | None:
+        """With Conduit's password; None if the server does not answer. Raises _Useless if the
+        password no longer logs in: it was replaced before a crash."""
+        user = account[1:].partition(":")[0]
         try:
-            await self._hs.logout(session)  # type: ignore[arg-type]
+            return await self._hs.login(user, given.reveal(), _DEVICE)
+        except Refused as error:
+            if error.status == 403:
+                raise _Useless(str(error)) from None
+            self._log.warning("Nobody can sign in as %s now: %s", account, error)
         except MatrixError as error:
-            self._log.warning("A session of a new account could not be logged out: %s", error)
+            self._log.warning("Nobody can sign in as %s now: %s", account, error)
+        return None
+
+    async def _change(self, session: Session, given: Secret, fresh: Secret, out: bool) -> bool:
+        self.replaced[session.user_id] = self._world.now()
+        try:
+            await self._hs.change_password(
+                session, given.reveal(), fresh.reveal(), sign_out_others=out
+            )
+        except MatrixError as error:
+            self._log.warning("The password of %s: %s", session.user_id, error)
+            return False
+        return True
+
+    async def _sign_out(self, session: Session) -> None:
+        try:
+            await self._hs.logout(session)
+        except MatrixError as error:
+            self._log.warning("A session of %s stays: %s", session.user_id, error)
 
     async def unread(self, request: Request, row: LineRow, content: Content) -> Delivery:
         """An answer that nobody understands and that may hold a password: to who asked."""

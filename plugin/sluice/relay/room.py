@@ -216,17 +216,29 @@ class AdminRoom:
         except NoResponse as error:
             cause, in_flight = str(error), True
         except MatrixError as error:
-            cause = str(error)
+            cause, in_flight = str(error), not getattr(error, "errcode", "")  # a gateway's error
         self.reader.urgent(True)
         try:
             if cause:
-                await self.reader.catch_up()
-                if ref not in self._arrived and in_flight and await self.fence():
-                    await self.reader.catch_up()
-                return self._arrived.get(ref) or NotSent(cause, retry_after)
+                return await self._find(ref, NotSent(cause, retry_after), in_flight)
             return await self._see(ref) or NotSent("it was accepted but is not in the room")
         finally:
             self.reader.urgent(False)
+
+    async def _find(self, ref: str, not_sent: NotSent, in_flight: bool) -> str | NotSent:
+        """After a failed send: the event id if the line is there, NotSent once that is proven.
+
+        Waits for as long as neither is known; the health of the other side is told meanwhile.
+        """
+        while True:
+            try:
+                await self.reader.catch_up()
+                if ref in self._arrived or not in_flight:
+                    return self._arrived.get(ref) or not_sent
+                in_flight = not await self.fence()
+            except MatrixError as error:
+                self._log.warning("Whether %s was sent is not known yet: %s", ref, error)
+                await asyncio.sleep(_SEEN_WITHIN)
 
     async def _put(self, ref: str, body: str, txn: str) -> str:
         content = {"msgtype": "m.text", "body": body, MARK: f"{self._nonce}/{ref}"}

@@ -17,6 +17,7 @@ from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import MatrixError
 from ..requests import guard, store
+from ..requests.desk import Changed
 from ..requests.ending import end
 from ..requests.guard import Go, Stop, Turn
 from ..requests.model import LineRow, LineState, Request, State
@@ -63,7 +64,7 @@ class Runner:
             self._wake.clear()
             try:
                 moved = await self._next()
-            except (MatrixError, StorageFailed) as error:
+            except (MatrixError, StorageFailed, Changed) as error:
                 self._log.warning("The relay waits: %s", error)
                 moved = False
             if not moved:
@@ -112,12 +113,12 @@ class Runner:
         assert request is not None
         dialect = self._room.health.dialect or Dialect.V0_10
         server = self._world.server
-        planned = lines(request.invocation, dialect, server)
         try:
+            planned = lines(request.invocation, dialect, server)
             body = spell(dialect, server, planned[turn.number - 1])
-        except Unspellable as error:
+        except Unspellable as error:  # the server's version has changed since it was asked
             self._log.error("#%d is not sent: %s", request.id, error)
-            body = ""
+            planned, body = (Line(()),) * turn.number, ""
         txn = self._room.txn("line", request.event_id, turn.number)
         async with self._room.turn:
             intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
