@@ -30,6 +30,7 @@ from .ops.own import Own
 from .ops.private import PrivateRoom
 from .ops.questions import Questions
 from .ops.room import OpsRoom
+from .policy.people import roles
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
 from .relay.ending import Endings
@@ -45,6 +46,21 @@ from .world import World
 _TICK = 1.0
 _RETRY = 2.0
 _SETTLE = 0.1
+
+
+def inviter(data: object, me: str) -> str | None:
+    """Who invites us to a private chat, from the stripped state of a sync response."""
+    state = data.get("invite_state") if isinstance(data, Mapping) else None
+    events = state.get("events") if isinstance(state, Mapping) else None
+    for event in events if isinstance(events, list) else ():
+        content = event.get("content") if isinstance(event, Mapping) else None
+        if isinstance(content, Mapping) and event.get("state_key") == me:
+            sender = event.get("sender")
+            is_direct = content.get("is_direct") is True
+            return sender if is_direct and isinstance(sender, str) else None
+    return None
+
+
 _HOUR = 3600.0
 
 
@@ -290,8 +306,23 @@ class App:
                 self._readers[room].doorbell()
         for room in rooms.get("leave") or {}:
             self._doubt(room)
-        if rooms.get("invite"):
+        invited = rooms.get("invite")
+        if isinstance(invited, Mapping):
             self._wanted.set()
+            for room, data in invited.items():
+                if (mxid := inviter(data, self.world.me)) is not None:
+                    self._spawn(self._invited(room, mxid), must_run=False)
+
+    async def _invited(self, room: str, mxid: str) -> None:
+        """A private chat is accepted from whoever has a role: there they are told where commands
+        work. Configured rooms are joined by `_open_rooms`; nothing else is."""
+        settings = self.world.settings
+        if room in self._ops_rooms or settings is None or room in self._readers:
+            return
+        if not roles(settings.policy, mxid, 0, frozenset()):
+            self._log.info("An invitation to %s by %s is not accepted", room, mxid)
+        elif await self._join(room):
+            self.open_private(room)
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
