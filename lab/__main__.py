@@ -1,11 +1,79 @@
-"""The lab's command line; see `python -m lab --help`."""
+"""The lab: a homeserver with an admin room, people, rooms and the bot, all on loopback.
+
+    python3 -m lab               start it and print how to sign in with any Matrix client
+    python3 -m lab --tour        a guided conversation, exit 1 if a step does not go as told
+    python3 -m lab replay F…     transcripts of real servers against the double
+    python3 -m lab interpret F…  the same answers as the catalog reads them
+
+Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
+Conduit, that server is started instead of Synapse with the double.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import importlib.util
+import os
 import sys
 
-from lab.replay import replay
+from . import environment
 
-if sys.argv[1] == "replay":
-    sys.exit(bool(asyncio.run(replay(sys.argv[2:]))))
+PACKAGES = ("synapse", "maubot", "aiohttp", "ruamel.yaml")
+
+
+def in_the_environment() -> None:
+    """Starts again in the lab's own Python if this one lacks something."""
+    if all(_there(name) for name in PACKAGES):
+        return
+    python = environment.python()
+    if os.environ.get("SLUICE_LAB") == "again":
+        sys.exit(f"{python} lacks one of {', '.join(PACKAGES)}; remove .venv and try again")
+    os.environ["SLUICE_LAB"] = "again"
+    os.execv(python, [python, "-m", "lab", *sys.argv[1:]])
+
+
+def _there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m lab",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--tour", action="store_true", help="play the guided conversation")
+    parser.add_argument("--version", default="0.10.12", help="the Conduit that the double plays")
+    parser.add_argument("--room-version", default="12", help="of the double's admin room")
+    parser.add_argument("--crypto", action="store_true", help="the bot can read encrypted rooms")
+    verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret")
+    for verb in ("replay", "interpret"):
+        verbs.add_parser(verb).add_argument("files", nargs="+")
+    args = parser.parse_args()
+    in_the_environment()
+    if args.verb == "replay":
+        from .replay import replay
+
+        return int(asyncio.run(replay(args.files)) > 0)
+    if args.verb == "interpret":
+        sys.path.insert(0, str(environment.ROOT / "plugin"))
+        from .interpret import interpret
+
+        return int(interpret(args.files) > 0)
+    from .run import Options, keep_running
+
+    options = Options(args.version, args.room_version, args.crypto)
+    if args.tour:
+        from .tour import play
+
+        return int(asyncio.run(play(options)) > 0)
+    asyncio.run(keep_running(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

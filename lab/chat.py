@@ -190,10 +190,10 @@ class Chat:
         )
 
     def transcript(self) -> str:
-        return "\n".join(_line(said) for said in self.said) or "(nothing was said)"
+        return "\n".join(line(said) for said in self.said) or "(nothing was said)"
 
 
-def _line(said: Said) -> str:
+def line(said: Said) -> str:
     name = said.sender[1:].partition(":")[0]
     if said.kind == "m.reaction":
         return f"{name}: [reacts {said.reaction[1]}]"

@@ -1,7 +1,4 @@
-"""Plays recorded transcripts of real Conduit servers against the double, or into the catalog.
-
-`python -m lab replay FILE…`     every difference between the record and the double
-`python -m lab interpret FILE…`  what the catalog makes of every recorded answer
+"""Plays recorded transcripts of real Conduit servers against the double: `lab replay FILE…`.
 
 A transcript is JSON Lines: the first line describes the server, each further line is one step with
 what was sent and the contents of the answers (tests/golden/README.md).
@@ -11,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +42,7 @@ async def replay(paths: list[str], say: Callable[[str], None] = print) -> int:
 async def _differences(head: Step, steps: list[dict[str, Any]]) -> Any:
     server = MemoryServer.of_the_transcripts(head["server_name"])
     handler = Handler(server, head["version"])
-    names = _placeholders(server)
+    names = placeholders(server)
     for number, step in enumerate(steps, 2):
         answers = await _answers(handler, step, names)
         wanted = [_shape(content) for content in step["answers"]]
@@ -57,7 +54,7 @@ async def _differences(head: Step, steps: list[dict[str, Any]]) -> Any:
             yield number, step, wanted, got
 
 
-def _placeholders(server: MemoryServer) -> dict[str, str]:
+def placeholders(server: MemoryServer) -> dict[str, str]:
     """The ids that differ from run to run, by their names in the transcripts."""
     rooms = list(server.members)
     return {
@@ -147,38 +144,3 @@ def _in_order(text: str) -> str:
         head, *rows = re.split(r"(?=<tr>)", text.removesuffix("</tbody></table>"))
         return head + "".join(sorted(rows))
     return text
-
-
-# --- the catalog's reading of the same answers ------------------------------------------------
-
-
-def interpret(paths: list[str], say: Callable[[str], None] = print) -> int:
-    """Prints step, command, outcome and sentence; the number of unrecognised answers."""
-    unrecognised = 0
-    for path in paths:
-        head, steps = read(path)
-        for number, step in enumerate(steps, 2):
-            for command, outcome, sentence, known in _readings(head, step):
-                unrecognised += not known
-                say(f"{Path(path).name}:{number}\t{command}\t{outcome}\t{sentence}")
-    say(f"{unrecognised} answers were not recognised")
-    return unrecognised
-
-
-def _readings(head: Step, step: Step) -> Iterator[tuple[str, str, str, bool]]:
-    from sluice.catalog import answers, dialects  # only here: the double knows no catalog
-
-    dialect = dialects.dialect_of(head["version"])
-    for content in step["answers"]:
-        if step["by"] == "server":
-            news = answers.server_notice(content)
-            yield "(news)", type(news).__name__, str(news), news is not None
-            continue
-        asked = dialects.parse_body(dialect, head["server_name"], step["send"])
-        if asked is None:
-            yield "(no command)", "unrecognised", content["body"], False
-            continue
-        outcome = answers.interpret(asked, content)
-        fields = ", ".join(f"{name}={value}" for name, value in outcome.fields)
-        known = outcome.code != "unrecognised"
-        yield asked.command or "(other)", f"{outcome.kind.value}: {outcome.code}", fields, known

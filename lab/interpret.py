@@ -1,0 +1,145 @@
+"""Feeds recorded answers to the catalog: `lab interpret FILE…`.
+
+Prints step, Conduit's command, the outcome and the first line that a person would read of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sluice.catalog import answers, dialects
+from sluice.catalog.commands import find
+from sluice.catalog.model import Invocation, Kind, Outcome, Typed
+from sluice.catalog.parse import parse
+from sluice.chat import files, lists, notices, results
+from sluice.chat.clock import Clock
+from sluice.chat.ending import Ending, Part
+from sluice.chat.lists import RoomRow
+from sluice.chat.words import Here
+from sluice.message import code
+from sluice.relay.model import Asked
+
+from .double.memory import MemoryServer
+from .replay import placeholders, read
+
+View = Callable[[Here, Invocation, str, Outcome], Any]
+VIEWS: dict[str, View] = {
+    "users": lambda here, _, body, __: lists.users(here, answers.users_in(body), None),
+    "rooms": lambda here, _, body, __: lists.rooms(
+        here, [RoomRow(room.room_id, room.members) for room in answers.rooms_in(body)], None
+    ),
+    "registration": lambda here, _, __, outcome: lists.registration(
+        here, outcome.get("state") == "on"
+    ),
+    "config": lambda here, _, body, __: lists.config(here, "Conduit", body, None),
+    "memory": lambda here, _, body, __: lists.memory(here, body),
+    "federation": lambda here, _, body, __: lists.federation(here, answers.federation_in(body)),
+    "appservices": lambda here, _, body, __: lists.appservices(here, answers.appservices_in(body)),
+    "media": lambda here, _, body, __: files.media(
+        here, answers.media_in(body), ("files of ", code(here.server)), of=here.server
+    ),
+    "mediainfo": lambda here, line, body, _: files.mediainfo(
+        here, str(line.get("mxc")), answers.media_info(body)
+    ),
+    "blocked": lambda here, _, body, __: files.blocked(here, answers.media_in(body)),
+    "event": lambda here, line, body, _: lists.event(here, str(line.get("event")), body),
+}
+
+
+def interpret(paths: list[str], say: Callable[[str], None] = print) -> int:
+    """The number of answers of the catalog's commands that were not recognised."""
+    unrecognised = 0
+    for path in paths:
+        head, steps = read(path)
+        names = placeholders(MemoryServer.of_the_transcripts(head["server_name"]))
+        for number, step in enumerate(steps, 2):
+            for command, outcome, sentence, known in _readings(head, _filled(step, names)):
+                unrecognised += not known
+                shown = sentence.replace("\n", " ⏎ ")
+                say(f"{Path(path).name}:{number}\t{command}\t{outcome}\t{shown}")
+    say(f"{unrecognised} answers of commands in the catalog were not recognised")
+    return unrecognised
+
+
+def _filled(step: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The step with real ids in the places of the record's names."""
+    text = json.dumps(step)
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return dict(json.loads(text))
+
+
+def _readings(head: dict[str, Any], step: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
+    dialect = dialects.dialect_of(head["version"])
+    assert dialect is not None, f"no dialect for {head['version']}"
+    here = Here(head["server_name"], Clock(time.time()))
+    for content in step["answers"]:
+        if step["by"] == "server":
+            news = answers.server_notice(content)
+            kind = "unrecognised" if news is None else type(news).__name__
+            yield "(news)", kind, _news(here, news), news is not None
+            continue
+        asked = dialects.parse_body(dialect, head["server_name"], step["send"])
+        if asked is None:
+            yield "(no command)", "unrecognised", content["body"], False
+            continue
+        outcome = answers.interpret(asked, content)
+        known = outcome.code != "unrecognised" or not asked.command
+        said = _sentence(here, asked, content["body"], outcome)
+        yield asked.command or "(other)", f"{outcome.kind.value}: {outcome.code}", said, known
+
+
+def _news(here: Here, news: answers.ServerNotice | None) -> str:
+    """The first line that the ops room reads of a server notice."""
+    if isinstance(news, answers.Registered):
+        message = notices.registered(here, news.user, None)
+    elif isinstance(news, answers.Report):
+        message = notices.report(
+            here, news.reporter, news.sender, news.event, news.room, None, news.reason
+        )
+    elif isinstance(news, answers.PasswordChanged):
+        message = notices.password_changed(news.user)
+    elif isinstance(news, answers.SelfDeactivated):
+        message = notices.self_deactivated(news.user)
+    else:
+        return str(news)
+    return str(message.body).partition("\n")[0]
+
+
+def _sentence(here: Here, asked: Asked, body: str, outcome: Outcome) -> str:
+    """The first line that a person reads of it."""
+    command = find(asked.command)
+    if command is None:
+        return "(a command that Sluice does not offer)"
+    try:
+        invocation = parse(
+            Typed(asked.command, " ".join(asked.words), asked.words, None, asked.block),
+            server=here.server,
+        )
+    except Exception:  # a line that nobody can type through Sluice
+        accounts = tuple(str(value) for name, value in outcome.fields if name == "user")
+        invocation = Invocation(command.name, (("user", accounts),) if accounts else ())
+    try:
+        return _shown(here, asked, invocation, body, outcome)
+    except (KeyError, IndexError):
+        return "(nothing is told of it)"
+
+
+def _shown(here: Here, asked: Asked, invocation: Invocation, body: str, outcome: Outcome) -> str:
+    if outcome.code == "help":
+        return str(lists.conduit_help(here, body)[0].body).partition("\n")[0]
+    view = VIEWS.get(invocation.command)
+    if view is not None and outcome.kind is Kind.DONE:
+        shown = view(here, invocation, body, outcome)
+        message = shown[0] if isinstance(shown, tuple) else shown
+    else:
+        me = f"@ana:{here.server}"
+        items = invocation.values("user") or asked.block or ("?",)
+        message = results.result(
+            here, Ending(1, "ana", me, invocation.command), invocation, [Part(items, outcome)]
+        )
+    return str(message.body).partition("\n")[0]
