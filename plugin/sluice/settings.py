@@ -52,7 +52,10 @@ class Notices:
 
 @frozen
 class Settings:
-    """Everything that the text says, defaults filled in. digest: SHA-256 of the text, in hex."""
+    """Everything that the text says, defaults filled in.
+
+    digest: SHA-256 of the text, in hex. tests: how many it has. warnings: what is odd in it.
+    """
 
     ops_rooms: tuple[str, ...]
     server: str
@@ -69,6 +72,8 @@ class Settings:
     notices: Notices
     text: str
     digest: str
+    tests: int = 0
+    warnings: tuple[Problem, ...] = ()
 
     def reserved(self, localpart: str) -> bool:
         """No account may be made with this name."""
@@ -140,8 +145,9 @@ def load(
     values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
     values |= {"server": policy.server, "policy": policy}
     digest = hashlib.sha256(text.encode()).hexdigest()
-    settings = Settings(**values, text=text, digest=digest)
-    return Loaded(settings, errors, problems.of("warning"), guessed)
+    warnings = problems.of("warning")
+    settings = Settings(**values, text=text, digest=digest, tests=len(tests), warnings=warnings)
+    return Loaded(settings, errors, warnings, guessed)
 
 
 _PARTS: Mapping[str, Any] = {"relay": Relay, "secrets": Secrets, "notices": Notices}

@@ -22,7 +22,10 @@ SERVER = "example.org"
 NOW = 1795442400.0  # Monday 23 Nov 2026, 14:00 UTC
 RUNS = int(os.environ.get("SLUICE_RUNS", "25"))
 PROPERTY = settings(
-    max_examples=RUNS, deadline=None, suppress_health_check=list(HealthCheck), derandomize=RUNS < 1000
+    max_examples=RUNS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=RUNS < 1000,
 )
 
 

@@ -164,7 +164,9 @@ def test_t3_no_account_of_the_asker_nor_of_a_target_can_vote(document, invocatio
 
 
 @PROPERTY
-@given(documents(), st.lists(st.sampled_from(TARGETS), min_size=2, max_size=4, unique=True), askers())
+@given(
+    documents(), st.lists(st.sampled_from(TARGETS), min_size=2, max_size=4, unique=True), askers()
+)
 def test_t4_a_list_is_never_allowed_when_one_of_it_alone_is_not(document, targets, asker):
     policy = policy_of({**document, "limit": []})
     for command in ("adduser", "deactivateall"):
@@ -226,7 +228,9 @@ def test_t6_an_expression_matches_as_re_fullmatch_does(expression, value):
     st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")),
     st.integers(0, 366 * 24 * 4),
 )
-def test_t7_hours_that_cross_midnight_belong_to_the_day_they_began(days, start, end, zone, quarter):
+def test_t7_hours_that_cross_midnight_belong_to_the_day_they_began(
+    days, start, end, zone, quarter
+):
     assume(start != end)
     window = Window(frozenset(days), start, end, ZoneInfo(zone), "")
     now = NOW + quarter * 900
@@ -308,7 +312,9 @@ def test_t10_deny_wins(document, invocation, asker, now):
         st.tuples(st.just("limit"), limit_line()),
     ),
 )
-def test_t11_one_more_restriction_never_makes_more_possible(document, invocation, asker, now, more):
+def test_t11_one_more_restriction_never_makes_more_possible(
+    document, invocation, asker, now, more
+):
     verb, line = more
     before = decide(invocation, asker, FACTS, now, policy_of(document))
     longer = {**document, verb: [*document[verb], {**line, "id": "more"}]}
@@ -413,6 +419,8 @@ ADMIN_ROOM = Facts(
     admin_room=frozenset({"@root:example.org", "@ana:example.org"}),
     protected_rooms=frozenset({"!admins:example.org"}),
 )
+
+
 @PROPERTY
 @given(documents(), askers(), moments, st.booleans(), st.data())
 def test_t17_built_in_rules_hold_under_every_policy(document, asker, now, glass, data):

@@ -37,35 +37,33 @@ def read_where(key: Node, value: Node, do: frozenset[str], loading: Loading) -> 
     before = len(problems.found)
     param = _param(word, do, key.line, loading)
     section = read(value, KEYS["condition"], problems, f"where {word}")
-    if param is None:
-        return None
-    type_ = param.type
     if section.sound and not section.lines:
-        problems.add(
-            value.line, f"where {word} says nothing; write {', '.join(KEYS['condition'])}"
-        )
-    for matcher in ("in_role", "is_self"):
-        if section[matcher] is not None and type_ is not Type.USER:
-            problems.add(section.line_of(matcher), f"{matcher} is for accounts; {word} is none")
-    if section["server"] is not None and type_ not in _HAS_SERVER:
-        problems.add(section.line_of("server"), f"{word} has no server part")
+        every = ", ".join(KEYS["condition"])
+        problems.add(value.line, f"where {word} says nothing; write {every}")
     if section["in_role"] is not None:
         loading.role(section["in_role"], section.line_of("in_role"))
     regex = one_of = None
     if section["regex"] is not None:
         try:
-            if type_ in _NO_REGEX:
+            if param is not None and param.type in _NO_REGEX:
                 raise Refused(f"cannot look at {word}; use one_of")
             regex = compile_pattern(section["regex"])
         except Refused as refused:
             shown = quoted(section["regex"])
             problems.add(section.line_of("regex"), f"the regex {shown} {refused}")
+    if param is None:
+        return None
+    for matcher in ("in_role", "is_self"):
+        if section[matcher] is not None and param.type is not Type.USER:
+            problems.add(section.line_of(matcher), f"{matcher} is for accounts; {word} is none")
+    if section["server"] is not None and param.type not in _HAS_SERVER:
+        problems.add(section.line_of("server"), f"{word} has no server part")
     if section["one_of"] is not None:
         one_of = frozenset(_values(section["one_of"], param, loading))
     if len(problems.found) > before:
         return None
     rest = {key: section[key] for key in ("server", "in_role", "is_self")}
-    where = Where(word, key.line, type_, regex, one_of, **rest)
+    where = Where(word, key.line, param.type, regex, one_of, **rest)
     return evolve(where, check=_check(where))
 
 

@@ -71,6 +71,13 @@ def owners(policy: Policy) -> tuple[str, ...]:
     return members_of(policy, policy.owners)
 
 
+def highest(policy: Policy, held: Collection[str]) -> str:
+    """The role that says most of what somebody may; "" without any."""
+    return max(
+        held, key=lambda role: (role == policy.owners, len(policy.closure[role]), role), default=""
+    )
+
+
 def roles_of_person(policy: Policy, person: str) -> frozenset[str]:
     """What any of a person's accounts could hold, given the power."""
     name = policy.person.get(person, person)
