@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,25 +159,51 @@ def _problems(plugin: Plugin, staged: Path) -> Iterator[str]:
 
 
 def _missing_imports(tree: ast.AST, file: Path, staged: Path) -> Iterator[str]:
-    """Imports of the plugin's own modules that are not there."""
+    """Imports of the plugin's own modules, or of names in them, that are not there."""
     own = {path.name.removesuffix(".py") for path in staged.iterdir()}
     for node in ast.walk(tree):
-        names: list[str] = []
+        wanted: list[tuple[str, str]] = []  # (module, name in it or "")
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            wanted = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(file.relative_to(staged).parts[: -node.level]) if node.level else ""
             module = ".".join(part for part in (base, node.module or "") if part)
-            # `from .x import y`: y is a module or a name of x; x must be there in any case
-            names = [module]
-            if not node.module:
-                names = [f"{module}.{alias.name}" for alias in node.names]
-        for name in names:
-            at = staged / name.replace(".", "/")
-            known = at.with_suffix(".py").is_file() or (at / "__init__.py").is_file()
-            if name.partition(".")[0] in own and not known:
+            wanted = [(module, alias.name) for alias in node.names]
+        for module, name in wanted:
+            if module.partition(".")[0] in own and not _there(staged, module, name):
                 where = f"{file.relative_to(staged).as_posix()}:{node.lineno}"  # type: ignore[attr-defined]
-                yield f"{where}: imports {name}, which is not there"
+                yield f"{where}: imports {module}{name and f'.{name}'}, which is not there"
+
+
+def _there(staged: Path, module: str, name: str) -> bool:
+    at = staged / module.replace(".", "/")
+    if name and (_is_module(at / name) or name == "*"):
+        return True
+    if not _is_module(at):
+        return False
+    return not name or name in _names(at / "__init__.py" if at.is_dir() else at.with_suffix(".py"))
+
+
+def _is_module(at: Path) -> bool:
+    return at.with_suffix(".py").is_file() or (at / "__init__.py").is_file()
+
+
+@cache
+def _names(file: Path) -> frozenset[str]:
+    """Every name that a module binds; a file that cannot be parsed is reported elsewhere."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except SyntaxError:
+        return frozenset()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return frozenset(names)
 
 
 def _main_class_problems(plugin: Plugin, staged: Path) -> Iterator[str]:
