@@ -30,6 +30,8 @@ class Room:
     events: list[tuple[int, Json]] = field(default_factory=list)
     state: dict[tuple[str, str], Json] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)  # ids that nobody may see
+    before: dict[str, int] = field(default_factory=dict)  # id -> state events before it
+    changes: int = 0  # state events so far
 
     def membership(self, mxid: str) -> str:
         event = self.state.get(("m.room.member", mxid))
@@ -78,6 +80,7 @@ class FakeHomeserver:
         self.faults: list[Fault] = []
         self.before: Callable[[str], None] | None = None  # called with each "METHOD path"
         self._position = itertools.count(1)
+        self._may_see: dict[tuple[str, str, int], bool] = {}
         self._runner: web.AppRunner | None = None
         self.base = ""
 
@@ -140,7 +143,9 @@ class FakeHomeserver:
             "unsigned": {},
             **top,
         }
+        place.before[event_id] = place.changes
         if key is not None:
+            place.changes += 1
             event["state_key"] = key
             place.state[kind, key] = event
         place.events.append((next(self._position), event))
@@ -220,7 +225,8 @@ class FakeHomeserver:
             raise Failure(401, "M_UNKNOWN_TOKEN")
         mxid, device = self.sessions[token]
         if rest[0] == "rooms":
-            return self._in_room(method, rest[1], rest[2:], mxid, device, body, request)
+            query = dict(request.query)
+            return self._in_room(method, rest[1], rest[2:], mxid, device, body, query)
         return self._of_account(method, rest, mxid, device, token, body)
 
     def _of_account(
@@ -229,6 +235,8 @@ class FakeHomeserver:
         if rest == ["joined_rooms"]:
             inside = [r.id for r in self.rooms.values() if r.membership(mxid) == "join"]
             return web.json_response({"joined_rooms": inside})
+        if rest[:1] == ["join"]:
+            return self._in_room("POST", rest[1], ["join"], mxid, device, body, {})
         if rest == ["account", "whoami"]:
             return web.json_response({"user_id": mxid, "device_id": device})
         if rest == ["createRoom"]:
@@ -307,6 +315,8 @@ class FakeHomeserver:
         self.put(room, creator, "m.room.power_levels", levels, "")
         rule = "public" if body.get("preset") == "public_chat" else "invite"
         self.put(room, creator, "m.room.join_rules", {"join_rule": rule}, "")
+        if "name" in body:
+            self.put(room, creator, "m.room.name", {"name": body["name"]}, "")
         for event in body.get("initial_state", ()):
             self.put(room, creator, event["type"], event["content"], event.get("state_key", ""))
         for mxid in body.get("invite", ()):
@@ -321,14 +331,14 @@ class FakeHomeserver:
         mxid: str,
         device: str,
         body: Json,
-        request: web.Request,
+        query: dict[str, str],
     ) -> web.Response:
         place = self.rooms.get(room)
         if place is None:
             raise Failure(500 if self.conduit else 403, "M_UNKNOWN")
         inside = place.membership(mxid) == "join"
         if rest == ["messages"]:
-            return self._messages(place, mxid, dict(request.query))
+            return self._messages(place, mxid, query)
         if rest == ["join"]:
             if place.membership(mxid) not in ("invite", "join"):
                 raise Failure(403, "M_FORBIDDEN")
@@ -338,18 +348,27 @@ class FakeHomeserver:
             raise Failure(403, "M_FORBIDDEN")
         if rest[0] == "event":
             found = [event for _, event in place.events if event["event_id"] == rest[1]]
-            if found and rest[1] in place.hidden:
+            if found and not self._sees(place, mxid, found[0]):
                 raise Failure(403, "M_FORBIDDEN")
             if not found:
                 raise Failure(404, "M_NOT_FOUND")
             return web.json_response(found[0])
         if rest == ["state"]:
             return web.json_response(list(place.state.values()))
+        if rest[0] == "state" and method == "PUT":
+            key = rest[2] if len(rest) > 2 else ""
+            return web.json_response({"event_id": self.put(room, mxid, rest[1], body, key)})
         if rest[0] == "state":
             event = place.state.get((rest[1], rest[2] if len(rest) > 2 else ""))
             if event is None:
                 raise Failure(404, "M_NOT_FOUND")
             return web.json_response(event["content"])
+        if rest[0] == "leave":
+            self.leave(room, mxid)
+            return web.json_response({})
+        if rest[0] == "kick":
+            self.leave(room, body["user_id"], by=mxid)
+            return web.json_response({})
         if rest[0] == "invite":
             self.put(room, mxid, "m.room.member", {"membership": "invite"}, body["user_id"])
             return web.json_response({})
@@ -389,38 +408,37 @@ class FakeHomeserver:
             found["unsigned"]["redacted_because"] = place.events[-1][1]
         return redaction
 
+    def _sees(self, place: Room, mxid: str, event: Json) -> bool:
+        """Shared history. Conduit asks whether one is joined now, and remembers what it found for
+        (user, state of the room before the event): so reading from outside hides things for good.
+        """
+        if event["event_id"] in place.hidden:
+            return False
+        if not self.conduit:
+            return True
+        key = (mxid, place.id, place.before.get(event["event_id"], 0))
+        return self._may_see.setdefault(key, place.membership(mxid) == "join")
+
     def _messages(self, place: Room, mxid: str, query: dict[str, str]) -> web.Response:
-        last = place.events[-1][0]
         if place.membership(mxid) != "join":
             self.read_from_outside.append(place.id)
-            own = [at for at, e in place.events if e.get("state_key") == mxid]
-            if not own and not self.conduit:
+            if not self.conduit and ("m.room.member", mxid) not in place.state:
                 raise Failure(403, "M_FORBIDDEN")
-            last = own[-1] if own else 0  # who left sees all up to that, a stranger nothing
         limit, token = int(query["limit"]), query.get("from")
-        if query["dir"] == "b":
-            return web.json_response(self._newest(place, limit))
-        position = self._parse(token or "")
-        page = [(at, event) for at, event in place.events if position < at <= last][:limit]
+        back = query["dir"] == "b"
+        if back:
+            page = place.events[-limit:][::-1]
+        else:
+            position = self._parse(token or "")
+            page = [(at, event) for at, event in place.events if at > position][:limit]
         # The page is cut first and filtered afterwards; an empty one has no end.
-        shown = [(at, event) for at, event in page if event["event_id"] not in place.hidden]
-        answer: Json = {"start": token, "chunk": [event for _, event in shown]}
+        shown = [event for _, event in page if self._sees(place, mxid, event)]
+        answer: Json = {"start": "18446744073709551615" if back else token, "chunk": shown}
         if shown:
-            answer["end"] = self._token(page[-1][0])
+            # Going back, Synapse's token lies before the last event shown, Conduit's behind it.
+            last = page[-1][0]
+            answer["end"] = self._token(last - 1 if back and not self.conduit else last)
         return web.json_response(answer)
-
-    def _newest(self, place: Room, limit: int) -> Json:
-        page = place.events[-limit:]
-        shown = [event for _, event in page if event["event_id"] not in place.hidden]
-        if not shown:
-            return {"start": "18446744073709551615", "chunk": []}
-        newest, oldest = page[-1][0], page[0][0]
-        if self.conduit:
-            end = self._token(oldest)
-            return {"start": "18446744073709551615", "chunk": shown[::-1], "end": end}
-        # Synapse: `start` is behind the newest event, `end` before the oldest one shown.
-        start, end = self._token(newest), self._token(oldest - 1)
-        return {"start": start, "chunk": shown[::-1], "end": end}
 
     def _token(self, position: int) -> str:
         return str(position) if self.conduit else f"t1-{position}_0_0"

@@ -29,8 +29,8 @@ from tests.machine.office import (
     ROOM,
     SERVER,
     Office,
+    Tiny,
     invocation,
-    office,
     settings,
 )
 from tests.unit.scenes import check
@@ -132,9 +132,12 @@ def _checked(content: dict[str, Any]) -> None:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    async with office("tiny", POLICY) as made:
-        made.now = at("14:03")
-        yield Scene(made)
+    tiny = Tiny()
+    tiny.clear()
+    made = Office(tiny, POLICY)
+    made.now = at("14:03")
+    yield Scene(made)
+    tiny.close()
 
 
 DETAILS = """Reason: “casino links”

@@ -166,7 +166,10 @@ async def test_a_room_we_are_not_in_is_never_read(w: World, room: str, bo: str) 
     reader = await begun(w, room, handler)
     w.fake.leave(room, w.bot, by=bo)
     await reader.step()
-    assert handler.done == ["m.room.member"], "the kick itself is the last thing that is read"
+    w.clock.go(15)
+    await reader.step()
+    seen = [] if w.fake.conduit else ["m.room.member"]
+    assert handler.done == seen, "Conduit may hide the kick from who was kicked"
     reads = w.fake.count("/messages")
     for _ in range(3):
         w.fake.say(room, bo, "among themselves")

@@ -18,6 +18,7 @@ from ..db import meta
 from ..db.connection import Database, Tx
 from ..message import Message
 from .api import Event
+from .files import File
 
 SCHEMA = (
     """CREATE TABLE sluice_outbox (
@@ -73,12 +74,16 @@ class Outbox:
         *,
         reply_to: str | None = None,
         clear: bool = False,
+        file: File | None = None,
     ) -> None:
         """A new message. A key that was used in this room is not used again: nothing happens.
 
-        clear: also in a room that is encrypted while the bot has no crypto.
+        clear: also in a room that is encrypted while the bot has no crypto. file: what the message
+        is the caption of.
         """
         content = fitting(message).content()
+        if file is not None:
+            content.update(file.content())
         if reply_to is not None:
             content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
         await self._add(tx, room, SAY, key, content=content, clear=clear)

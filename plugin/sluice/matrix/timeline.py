@@ -25,6 +25,7 @@ from .model import Gap, Handled, Handler, NotJoined
 from .schedule import Schedule
 
 # Seconds.
+ASK = 15.0  # with empty pages and without a bell, whether we are in the room is asked every
 WATCH, WATCH_BELL = 3600.0, 5.0  # the watchdog: at least, and with bells at most, every
 FLUSH, FLUSH_IDLE = 5.0, 600.0  # a cursor that moved, and one that did not, is stored after
 KEEP_SEEN = 30 * 86400.0
@@ -69,7 +70,7 @@ class Reader:
         self._schedule = Schedule(poll, now())
         self._stored: Cursor | None = None
         self._tried = ""  # the event whose commit failed; it may hold all the same
-        self._watched = self._saved = self._read_at = now()
+        self._asked = self._watched = self._saved = self._read_at = now()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -200,10 +201,7 @@ class Reader:
     # --- one read
 
     async def _read(self, rang: bool, to_end: bool) -> None:
-        if self._doubt or not self.joined:
-            self.joined = self.room in await self._hs.joined_rooms()
-            self._doubt = False
-        if not self.joined:
+        if (self._doubt or not self.joined) and not await self._are_in():
             return
         begun = self._now()
         if self._cursor is None and not await self._go_behind_newest(None):
@@ -211,12 +209,21 @@ class Reader:
         await self._handle_late()
         if not await self._forward(to_end):
             self._unsure = False
+            # Conduit may hide our own exit from us: an empty page is what is left of the room.
+            if begun - self._asked >= (0 if rang else ASK) and not await self._are_in():
+                return
             if self._suspect or begun - self._watched > (WATCH_BELL if rang else WATCH):
                 await self._watch()
         self._read_at = begun
         moved = (self._held or self._cursor) != self._stored
         if self._now() - self._saved > (FLUSH if moved else FLUSH_IDLE):
             await self.flush()
+
+    async def _are_in(self) -> bool:
+        self._asked = self._now()
+        self.joined = self.room in await self._hs.joined_rooms()
+        self._doubt = False
+        return self.joined
 
     async def _handle_late(self) -> None:
         """Events whose keys have come, or are given up."""
@@ -313,9 +320,6 @@ class Reader:
         """Is the end of the pages the end of the room?"""
         cursor = self._cursor
         assert cursor is not None
-        self.joined = self.room in await self._hs.joined_rooms()
-        if not self.joined:
-            return
         if cursor.last_event and await self._is_gone(cursor.last_event):
             await self._reset("replaced")
             return
