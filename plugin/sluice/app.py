@@ -17,6 +17,7 @@ from .db.connection import Database, StorageFailed
 from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.encryption import Encryption
+from .matrix.files import Files
 from .matrix.model import Gap, Handled, Handler
 from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
@@ -24,12 +25,16 @@ from .matrix.probes import Probes
 from .matrix.rooms import RoomView
 from .matrix.sender import Sender
 from .matrix.timeline import Reader
+from .ops.asked import Answers
 from .ops.checks import Checks
 from .ops.commands import Commands
+from .ops.drift import Drift
+from .ops.log import Log
 from .ops.own import Own
 from .ops.private import PrivateRoom
 from .ops.questions import Questions
 from .ops.room import OpsRoom
+from .ops.status import Status
 from .policy.people import roles
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
@@ -109,7 +114,14 @@ class App:
             world, db, self._deliveries, self._questions, self._notices, self._registration
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
-        self._commands.own = Own(world, db, hs, probes, self._commands, lists, self._reload)
+        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
+        self._house.problems = self._drift.hourly
+        answers = Answers(world, db, hs, probes, self._commands, lists)
+        log = Log(world, db, lists, Files(hs, self._encryption))
+        status = Status(world, db, hs, self._drift)
+        self._commands.own = Own(
+            world, db, self._commands, lists, answers, log, status, self.reload
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, must_run: bool = True) -> None:
         """must_run: owners are told if it ends with an error, because nothing goes on then."""

@@ -67,6 +67,13 @@ class PolicyText:
         except (OSError, UnicodeDecodeError) as error:
             raise Unreadable(f"policy_file {path} cannot be read: {error}") from error
 
+    @property
+    def autojoin(self) -> bool | None:
+        """Whether maubot lets the bot join wherever anybody invites it; None if it hides that."""
+        client = getattr(self._instance, "client", None)
+        value = getattr(client, "autojoin", None)
+        return value if isinstance(value, bool) else None
+
     def refuse(self, accepted: Source | None) -> None:
         """Puts the last accepted text back into maubot's cache: the refused one is gone."""
         if self._instance is not None and accepted is not None and accepted.name == "config":

@@ -269,6 +269,7 @@ def emergency(here: Here) -> Message:
 
 PROBLEMS = {
     "log_broken": "My log is not what I wrote: somebody changed the database. Find out who.",
+    "safe_mode": "The policy has an error in line {0}: every command is refused. Correct it.",
     "silent": "Conduit has not answered since {0}: restart it if nothing slow is running there.",
     "not_in_admin_room": "I am not in the admin room: nothing can run. Invite {0} there.",
     "address_gone": "{0} leads nowhere: commands are not answered. Repair: {help repair}",
@@ -291,6 +292,15 @@ PROBLEMS = {
     "one_owner": "There is one owner only: nobody can review a break-glass. Name a second one.",
 }
 """What can be wrong, the worst first, each with its remedy."""
+
+
+def drifted(here: Here, problems: Sequence[Text]) -> Message:
+    """What is wrong since a short time ago, each with its remedy."""
+    if len(problems) == 1:
+        return alarm(here.owners, problems[0])
+    head = f"{len(problems)} things are wrong that were not:"
+    return alarm(here.owners, head, *numbered(problems[:9]), ("All: ", here.cmd("status")))
+
 
 _AT_START = {
     "no_scrub": "My power in the admin room is {0}: passwords stay readable there. Give me 50.",

@@ -16,10 +16,11 @@ from attrs import fields
 
 from ..catalog.model import Invocation, Kind, Outcome
 from ..message import Code
-from ..policy.model import Checked, Decision, Matched, Slot, Verdict
+from ..policy.model import Checked, Decision, Matched, Quota, Slot, Verdict
 
 _CLASSES: dict[str, Any] = {
-    cls.__name__: cls for cls in (Invocation, Outcome, Code, Checked, Decision, Matched, Slot)
+    cls.__name__: cls
+    for cls in (Invocation, Outcome, Code, Checked, Decision, Matched, Quota, Slot)
 }
 _ENUMS: dict[str, type[Enum]] = {cls.__name__: cls for cls in (Kind, Verdict)}
 

@@ -80,6 +80,7 @@ SCHEMA: tuple[str, ...] = (
         reason    TEXT NOT NULL
     )""",
     "CREATE INDEX sluice_vote_request ON sluice_vote (request)",
+    "CREATE INDEX sluice_vote_mxid ON sluice_vote (mxid, at)",
     "CREATE TABLE sluice_people (key TEXT PRIMARY KEY, groups TEXT NOT NULL)",
     """CREATE TABLE sluice_distrust (
         mxid    TEXT PRIMARY KEY,
@@ -126,6 +127,14 @@ def _of(cls: type[T], row: Row, readers: Mapping[str, Callable[[Any], Any]] = _R
 
 def _as_is(value: Any) -> Any:
     return value
+
+
+def request_of(row: Row) -> Request:
+    return _of(Request, row)
+
+
+def vote_of(row: Row) -> Vote:
+    return _of(Vote, row)
 
 
 def _column(value: object) -> object:

@@ -1,0 +1,225 @@
+"""What around Sluice is not as it must be: the admin room, the ops rooms, the server, the log.
+
+Looked at when it starts, hourly, and for `status`. Each problem is told once when it is new, with
+its remedy, and stands in `status` as long as it lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from .. import audit
+from ..audit import Broken, Head
+from ..chat import alarms
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..matrix.api import Homeserver, MatrixError
+from ..matrix.rooms import RoomView
+from ..message import Text, code
+from ..policy.people import members_of, mxids_of
+from ..world import World
+
+_ORDER = tuple(alarms.PROBLEMS)
+_SAID_ELSEWHERE = frozenset(
+    ("log_broken", "safe_mode", "silent", "address_gone", "emergency", "unknown_version")
+)
+"""Those with an alarm of their own at the moment they begin."""
+_TOLD = "drift"  # in the database: what was told and lasts
+_MOST_ACCOUNTS = 200  # named accounts that are looked up
+
+
+@frozen
+class Trouble:
+    """One problem. about: the id, version, time or number it is about. room: of an ops room."""
+
+    kind: str
+    about: str = ""
+    room: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {self.about} {self.room}"
+
+
+class Drift:
+    """autojoin: whether maubot accepts every invitation, None where that cannot be seen."""
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        autojoin: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
+        self._address: str | None = None  # where #admins leads, "" nowhere, None not known
+        self._without: tuple[str, ...] = ()  # named accounts that do not exist
+        self._log_lock = asyncio.Lock()
+        self.log = Head()  # up to where the log was found unbroken
+        self.broken: int | None = None  # the first entry of it that is wrong
+
+    # --- looking
+
+    async def look(self, *, accounts: bool = False) -> None:
+        """Asks the server and follows the log on from where it was good. accounts: those too."""
+        await self.check_log()
+        if self._world.settings is None:
+            return
+        try:
+            self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
+            if accounts:
+                self._without = await self._missing()
+        except MatrixError:
+            self._address = None
+
+    async def _missing(self) -> tuple[str, ...]:
+        policy = self._world.live.policy
+        own = [m for m in sorted(policy.named) if m.endswith(f":{self._world.server}")]
+        found = []
+        for mxid in own[:_MOST_ACCOUNTS]:
+            if await self._hs.profile(mxid) is None:
+                found.append(mxid)
+        return tuple(found)
+
+    async def check_log(self) -> None:
+        """A page at a time, so that nobody waits long for the database."""
+        async with self._log_lock:
+            while self.broken is None:
+                try:
+                    after = await self._db.read(self._follow)
+                except Broken as error:
+                    self.broken = error.seq
+                    await self._db.write(self._tell_broken)
+                    return
+                if after == self.log:
+                    return
+                self.log = after
+
+    async def _follow(self, tx: Tx) -> Head:
+        """The head a page further; raises Broken, also if what was good has changed since."""
+        last = self.log
+        query = "SELECT chain FROM sluice_audit WHERE seq=$1"
+        if last.seq and await tx.fetchval(query, last.seq) != last.chain:
+            raise Broken(last.seq, "was changed or is missing")
+        rows = await tx.fetch(
+            f"SELECT {audit.COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq"
+            f" LIMIT {audit.PAGE}",
+            last.seq,
+        )
+        for row in rows:
+            last = audit.follow(last, row)
+        return last
+
+    async def _tell_broken(self, tx: Tx) -> None:
+        room = self._world.main_room
+        if room is not None and self.broken is not None:
+            key = f"log.broken.{self.broken}.{self._world.now()}"
+            said = alarms.log_broken(self._world.here(room), self.broken)
+            await self._world.outbox.put(tx, room, key, said)
+
+    # --- what is wrong now
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """The worst first."""
+        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        rooms = (t for room, view in self._world.rooms.items() for t in self._of_room(room, view))
+        return tuple(sorted((*found, *rooms), key=lambda each: _ORDER.index(each.kind)))
+
+    def _of_sluice(self) -> Iterator[Trouble]:
+        if self.broken is not None:
+            yield Trouble("log_broken")
+        if self._world.problems:
+            yield Trouble("safe_mode", str(self._world.problems[0].line))
+        if self._autojoin():
+            yield Trouble("autojoin")
+        if self._world.settings is None:
+            return
+        policy = self._world.settings.policy
+        if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
+            yield Trouble("one_owner")
+        for mxid in self._without:
+            if mxid in policy.named:
+                yield Trouble("no_account", mxid)
+
+    def _of_conduit(self) -> Iterator[Trouble]:
+        if self._world.settings is None:
+            return
+        admin, address = self._world.admin, f"#admins:{self._world.server}"
+        if admin is None:
+            yield Trouble("not_in_admin_room", self._world.me)
+            return
+        health = admin.health
+        clock = self._world.here("").clock
+        if health.silent_since is not None:
+            yield Trouble("silent", clock.at(health.silent_since))
+        if health.outside:
+            yield Trouble("not_in_admin_room", self._world.me)
+        if self._address == "" or (self._address is None and health.alias_lost):
+            yield Trouble("address_gone", address)
+        elif self._address is not None and self._address != admin.room:
+            yield Trouble("address_elsewhere", address)
+        if health.emergency:
+            yield Trouble("emergency")
+        if health.version and health.dialect is None:
+            yield Trouble("unknown_version", f"Conduit {health.version}")
+
+    def _of_admin_room(self) -> Iterator[Trouble]:
+        """Every member of it is all-powerful, whatever the policy says."""
+        view, settings = self._world.admin_view, self._world.settings
+        if view is None or not view.known or settings is None:
+            return
+        server, policy = self._world.server, settings.policy
+        owners = {m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p)}
+        expected = {self._world.me, f"@conduit:{server}", *owners}
+        for mxid in sorted(view.joined | view.invited):
+            if not mxid.endswith(f":{server}"):
+                yield Trouble("remote_member", mxid)
+            elif mxid not in expected:
+                yield Trouble("not_owner", mxid)
+        power = view.power(self._world.me)
+        if power < view.needed("redact") and settings.secrets.scrub_admin_room:
+            yield Trouble("no_scrub", f"{power:g}")
+
+    def _of_room(self, room: str, view: RoomView) -> Iterator[Trouble]:
+        if view.join_rule == "public":
+            yield Trouble("public", room=room)
+        if view.history_visibility == "world_readable":
+            yield Trouble("world_readable", room=room)
+        if view.replaced_by:
+            yield Trouble("upgraded", room=room)
+        if view.encrypted and not self._world.crypto:
+            yield Trouble("no_crypto", room=room)
+
+    # --- telling
+
+    def words(self, room: str, *, start: bool = False) -> tuple[Text, ...]:
+        """Every problem in words, for this room. start: as the first message says it."""
+        return tuple(self._said(room, each, start) for each in self.troubles())
+
+    def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
+        here = self._world.here(room)
+        said = alarms.problem(here, trouble.kind, trouble.about, start=start)
+        return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
+
+    async def hourly(self) -> None:
+        """Looks, and tells what is new since the last time."""
+        await self.look(accounts=True)
+        if self._world.settings is not None and self._world.main_room is not None:
+            await self._db.write(self.tell)
+
+    async def tell(self, tx: Tx, *, silent: bool = False) -> None:
+        """Says each new problem once. silent: it is said already, at the first start."""
+        room, found = self._world.main_room, self.troubles()
+        told = set(json.loads(await meta.get(tx, _TOLD) or "[]"))
+        new = [each for each in found if each.key not in told]
+        if {each.key for each in found} != told:
+            await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
+        new = [each for each in new if each.kind not in _SAID_ELSEWHERE]
+        if new and room is not None and not silent:
+            words = [self._said(room, each) for each in new]
+            said = alarms.drifted(self._world.here(room), words)
+            await self._world.outbox.put(tx, room, f"drift.{self._world.now()}", said)
