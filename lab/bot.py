@@ -35,6 +35,7 @@ class Bot:
 
     base: where it finds the homeserver (a fault proxy, perhaps). database: a PostgreSQL URL;
     SQLite in the folder without one. crypto: whether it can read encrypted rooms. env: for hooks.
+    plugin: a folder with maubot.yaml of another plugin, for comparisons.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Bot:
         database: str = "",
         crypto: bool = False,
         env: Mapping[str, str] | None = None,
+        plugin: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.account, self.crypto = folder, account, crypto
@@ -54,7 +56,7 @@ class Bot:
         self.database = database or f"sqlite:{folder / 'bot.db'}"
         self.policy_file = folder / "policy.yaml"
         self.policy_file.write_text(policy)
-        self.plugin = folder / "plugin"
+        self.plugin = plugin or folder / "plugin"
         if not self.plugin.exists():
             mbp.stage(mbp.ROOT, self.plugin)
         self.process = Process(

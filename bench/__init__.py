@@ -1,0 +1,1 @@
+"""How fast Sluice is, and how large: one command, `python -m bench.run`, runs all of it."""
