@@ -1,7 +1,7 @@
 """The relay that somebody would write in an evening: the baseline of the latency benchmarks.
 
 `!x LINE` in any room goes to the admin room; the next message of the server user is posted as the
-answer. It loses, doubles and crosses answers; that is the point. It is as fast as a maubot plugin can be.
+answer. It loses, doubles and crosses answers; that is the point. It is as fast as a plugin can be.
 """
 
 from __future__ import annotations
