@@ -20,7 +20,10 @@ PEOPLE = ("dan", "bo", "cy", "eve")
 
 @dataclass
 class World:
-    """people: by their names in the policy. eve is in the ops room and has no role."""
+    """people: by their names in the policy. eve is in the ops room and has no role.
+
+    database: of its bot, a PostgreSQL URL; SQLite without one.
+    """
 
     server: Homeserver
     people: dict[str, Client]
@@ -28,6 +31,7 @@ class World:
     ops_room: str
     suffix: str = ""
     bot: Bot | None = field(default=None)
+    database: str = ""
 
     @classmethod
     async def create(
@@ -94,6 +98,7 @@ class World:
         raise AssertionError(f"{name} has no private room with the bot")
 
     async def start_bot(self, folder: Path, policy: str | None = None, **options: object) -> Bot:
+        options.setdefault("database", self.database)
         self.bot = Bot(folder, self.bot_account, policy or self.policy(), **options)  # type: ignore[arg-type]
         await self.bot.start()
         return self.bot

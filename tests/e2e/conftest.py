@@ -3,12 +3,14 @@
 `server` is Synapse with the double, or the Conduit that CONDUIT_BIN names. A test takes `world`
 (no bot yet) or `bot` (running with the example policy) and talks through `await world.ops("bo")`.
 What was said and logged is printed at the end, where pytest shows it with a failure.
+With SLUICE_DB=postgres every bot has a PostgreSQL database instead of SQLite.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +21,7 @@ from lab.chat import Chat
 from lab.homeserver import Homeserver, homeserver
 from lab.proxy import FaultProxy
 from lab.world import World
-from tests.fake.postgres import binaries, postgres
+from tests.fake.postgres import another, binaries, postgres
 
 _numbers = itertools.count(1)
 
@@ -42,9 +44,24 @@ async def server(
     await server.stop()
 
 
+@pytest.fixture(scope="session")
+async def new_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable[str]]:
+    """Gives what a bot is told about its database: nothing, or the URL of an empty one."""
+    postgres = os.environ.get("SLUICE_DB") == "postgres"
+    url = request.getfixturevalue("postgres_url") if postgres else ""
+
+    async def make() -> str:
+        return await another(url) if url else ""
+
+    return make
+
+
 @pytest.fixture
-async def world(server: Homeserver) -> AsyncIterator[World]:
+async def world(
+    server: Homeserver, new_database: Callable[[], Awaitable[str]]
+) -> AsyncIterator[World]:
     world = await World.create(server, f"-{next(_numbers)}")
+    world.database = await new_database()
     admin = await world.admin()
     yield world
     if server.double:

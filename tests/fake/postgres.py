@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import shutil
 import socket
@@ -10,6 +11,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import asyncpg
+
+_numbers = itertools.count(1)
 
 
 def binaries() -> str:
@@ -66,3 +71,12 @@ def postgres() -> Iterator[str]:
     finally:
         run("pg_ctl", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def another(url: str) -> str:
+    """The URL of one more empty database on the same server."""
+    name = f"sluice_{next(_numbers)}"
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return url.rpartition("/")[0] + f"/{name}"

@@ -27,7 +27,7 @@ from ..matrix.private import CannotDeliver
 from ..matrix.probes import Account, Media, Name, Probes
 from ..message import Message, Text
 from ..policy.model import Account as Status
-from ..policy.people import mxids_of, person_of, roles_of_person
+from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
 from ..relay import store as kept
 from ..relay.delivery import Deliveries
 from ..relay.views import Lists
@@ -223,11 +223,17 @@ class Checks:
         except MatrixError:
             profile = None
         name = None if profile is None else str(profile.get("displayname") or "")
-        policy = self._world.live.policy
-        held = roles_of_person(policy, person_of(policy, mxid))
+        return AccountFact(mxid, _STATUS[account], name, self._role(room, mxid))
+
+    def _role(self, room: str, mxid: str) -> str:
+        """The highest that it can hold, if the policy names it, or holds here through a glob."""
+        policy, view = self._world.live.policy, self._world.rooms[room]
+        if is_named(policy, mxid):
+            held = roles_of_person(policy, person_of(policy, mxid))
+        else:
+            held = roles(policy, mxid, view.power(mxid)) if mxid in view.joined else frozenset()
         ranked = [role for role in policy.closure if role in held]
-        role = ranked[-1] if ranked else ""
-        return AccountFact(mxid, _STATUS[account], name, role)
+        return ranked[-1] if ranked else ""
 
     # --- rooms and files
 
