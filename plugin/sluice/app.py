@@ -294,11 +294,17 @@ class App:
     def _reader(self, room: str, handler: Handler, gap: Any) -> Reader:
         poll = float(self.world.settings.relay.poll if self.world.settings else 2)
         unseal = self._encryption.unseal if self._encryption.available else None
+
+        async def hear(event: Event) -> Handled | None:
+            if event.get("type") in ("m.room.member", "m.room.encryption"):
+                self._encryption.changed(room)  # who may read what we write from now on
+            return await handler(event)
+
         reader = self._readers[room] = Reader(
             self._hs,
             self._db,
             room,
-            handler,
+            hear,
             gap=gap,
             broken=self._broken,
             unseal=unseal,
@@ -338,6 +344,8 @@ class App:
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
+        for reader in self._readers.values():
+            reader.suspect()
         if self.world.admin is not None:
             self.world.admin.want_fence()
 

@@ -244,6 +244,23 @@ async def test_a_replaced_history_sets_the_cursor_anew_and_tells_the_gap(
     assert handler.done == ["lost with the disk", "new"]
 
 
+async def test_a_restored_server_that_counted_past_the_cursor_is_found_out_before_it_is_read(
+    w: World, room: str, bo: str
+) -> None:
+    handler = Handler()
+    reader = await begun(w, room, handler)
+    kept = len(w.fake.rooms[room].events)
+    w.fake.say(room, bo, "lost with the disk")
+    await reader.step()
+    w.fake.restore(room, kept)
+    for number in range(5):
+        w.fake.say(room, bo, f"new {number}")
+    reader.suspect()  # the long poll broke
+    await reader.step()
+    assert [gap.why for gap in handler.gaps] == ["replaced"]
+    assert handler.done == ["lost with the disk"], "nothing is read that follows on something lost"
+
+
 async def test_a_token_of_another_server_is_a_replaced_history(
     w: World, room: str, bo: str
 ) -> None:

@@ -92,6 +92,11 @@ class Reader:
         self._doubt = True
         self.doorbell()
 
+    def suspect(self) -> None:
+        """The server may have restarted, or what should be there is not: let the watchdog look."""
+        self._suspect = True
+        self.doorbell()
+
     async def catch_up(self) -> None:
         """Returns when everything that stands in the room at this moment has been handled.
 
@@ -103,13 +108,9 @@ class Reader:
         await done
 
     async def check(self) -> None:
-        """Something that should be in the timeline is not: `catch_up` with the watchdog."""
-        self._suspect = True
+        """`catch_up` with the watchdog."""
+        self.suspect()
         await self.catch_up()
-
-    async def save(self, tx: Tx) -> None:
-        """Stores the cursor as part of somebody's transaction."""
-        await self._save(tx, self._cursor)
 
     # --- its life
 
@@ -190,7 +191,7 @@ class Reader:
                 self._waiting.append(done)
 
     def _failed(self, exc: Exception) -> None:
-        self._unsure = True
+        self._unsure = self._suspect = True
         self._schedule.failed(exc.retry_after if isinstance(exc, RateLimited) else 0.0)
         self._doubt |= isinstance(exc, Refused)
         if self.failing_since is None:
@@ -205,6 +206,8 @@ class Reader:
             return
         begun = self._now()
         if self._cursor is None and not await self._go_behind_newest(None):
+            return
+        if self._suspect and await self._was_replaced():
             return
         await self._handle_late()
         if not await self._forward(to_end):
@@ -318,10 +321,7 @@ class Reader:
 
     async def _watch(self) -> None:
         """Is the end of the pages the end of the room?"""
-        cursor = self._cursor
-        assert cursor is not None
-        if cursor.last_event and await self._is_gone(cursor.last_event):
-            await self._reset("replaced")
+        if await self._was_replaced():
             return
         page = await self._hs.newest(self.room)
         newest = page.events[0].get("event_id") if page.events else None
@@ -331,13 +331,20 @@ class Reader:
             return
         self._watched, self._suspect = self._now(), False
 
-    async def _is_gone(self, event_id: str) -> bool:
+    async def _was_replaced(self) -> bool:
+        """The server does not know what we read last. Asked before anything is read after a
+        start or a failure: a restored server may have counted past our token again.
+        """
+        last = self._cursor.last_event if self._cursor is not None else ""
         try:
-            return await self._hs.event(self.room, event_id) is None
+            if not last or await self._hs.event(self.room, last) is not None:
+                return False
         except Refused as exc:
             if exc.status == 403:  # there, but hidden from us
                 return False
             raise
+        await self._reset("replaced")
+        return True
 
     async def _reset(self, why: str) -> None:
         gap = Gap(self.room, self._read_at, self._now(), why)
