@@ -16,7 +16,7 @@ from ..catalog.parse import users
 from ..chat import asked
 from ..chat.asked import Row
 from ..chat.pages import Pages
-from ..chat.words import count, person, view
+from ..chat.words import codes, count, person, view
 from ..db.connection import Database, Tx
 from ..matrix.api import MatrixError
 from ..matrix.files import Files
@@ -32,6 +32,7 @@ from ..world import World
 from .asking import Asking, person_meant
 
 _MOST = 100  # entries of one list; all of them are in the file
+_IN_A_ROW = 20  # names on one line of a list
 _ALONE = (
     "policy",
     "policy refused",
@@ -167,7 +168,8 @@ class Log:
             self._lists.keep(ask.room, ask.mxid, pages, desk.now)
             if pages is None:
                 return message
-            hint: Text = (f"All {len(pages.rows)} names: ", desk.here.cmd("more"))
+            total = sum(row.size for row in lines)
+            hint: Text = (f"All {total} names: ", desk.here.cmd("more"))
             return evolve(message, lines=(*message.lines, hint))
 
         return a.answer(build)
@@ -195,11 +197,16 @@ class Log:
         planned = self._world.planned(request.invocation) if lines else ()
         if not planned:
             return None
-        rows: list[Text] = []
+        ends: dict[str, list[str]] = {}
         for line, row in zip(planned, lines, strict=False):
             word = "not sent" if row.outcome is None else row.outcome.kind.value
-            rows += [(code(desk.here.local(item)), f" {word}") for item in line.items]
-        return Pages((f"#{request.id}, {{}}:",), tuple(rows), 40, inline=True)
+            ends.setdefault(word, []).extend(line.items)
+        rows = [
+            (f"{word}: ", *codes(map(desk.here.local, items[at : at + _IN_A_ROW])))
+            for word, items in ends.items()
+            for at in range(0, len(items), _IN_A_ROW)
+        ]
+        return Pages((f"#{request.id}, what became of each:",), tuple(rows), 8)
 
     # --- the file
 
