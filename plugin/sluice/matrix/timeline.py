@@ -66,14 +66,13 @@ class Reader:
         self._recent: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._bell = self._doubt = self._suspect = self._unsure = True
-        self._at_end = False
+        self._at_end = self._stopping = False
         self._schedule = Schedule(poll, now())
         self._stored: Cursor | None = None
         self._tried = ""  # the event whose commit failed; it may hold all the same
         self._asked = self._watched = self._saved = self._read_at = now()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
 
     # --- what others tell it
 
