@@ -64,14 +64,25 @@ def main() -> int:
         from .interpret import interpret
 
         return int(interpret(args.files) > 0)
+    return start(args)
+
+
+def start(args: argparse.Namespace) -> int:
+    from .mbp import Broken
+    from .process import NotReady
     from .run import Options, keep_running
+    from .tour import play
 
     options = Options(args.version, args.room_version, args.crypto)
-    if args.tour:
-        from .tour import play
-
-        return int(asyncio.run(play(options)) > 0)
-    asyncio.run(keep_running(options))
+    try:
+        if args.tour:
+            return int(asyncio.run(play(options)) > 0)
+        asyncio.run(keep_running(options))
+    except (Broken, NotReady) as error:
+        print(f"the lab does not start:\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -124,9 +123,3 @@ async def _until(over: asyncio.Event, starting: object) -> AsyncIterator[Lab | N
         yield start.result()
     finally:
         await manager.__aexit__(None, None, None)  # type: ignore[attr-defined]
-
-
-def main(options: Options) -> None:
-    if os.environ.get("CONDUIT_BIN"):
-        print(f"starting {os.environ['CONDUIT_BIN']}", flush=True)
-    asyncio.run(keep_running(options))
