@@ -110,12 +110,17 @@ class App:
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db)
+        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
         self._house = Housekeeping(
-            world, db, self._deliveries, self._questions, self._notices, self._registration
+            world,
+            db,
+            self._deliveries,
+            self._questions,
+            self._notices,
+            self._registration,
+            self._drift,
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
-        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
-        self._house.problems = self._drift.hourly
         answers = Answers(world, db, hs, probes, self._commands, lists)
         log = Log(world, db, lists, Files(hs, self._encryption))
         status = Status(world, db, hs, self._drift)
@@ -151,6 +156,7 @@ class App:
         await self._connect()
         self._sender.start()
         self._spawn(self._tick())
+        self._spawn(self._drift.run(), must_run=False)
         while True:
             self._wanted.clear()
             try:

@@ -4,8 +4,6 @@ Sluice says of its own start and of the health of the other side.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from attrs import evolve
 
 from . import audit
@@ -14,6 +12,7 @@ from .db import meta
 from .db.connection import Database, Tx
 from .matrix.model import Gap, Handled
 from .message import Message
+from .ops.drift import Drift
 from .ops.questions import Questions
 from .policy.matrix import read_out
 from .relay.delivery import Deliveries
@@ -41,15 +40,16 @@ class Housekeeping:
         questions: Questions,
         notices: Notices,
         registration: Registration,
+        drift: Drift,
     ) -> None:
         self._world, self._db, self._deliveries = world, db, deliveries
+        self._drift = drift
         self._questions, self._notices, self._registration = questions, notices, registration
         self._told = Health()
         self._silent_since: float | None = None
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
         self._errors: set[str] = set()
-        self.problems: Callable[[], Awaitable[None]] | None = None  # the hourly look for drift
 
     async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
         room = self._world.main_room
@@ -116,10 +116,12 @@ class Housekeeping:
         if room is None:
             return
         here = self._world.here(room)
+        first = await self._db.read(lambda tx: meta.get(tx, _STARTED)) is None
+        if first:  # later it has time
+            await self._drift.look(accounts=True)
 
         async def commit(tx: Tx) -> None:
             alive = await meta.get(tx, _ALIVE)
-            first = await meta.get(tx, _STARTED) is None
             if settings is not None and self._world.problems:
                 problems = [(p.line, p.text) for p in self._world.problems]
                 await self._say(
@@ -134,8 +136,10 @@ class Housekeeping:
                     read_out(settings.policy),
                     encrypted=self._world.crypto,
                     remove_after=settings.secrets.remove_after,
+                    problems=self._drift.words(room, start=True),
                 )
                 await self._say(tx, "ready", hello)
+                await self._drift.tell(tx, silent=True)
                 await meta.put(tx, _STARTED, "1")
             elif alive is not None:
                 await self._say(
@@ -181,8 +185,7 @@ class Housekeeping:
 
     async def checked(self) -> None:
         """Hourly, and after each doubt."""
-        if self.problems is not None:
-            await self.problems()
+        self._drift.wanted()
 
     def history_replaced(self, gap: Gap, inner: Handled | None) -> Handled:
         """A room's history was not read for a while: said once, with what is now unknown."""

@@ -16,7 +16,7 @@ from .. import audit
 from ..audit import Broken, Head
 from ..chat import alarms
 from ..db import meta
-from ..db.connection import Database, Tx
+from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.rooms import RoomView
 from ..message import Text, code
@@ -29,6 +29,7 @@ _SAID_ELSEWHERE = frozenset(
 )
 """Those with an alarm of their own at the moment they begin."""
 _TOLD = "drift"  # in the database: what was told and lasts
+_HOUR = 3600.0
 _MOST_ACCOUNTS = 200  # named accounts that are looked up
 
 
@@ -58,21 +59,40 @@ class Drift:
         self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
-        self._log_lock = asyncio.Lock()
+        self._accounts_at = 0.0  # when they were looked up
+        self._due, self._log_lock = asyncio.Event(), asyncio.Lock()
         self.log = Head()  # up to where the log was found unbroken
         self.broken: int | None = None  # the first entry of it that is wrong
 
     # --- looking
 
+    def wanted(self) -> None:
+        """Something may have changed, or an hour is over."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Until cancelled. What cannot be looked at now is looked at the next time."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self.hourly()
+            except StorageFailed:
+                pass  # nothing can be told either; whoever sends a line says so
+
     async def look(self, *, accounts: bool = False) -> None:
-        """Asks the server and follows the log on from where it was good. accounts: those too."""
+        """Asks the server and follows the log on from where it was good.
+
+        accounts: those of the policy too, if it was not done within the hour.
+        """
         await self.check_log()
         if self._world.settings is None:
             return
         try:
             self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
-            if accounts:
+            if accounts and self._world.now() - self._accounts_at >= _HOUR:
                 self._without = await self._missing()
+                self._accounts_at = self._world.now()
         except MatrixError:
             self._address = None
 

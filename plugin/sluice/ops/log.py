@@ -239,7 +239,7 @@ class Log:
                 ask.room,
                 f"reply.{ask.event_id}",
                 message,
-                reply_to=ask.event_id,
+                reply_to=ask.command,
                 file=file,
             )
 

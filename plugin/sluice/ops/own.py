@@ -259,7 +259,7 @@ class Own:
             elif where.room != self._world.main_room:  # there it is told already
                 said = not_run(("Not run: ", *marked(problem)))
                 key = f"reply.{where.event_id}"
-                await outbox.put(tx, where.room, key, said, reply_to=where.event_id)
+                await outbox.put(tx, where.room, key, said, reply_to=where.command)
 
         return Handled(commit, self._commands.moved)
 

@@ -28,7 +28,7 @@ class Status:
             shown = await self._shown(tx, where.room, took)
             message = asked.status(self._world.here(where.room), shown)
             key = f"reply.{where.event_id}"
-            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.event_id)
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
 
         return Handled(commit)
 
