@@ -58,7 +58,7 @@ class Asking:
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)
             elif (message := await build(desk, ask)) is not None:
-                await desk.reply(ask.room, ask.event_id, message)
+                await desk.reply(ask.room, ask.event_id, message, ask.command)
 
         return Handled(commit, after)
 

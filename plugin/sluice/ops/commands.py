@@ -68,7 +68,7 @@ class Commands:
 
         async def commit(tx: Tx) -> None:
             key = f"reply.{where.event_id}"
-            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.event_id)
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
 
         return Handled(commit)
 
@@ -92,7 +92,7 @@ class Commands:
 
         async def commit(tx: Tx) -> None:
             outbox = self._world.outbox
-            await outbox.put(tx, where.room, key, question, reply_to=where.event_id)
+            await outbox.put(tx, where.room, key, question, reply_to=where.command)
             await outbox.buttons(
                 tx, where.room, key, [emoji for emoji, _ in (taps or {}).values()]
             )
@@ -212,7 +212,7 @@ class Commands:
 
         async def commit(tx: Tx) -> None:
             key = f"reply.{where.event_id}"
-            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.event_id)
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
             if able:
                 reason = "may be a password"
                 await self._world.outbox.redact(tx, where.room, where.event_id, reason)

@@ -205,9 +205,10 @@ class Desk:
         done = request.state in (State.DONE, State.UNKNOWN)
         return takes_back(request.invocation, self.here) if done else ()
 
-    async def reply(self, room: str, event_id: str, message: Message) -> None:
+    async def reply(self, room: str, event_id: str, message: Message, to: str = "") -> None:
+        """Once for each event. to: what was typed, where the event is a tap or an edit of it."""
         key = f"reply.{event_id}"
-        await self.outbox.put(self.tx, room, key, message, reply_to=event_id)
+        await self.outbox.put(self.tx, room, key, message, reply_to=to or event_id)
 
     async def show(self, request: Request, card: Message) -> None:
         """Edits the card if it changes; its buttons stay only while votes count."""

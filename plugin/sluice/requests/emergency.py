@@ -38,7 +38,7 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
         return await reject(desk, evolve(ask, decision=denied), then)
     if (paused := await store.pause(desk.tx)) is not None:
         message = measures.while_paused(paused, desk.owners(), desk.here)
-        await desk.reply(ask.room, ask.event_id, message)
+        await desk.reply(ask.room, ask.event_id, message, ask.command)
         return None
     reviewers = _reviewers(desk, ask.mxid)
     review = Review.OPEN if reviewers else Review.NONE

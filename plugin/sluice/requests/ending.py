@@ -40,7 +40,7 @@ async def over(
         await desk.outbox.put(desk.tx, request.room, key, message)
     elif reason:
         message = cards.not_started(request, desk.here)
-        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.event_id)
+        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.command)
 
 
 async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -> Request | None:
@@ -89,6 +89,6 @@ async def _finish(
     elif request.glass or event is Event.TOLD:
         await desk.outbox.put(desk.tx, request.room, key, message)
     else:
-        reply = request.event_id
+        reply = request.command
         await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply)
     return request

@@ -74,12 +74,12 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
             await meta.put(desk.tx, summary, str(desk.now))
             await desk.record("rejected more", None, mxid=ask.mxid, room=ask.room)
             message = door.rejected_more(desk.now + HOUR, desk.here)
-            await desk.reply(ask.room, ask.event_id, message)
+            await desk.reply(ask.room, ask.event_id, message, ask.command)
         return None
     request = await create(desk, ask, Event.SUBMIT, [Fact.REFUSED_BY_POLICY])
     await desk.record("rejected", request, event=ask.event_id, rules=rules)
     message = door.not_allowed(request.id, ask.decision, desk.here, then)
-    await desk.reply(ask.room, ask.event_id, message)
+    await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
 
 
@@ -107,7 +107,7 @@ async def refused(desk: Desk, ask: Ask) -> bool:
             message = door.line_full(len(line), own=False)
     if message is None:
         return False
-    await desk.reply(ask.room, ask.event_id, message)
+    await desk.reply(ask.room, ask.event_id, message, ask.command)
     return True
 
 
@@ -199,7 +199,7 @@ async def edited(
         return None
     if request.state in SENT:
         message = door.too_late_to_edit(request, desk.undo(request))
-        await desk.reply(room, event_id, message)
+        await desk.reply(room, event_id, message, command)
         return None
     moved = await desk.apply(
         request, Event.EDIT, note=(", ", person(desk.name(mxid)), " changed the command")
