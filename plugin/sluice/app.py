@@ -39,10 +39,13 @@ from .policy.people import roles
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
 from .relay.ending import Endings
+from .relay.health import Timeouts
 from .relay.notices import Notices
+from .relay.pulse import Pulse
 from .relay.registration import Registration
-from .relay.room import AdminRoom, Timeouts
+from .relay.room import AdminRoom
 from .relay.runner import Runner
+from .relay.sending import Sending
 from .relay.views import Lists, Views
 from .relay.watch import Watch
 from .reload import Reload
@@ -50,7 +53,6 @@ from .world import World
 
 _TICK = 1.0
 _RETRY = 2.0
-_SETTLE = 0.1
 
 
 def inviter(data: object, me: str) -> str | None:
@@ -109,16 +111,10 @@ class App:
         checks = Checks(world, db, hs, probes, self._deliveries, lists)
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
-        self._registration = Registration(world, db)
+        self._registration = Registration(world, db, self._log)
         self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
         self._house = Housekeeping(
-            world,
-            db,
-            self._deliveries,
-            self._questions,
-            self._notices,
-            self._registration,
-            self._drift,
+            world, db, self._deliveries, self._questions, self._notices, self._drift
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
         answers = Answers(world, db, hs, probes, self._commands, lists)
@@ -156,6 +152,7 @@ class App:
         await self._connect()
         self._sender.start()
         self._spawn(self._tick())
+        self._spawn(self._registration.run())
         self._spawn(self._drift.run(), must_run=False)
         while True:
             self._wanted.clear()
@@ -225,17 +222,18 @@ class App:
             db=self._db,
             homeserver=self._hs,
             clock=time.time,
-            timeouts=self._timeouts,
-            log=self._log,
         )
-        self._runner = Runner(self.world, self._db, admin, self._endings, self._device, self._log)
-        self._watch = Watch(admin, self._hs, time.time, self._log)
+        sending = Sending(admin, self._hs, self._nonce, self._log)
+        self._runner = Runner(
+            self.world, self._db, admin, sending, self._endings, self._device, self._log
+        )
+        self._watch = watch = Watch(admin, sending, self._hs, self._log)
+        pulse = Pulse(admin, sending, time.time, self._timeouts, watch.address_holds, self._log)
         admin.on_notice = self._notices.take
-        self._registration.ask = self._watch.ask
-        admin.on_health = self._health_changed
+        admin.on_health = lambda: self._health_changed(admin)
         admin.on_late = self._runner.late
-        self._watch.on_back = self._house.homeserver_back
-        self._watch.on_checked = self._checked
+        pulse.on_back = self._house.homeserver_back
+        watch.on_checked = self._checked
         await admin.load()
         await self._registration.load()
 
@@ -252,25 +250,18 @@ class App:
         await admin.reader.catch_up()
         await view.refresh(self._hs)
         self.world.admin, self.world.admin_view = admin, view
-        self._spawn(self._watch.run())
+        self._registration.ask = sending.ask
+        self._spawn(pulse.run())
+        self._spawn(watch.run(pulse.beat))
         self._spawn(self._relay())
 
     async def _relay(self) -> None:
-        """Settles what was out when the bot stopped, then takes what stands in line."""
+        """Once it is known whether Conduit answers: what was out, then what stands in line."""
         admin = self.world.admin
         assert admin is not None
         await self._watch.looked.wait()
         admin.ready = True
         await self._house.started()
-        while True:
-            try:
-                # Only behind an echo is it known that a line did not arrive.
-                if not admin.doubt:
-                    await self._runner.settle()
-                    break
-            except (MatrixError, StorageFailed) as error:
-                self._log.warning("What was running is not settled yet: %s", error)
-            await asyncio.sleep(_SETTLE)
         await self._runner.run()
 
     async def _open_ops(self, room: str) -> None:
@@ -353,7 +344,7 @@ class App:
         for reader in self._readers.values():
             reader.suspect()
         if self.world.admin is not None:
-            self.world.admin.want_fence()
+            self.world.admin.fences.lost()
 
     def _doubt(self, room: str) -> None:
         if room in self._readers:
@@ -367,20 +358,21 @@ class App:
         relay = self.world.live.relay
         return Timeouts(float(relay.timeout), float(relay.slow_timeout))
 
-    async def _health_changed(self) -> None:
-        admin = self.world.admin
-        if admin is not None:
-            if admin.health.silent_since is not None:
-                admin.give_up()
-            await self._house.health_changed(admin.health)
+    async def _health_changed(self, admin: AdminRoom) -> None:
+        await self._house.health_changed(admin.health)
+        if not admin.health.answering:
+            admin.give_up()
         self._wake()
 
-    async def _checked(self) -> None:
-        for view in (*self.world.rooms.values(), self.world.admin_view):
-            if view is not None:
-                await view.refresh(self._hs)
-        await self._registration.check()
-        await self._house.checked()
+    async def _checked(self, thorough: bool) -> None:
+        """After a doubt; thorough: at the start and hourly."""
+        if thorough:
+            for view in (*self.world.rooms.values(), self.world.admin_view):
+                if view is not None:
+                    await view.refresh(self._hs)
+            await self._house.checked()
+        if thorough or self.world.window is not None:
+            await self._registration.check()
         self._wake()
 
     async def _tick(self) -> None:

@@ -16,9 +16,8 @@ from .ops.drift import Drift
 from .ops.questions import Questions
 from .policy.matrix import read_out
 from .relay.delivery import Deliveries
+from .relay.health import Health
 from .relay.notices import Notices
-from .relay.registration import Registration
-from .relay.room import Health
 from .requests import changes, store
 from .requests.model import State
 from .world import World
@@ -39,12 +38,11 @@ class Housekeeping:
         deliveries: Deliveries,
         questions: Questions,
         notices: Notices,
-        registration: Registration,
         drift: Drift,
     ) -> None:
         self._world, self._db, self._deliveries = world, db, deliveries
         self._drift = drift
-        self._questions, self._notices, self._registration = questions, notices, registration
+        self._questions, self._notices = questions, notices
         self._told = Health()
         self._silent_since: float | None = None
         self._shown: set[str] = set()  # commands that carry an hourglass
@@ -84,7 +82,6 @@ class Housekeeping:
             await self._db.write(commit)
             self._alive = self._world.now()
             self._shown |= {event_id for _, event_id in slow}
-        await self._registration.tick()
 
     async def _due(self, tx: Tx) -> bool:
         now = self._world.now()

@@ -31,6 +31,10 @@ async def put(tx: Tx, key: str, value: str) -> None:
     )
 
 
+async def drop(tx: Tx, key: str) -> None:
+    await tx.execute("DELETE FROM sluice_meta WHERE key=$1", key)
+
+
 def txn_id(nonce: str, kind: str, room: str, *what: object) -> str:
     """A txn id that is the same after a crash and never that of anything else.
 

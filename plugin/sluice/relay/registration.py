@@ -7,29 +7,32 @@ restarts and goes by its config file; so after every doubt it is asked, and neve
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from logging import Logger
 
 from .. import audit
 from ..catalog.answers import interpret
 from ..catalog.model import Kind
 from ..chat import notices as texts
-from ..db.connection import Database, Tx
+from ..db.connection import Database, StorageFailed, Tx
+from ..matrix.api import MatrixError
 from ..message import Message
 from ..requests import store as requests
 from ..world import Window, World
 from . import store
 from .model import Asked, Content
 
-_AGAIN = 60.0
+_TICK, _AGAIN = 1.0, 60.0  # seconds
 _ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
-Ask = Callable[[str, "tuple[str, ...]"], Awaitable["Content | None"]]
+Ask = Callable[[str, "tuple[str, ...]"], Awaitable["tuple[str, Content] | None"]]
 
 
 class Registration:
     """ask: puts one question of the house to Conduit; set once the admin room is open."""
 
-    def __init__(self, world: World, db: Database) -> None:
-        self._world, self._db = world, db
+    def __init__(self, world: World, db: Database, log: Logger) -> None:
+        self._world, self._db, self._log = world, db, log
         self.ask: Ask | None = None
         self._tried = 0.0
         self.newcomers: list[str] = []  # who registered while a window was open
@@ -54,6 +57,15 @@ class Registration:
         self._world.window = Window(request, person, until) if on else None
         self.newcomers.clear()
 
+    async def run(self) -> None:
+        """Until cancelled; storage and network are tried again."""
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                await self.tick()
+            except (MatrixError, StorageFailed) as error:
+                self._log.warning("Registration is not closed yet: %s", error)
+
     async def tick(self) -> None:
         """Closes a window whose time is over; once a minute, until Conduit says that it is."""
         window, now = self._world.window, self._world.now()
@@ -64,7 +76,7 @@ class Registration:
         self._tried = now
         await self._record("intent", window)
         answer = await self.ask("close", _OFF)
-        closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer)
+        closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer[1])
         if closed and closed.kind is Kind.DONE and closed.get("state") == "off":
             await self._closed(window)
         else:
@@ -119,7 +131,7 @@ class Registration:
         if self.ask is None:
             return
         answer = await self.ask("registration", _ASK)
-        state = interpret(Asked(_ASK[0]), answer).get("state") if answer is not None else None
+        state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
         if state is None:
             return
         window, now = self._world.window, self._world.now()

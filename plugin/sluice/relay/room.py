@@ -1,38 +1,39 @@
-"""The admin room at run time: reads it, sends lines and fences into it, knows whether it answers.
+"""The admin room as it is read: every event through the correlator, and its effects to whom they
+concern.
 
-What belongs to what is decided by `correlator`; what an answer means by the catalog; which line is
-sent and when by `runner`. Here is only what touches the room: one line at a time, a fence whenever
-something is in doubt, the clock of the oldest command, and the states of health.
+What belongs to what is decided by `correlator`, what an answer means by the catalog. `sending`
+puts lines into the room, `pulse` and `watch` look after the other side, `runner` decides what is
+sent. Here is what all of them know of the room.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from logging import Logger
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
+from ..catalog.answers import Emergency, server_notice
 from ..catalog.conduit import ConduitOracle
-from ..catalog.dialects import fence
 from ..catalog.model import Dialect, Kind, Outcome
 from ..db import meta
 from ..db.connection import Database, Tx
-from ..matrix.api import Homeserver, MatrixError, NoResponse, RateLimited
+from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
 from ..matrix.timeline import Reader
 from ..requests import store
 from ..requests.model import LineState
 from . import correlator
+from .fences import Fences
+from .health import Health
 from .model import Content, Echoed, Lost, NeedFence, Notice, Seen, Settled, Who
 
 MARK = "org.sluicebot.line"
-_QUEUE = "queue"
+FENCE = correlator.FENCE
+_QUEUE, _EMERGENCY = "queue", "emergency"
 _KEPT = 300  # contents of the server user's messages kept in memory, for held answers
-_SEEN_WITHIN = 2.0  # seconds from a 200 to the event in the timeline
 
 
 @frozen
@@ -43,43 +44,9 @@ class Answer:
     why: str = ""
 
 
-@frozen
-class NotSent:
-    """The line is not in the room and never will be. retry_after: seconds, if the server asks."""
-
-    cause: str
-    retry_after: float = 0.0
-
-
-@define
-class Health:
-    """What is known of the other side. Times are epoch seconds; None means it is not so."""
-
-    version: str = ""
-    dialect: Dialect | None = None
-    silent_since: float | None = None  # no echo came in time: busy, or the handler is dead
-    alias_lost: bool = False
-    outside: bool = False  # the bot is not in the admin room
-    emergency: bool = False
-
-    @property
-    def good(self) -> bool:
-        return not (
-            self.silent_since or self.alias_lost or self.outside or self.emergency
-        ) and bool(self.version)
-
-
-@frozen
-class Timeouts:
-    """Seconds until the oldest command counts as unanswered."""
-
-    usual: float
-    slow: float
-
-
 class AdminRoom:
-    """One per instance. on_notice, on_health, on_late (a line that nobody waits for any more has
-    its answer) are called after the commit."""
+    """One per instance. on_notice is called in the transaction, on_health and on_late (a line
+    that nobody waits for has its answer) after it."""
 
     def __init__(
         self,
@@ -91,33 +58,32 @@ class AdminRoom:
         db: Database,
         homeserver: Homeserver,
         clock: Callable[[], float],
-        timeouts: Callable[[], Timeouts],
-        log: Logger,
     ) -> None:
         self.room, self.server, self._me, self._nonce = room, server, me, nonce
-        self._db, self._hs, self._clock, self.timeouts = db, homeserver, clock, timeouts
-        self._log = log
-        self.health = Health()
+        self._db, self._hs, self._clock = db, homeserver, clock
+        self.health, self.fences = Health(), Fences()
         self.reader: Reader  # set by who makes both
         self.turn = asyncio.Lock()  # one line, of a request or of the house, is out at a time
-        self.ready = False  # what was out at the start is settled
+        self.ready = False  # it is known whether the other side answers
         self.on_notice: Callable[[Tx, str, Content, bool], Awaitable[None]]
         self.on_health: Callable[[], Awaitable[None]]
         self.on_late: Callable[[str], None]
         self.queue = correlator.Queue()
         self.oracle = ConduitOracle(server, Dialect.V0_10)
+        self.flying: dict[str, Content] = {}  # sent, and no response yet: by ref
+        self.arrived: dict[str, str] = {}  # lines of ours read in the room: ref -> event id
+        self.unexplained = False  # a redacted message of ours was read, since the last line
+        self.ended: OrderedDict[str, str] = OrderedDict()  # messages of the server that were
+        # taken for commands: "" where they were answered, else why that is not known
+        self._ours: OrderedDict[str, tuple[str, Content]] = OrderedDict()  # by event id, as sent
         self._contents: OrderedDict[str, Content] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[Answer | None]] = {}
-        self._echoes: dict[str, asyncio.Future[bool]] = {}
-        self._arrived: dict[str, str] = {}  # our lines seen in the timeline: ref -> event id
         self._arrival = asyncio.Event()
-        self._fence_wanted = asyncio.Event()
-
-    # --- coming in
 
     async def load(self) -> None:
         """The stored queue, with other members' commands read again."""
-        text = await self._db.read(lambda tx: meta.get(tx, _QUEUE))
+        text, emergency = await self._db.read(self._stored)
+        self.health.emergency = emergency is not None
         if text is None:
             return
         queue = correlator.from_json(text)
@@ -128,6 +94,11 @@ class AdminRoom:
                 contents[event_id] = content
         self.queue = correlator.refill(queue, contents, self.oracle)
 
+    async def _stored(self, tx: Tx) -> tuple[str | None, str | None]:
+        return await meta.get(tx, _QUEUE), await meta.get(tx, _EMERGENCY)
+
+    # --- coming in
+
     def take(self, event: Mapping[str, Any]) -> Handled | None:
         """One event of the timeline; None when it is nothing to the relay."""
         seen = self._seen(event)
@@ -135,39 +106,46 @@ class AdminRoom:
             return None
         queue, effects = correlator.feed(self.queue, seen, self.oracle, self._clock())
         if seen.who is Who.SERVER:
-            self._contents[seen.event_id] = seen.content
-            while len(self._contents) > _KEPT:
-                self._contents.popitem(last=False)
+            _keep(self._contents, seen.event_id, seen.content)
         step = Step(self, queue, seen, effects)
         return Handled(step.commit, step.after)
 
     def _seen(self, event: Mapping[str, Any]) -> Seen | None:
         if event.get("type") != "m.room.message" or "state_key" in event:
             return None
+        event_id, sender = event["event_id"], event.get("sender")
         content = event.get("content")
         content = content if isinstance(content, dict) else {}
-        sender = event.get("sender")
-        mark = content.get(MARK)
-        ours = sender == self._me and isinstance(mark, str) and mark.startswith(f"{self._nonce}/")
         if sender == f"@conduit:{self.server}":
-            who = Who.SERVER
-        else:
-            who = Who.OURS if ours else Who.OTHER
-        return Seen(
-            event["event_id"],
-            who,
-            content,
-            redacted=not content,
-            ref=str(mark).partition("/")[2] if ours else "",
-            runs=who is Who.SERVER and self.health.emergency,
-        )
+            runs = self.health.emergency
+            return Seen(event_id, Who.SERVER, content, redacted=not content, runs=runs)
+        if sender == self._me:
+            ref, sent = self._explained(event_id, content)
+            if ref:
+                return Seen(event_id, Who.OURS, sent, ref=ref)
+            self.unexplained |= not content
+        return Seen(event_id, Who.OTHER, content, redacted=not content)
 
-    def _tell(self, ref: str, answer: Answer | None) -> None:
-        fate = self._waiting.pop(ref, None)
-        if fate is not None and not fate.done():
-            fate.set_result(answer)
-        elif answer is not None:
-            self.on_late(ref)
+    def _explained(self, event_id: str, content: Content) -> tuple[str, Content]:
+        """Which line or fence of ours this is, and what was sent, whatever the room says now."""
+        mark = content.get(MARK)
+        if isinstance(mark, str) and mark.startswith(f"{self._nonce}/"):
+            return mark.partition("/")[2], content
+        if event_id in self._ours:
+            return self._ours[event_id]
+        if not content and len(self.flying) == 1:
+            return next(iter(self.flying.items()))
+        return "", {}
+
+    def ours(self, event_id: str, ref: str, content: Content) -> None:
+        """The server said that this is the event of a line or fence."""
+        _keep(self._ours, event_id, (ref, content))
+
+    def reset(self) -> Handled:
+        """The timeline has a gap: everything open is lost, and the next thing is a fence."""
+        queue, effects = correlator.reset(self.queue)
+        step = Step(self, queue, None, effects)
+        return Handled(step.commit, step.after)
 
     async def content_of(self, event_id: str) -> Content | None:
         """The content of one message, from memory or read again; None when it cannot be had."""
@@ -179,130 +157,65 @@ class AdminRoom:
             return None
         return (event or {}).get("content") or None
 
-    def reset(self) -> Handled:
-        """The timeline has a gap: everything open is lost, and the next thing is a fence."""
-        queue, effects = correlator.reset(self.queue)
-        step = Step(self, queue, None, effects)
-        return Handled(step.commit, step.after)
-
-    # --- going out
-
-    async def fence(self) -> bool:
-        """Sends a fence and waits for its echo; whether it came in time. Raises MatrixError."""
-        nonce = secrets.token_hex(4)
-        echo = self._echoes[nonce] = asyncio.get_running_loop().create_future()
-        try:
-            await self._put("fence", fence(self.server, nonce), self.txn("fence", nonce))
-            self._fence_wanted.clear()
-            self.reader.urgent(True)
-            return await asyncio.wait_for(echo, self.timeouts().usual)
-        except asyncio.TimeoutError:
-            return False
-        finally:
-            self._echoes.pop(nonce, None)
-            self.reader.urgent(False)
-
-    async def send(self, ref: str, body: str, txn: str) -> str | NotSent:
-        """Sends one line under `turn`; the event id once it was read in the room, or NotSent.
-
-        Whatever the server says, only the timeline is believed. Without any response the line may
-        still be on its way: then a fence sent later must have echoed first.
-        """
-        cause, retry_after, in_flight = "", 0.0, False
-        try:
-            await self._put(ref, body, txn)
-        except RateLimited as error:
-            cause, retry_after = str(error), error.retry_after
-        except NoResponse as error:
-            cause, in_flight = str(error), True
-        except MatrixError as error:
-            cause, in_flight = str(error), not getattr(error, "errcode", "")  # a gateway's error
-        self.reader.urgent(True)
-        try:
-            if cause:
-                return await self._find(ref, NotSent(cause, retry_after), in_flight)
-            return await self._see(ref) or NotSent("it was accepted but is not in the room")
-        finally:
-            self.reader.urgent(False)
-
-    async def _find(self, ref: str, not_sent: NotSent, in_flight: bool) -> str | NotSent:
-        """After a failed send: the event id if the line is there, NotSent once that is proven.
-
-        Waits for as long as neither is known; the health of the other side is told meanwhile.
-        """
-        while True:
-            try:
-                await self.reader.catch_up()
-                if ref in self._arrived or not in_flight:
-                    return self._arrived.get(ref) or not_sent
-                in_flight = not await self.fence()
-            except MatrixError as error:
-                self._log.warning("Whether %s was sent is not known yet: %s", ref, error)
-                await asyncio.sleep(_SEEN_WITHIN)
-
-    async def _put(self, ref: str, body: str, txn: str) -> str:
-        content = {"msgtype": "m.text", "body": body, MARK: f"{self._nonce}/{ref}"}
-        return await self._hs.send(self.room, "m.room.message", content, txn)
-
-    async def _see(self, ref: str) -> str | None:
-        for _ in range(2):
-            try:
-                return await asyncio.wait_for(self._arrives(ref), _SEEN_WITHIN)
-            except asyncio.TimeoutError:
-                await self.reader.check()
-        return self._arrived.get(ref)
-
-    async def _arrives(self, ref: str) -> str:
-        while ref not in self._arrived:
-            self._arrival.clear()
-            await self._arrival.wait()
-        return self._arrived[ref]
-
-    # --- what others need to know
-
-    @property
-    def doubt(self) -> bool:
-        """A fence must echo before the next line."""
-        return correlator.must_fence(self.queue) or self._fence_wanted.is_set()
-
-    async def heard(self) -> None:
-        """The handler answered something: it lives."""
-        if self.health.silent_since is not None:
-            self.health.silent_since = None
-            self.want_fence()
-            await self.on_health()
-
-    def want_fence(self) -> None:
-        """Something may have gone wrong (a connection error, a lost answer)."""
-        self._fence_wanted.set()
-
-    async def fence_wanted(self, seconds: float) -> None:
-        """Waits until a fence is wanted, or for so long."""
-        try:
-            await asyncio.wait_for(self._fence_wanted.wait(), seconds)
-        except asyncio.TimeoutError:
-            pass
-
-    def txn(self, kind: str, *what: object) -> str:
-        """The txn id of one message to this room."""
-        return meta.txn_id(self._nonce, kind, self.room, *what)
+    # --- what others wait for
 
     def expect(self, ref: str) -> asyncio.Future[Answer | None]:
         """The fate of one line, to be asked for before it is sent: its answer, that it is lost,
-        or None when the server has been silent for too long."""
+        or None when the other side counts as silent."""
         fate = self._waiting.get(ref)
         if fate is None or fate.done():
             fate = self._waiting[ref] = asyncio.get_running_loop().create_future()
+            if not self.health.answering:
+                self._tell(ref, None)
         return fate
+
+    def _tell(self, ref: str, answer: Answer | None) -> None:
+        fate = self._waiting.pop(ref, None)
+        if fate is not None and not fate.done():
+            fate.set_result(answer)
+        elif answer is not None:
+            self.on_late(ref)
+
+    def forget(self, ref: str) -> None:
+        """Nobody waits for it: its answer is a late one."""
+        self._waiting.pop(ref, None)
+
+    async def arrives(self, ref: str) -> str:
+        """The event id of a line, as soon as it is read."""
+        while ref not in self.arrived:
+            self._arrival.clear()
+            await self._arrival.wait()
+        return self.arrived[ref]
+
+    def calm(self) -> None:
+        """Reads as seldom as usual, once nothing is awaited."""
+        if not self._waiting and not self.fences.out:
+            self.reader.urgent(False)
 
     def give_up(self) -> None:
         """Nobody waits any longer; the entries stay open, so that a late answer finds them."""
         for ref in tuple(self._waiting):
             self._tell(ref, None)
+        self.fences.give_up()
+        self.calm()
 
-    def arrived(self, ref: str) -> bool:
-        """Whether this line of ours was read in the room since the start."""
-        return ref in self._arrived
+    @property
+    def doubt(self) -> bool:
+        """A fence must echo before the next line."""
+        return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
+
+    async def emergency(self, on: bool) -> None:
+        """The emergency password is set, or no longer. It outlasts a restart of the bot."""
+        self.health.emergency = on
+        if not on:
+            await self._db.write(lambda tx: meta.drop(tx, _EMERGENCY))
+        await self.on_health()
+
+
+def _keep(memory: OrderedDict[str, Any], key: str, value: Any) -> None:
+    memory[key] = value
+    while len(memory) > _KEPT:
+        memory.popitem(last=False)
 
 
 @frozen
@@ -314,10 +227,19 @@ class Step:
     seen: Seen | None
     effects: tuple[Any, ...] = field(factory=tuple)
 
+    @property
+    def _emergency(self) -> bool:
+        """The server says that its emergency password is set."""
+        if self.seen is None or self.seen.who is not Who.SERVER:
+            return False
+        return isinstance(server_notice(self.seen.content), Emergency)
+
     async def commit(self, tx: Tx) -> None:
         """Stores the queue and the fate of our lines; part of the event's own transaction."""
         await meta.put(tx, _QUEUE, correlator.to_json(self.queue))
         now = self.room._clock()
+        if self._emergency:
+            await meta.put(tx, _EMERGENCY, str(now))
         if self.seen and (line := _line(self.seen.ref)):
             await store.change_line(
                 tx,
@@ -345,23 +267,38 @@ class Step:
                 await store.change_line(tx, *line, LineState.SETTLED, answer_event=answer)
 
     async def after(self) -> None:
-        """Runs once the commit holds: wakes who waits, passes notices on."""
+        """Runs once the commit holds: wakes who waits."""
         room = self.room
         room.queue = self.queue
-        if self.seen and self.seen.who is Who.OURS:
-            room._arrived[self.seen.ref] = self.seen.event_id
+        if self.seen is None:
+            room.fences.lost()
+        elif self.seen.who is Who.OURS:
+            room.arrived[self.seen.ref] = self.seen.event_id
             room._arrival.set()
-        if any(isinstance(e, (Settled, Echoed)) for e in self.effects):
-            await room.heard()
         for effect in self.effects:
-            if isinstance(effect, (Settled, Lost)) and effect.ref:
+            self._told(effect)
+        room.calm()
+        if self._emergency and not room.health.emergency:
+            await room.emergency(True)
+        if room.health.silent_since is not None and any(
+            isinstance(effect, (Settled, Echoed)) for effect in self.effects
+        ):  # the handler lives
+            room.health.silent_since = None
+            room.fences.want()
+            await room.on_health()
+
+    def _told(self, effect: Any) -> None:
+        room = self.room
+        if isinstance(effect, (Settled, Lost)):
+            if effect.ref:
                 answer, outcome = _fate(effect)
                 room._tell(effect.ref, Answer(answer, outcome.code if outcome else ""))
-            elif isinstance(effect, Echoed):
-                if (echo := room._echoes.get(effect.nonce)) and not echo.done():
-                    echo.set_result(True)
-            elif isinstance(effect, NeedFence):
-                room.want_fence()
+            elif effect.entry in room._contents:
+                _keep(room.ended, effect.entry, "" if isinstance(effect, Settled) else effect.why)
+        elif isinstance(effect, Echoed):
+            room.fences.came(effect.nonce)
+        elif isinstance(effect, NeedFence):
+            room.fences.bell.set()
 
 
 def _line(ref: str) -> tuple[int, int] | None:

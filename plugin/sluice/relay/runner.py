@@ -1,14 +1,17 @@
 """Takes what stands in line through the admin room, one line at a time, to its end.
 
-A turn: the guard and its INTENT in one commit, the line, its fate, what it means (a probe where an
+A turn: the guard and its INTENT in one commit, the line, its fate, what it means (a look where an
 answer proves nothing or none came), the password into private hands, then outcome, end and result
-message in one commit. After a restart the same path is entered where the line stopped.
+message in one commit. After a restart, or an error in the middle, the same path is entered where
+the line stopped: a line is out until it has an outcome, and nothing else is sent meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 from logging import Logger
+
+from attrs import evolve
 
 from ..catalog.answers import interpret
 from ..catalog.dialects import Unspellable, lines, spell
@@ -23,11 +26,15 @@ from ..requests.guard import Go, Stop, Turn
 from ..requests.model import LineRow, LineState, Request, State
 from ..world import World
 from .ending import Endings, Look
-from .room import AdminRoom, Answer, NotSent
+from .room import AdminRoom, Answer
+from .sending import NotSent, Sending, Sent, Unclear
 
 _IDLE = 1.0  # seconds between looks at the line while something is in the way
 _RETRIES = 3  # times a line is sent anew after the server said no to it
-_SILENT, _NOT_SENT = "silent", "not_sent"
+_LONGEST = 60.0  # seconds that a server's wish to wait is followed
+_SILENT, _NOT_SENT, _DEVICE = "silent", "not_sent", "device"
+_OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
+_AFTER_RESTART = NotSent("it did not arrive before the restart")
 
 
 class Runner:
@@ -36,11 +43,12 @@ class Runner:
         world: World,
         db: Database,
         room: AdminRoom,
+        sending: Sending,
         endings: Endings,
         device: str,
         log: Logger,
     ) -> None:
-        self._world, self._db, self._room = world, db, room
+        self._world, self._db, self._room, self._sending = world, db, room, sending
         self._endings, self._device, self._log = endings, device, log
         self._wake = asyncio.Event()
         self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
@@ -52,7 +60,7 @@ class Runner:
         self._wake.set()
 
     def late(self, ref: str) -> None:
-        """A line that nobody waits for any more has its answer after all."""
+        """A line that nobody waits for has its answer."""
         request, _, number = ref.partition(".")
         if number:
             self._late.put_nowait((int(request), int(number)))
@@ -73,53 +81,39 @@ class Runner:
                 except asyncio.TimeoutError:
                     pass
 
-    async def settle(self) -> None:
-        """After a restart: what was out is brought to its end, before anything else is sent.
-
-        A line without trace in the room did not arrive: the fence that just echoed was sent after
-        it. On another device its txn id would not protect it, so nothing is said to be known then.
-        """
-        for request, rows in await self._db.read(lambda tx: guard.executing(self._world.desk(tx))):
-            for row in rows:
-                turn = Turn(request.id, row.number)
-                if row.state is LineState.SENDING and not self._room.arrived(_ref(turn)):
-                    await self._not_there(turn)
-                elif row.state in (LineState.SENDING, LineState.SENT):
-                    await self._await_fate(turn, self._room.expect(_ref(turn)))
-                elif row.state is LineState.ANSWERED:
-                    await self._conclude(turn)
-            await self._end_if_over(request.id)
-
-    async def _not_there(self, turn: Turn) -> None:
-        async def block(tx: Tx) -> bool:
-            desk = self._world.desk(tx)
-            if await meta.get(tx, "device") == self._device:
-                return await guard.line_not_sent(desk, turn)
-            return await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
-
-        await self._db.write(block)
-
     # --- one turn
 
     async def _next(self) -> bool:
+        """One line, from where it stands to its end. False: nothing can go on now."""
         while not self._late.empty():
-            await self._conclude(Turn(*self._late.get_nowait()))
-        turn = await self._db.read(lambda tx: guard.next_turn(self._world.desk(tx)))
+            await self._tell(Turn(*self._late.get_nowait()))
+        out, turn = await self._db.read(self._find)
+        if out is not None:
+            async with self._room.turn:
+                await self._follow(*out)
+            return True
         return turn is not None and await self._take(turn)
 
+    async def _find(self, tx: Tx) -> tuple[tuple[Request, LineRow] | None, Turn | None]:
+        """The line that is out, or else the next one to send."""
+        desk = self._world.desk(tx)
+        for request, rows in await guard.executing(desk):
+            for row in rows:
+                if row.state in _OUT:
+                    return (request, row), None
+        return None, await guard.next_turn(desk)
+
     async def _take(self, turn: Turn) -> bool:
-        """One line, from the guard to its end. False: not now."""
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
-        dialect = self._room.health.dialect or Dialect.V0_10
-        server = self._world.server
+        dialect, server = self._spelling()
         try:
             planned = lines(request.invocation, dialect, server)
             body = spell(dialect, server, planned[turn.number - 1])
         except Unspellable as error:  # the server's version has changed since it was asked
             self._log.error("#%d is not sent: %s", request.id, error)
             planned, body = (Line(()),) * turn.number, ""
-        txn = self._room.txn("line", request.event_id, turn.number)
+        txn = self._sending.txn("line", request.event_id, turn.number)
         async with self._room.turn:
             intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
 
@@ -128,68 +122,116 @@ class Runner:
                 return await guard.begin(self._world.desk(tx, request.room), turn, planned, intent)
 
             verdict = await self._db.write(begin)
-            if isinstance(verdict, Go):
-                if not body:
-                    await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
-                else:
-                    await self._send(turn, body, txn)
-        if isinstance(verdict, Stop):
-            if not verdict.ended:
-                await self._end_if_over(request.id, stopped=True)
-            return True
-        return isinstance(verdict, Go)
+            if isinstance(verdict, Go) and not body:
+                await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
+            elif isinstance(verdict, Go):
+                fate = self._room.expect(_ref(turn))
+                sent = await self._sending.line(_ref(turn), body, txn)
+                await self._was_sent(verdict.request, LineRow(*_row(turn)), sent, fate)
+        if isinstance(verdict, Stop) and not verdict.ended:
+            await self._end_if_over(request.id, stopped=True)
+        return isinstance(verdict, (Go, Stop))
 
-    async def _send(self, turn: Turn, body: str, txn: str) -> None:
-        fate = self._room.expect(_ref(turn))
-        sent = await self._room.send(_ref(turn), body, txn)
-        if not isinstance(sent, NotSent):
-            await self._await_fate(turn, fate)
+    async def _follow(self, request: Request, row: LineRow) -> None:
+        """A line that is out already: before a restart, or before something went wrong."""
+        ref = _ref(turn := Turn(row.request, row.number))
+        fate = self._room.expect(ref)
+        if (now := await self._row(turn)) is not None and now.state is LineState.ANSWERED:
+            self._room.forget(ref)
+            await self._conclude(request, now)
             return
+        sent: Sent = row.event_id or ""
+        if row.state is LineState.SENDING:
+            sent = await self._sending.find(ref, _AFTER_RESTART, in_flight=True)
+            if sent is _AFTER_RESTART and not await self._db.read(self._same_device):
+                sent = Unclear(_DEVICE)  # its txn id would not protect it from a second run
+            elif isinstance(sent, NotSent):
+                self._room.forget(ref)
+                await self._db.write(lambda tx: guard.line_not_sent(self._world.desk(tx), turn))
+                return
+        await self._was_sent(request, row, sent, fate)
+
+    async def _same_device(self, tx: Tx) -> bool:
+        return await meta.get(tx, "device") == self._device
+
+    async def _was_sent(
+        self, request: Request, row: LineRow, sent: Sent, fate: asyncio.Future[Answer | None]
+    ) -> None:
+        """Goes on with what is known of the sending."""
+        turn = Turn(row.request, row.number)
+        if not isinstance(sent, str):
+            self._room.forget(_ref(turn))
+        if isinstance(sent, NotSent):
+            await self._again(turn, sent)
+            return
+        if isinstance(sent, Unclear):
+            await self._unknown(request, row, sent.why)
+            return
+        answer = await fate
+        if answer is None:
+            await self._unknown(request, row, _SILENT)
+            return
+        lost = None if not answer.why else Outcome(Kind.UNKNOWN, answer.why)
+        await self._conclude(request, evolve(row, answer_event=answer.event, outcome=lost))
+
+    async def _again(self, turn: Turn, sent: NotSent) -> None:
+        """The server said no: tried again with the whole guard, or given up."""
         tries = self._tries[turn] = self._tries.get(turn, 0) + 1
-        if tries > _RETRIES and not sent.retry_after:
+        if not sent.again or (tries > _RETRIES and not sent.retry_after):
             self._log.error("#%d: the line was not sent: %s", turn.request, sent.cause)
             await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
             return
         await self._db.write(lambda tx: guard.line_not_sent(self._world.desk(tx), turn))
-        await asyncio.sleep(sent.retry_after or 0.2 * 4**tries)
+        await asyncio.sleep(min(sent.retry_after or 0.2 * 4**tries, _LONGEST))
 
-    async def _await_fate(self, turn: Turn, fate: asyncio.Future[Answer | None]) -> None:
-        row = await self._row(turn)
-        if row is not None and row.state is LineState.ANSWERED:
-            await self._conclude(turn)
-        elif await fate is None:
-            await self._settle(turn, Outcome(Kind.UNKNOWN, _SILENT))
+    # --- what became of it
+
+    async def _conclude(self, request: Request, row: LineRow) -> None:
+        """From the answer (or its absence) to the outcome of the line."""
+        look = await self._look(request, row)
+        await self._settle(Turn(row.request, row.number), look.outcome)
+
+    async def _unknown(self, request: Request, row: LineRow, why: str) -> None:
+        """Neither answered nor lost. While the other side is silent it may still run: no look."""
+        outcome = Outcome(Kind.UNKNOWN, why)
+        if why == _SILENT:
+            await self._settle(Turn(row.request, row.number), outcome)
         else:
-            await self._conclude(turn)
+            await self._conclude(request, evolve(row, outcome=outcome))
+
+    async def _look(self, request: Request, row: LineRow) -> Look:
+        line = lines(request.invocation, *self._spelling())[row.number - 1]
+        content = await self._room.content_of(row.answer_event) if row.answer_event else None
+        asked, outcome = self._room.oracle.asked(spell(*self._spelling(), line)), row.outcome
+        if outcome is None and content is not None and asked is not None:
+            outcome = interpret(asked, content)
+        outcome = outcome or Outcome(Kind.UNKNOWN, "lost")
+        if outcome.code in ("usage", "lost"):
+            self._room.fences.want()  # another version may be behind it
+        look = await self._endings.look(request, line, outcome, row, content, asked)
+        self._looks.setdefault(request.id, {})[row.number] = look
+        return look
+
+    async def _tell(self, turn: Turn) -> None:
+        """An answer, or its loss, after nobody waited for it any more."""
+        request, row = await self._db.read(lambda tx: store.get(tx, turn.request)), None
+        if request is not None:
+            row = await self._row(turn)
+        if request is None or row is None or row.state is not LineState.SETTLED:
+            return  # it is out, and followed
+        if row.outcome is None or row.outcome.kind is not Kind.UNKNOWN:
+            return
+        look = await self._look(request, evolve(row, outcome=None))
+        if look.outcome.kind is not Kind.UNKNOWN:
+            await self._settle(turn, look.outcome)
+        self._looks.pop(request.id, None)
 
     async def _row(self, turn: Turn) -> LineRow | None:
         rows = await self._db.read(lambda tx: store.lines(tx, turn.request))
         return next((row for row in rows if row.number == turn.number), None)
 
-    # --- what became of it
-
-    async def _conclude(self, turn: Turn) -> None:
-        """From the answer (or its absence) to the outcome of the line."""
-        row = await self._row(turn)
-        request = await self._db.read(lambda tx: store.get(tx, turn.request))
-        if row is None or request is None:
-            return
-        line = self._line(request, turn)
-        outcome = row.outcome if row.state is LineState.ANSWERED else None
-        content = await self._room.content_of(row.answer_event) if row.answer_event else None
-        asked = self._room.oracle.asked(spell(*self._spelling(), line))
-        if outcome is None and content is not None and asked is not None:
-            outcome = interpret(asked, content)
-        outcome = outcome or Outcome(Kind.UNKNOWN, "lost")
-        look = await self._endings.look(request, line, outcome, row, content, asked)
-        self._looks.setdefault(request.id, {})[turn.number] = look
-        await self._settle(turn, look.outcome)
-
     def _spelling(self) -> tuple[Dialect, str]:
         return self._room.health.dialect or Dialect.V0_10, self._world.server
-
-    def _line(self, request: Request, turn: Turn) -> Line:
-        return lines(request.invocation, *self._spelling())[turn.number - 1]
 
     async def _settle(self, turn: Turn, outcome: Outcome) -> None:
         """Stores the outcome; with the last line the request ends in the same transaction."""
@@ -212,7 +254,7 @@ class Runner:
             return
         rows = await store.lines(tx, number)
         over = all(row.state is LineState.SETTLED for row in rows)
-        if not rows or not (over or stopped):
+        if not rows or not (over or stopped or request.state is State.UNKNOWN):
             return
         looks = self._looks.pop(number, {})
         message = await self._endings.message(tx, request, rows, looks)
@@ -221,3 +263,7 @@ class Runner:
 
 def _ref(turn: Turn) -> str:
     return f"{turn.request}.{turn.number}"
+
+
+def _row(turn: Turn) -> tuple[int, int, LineState]:
+    return turn.request, turn.number, LineState.SENT

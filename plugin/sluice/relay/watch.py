@@ -1,9 +1,5 @@
-"""Whether Conduit answers: fences when something is in doubt, the clock of the oldest command,
-the server's version, and the address of the admin room.
-
-Nobody can tell a busy handler from a dead one (a media purge may take minutes, an answer above
-65,535 bytes ends the handler for good), so after `timeout` and a fence without echo the words are
-"busy, or stuck"; then one fence a minute, nothing else, until anything is answered.
+"""What is asked about the other side after every doubt, and hourly: its version, the address of
+the admin room, and, while the emergency password is set, whether it still is.
 """
 
 from __future__ import annotations
@@ -14,104 +10,70 @@ from collections.abc import Awaitable, Callable
 from logging import Logger
 
 from ..catalog.conduit import ConduitOracle
-from ..catalog.dialects import dialect_of, spell
-from ..catalog.model import Dialect, Line
+from ..catalog.dialects import dialect_of
+from ..catalog.model import Dialect
 from ..matrix.api import Homeserver, MatrixError, Refused
-from . import correlator
-from .model import Content
-from .room import AdminRoom, NotSent
+from .correlator import LOST
+from .room import AdminRoom
+from .sending import Sending
 
-_TICK = 1.0  # seconds between looks at the clock of the oldest command
 _HOUR = 3600.0
-_AGAIN = 60.0  # seconds between fences while nothing is answered
+_AGAIN = 5.0  # seconds until a look is tried again that failed
 _VERSION = re.compile(r"@conduit:\S+: (\S+)\n?")
 
 
 class Watch:
-    """Runs for the life of the admin room. `on_start` is awaited once the first echo came or the
-    time for it is over; `on_restart` after each doubt that a fence ended."""
+    """on_checked: whatever else is looked at; thorough: all of it, not only what a restart of the
+    server changes. looked: the first look is over.
+    """
 
     def __init__(
-        self, room: AdminRoom, homeserver: Homeserver, clock: Callable[[], float], log: Logger
+        self, room: AdminRoom, sending: Sending, homeserver: Homeserver, log: Logger
     ) -> None:
-        self._room, self._hs, self._clock, self._log = room, homeserver, clock, log
-        self._checked = 0.0
-        self._fenced = 0.0
-        self.away_since: float | None = None
-        self.looked = asyncio.Event()  # the first fence echoed, or its time is over
-        self.on_back: Callable[[float], Awaitable[None]]
-        self.on_checked: Callable[[], Awaitable[None]]
+        self._room, self._sending, self._hs, self._log = room, sending, homeserver, log
+        self.looked = asyncio.Event()
+        self.on_checked: Callable[[bool], Awaitable[None]]
 
-    async def run(self) -> None:
-        """Until cancelled; an error of the network or of storage is tried again."""
-        self._room.want_fence()
+    async def run(self, beat: asyncio.Event) -> None:
+        """After each beat, and hourly; until cancelled."""
+        thorough = True
         while True:
             try:
-                await self._look()
+                await asyncio.wait_for(beat.wait(), _HOUR)
+            except asyncio.TimeoutError:
+                thorough = True
+            beat.clear()
+            try:
+                await self._check(thorough)
+                thorough = False
             except MatrixError as error:
-                await self._away(error)
-            await self._room.fence_wanted(_TICK)
+                self._log.warning("What may have changed is not known yet: %s", error)
+                await asyncio.sleep(_AGAIN)
+                beat.set()
 
-    async def _look(self) -> None:
-        now, room = self._clock(), self._room
-        limits = room.timeouts()
-        if correlator.fence_due(room.queue, now, limits.usual, limits.slow):
-            room.want_fence()
-        quiet = room.health.silent_since is not None
-        if (room.doubt and not quiet) or (quiet and now - self._fenced >= _AGAIN):
-            self._fenced = now
-            if await room.fence():
-                await self._back()
-                await self.check()
-            elif not quiet:
-                await self._silent(now)
-            self.looked.set()
-        elif not quiet and now - self._checked >= _HOUR:
-            await self.check()
-
-    async def _silent(self, since: float) -> None:
-        """No echo in time. Before anybody is told, the address: without it nothing is answered."""
+    async def _check(self, thorough: bool) -> None:
         room = self._room
-        room.health.alias_lost = not await self._address_holds()
-        oldest = correlator.head(room.queue)
-        room.health.silent_since = min(since, oldest[1]) if oldest else since
-        await room.on_health()
+        before = (room.health.alias_lost, room.health.version)
+        room.health.alias_lost = not await self.address_holds()
+        if room.health.answering or not room.health.version:
+            await self._see_version()
+        if (room.health.alias_lost, room.health.version) != before:
+            await room.on_health()
+        if room.health.emergency and room.health.answering:
+            await self._try_emergency()
+        self.looked.set()
+        await self.on_checked(thorough)
 
-    async def _away(self, error: MatrixError) -> None:
-        if isinstance(error, Refused) and error.status == 403:
-            if not self._room.health.outside:
-                self._room.health.outside = True
-                await self._room.on_health()
-        elif self.away_since is None:
-            self.away_since = self._clock()
-            self._log.warning("The homeserver does not answer: %s", error)
-        await asyncio.sleep(_TICK)
+    async def address_holds(self) -> bool:
+        """Whether #admins still means this room: any member of it can delete the alias."""
+        return await self._hs.alias(f"#admins:{self._room.server}") == self._room.room
 
-    async def _back(self) -> None:
-        self._room.health.outside = False
-        if self.away_since is not None:
-            since, self.away_since = self.away_since, None
-            await self.on_back(since)
-
-    async def check(self) -> None:
-        """Version and address, and whatever else is looked at hourly and after a restart."""
-        self._checked = self._clock()
-        room = self._room
-        lost = not await self._address_holds()
-        version = await self._version()
-        changed = (lost, version) != (room.health.alias_lost, room.health.version)
-        room.health.alias_lost = lost
+    async def _see_version(self) -> None:
+        room, version = self._room, await self._version()
         if version is not None:
             dialect = dialect_of(version)
             room.health.version, room.health.dialect = version, dialect
             room.oracle = ConduitOracle(room.server, dialect or Dialect.V0_10)
-        if changed:
-            await room.on_health()
-        await self.on_checked()
-
-    async def _address_holds(self) -> bool:
-        """Whether #admins still means this room: any member of it can delete the alias."""
-        return await self._hs.alias(f"#admins:{self._room.server}") == self._room.room
 
     async def _version(self) -> str | None:
         try:
@@ -120,21 +82,15 @@ class Watch:
             name = ""  # no federation: Conduit has no such route then
         if name == "Conduit":
             return version
-        content = await self.ask("version", ("--version",))
-        found = _VERSION.fullmatch(str(content.get("body"))) if content else None
+        answer = await self._sending.ask("version", ("--version",))
+        found = _VERSION.fullmatch(str(answer[1].get("body"))) if answer else None
         return found.group(1) if found else None
 
-    async def ask(self, ref: str, words: tuple[str, ...]) -> Content | None:
-        """A question of the house: one harmless line, and its answer; None if none came."""
-        room = self._room
-        async with room.turn:
-            body = spell(room.health.dialect or Dialect.V0_10, room.server, Line(words))
-            fate = room.expect(ref)
-            sent = await room.send(ref, body, room.txn("house", ref, self._clock()))
-            if isinstance(sent, NotSent):
-                return None
-            try:
-                answer = await asyncio.wait_for(fate, room.timeouts().usual)
-            except asyncio.TimeoutError:
-                return None
-        return await room.content_of(answer.event) if answer and answer.event else None
+    async def _try_emergency(self) -> None:
+        """The answer to `--version` begins like a command. While the emergency password is set,
+        the server takes it for one and answers it too; before the echo of a fence, or never."""
+        answer = await self._sending.ask("emergency", ("--version",))
+        if answer is None:
+            return
+        if await self._room.fences.echo() and self._room.ended.get(answer[0]) == LOST:
+            await self._room.emergency(False)
