@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +20,38 @@ from sluice.chat.clock import Clock
 from sluice.chat.ending import Ending, Part
 from sluice.chat.lists import RoomRow
 from sluice.chat.words import Here
-from sluice.message import code
 from sluice.relay.model import Asked
 
 from .double.memory import MemoryServer
 from .replay import placeholders, read
 
-View = Callable[[Here, Invocation, str, Outcome], Any]
+View = Callable[[Here, Invocation, Mapping[str, Any], Outcome], Any]
 VIEWS: dict[str, View] = {
-    "users": lambda here, _, body, __: lists.users(here, answers.users_in(body), None),
-    "rooms": lambda here, _, body, __: lists.rooms(
-        here, [RoomRow(room.room_id, room.members) for room in answers.rooms_in(body)], None
+    "users": lambda here, _, said, __: lists.users(here, answers.users_in(said["body"]), None),
+    "rooms": lambda here, _, said, __: lists.rooms(
+        here,
+        [RoomRow(room.room_id, room.members) for room in answers.rooms_in(said["body"])],
+        None,
     ),
     "registration": lambda here, _, __, outcome: lists.registration(
         here, outcome.get("state") == "on"
     ),
-    "config": lambda here, _, body, __: lists.config(here, "Conduit", body, None),
-    "memory": lambda here, _, body, __: lists.memory(here, body),
-    "federation": lambda here, _, body, __: lists.federation(here, answers.federation_in(body)),
-    "appservices": lambda here, _, body, __: lists.appservices(here, answers.appservices_in(body)),
-    "media": lambda here, _, body, __: files.media(
-        here, answers.media_in(body), ("files of ", code(here.server)), of=here.server
+    "config": lambda here, _, said, __: lists.config(here, "Conduit", said["body"], None),
+    "memory": lambda here, _, said, __: lists.memory(here, said["body"]),
+    "federation": lambda here, _, said, __: lists.federation(
+        here, answers.federation_in(said["body"])
     ),
-    "mediainfo": lambda here, line, body, _: files.mediainfo(
-        here, str(line.get("mxc")), answers.media_info(body)
+    "appservices": lambda here, _, said, __: lists.appservices(
+        here, answers.appservices_in(said["body"])
     ),
-    "blocked": lambda here, _, body, __: files.blocked(here, answers.media_in(body)),
-    "event": lambda here, line, body, _: lists.event(here, str(line.get("event")), body),
+    "media": lambda here, _, said, __: files.media(
+        here, answers.media_in(said) or (), ("files stored here",), of=""
+    ),
+    "mediainfo": lambda here, line, said, _: files.mediainfo(
+        here, str(line.get("mxc")), answers.media_info(said["body"])
+    ),
+    "blocked": lambda here, _, said, __: files.blocked(here, answers.blocked_in(said) or ()),
+    "event": lambda here, line, said, _: lists.event(here, str(line.get("event")), said["body"]),
 }
 
 
@@ -89,7 +94,7 @@ def _readings(head: dict[str, Any], step: dict[str, Any]) -> Iterator[tuple[str,
             continue
         outcome = answers.interpret(asked, content)
         known = outcome.code != "unrecognised" or not asked.command
-        said = _sentence(here, asked, content["body"], outcome)
+        said = _sentence(here, asked, content, outcome)
         yield asked.command or "(other)", f"{outcome.kind.value}: {outcome.code}", said, known
 
 
@@ -110,7 +115,7 @@ def _news(here: Here, news: answers.ServerNotice | None) -> str:
     return str(message.body).partition("\n")[0]
 
 
-def _sentence(here: Here, asked: Asked, body: str, outcome: Outcome) -> str:
+def _sentence(here: Here, asked: Asked, content: Mapping[str, Any], outcome: Outcome) -> str:
     """The first line that a person reads of it."""
     command = find(asked.command)
     if command is None:
@@ -124,17 +129,23 @@ def _sentence(here: Here, asked: Asked, body: str, outcome: Outcome) -> str:
         accounts = tuple(str(value) for name, value in outcome.fields if name == "user")
         invocation = Invocation(command.name, (("user", accounts),) if accounts else ())
     try:
-        return _shown(here, asked, invocation, body, outcome)
+        return _shown(here, asked, invocation, content, outcome)
     except (KeyError, IndexError):
         return "(nothing is told of it)"
 
 
-def _shown(here: Here, asked: Asked, invocation: Invocation, body: str, outcome: Outcome) -> str:
+def _shown(
+    here: Here,
+    asked: Asked,
+    invocation: Invocation,
+    content: Mapping[str, Any],
+    outcome: Outcome,
+) -> str:
     if outcome.code == "help":
-        return str(lists.conduit_help(here, body)[0].body).partition("\n")[0]
+        return str(lists.conduit_help(here, content["body"])[0].body).partition("\n")[0]
     view = VIEWS.get(invocation.command)
     if view is not None and outcome.kind is Kind.DONE:
-        shown = view(here, invocation, body, outcome)
+        shown = view(here, invocation, content, outcome)
         message = shown[0] if isinstance(shown, tuple) else shown
     else:
         me = f"@ana:{here.server}"

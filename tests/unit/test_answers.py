@@ -16,6 +16,7 @@ from sluice.catalog.answers import (
     Emergency,
     Report,
     Room,
+    blocked_in,
     config_in,
     event_in,
     interpret,
@@ -520,12 +521,22 @@ def test_a_help_text_fits_only_who_asked_for_help() -> None:
 # --- text of others
 
 
+def table_of(*rows: tuple[str, ...], head: str = MEDIA) -> dict[str, Any]:
+    """What Conduit answers for these cells: it escapes none of them, in either form."""
+    columns = head.partition("\n")[0][2:-2].split(" | ")
+    body = head.partition("‹")[0] + "".join(f"\n| {' | '.join(row)} |" for row in rows)
+    html = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    html = f"<table><thead><tr>{html}</tr></thead><tbody>"
+    html += "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return {**text(body), "formatted_body": html + "</tbody></table>"}
+
+
+def a_file(name: str, kind: str = "x/y", mxc: str = "mxc://conduit.test/a") -> tuple[str, ...]:
+    return (mxc, "", "2026-11-23 20:22:52 UTC", "@e:conduit.test", kind, name, "8 B")
+
+
 def forged(name: str) -> str:
-    return (
-        MEDIA.partition("‹")[0]
-        + f"\n| mxc://conduit.test/a |  | 2026-11-23 20:22:52 UTC | @e:conduit.test | x/y | {name}"
-        " | 8 B |"
-    )
+    return str(table_of(a_file(name))["body"])
 
 
 @given(st.text(max_size=100))
@@ -534,22 +545,47 @@ def test_whatever_a_file_is_called_the_list_stays_a_list(name: str) -> None:
     body = forged(name)
     assert interpret(Asked("list-media"), text(body)).code == "list"
     assert not oracle().is_notice(text(body))
-    rows = media_in(body)
-    assert rows.media or rows.torn
     for command, sample in ALL:
         if command not in ("list-media", "show-media"):
             assert not oracle().fits(sample.asked(command), text(body))
 
 
-def test_a_torn_row_is_counted_and_a_pipe_in_a_name_is_kept() -> None:
-    row = media_in(forged("a | b <b>x</b>.pdf")).media[0]
-    assert (row.mxc, row.size, row.uploader) == ("mxc://conduit.test/a", 8, "@e:conduit.test")
-    assert (row.type, row.name, row.created) == (
-        "x/y",
-        "a | b <b>x</b>.pdf",
-        "2026-11-23 20:22:52",
-    )
-    assert media_in(forged("a\nb")).torn == 2
+ROW = "\n| mxc://conduit.test/f |  | 2026-11-23 20:22:52 UTC | @a:conduit.test | x/y | n"
+CELLS = "</td><td>8 B</td></tr><tr><td>mxc://conduit.test/f</td><td></td><td>2026-11-23 20:22:52"
+pieces = st.sampled_from(
+    (" | ", " |", "| ", "\n", "8 B", " | 8 B |", ROW, CELLS, "</td>", "<td>", "</tr>", "<tr>",
+     "</td><td>", "</td></tr>", "</tbody></table>", " | 8 B |" + ROW, CELLS + " UTC</td><td>")
+)  # fmt: skip
+names = st.lists(pieces | st.text(max_size=5), max_size=8).map("".join)
+
+
+@given(st.lists(st.tuples(names, names), max_size=5))
+@settings(max_examples=300)
+def test_no_name_of_a_file_forges_or_hides_a_row(made: list[tuple[str, str]]) -> None:
+    rows = [a_file(name, kind, f"mxc://conduit.test/{n}") for n, (name, kind) in enumerate(made)]
+    read = media_in(table_of(*rows))
+    assert read is not None
+    assert [(file.mxc, file.name, file.type, file.size) for file in read] == [
+        (row[0], row[5], row[4], 8) for row in rows
+    ]
+
+
+@given(st.lists(names, max_size=5))
+def test_no_reason_of_a_block_forges_or_hides_a_row(reasons: list[str]) -> None:
+    at = "2026-11-23 20:22:54 UTC"
+    rows = [("0" * 64, f"mxc://conduit.test/{n}", at, why) for n, why in enumerate(reasons)]
+    read = blocked_in(table_of(*rows, head=BLOCKED))
+    assert read is not None
+    assert [(file.mxc, file.reason) for file in read] == [(row[1], row[3]) for row in rows]
+
+
+def test_a_table_whose_two_forms_differ_is_not_read() -> None:
+    whole = table_of(a_file("n"))
+    assert media_in(text(whole["body"])) is None
+    for form in ("body", "formatted_body"):
+        for at in range(len(whole[form])):
+            changed = whole[form][:at] + "#" + whole[form][at + 1 :]
+            assert media_in({**whole, form: changed}) is None
 
 
 HOSTILE = (
@@ -577,8 +613,8 @@ def test_60_kb_of_hostile_text_are_read_at_once(piece: str) -> None:
         interpret(Asked("query-media", ("mxc://a/b",)), text(body))
         oracle().is_listed(text(body))
         oracle().is_notice(text(body))
-        media_in(body)
         media_info(body)
+    assert media_in(table_of(a_file(name))) is not None
     assert time.perf_counter() - started < 2
     assert media_info(info).uploader == "@eve:conduit.test"
 
@@ -629,9 +665,22 @@ def test_the_memory_of_rocksdb_is_read_as_well() -> None:
     assert memory_in(body) == (("lazy_load_waiting", 1), ("pdu_cache", 215))
 
 
-def answer_to(line: str, version: str = "0.10.12") -> str:
+def content_of(line: str, version: str = "0.10.12") -> dict[str, Any]:
     found = (s for s in STEPS if s.where.startswith(version) and s.send.endswith(f": {line}"))
-    return str(next(found).answers[0]["body"])
+    return next(found).answers[0]
+
+
+def answer_to(line: str) -> str:
+    return str(content_of(line)["body"])
+
+
+def test_every_recorded_table_is_read() -> None:
+    tables = [c for step in STEPS for c in step.answers if c["body"].startswith("| ")]
+    assert tables
+    for content in tables:
+        read = media_in(content) if media_in(content) is not None else blocked_in(content)
+        assert read is not None
+        assert len(read) == content["formatted_body"].count("<tr>") - 1
 
 
 def test_lists_of_the_transcripts_are_read() -> None:
@@ -642,10 +691,11 @@ def test_lists_of_the_transcripts_are_read() -> None:
     assert Room("!roomTwo:conduit.test", 2) in rooms_in(answer_to("list-rooms"))
     assert dict(config_in(answer_to("show-config")))["Allow registration"] == "true"
     assert ("pdu_cache", 215) in memory_in(answer_to("memory-usage"))
-    assert [r.size for r in media_in(answer_to("list-media")).media] == [8, 70, 69, 5]
-    assert (
-        media_in(answer_to("list-blocked-media")).blocked[0].mxc == "mxc://conduit.test/mxcThree"
-    )
+    files = media_in(content_of("list-media")) or ()
+    assert [file.size for file in files] == [8, 70, 69, 5]
+    assert files[0].name == "a | b <b>x</b>.pdf"
+    blocked = blocked_in(content_of("list-blocked-media")) or ()
+    assert blocked[0].mxc == "mxc://conduit.test/mxcThree"
     info = media_info(answer_to("query-media mxc://conduit.test/mxcOne"))
     assert (info.stored, info.size, info.name, info.type) == (True, 69, "cat.png", "image/png")
     assert media_info("Is blocked Media ID: true").blocked

@@ -1,9 +1,7 @@
 """What an answer means, and what it holds. Nothing that is not listed is ever a success.
 
 Lists, files and reports hold text that anybody may have written: names of files, content types
-and reasons are raw, may hold line breaks and can forge whole rows of a table. Of a row of
-`list-media` only the address, the dates, the uploader and the size are Conduit's own, and even
-they only if no other file's name forged the row: act on none without a probe.
+and reasons are raw and may hold line breaks and what looks like rows of a table (see `_table`).
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from ..relay.model import Asked
 from ..secrets import Secret
 from .echo import Found, groups_of, match
 from .model import Kind, Outcome, Value
-from .replies import BLOCKED_HEAD, BLOCKED_ROW, MEDIA_HEAD, MEDIA_ROW, NOTICES, Reply
+from .replies import BLOCKED_HEAD, MEDIA_HEAD, NOTICES, SIZE, Reply
 
 Content = Mapping[str, Any]
 UNRECOGNISED = Outcome(Kind.UNKNOWN, "unrecognised")
@@ -104,15 +102,6 @@ class Blocked:
 
 
 @frozen
-class Rows:
-    """torn: lines that are no row: pieces of a file's name, so rows here may be forged."""
-
-    media: tuple[Media, ...] = ()
-    blocked: tuple[Blocked, ...] = ()
-    torn: int = 0
-
-
-@frozen
 class MediaInfo:
     """What query-media knows of the full file. stored None: it knows no such file."""
 
@@ -148,33 +137,73 @@ def federation_in(body: str) -> tuple[tuple[str, str, int], ...]:
     return tuple((room, event, int(m) * 60 + int(s)) for room, event, m, s in rows)
 
 
-def media_in(body: str) -> Rows:
-    """The rows of list-media or list-blocked-media."""
-    media: list[Media] = []
-    blocked: list[Blocked] = []
-    torn = 0
-    head = BLOCKED_HEAD if body.startswith(BLOCKED_HEAD) else MEDIA_HEAD
-    for line in body[len(head) + 1 :].split("\n") if len(body) > len(head) else ():
-        row = (BLOCKED_ROW if head is BLOCKED_HEAD else MEDIA_ROW).fullmatch(line)
-        if row is None:
-            torn += 1
-        elif head is BLOCKED_HEAD:
-            blocked.append(
-                Blocked(row["mxc"], row["blocked"][:19], row["reason"], row["sha256"] or None)
-            )
-        else:
-            media.append(
-                Media(
-                    row["mxc"],
-                    _bytes(row["size"]),
-                    row["created"][:19],
-                    row["uploader"] or None,
-                    row["type"],
-                    row["name"],
-                    row["dimensions"] or None,
-                )
-            )
-    return Rows(tuple(media), tuple(blocked), torn)
+def media_in(content: Content) -> tuple[Media, ...] | None:
+    """The files of list-media; None if the answer is no such table."""
+    rows = _table(content, MEDIA_HEAD)
+    return (
+        None
+        if rows is None
+        else tuple(
+            Media(mxc, _bytes(size), created[:19], uploader or None, kind, name, thumbnail or None)
+            for mxc, thumbnail, created, uploader, kind, name, size in rows
+        )
+    )
+
+
+def blocked_in(content: Content) -> tuple[Blocked, ...] | None:
+    """The files of list-blocked-media; None if the answer is no such table."""
+    rows = _table(content, BLOCKED_HEAD)
+    return (
+        None
+        if rows is None
+        else tuple(
+            Blocked(mxc, at[:19], reason, sha256 or None) for sha256, mxc, at, reason in rows
+        )
+    )
+
+
+_END = "</tbody></table>"
+
+
+def _table(content: Content, head: str) -> list[list[str]] | None:
+    """The cells of a table of Conduit, whatever stands in them.
+
+    Names of files may hold "|", line breaks and tags, and neither form of the answer escapes them:
+    each alone can be forged. But both hold the same cells with different words between them, so a
+    cell ends where the two begin to differ, and no text in a cell can change that.
+    """
+    body, html = content.get("body"), content.get("formatted_body")
+    columns = head.partition("\n")[0][2:-2].split(" | ")
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    start = f"<table><thead><tr>{heads}</tr></thead><tbody>"
+    if not isinstance(html, str) or not str(body).startswith(head) or not html.startswith(start):
+        return None
+    left, right = f"{body}"[len(head) :], html[len(start) :]
+    rows: list[list[str]] = []
+    while left:
+        row: list[str] = []
+        for column in range(len(columns)):
+            between = (" | ", "</td><td>") if column else ("\n| ", "<tr><td>")
+            found = _cell(left, right, between)
+            if found is None:
+                return None
+            cell, left, right = found
+            row.append(cell)
+        if not (left.startswith(" |") and right.startswith("</td></tr>")):
+            return None
+        left, right = left[2:], right[len("</td></tr>") :]
+        rows.append(row)
+    return rows if right == _END else None
+
+
+def _cell(left: str, right: str, between: tuple[str, str]) -> tuple[str, str, str] | None:
+    """The next cell, and what is left of both forms behind it."""
+    if not (left.startswith(between[0]) and right.startswith(between[1])):
+        return None
+    left, right = left[len(between[0]) :], right[len(between[1]) :]
+    ends = (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other)
+    size = next(ends, min(len(left), len(right)))
+    return left[:size], left[size:], right[size:]
 
 
 _INFO = re.compile(
@@ -226,6 +255,8 @@ def event_in(body: str) -> tuple[bool, str]:
 
 
 def _bytes(size: str) -> int:
+    if not re.fullmatch(SIZE, size):
+        return 0
     number, _, unit = size.partition(" ")
     power = ("", "k", "M", "G", "T", "P", "E").index(unit[:-1])
     return round(float(number) * float(1000**power))

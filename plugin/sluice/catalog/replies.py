@@ -75,7 +75,7 @@ _ANY = r"(?s:.*)"
 _WRAP = r"Encountered an error while handling the command:\n```\n"
 _DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 _BOOL = "(?:true|false)"
-_SIZE = r"\d+(?:\.\d+)? (?:B|[kMGTPE]B)"
+SIZE = r"\d+(?:\.\d+)? (?:B|[kMGTPE]B)"
 _LOGS = "media, check logs for more details"
 
 _OWN_SERVER = rf"{_WRAP}Cannot purge all media from your own homeserver\n```"
@@ -127,7 +127,7 @@ _ENGINE = (
 )
 
 _FILE = (
-    rf"Is stored: (?:true\nCreated at: {_DATE}\nLast accessed at: {_DATE}\nSize of file: {_SIZE}"
+    rf"Is stored: (?:true\nCreated at: {_DATE}\nLast accessed at: {_DATE}\nSize of file: {SIZE}"
     rf"|false)\nIs accessible via unauthenticated media endpoints: {_BOOL}"
     rf"\nSHA256 hash of file: [0-9a-f]{{64}}"
     rf"\nIs blocked due to sharing SHA256 hash with blocked media: {_BOOL}"
@@ -138,17 +138,6 @@ MEDIA_HEAD = (
     " | Filename | Size |\n| --- | --- | --- | --- | --- | --- | --- |"
 )
 BLOCKED_HEAD = "| SHA256 hash | MXC URI | Time Blocked | Reason |\n| --- | --- | --- | --- |"
-
-_MXC = r"mxc://[A-Za-z0-9.\-:\[\]]+/[A-Za-z0-9_-]*"
-MEDIA_ROW = re.compile(
-    rf"\| (?P<mxc>{_MXC}) \| (?P<dimensions>\d+x\d+)? \| (?P<created>{_DATE})"
-    rf" \| (?P<uploader>@[^|\n]*?)? \| (?P<type>[^|\n]*?) \| (?P<name>[^\n]*)"
-    rf" \| (?P<size>{_SIZE}) \|"
-)
-BLOCKED_ROW = re.compile(
-    rf"\| (?P<sha256>[0-9a-f]{{64}})? \| (?P<mxc>{_MXC}) \| (?P<blocked>{_DATE})"
-    r" \| (?P<reason>[^\n]*) \|"
-)
 
 _DURATION, _FILEHASH = "from-last/t", "force-filehash/f"
 _PURGING = ("leave-rooms/l", "purge-media/m", "force-filehash/f")

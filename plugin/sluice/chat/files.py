@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from ..catalog.answers import Blocked, Media, MediaInfo, Rows
+from ..catalog.answers import Blocked, Media, MediaInfo
 from ..message import Code, Message, Text, code, quote
 from .lists import View
 from .pages import Pages
 from .words import Here, Line, count, listed, size, view
 
-_TORN = "{0} of the answer were torn: a file's name may have forged others. Check each one."
 _PAGE = 4  # two lines each
 
 
@@ -34,33 +33,61 @@ def media_type(text: str) -> str | Code:
     return text if _TYPE.fullmatch(text) else quote(text, 40)
 
 
-def media(here: Here, rows: Rows, asked: Text, *, of: str, to: str | None = None) -> View:
-    """Files of an account or a server.
+def media(
+    here: Here, files: Sequence[Media], asked: Text, *, of: str, to: str | None = None
+) -> View:
+    """Files of an account or a server, or all of them (of "").
 
     asked: what was asked for ("pictures of evil.example stored since …"), for an empty list.
-    of: the account or server, as typed in the commands below.
     """
-    files = sorted(rows.media, key=lambda file: -file.size)
-    torn = [_TORN.format(count(rows.torn, "line"))] if rows.torn else []
+    files = sorted(files, key=lambda file: -file.size)
     if not files:
-        return view(("No ", *asked, "."), *torn, to=to), None
+        return view(("No ", *asked, "."), to=to), None
     newest = here.clock.dated(max(when(file.created) for file in files))
-    total = size(sum(file.size for file in files))
-    head: Text = ("Files of ", code(of), f": {len(files):,}, together {total}, newest {newest}.")
+    whose: Text = ("Files of ", code(of)) if of else ("Files here",)
+    head: Text = (*whose, f": {len(files):,}, together {_total(files)}, newest {newest}.")
     kinds = Counter(file.type for file in files).most_common(4)
     types = [(media_type(kind), f" {n}") if kind else (f"no type {n}",) for kind, n in kinds]
-    lines: list[Line] = [head, tuple([w for t in types for w in (" · ", *t)][1:])]
+    lines: list[Line] = [head, _dots(types)]
+    if not of.startswith("@") and any(file.uploader for file in files):
+        lines.append(("By: ", *_uploaders(files)))
     for number, file in enumerate(files[:2], 1):
         start = "Largest: " if number == 1 else ""
         lines += [(start + f"{number}. ", *_file(here, file)), (code(file.mxc),)]
-    fewer = here.cmd(f"media {of} image since 7d")
+    fewer = here.cmd(" ".join(f"media {of} image since 7d".split()))
     more: Text = (" · More: ", here.cmd("more")) if len(files) > 2 else ()
     lines.append(("Fewer: ", fewer, *more, " · One: ", here.cmd("mediainfo mxc://…")))
-    rows_ = tuple(
+    rows = tuple(
         (f"{n}. ", *_file(here, file), ", ", code(file.mxc)) for n, file in enumerate(files, 1)
     )
-    left = Pages(("Files of ", code(of), ", the largest first, {}:"), rows_, _PAGE * 2, start=2)
-    return view(*lines, *torn, to=to), left if len(files) > 2 else None
+    left = Pages((*whose, ", the largest first, {}:"), rows, _PAGE * 2, start=2)
+    return view(*lines, to=to), left if len(files) > 2 else None
+
+
+def unreadable(to: str | None = None) -> View:
+    """Both forms of Conduit's table must say the same; these did not."""
+    return view("Conduit's list of files cannot be read: its two forms differ.", to=to), None
+
+
+def _dots(parts: Sequence[Text]) -> Text:
+    return tuple([word for part in parts for word in (" · ", *part)][1:])
+
+
+def _total(files: Iterable[Media]) -> str:
+    return size(sum(file.size for file in files))
+
+
+def _uploaders(files: Sequence[Media]) -> Text:
+    """Those with the most on this server; files from elsewhere name nobody."""
+    by: dict[str, list[Media]] = {}
+    for file in files:
+        if file.uploader:
+            by.setdefault(file.uploader, []).append(file)
+    ranked = sorted(by.items(), key=lambda pair: -sum(file.size for file in pair[1]))
+    shown: list[Text] = [
+        (code(who), f" {len(theirs):,}, {_total(theirs)}") for who, theirs in ranked[:3]
+    ]
+    return _dots([*shown, *([(f"{len(ranked) - 3} more",)] if len(ranked) > 3 else [])])
 
 
 def _file(here: Here, file: Media) -> Text:
@@ -91,11 +118,10 @@ def mediainfo(here: Here, mxc: str, info: MediaInfo, to: str | None = None) -> M
     return view(*rows, to=to)
 
 
-def blocked(here: Here, rows: Rows, to: str | None = None) -> View:
-    files: Sequence[Blocked] = sorted(rows.blocked, key=lambda f: f.blocked, reverse=True)
-    torn = [_TORN.format(count(rows.torn, "line"))] if rows.torn else []
+def blocked(here: Here, files: Sequence[Blocked], to: str | None = None) -> View:
+    files = sorted(files, key=lambda f: f.blocked, reverse=True)
     if not files:
-        return view("No files are blocked.", *torn, to=to), None
+        return view("No files are blocked.", to=to), None
     lines = tuple(
         (
             f"{here.clock.day(when(f.blocked))} ",
@@ -107,5 +133,4 @@ def blocked(here: Here, rows: Rows, to: str | None = None) -> View:
     left = Pages(("Blocked files, the newest first, {}:",), lines, _PAGE * 2, start=_PAGE * 2)
     more: list[Line] = [("Next: ", here.cmd("more"))] if len(files) > _PAGE * 2 else []
     head = f"{count(len(files), 'file')} blocked, the newest first:"
-    shown = view(head, *lines[: _PAGE * 2], *more, *torn, to=to)
-    return shown, left if more else None
+    return view(head, *lines[: _PAGE * 2], *more, to=to), left if more else None

@@ -89,7 +89,8 @@ class Endings:
             return Look(outcome)
         body = str(content.get("body", ""))
         slow = self._world.now() - request.created > _SLOW
-        shown = await self._views.show(request, outcome, body, request.mxid if slow else None)
+        to = request.mxid if slow else None
+        shown = await self._views.show(request, outcome, content, to)
         return Look(outcome, shown=shown, body=body if command.sized else None)
 
     async def _unread(

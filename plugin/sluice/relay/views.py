@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 
 from ..catalog.answers import (
     appservices_in,
+    blocked_in,
     federation_in,
     media_in,
     media_info,
@@ -26,6 +27,7 @@ from ..matrix.probes import Probes
 from ..message import Message, Text, code
 from ..requests.model import Request
 from ..world import World
+from .model import Content
 
 _OPEN = 600.0  # seconds that a list stays open for `more`
 
@@ -60,9 +62,13 @@ class Lists:
 class Case:
     here: Here
     request: Request
-    body: str
+    content: Content
     outcome: Outcome
     to: str | None
+
+    @property
+    def body(self) -> str:
+        return str(self.content.get("body", ""))
 
     def value(self, name: str) -> str | None:
         value = self.request.invocation.get(name)
@@ -88,14 +94,14 @@ class Views:
         }
 
     async def show(
-        self, request: Request, outcome: Outcome, body: str, to: str | None
+        self, request: Request, outcome: Outcome, content: Content, to: str | None
     ) -> Shown | None:
         """None for a command without a view. to: who is pushed, because it took long."""
         row = self._rows.get(request.invocation.command)
         if row is None:
             return None
         here = self._world.here(request.room)
-        message, pages = await row(Case(here, request, body, outcome, to))
+        message, pages = await row(Case(here, request, content, outcome, to))
         return Shown(message, pages)
 
     async def _users(self, case: Case) -> View:
@@ -131,20 +137,29 @@ class Views:
         return lists.conduit_help(case.here, case.body, case.to)
 
     async def _media(self, case: Case) -> View:
-        of = case.value("user") or case.value("server") or case.here.server
+        found = media_in(case.content)
+        if found is None:
+            return files.unreadable(case.to)
+        of = case.value("user") or case.value("server") or ""
         what = {"image": "pictures", "video": "videos", "audio": "sounds"}
-        asked: Text = (what.get(case.value("type") or "", "files"), " of ", code(of), " stored")
+        asked: Text = (what.get(case.value("type") or "", "files"),)
+        asked = (*asked, " of ", code(of), " stored") if of else (*asked, " stored here")
         since = case.value("since")
         if since:
             asked = (*asked, f" since {case.here.clock.dated(files.when(since))}")
-        return files.media(case.here, media_in(case.body), asked, of=of, to=case.to)
+        return files.media(case.here, found, asked, of=of, to=case.to)
 
     async def _mediainfo(self, case: Case) -> View:
         mxc = case.value("mxc") or ""
         return files.mediainfo(case.here, mxc, media_info(case.body), case.to), None
 
     async def _blocked(self, case: Case) -> View:
-        return files.blocked(case.here, media_in(case.body), case.to)
+        found = blocked_in(case.content)
+        return (
+            files.unreadable(case.to)
+            if found is None
+            else files.blocked(case.here, found, case.to)
+        )
 
     async def _event(self, case: Case) -> View:
         return lists.event(case.here, case.value("event") or "", case.body, case.to)
