@@ -104,7 +104,7 @@ class Log:
 
     def _everything(self, a: Asking) -> Handled:
         async def build(desk: Desk, ask: Ask) -> Message:
-            found = await history.requests(desk.tx, limit=_MOST)
+            found = await history.requests(desk.tx, _MOST)
             records, more = await audit.page(desk.tx, kinds=_ALONE, limit=_MOST)
             return await self._list(desk, ask, None, found, records, found.total + more)
 
@@ -114,8 +114,8 @@ class Log:
         async def build(desk: Desk, ask: Ask) -> Message:
             who = person_meant(desk.policy, word)
             mxids = mxids_of(desk.policy, who)
-            found = await history.requests(desk.tx, mxids, _MOST)
-            votes, total = await history.votes(desk.tx, mxids, _MOST)
+            found = await history.requests_by(desk.tx, mxids, _MOST)
+            votes, total = await history.votes_by(desk.tx, mxids, _MOST)
             records, more = await _records_of(desk.tx, (who, *mxids))
             rows = [_vote_row(vote.at, vote.request, asked.step_voted(vote)) for vote in votes]
             total += found.total + more

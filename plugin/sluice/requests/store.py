@@ -54,6 +54,7 @@ SCHEMA: tuple[str, ...] = (
     "CREATE INDEX sluice_request_state ON sluice_request (state)",
     "CREATE INDEX sluice_request_command ON sluice_request (command)",
     "CREATE INDEX sluice_request_mxid ON sluice_request (mxid, created)",
+    "CREATE INDEX sluice_request_glass ON sluice_request (id) WHERE glass = 1",
     """CREATE TABLE sluice_line (
         request      BIGINT NOT NULL,
         number       BIGINT NOT NULL,
