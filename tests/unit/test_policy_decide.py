@@ -227,6 +227,82 @@ def test_a_named_member_of_the_admin_room_can_get_a_new_password_with_a_vote():
     assert by_ana == [Verdict.APPROVE, Verdict.DENY]
 
 
+def test_of_two_limits_without_room_the_later_one_says_when():
+    limits = [
+        {"id": "few", "do": "users", "per": "person", "max": 1, "every": "1h"},
+        {"id": "rare", "do": "users", "per": "everyone", "max": 2, "every": "1d"},
+    ]
+    used = {"few": (NOW - 60,), "rare": (NOW - 7200, NOW - 60)}
+    policy = policy_of({**OPEN, "limit": limits})
+    decision = explain(Invocation("users"), BO, evolve(FACTS, used=used), NOW, policy)
+    assert [rule.label for rule in decision.rules] == ["few", "rare"]
+    assert decision.retry_at == NOW - 7200 + 86400
+    assert plain(decision.because) == (
+        "rule few gives each person 1 users an hour, yours are used"
+    )
+
+
+# --- small things that decide -----------------------------------------------------------------
+
+
+def test_equal_rights_are_not_enough_to_deactivate_a_person_the_policy_names():
+    roles_ = {"mod": {"members": ["bo", "kim"]}, "owner": {"members": ["ana"], "inherits": "mod"}}
+    policy = policy_of({**OPEN, "roles": roles_})
+    deactivate = Invocation("deactivate", (("user", "@kim:example.org"),))
+    by_bo = decide(deactivate, BO, FACTS, NOW, policy)
+    assert [rule.label for rule in by_bo.rules] == ["built-in: rank"]
+    assert explain(deactivate, BO, FACTS, NOW, policy).can == ("ana",)
+    assert decide(deactivate, ANA, FACTS, NOW, policy).verdict is Verdict.ALLOW
+
+
+def test_exactly_the_power_that_is_asked_suffices():
+    policy = policy_of(
+        {"people": PEOPLE, "roles": {"senior": {"members": ["cy"], "min_power": 50}}}
+    )
+    assert [holds(policy, "@cy:example.org", "senior", power) for power in (49, 50)] == [
+        False,
+        True,
+    ]
+
+
+def test_the_shortest_time_and_the_most_votes_count():
+    lines = [
+        {"id": "a", "do": "purge", "expires": "4h", "approvals": [{"from": "mod", "n": 2}]},
+        {"id": "b", "do": "purge", "expires": "10m", "approvals": [{"from": "mod", "n": 1}]},
+        {"id": "c", "do": "purge", "reason": True},
+    ]
+    purge = invocation_of("purge mxc://a.org/b", "example.org")
+    decision = decide(purge, BO, FACTS, NOW, policy_of({**OPEN, "require": lines}))
+    assert (decision.slots, decision.expires, decision.reason) == ((Slot("mod", 2),), 600, True)
+    plain_hour = [{"do": "purge", "approvals": [{"from": "mod", "n": 1}]}]
+    decision = decide(purge, BO, FACTS, NOW, policy_of({**OPEN, "require": plain_hour}))
+    assert (decision.expires, decision.reason) == (3600, False)
+    only_reason = [{"do": "purge", "reason": True}]
+    decision = decide(purge, BO, FACTS, NOW, policy_of({**OPEN, "require": only_reason}))
+    assert (decision.verdict, decision.expires) == (Verdict.ALLOW, None)
+
+
+def test_break_glass_is_for_its_role_and_for_few():
+    for asker, line, verdict in (
+        (ANA, "deactivate spam", Verdict.ALLOW),
+        (BO, "deactivate spam", Verdict.DENY),
+        (ANA, "deactivateall\ns01\ns02\ns03", Verdict.ALLOW),
+        (ANA, "deactivateall\ns01\ns02\ns03\ns04", Verdict.DENY),
+        (ANA, "deactivate bo", Verdict.DENY),
+    ):
+        assert ask(asker, line, now=at("2026-11-23T12:00:00"), glass=True).verdict is verdict, line
+
+
+def test_a_window_ends_on_the_minute():
+    said = "deactivateall\n@s01:example.org"
+    times = ("06:59:59", "07:00:00", "18:59:59", "19:00:00")  # Berlin is one hour ahead
+    verdicts = [ask(ANA, said, now=at(f"2026-11-23T{time}")).verdict for time in times]
+    assert verdicts == [Verdict.DENY, Verdict.APPROVE, Verdict.APPROVE, Verdict.DENY]
+    summer = ("05:59:59", "06:00:00")
+    verdicts = [ask(ANA, said, now=at(f"2026-07-20T{time}")).verdict for time in summer]
+    assert verdicts == [Verdict.DENY, Verdict.APPROVE], "two hours ahead in summer"
+
+
 # --- people -----------------------------------------------------------------------------------
 
 
