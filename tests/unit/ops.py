@@ -31,7 +31,7 @@ from sluice.ops.questions import Questions, Where
 from sluice.ops.status import Status
 from sluice.relay.correlator import Queue
 from sluice.relay.delivery import Deliveries
-from sluice.relay.room import AdminRoom, Timeouts
+from sluice.relay.room import AdminRoom
 from sluice.relay.views import Lists
 from sluice.requests import ending, guard, store
 from sluice.requests.model import LineState, Request
@@ -79,8 +79,6 @@ class Ops:
             db=db,
             homeserver=hs,
             clock=self.clock,
-            timeouts=lambda: Timeouts(60, 600),
-            log=log,
         )
         admin.ready, admin.queue = True, Queue(blind=False)
         admin.health.version, admin.health.dialect = "0.10.12", Dialect.V0_10
