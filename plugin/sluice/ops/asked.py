@@ -34,7 +34,7 @@ from .asking import Asking, about_others, person_meant
 from .questions import Where
 from .rights import approvers, may, rights
 
-SOURCE = "https://github.com/sluicebot/sluice"
+SOURCE = "AGPL-3.0-or-later, ask an owner for it"  # an address, once there is one
 _LOOK = 5.0  # seconds for a profile
 _STATUS = {
     Account.ACTIVE: "active",
