@@ -10,7 +10,7 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.bot import Bot
@@ -74,6 +74,7 @@ class Office:
     admin: Chat
     clock: Path | None = None
     _made: int = 0
+    _cards: list[Card] = field(default_factory=list)
 
     @classmethod
     async def open(
@@ -127,6 +128,14 @@ class Office:
         """Says something, and returns the bot's reply to it."""
         return await self.room.answer_to(await self.says(who, text), within)
 
+    async def answer(self, event: str, to: str) -> Said:
+        """What the bot answers to an edit or a reply: a reply to the command that it is about."""
+        return await self.room.wait(
+            lambda said: said.sender == self.bot.mxid and said.reply_to == to,
+            "an answer",
+            after=event,
+        )
+
     async def replies(self, who: str, to: str, text: str) -> str:
         return await self.world[who].reply(self.world.ops_room, to, text)
 
@@ -153,13 +162,23 @@ class Office:
         )
         found = re.search(r"#(\d+)", said.text)
         assert found, said.text
-        return Card(int(found[1]), command or event, said)
+        card = Card(int(found[1]), command or event, said)
+        self._cards.append(card)
+        return card
 
     # --- what became of it
 
     async def shows(self, pattern: str, within: float = 10) -> Said:
-        """What the bot says, or what one of its messages was changed to."""
-        return await self.room.shows(pattern, by=self.bot.mxid, within=within)
+        """A new message of the bot; `says_of` has what it changes."""
+        return await self.room.wait(
+            lambda said: (
+                said.sender == self.bot.mxid
+                and not said.edits
+                and bool(re.search(pattern, said.text))
+            ),
+            f"“{pattern}”",
+            within=within,
+        )
 
     async def says_of(self, card: Card, pattern: str, within: float = 10) -> Said:
         """A new text of the card itself."""
@@ -231,6 +250,22 @@ class Office:
             and event in (said.reply_to, said.reaction[0], said.edits)
         ]
         assert about == [], self.room.transcript()
+
+    async def tidy(self) -> None:
+        """Everybody is in the room again and nothing is open: the next test may begin."""
+        world = self.world
+        here = await world["ana"].members(world.ops_room)
+        for client in world.people.values():
+            if client.mxid not in here:
+                await world["ana"].invite(world.ops_room, client.mxid)
+                await client.join(world.ops_room)
+        await self.room.read()
+        over = re.compile(r"^. #(\d+)\b.* (done|denied|cancelled|expired|failed|refused)", re.M)
+        ended = {found[1] for said in self.room.said for found in over.finditer(said.text)}
+        for card in self._cards:
+            if str(card.number) not in ended:
+                await self.says("dan", f"!cancel {card.number}")
+        self._cards.clear()
 
     # --- the bot
 
