@@ -527,6 +527,19 @@ async def test_drift_names_accounts_of_the_policy_that_do_not_exist(room: Ops) -
     assert words[0].startswith("#admins:example.org leads nowhere")
 
 
+async def test_drift_that_the_first_message_told_is_not_told_again(room: Ops) -> None:
+    room.fake.put(room.room, ANA, "m.room.join_rules", {"join_rule": "public"}, "")
+    await room.look()
+    await room.drift.look()
+    (words,) = room.drift.words(room.room, start=True)
+    assert plain(words) == "This room is public. Make it invite-only."
+    (elsewhere,) = room.drift.words("!other:example.org")
+    assert plain(elsewhere).startswith(f"{room.room}: This room is public: anyone can read along.")
+    await room.db.write(lambda tx: room.drift.tell(tx, silent=True))
+    await room.drift.hourly()
+    assert await room.news() == []
+
+
 # --- 47: pause and resume; trust; reload
 
 
