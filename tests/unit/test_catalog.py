@@ -191,6 +191,7 @@ UNDERSTOOD = [
     ("event $Lw3-_x", "event", {"event": "$Lw3-_x"}),
     ("who @troll:evil.example", "who", {"user": "@troll:evil.example"}),
     ("help server create_user", "help.server", {"command": "create-user"}),
+    ("help server adduser", "help.server", {"command": "create-user"}),
     ("help server", "help.server", {}),
     ("help adduser", "help", {"topic": "adduser"}),
     ("can @bo adduser al reason x", "can", {"line": "@bo adduser al reason x"}),
@@ -444,13 +445,25 @@ def test_a_reply_to_a_picture_means_its_file() -> None:
     with pytest.raises(NeedsMedia) as caught:
         parse(reply, server=SERVER)
     assert caught.value.event_id == "$picture"
-    made = parse(reply, server=SERVER, media=("mxc://example.org/Qk3v",))
+    made = parse(reply, server=SERVER, media={"$picture": ("mxc://example.org/Qk3v",)})
     assert (made.values("mxc"), made.reason) == (("mxc://example.org/Qk3v",), "illegal")
     with pytest.raises(NotRun) as refused:
-        parse(reply, server=SERVER, media=())
+        parse(reply, server=SERVER, media={"$picture": ()})
     assert plain(refused.value.lines[0]) == (
         "that message has no file. Reply to a picture or file, or: !purge mxc://…"
     )
+
+
+def test_a_link_to_a_picture_means_its_file() -> None:
+    files = {"$a": ("mxc://example.org/a",), "$b": ("mxc://example.org/b",), "$text": ()}
+    with pytest.raises(NeedsMedia) as caught:
+        typed("purge mxc://example.org/c $a")
+    assert caught.value.event_id == "$a"
+    made = typed("purge mxc://example.org/c $a\n$b", media=files)
+    assert made.values("mxc") == tuple(f"mxc://example.org/{name}" for name in "cab")
+    assert refusal("mediainfo $text", media=files) == [
+        "that message has no file. Reply to a picture or file, or: !mediainfo mxc://…"
+    ]
 
 
 def test_a_reply_to_a_notice_means_its_account_and_to_anything_else_nothing() -> None:
@@ -495,5 +508,5 @@ def test_nothing_that_is_typed_raises_anything_else(text: str) -> None:
         lines = tuple(line for line in text.splitlines()[1:] if line)
         try:
             parse(Typed(command.name, text, words, None, lines), server=SERVER, now=NOW)
-        except (NotRun, AskFirst, Missing, NeedsRoom):
+        except (NotRun, AskFirst, Missing, NeedsRoom, NeedsMedia):
             pass

@@ -217,6 +217,11 @@ def test_several_accounts_are_several_lines() -> None:
     assert made == ["create-user @a:conduit.test", "create-user @b:conduit.test"]
 
 
+def test_no_cache_is_emptied_when_none_was_asked_for() -> None:
+    assert spelled(V10, "clearcache", cache="db", amount=0) == ["clear-database-caches 0"]
+    assert spelled(V10, "clearcache", cache="db") == ["clear-database-caches 8"]
+
+
 def test_what_a_version_lacks_is_refused_before_anything_is_sent() -> None:
     user = "@a:conduit.test"
     with pytest.raises(Unspellable, match=r"Conduit 0\.9 has no purge-media"):

@@ -38,7 +38,7 @@ class AskFirst(Exception):
 
 
 class NeedsMedia(Exception):
-    """The file is that of the answered message: parse again with media=(mxc,), or () without."""
+    """The file is that of this message: parse again with media={event_id: (mxc,)}, () if none."""
 
     def __init__(self, event_id: str) -> None:
         super().__init__(event_id)

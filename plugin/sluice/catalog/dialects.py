@@ -34,7 +34,11 @@ _ALL_CACHES = {"db": "8", "service": "6"}  # how many there are
 
 
 class Unspellable(Exception):
-    """A line that this version cannot be sent; the text says why, in words for people."""
+    """A line that this version cannot be sent; the text says why. lacks: what it does not know."""
+
+    def __init__(self, text: str, lacks: str = "") -> None:
+        super().__init__(text)
+        self.lacks = lacks
 
 
 class Unclosed(ValueError):
@@ -224,13 +228,13 @@ def _check_command(dialect: Dialect, line: Line) -> None:
         name, *rest = rest
     command = SERVER_COMMANDS.get(name)
     if command is None or command.since.value > dialect.value or (is_help and rest):
-        raise Unspellable(f"Conduit {dialect} has no {name}")
+        raise Unspellable(f"Conduit {dialect} has no {name}", name)
     if not is_help and name not in _SENT:
         raise Unspellable(f"{name} is never sent")
     flags = command.flags(dialect) - {"--force"}  # would deactivate admins too
     wrong = next((w for w in rest if w.startswith("-") and w not in flags), None)
     if wrong is not None:
-        raise Unspellable(f"{name} of Conduit {dialect} has no {wrong}")
+        raise Unspellable(f"{name} of Conduit {dialect} has no {wrong}", wrong)
     if bool(line.block) != (command.block and not is_help):
         raise Unspellable(f"{name} needs a list" if command.block else f"{name} has no list")
 
@@ -315,7 +319,8 @@ def _registration(invocation: Invocation) -> tuple[Line, ...]:
 def _clear(invocation: Invocation) -> tuple[Line, ...]:
     cache = str(invocation.get("cache"))
     name = "clear-database-caches" if cache == "db" else "clear-service-caches"
-    return (Line((name, str(invocation.get("amount") or _ALL_CACHES[cache]))),)
+    amount = invocation.get("amount")
+    return (Line((name, _ALL_CACHES[cache] if amount is None else str(amount))),)
 
 
 def _no_words(invocation: Invocation) -> tuple[Line, ...]:

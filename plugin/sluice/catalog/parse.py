@@ -32,20 +32,27 @@ def parse(
     server: str,
     prefix: str = "!",
     rooms: Mapping[str, str] | None = None,
-    media: tuple[str, ...] | None = None,
+    media: Mapping[str, tuple[str, ...]] | None = None,
     about: tuple[str, ...] | None = None,
     now: float = 0.0,
 ) -> Invocation:
     """The invocation that was typed.
 
-    server: Conduit's name. rooms: addresses that were resolved ("" for unknown ones). media,
-    about: what was found behind `reply_to`. now: epoch seconds, for spans like "since 7d".
+    server: Conduit's name. rooms: addresses that were resolved ("" for unknown ones). media: the
+    files of messages that were looked up, by event id. about: the account behind `reply_to`. now:
+    epoch seconds, for spans like "since 7d".
     Raises NotRun, Missing, AskFirst, NeedsRoom, NeedsMedia, NeedsNotice; for a word that is no
     command NotRun.
     """
     command, typed = _command(typed)
     reading = _Reading(
-        command, alias(typed.word), typed, Around(server, rooms or {}, now), prefix, media, about
+        command,
+        alias(typed.word),
+        typed,
+        Around(server, rooms or {}, now),
+        prefix,
+        media or {},
+        about,
     )
     if any(param.type is Type.TEXT for param in command.params):
         return Invocation(command.name, tuple(reading.text()))
@@ -74,7 +81,7 @@ class _Reading:
     typed: Typed
     around: Around
     prefix: str
-    media: tuple[str, ...] | None
+    media: Mapping[str, tuple[str, ...]]
     about: tuple[str, ...] | None
     noted: list[tuple[str, str]] = field(factory=list)
     bad: list[Bad] = field(factory=list)
@@ -97,6 +104,8 @@ class _Reading:
 
     def invocation(self) -> Invocation:
         words, lines, reason = self._split()
+        if any(param.type is Type.MXC for param in self.command.params):
+            words, lines = self._linked(words), self._linked(lines)
         args, words = self._flags(words)
         args |= self._time(words)
         self._check_number(words, lines)
@@ -175,19 +184,24 @@ class _Reading:
         if reply_to is None:
             return []
         if param.type is Type.MXC:
-            if self.media is None:
-                raise NeedsMedia(reply_to)
-            if not self.media:
-                example = code(f"{self.prefix}{name} mxc://…")
-                raise NotRun(
-                    ("that message has no file. Reply to a picture or file, or: ", example)
-                )
-            return list(self.media)
+            return self._files_of(reply_to)
         if param.type is Type.USER and name in ("deactivate", "who"):
             if self.about is None:
                 raise NeedsNotice(reply_to)
             return list(self.about)
         return []
+
+    def _linked(self, words: list[str]) -> list[str]:
+        """A link to a message (read as `$id`) means the file that was posted with it."""
+        return [f for w in words for f in (self._files_of(w) if w.startswith("$") else [w])]
+
+    def _files_of(self, event_id: str) -> list[str]:
+        if event_id not in self.media:
+            raise NeedsMedia(event_id)
+        if not self.media[event_id]:
+            example = code(f"{self.prefix}{self.command.name} mxc://…")
+            raise NotRun(("that message has no file. Reply to a picture or file, or: ", example))
+        return list(self.media[event_id])
 
     def _media(self, words: list[str]) -> dict[str, Value]:
         """The words of `media` in any order: each says by its shape what it is."""

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from attrs import frozen
 
 from ..message import Text, code, quote
+from .commands import find
 from .model import Param, Type, Value
 from .replies import SERVER_COMMANDS
 
@@ -226,6 +227,8 @@ def _word(param: Param, word: str, around: Around) -> str:
         return word.lower()
     if param.name == "command":
         name = word.lower().replace("_", "-")
+        known = find(name)
+        name = name if name in SERVER_COMMANDS or known is None else known.conduit
         if name not in SERVER_COMMANDS:
             raise NotRun(("Conduit has no command ", quote(word), "."))
         return name

@@ -88,9 +88,11 @@ def unknown_version(here: Here, conduit: str, look: str) -> Message:
     )
 
 
-def not_in_version(here: Here, word: str, conduit: str) -> Message:
-    """A command that this version of the server does not have."""
-    return not_run(("Not run: ", code(word), f" does not exist in {conduit}."))
+def not_in_version(lacks: str, why: str, version: str) -> Message:
+    """A command or option that this version of the server does not have; else why it cannot be."""
+    if not lacks:
+        return not_run(f"Not run: {why}.")
+    return not_run(("Not run: ", code(lacks), f" does not exist in Conduit {version}."))
 
 
 def silent(here: Here, since: float) -> Message:

@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from ..catalog.answers import rooms_in, users_in
 from ..catalog.asking import Bad, offer
 from ..catalog.commands import COMMANDS
+from ..catalog.dialects import Unspellable
 from ..catalog.model import Invocation, Tag
 from ..catalog.parse import AskFirst, NotRun
 from ..chat import lists as views
@@ -132,19 +133,12 @@ class Checks:
         view = self._world.rooms[where.room]
         if view.join_rule == "public" and not tags <= {Tag.READ, Tag.INSPECT}:
             return refusals.public_room()
-        if health.dialect is not None and not self._has(invocation):
-            word = COMMANDS[invocation.command].conduit
-            return refusals.not_in_version(here, word, f"Conduit {health.version}")
-        return None
-
-    def _has(self, invocation: Invocation) -> bool:
-        from ..catalog.dialects import Unspellable
-
         try:
             self._world.planned(invocation)
-        except Unspellable:
-            return False
-        return True
+        except Unspellable as error:
+            if health.dialect is not None:
+                return refusals.not_in_version(error.lacks, str(error), health.version)
+        return None
 
     # --- accounts
 

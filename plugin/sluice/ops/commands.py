@@ -185,7 +185,8 @@ class Commands:
     async def understand(self, where: Where, typed: Typed) -> Invocation:
         """parse, with what only the server knows: addresses, files and notices replied to."""
         rooms: dict[str, str] = {}
-        known: dict[str, Any] = {}
+        files: dict[str, tuple[str, ...]] = {}
+        about: tuple[str, ...] | None = None
         for _ in range(8):
             try:
                 return parse(
@@ -193,15 +194,16 @@ class Commands:
                     server=self._world.server,
                     prefix=self._world.here(where.room).prefix,
                     rooms=rooms,
+                    media=files,
+                    about=about,
                     now=self._world.now(),
-                    **known,
                 )
             except NeedsRoom as need:
                 rooms[need.alias] = await self._checks.resolve(need.alias)
             except NeedsMedia as need:
-                known["media"] = await self._checks.media_of(where.room, need.event_id)
+                files[need.event_id] = await self._checks.media_of(where.room, need.event_id)
             except NeedsNotice as need:
-                known["about"] = await self._checks.about(where.room, need.event_id)
+                about = await self._checks.about(where.room, need.event_id)
         raise NotRun(("that line names too many addresses.",))
 
     def not_run(self, where: Where, no: NotRun) -> Handled:
