@@ -8,6 +8,7 @@ import pytest
 
 from sluice import audit
 from sluice.catalog.model import Kind
+from sluice.message import plain
 from sluice.policy.document import Problem
 from sluice.requests import store
 from sluice.requests.model import State
