@@ -53,6 +53,8 @@ from .world import World
 
 _TICK = 1.0
 _RETRY = 2.0
+_CATCH_UP = 5.0  # seconds that what was missed may take before the bot says that it is back
+_SAY_NOTHING = 10.0  # seconds after which something is said although it is not all read yet
 
 
 def inviter(data: object, me: str) -> str | None:
@@ -83,6 +85,7 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._readers: dict[str, Reader] = {}
         self._wanted = asyncio.Event()  # rooms may have to be joined, or read
+        self._greeted = asyncio.Event()
 
     # --- life
 
@@ -146,11 +149,17 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(reader.stop() for reader in self._readers.values()))
         await self._sender.stop()
+        if self._greeted.is_set():
+            try:
+                await self._house.stopping()
+            except StorageFailed as error:
+                self._log.warning("The time of this stop is not stored: %s", error)
         await self._db.stop()
 
     async def _run(self) -> None:
+        self.world.opened = asyncio.Event()
         await self._connect()
-        self._sender.start()
+        self._spawn(self._send())
         self._spawn(self._tick())
         self._spawn(self._registration.run())
         self._spawn(self._drift.run(), must_run=False)
@@ -158,12 +167,38 @@ class App:
             self._wanted.clear()
             try:
                 await self._open_rooms()
+                if self.world.admin is None:
+                    self.world.opened.set()
+                await self._greet()
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("Rooms cannot be opened yet: %s", error)
             try:
                 await asyncio.wait_for(self._wanted.wait(), _RETRY if self._missing else 60.0)
             except asyncio.TimeoutError:
                 pass
+
+    async def _send(self) -> None:
+        """What arrived before a crash is known before anything is sent again, and what was away
+        is said before the answers to it."""
+        try:
+            await asyncio.wait_for(self._greeted.wait(), _SAY_NOTHING)
+        except asyncio.TimeoutError:
+            pass
+        self._sender.start()
+
+    async def _greet(self) -> None:
+        """Once, when the start is over and the ops rooms are read."""
+        opened = self.world.opened
+        if self._greeted.is_set() or not opened or not opened.is_set() or not self.world.rooms:
+            return
+        reading = [self._readers[room].catch_up() for room in self.world.rooms]
+        try:
+            await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
+        except asyncio.TimeoutError:
+            pass
+        await self._house.started()
+        self._greeted.set()
+        self._log.info("Sluice is ready")
 
     async def _connect(self) -> None:
         while True:
@@ -261,7 +296,9 @@ class App:
         assert admin is not None
         await self._watch.looked.wait()
         admin.ready = True
-        await self._house.started()
+        assert self.world.opened is not None
+        self.world.opened.set()
+        self._wanted.set()
         await self._runner.run()
 
     async def _open_ops(self, room: str) -> None:
@@ -274,6 +311,8 @@ class App:
             return self._house.history_replaced(gap, None)
 
         reader = self._reader(room, ops.take, gap)
+        if room == self.world.main_room:
+            await self._house.returned()
         await reader.start()
         await view.refresh(self._hs)
 

@@ -23,7 +23,8 @@ from .requests.model import State
 from .world import World
 
 _ALIVE = "alive"  # when the bot was last known to run
-_ALIVE_EVERY = 60.0
+_ALIVE_EVERY = 15.0
+_AWAY = 60.0  # seconds of absence that are worth a word
 _STARTED = "started"  # the bot has said hello in this installation
 _HOURGLASS_AFTER = 2.0
 HOURGLASS = "⏳"
@@ -47,6 +48,7 @@ class Housekeeping:
         self._silent_since: float | None = None
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
+        self._away: tuple[float, float] | None = None  # from, to: before this start
         self._errors: set[str] = set()
 
     async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
@@ -106,6 +108,34 @@ class Housekeeping:
 
     # --- start, health, gaps, errors
 
+    async def returned(self) -> None:
+        """Before anything that was missed is read: how long the bot was away, if it was."""
+
+        async def commit(tx: Tx) -> None:
+            room, alive = self._world.main_room, await meta.get(tx, _ALIVE)
+            if room is None or alive is None or self._world.problems:
+                return
+            self._away = (float(alive), self._world.now())
+            message = alarms.back(self._world.here(room), *self._away, 0)
+            if message is not None:
+                await self._world.outbox.put(tx, room, f"back.{self._away[1]}", message)
+
+        await self._db.write(commit)
+
+    async def _back(self, tx: Tx, room: str) -> None:
+        """How many commands were missed."""
+        if self._away is None or not self._world.missed:
+            return
+        key, outbox = f"back.{self._away[1]}", self._world.outbox
+        message = alarms.back(self._world.here(room), *self._away, self._world.missed)
+        if message is not None:
+            await outbox.put(tx, room, key, message)
+            await outbox.revise(tx, room, key, message)
+
+    async def stopping(self) -> None:
+        """The absence begins now."""
+        await self._db.write(lambda tx: meta.put(tx, _ALIVE, str(self._world.now())))
+
     async def started(self) -> None:
         """Says hello the first time, and later only what was missed."""
         now, settings = self._world.now(), self._world.settings
@@ -118,7 +148,6 @@ class Housekeeping:
             await self._drift.look(accounts=True)
 
         async def commit(tx: Tx) -> None:
-            alive = await meta.get(tx, _ALIVE)
             if settings is not None and self._world.problems:
                 problems = [(p.line, p.text) for p in self._world.problems]
                 await self._say(
@@ -138,10 +167,8 @@ class Housekeeping:
                 await self._say(tx, "ready", hello)
                 await self._drift.tell(tx, silent=True)
                 await meta.put(tx, _STARTED, "1")
-            elif alive is not None:
-                await self._say(
-                    tx, "back", alarms.back(here, float(alive), now, self._world.missed)
-                )
+            else:
+                await self._back(tx, room)
             await audit.append(tx, now, "start", {"version": self._world.version})
             await meta.put(tx, _ALIVE, str(now))
 
@@ -173,7 +200,7 @@ class Housekeeping:
 
     async def homeserver_back(self, since: float) -> None:
         now = self._world.now()
-        if now - since < _ALIVE_EVERY or self._world.settings is None:
+        if now - since < _AWAY or self._world.settings is None:
             return
         here = self._world.here(self._world.main_room or "")
         age = float(self._world.settings.command_max_age)

@@ -6,6 +6,7 @@ and read everywhere; what a step works with is a frozen view of it, taken inside
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from attrs import define, field, frozen
@@ -50,6 +51,7 @@ class World:
     rooms: dict[str, RoomView] = field(factory=dict)
     admin: AdminRoom | None = None
     admin_view: RoomView | None = None
+    opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
     registration: bool | None = None  # as Conduit said last
     missed: int = 0  # commands that were too old when they were read
     notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account

@@ -121,6 +121,8 @@ def test_scene_4_41_50_53_58_the_state_of_things_says_no():
     )
     for message in (
         refusals.starting(),
+        refusals.outside(here()),
+        refusals.no_address(here()),
         refusals.emergency(here()),
         refusals.public_room(),
         refusals.not_encrypted(),

@@ -104,6 +104,23 @@ def starting() -> Message:
     return not_run("Not run: I am starting and still read what I missed. Try again in a minute.")
 
 
+def outside(here: Here) -> Message:
+    """The bot is not in the admin room."""
+    return not_run(
+        "Not run: I am not in Conduit's admin room, and nothing works without it.",
+        ("Owners, invite ", code(here.bot), " there."),
+    )
+
+
+def no_address(here: Here) -> Message:
+    address = code(f"#admins:{here.server}")
+    lost = (address, ": commands are not answered.")
+    return not_run(
+        ("Not run: Conduit's admin room has lost its address ", *lost),
+        ("Only the server's owner can repair this: ", here.cmd("help repair")),
+    )
+
+
 def emergency(here: Here) -> Message:
     status = here.cmd("status")
     rest: Text = ("Until it is out of its config file only ", status, " works.")

@@ -100,6 +100,20 @@ class Outbox:
         }
         await self._add(tx, room, EDIT, key, content=content)
 
+    async def revise(self, tx: Tx, room: str, key: str, message: Message) -> None:
+        """As `edit`, but of a message that is not sent yet the text itself."""
+        done = await tx.fetchval(
+            "UPDATE sluice_outbox SET content=$1 WHERE room=$2 AND key=$3 AND kind=$4 AND state=$5"
+            " RETURNING 1",
+            json.dumps(fitting(message).content()),
+            room,
+            key,
+            SAY,
+            WAITING,
+        )
+        if done is None:
+            await self.edit(tx, room, key, message)
+
     async def react(self, tx: Tx, room: str, target: str, emoji: str) -> None:
         """target: the key of a message of ours, or an event id."""
         await self._add(tx, room, REACT, target, emoji=emoji)

@@ -97,7 +97,10 @@ class Checks:
         }
 
     async def before(self, where: Where, invocation: Invocation) -> Found | Refusal:
-        """Everything that can be known before the first line is sent."""
+        """Everything that can be known before the first line is sent. Waits until the start is
+        over: what was typed meanwhile simply runs."""
+        if self._world.opened is not None:
+            await self._world.opened.wait()
         stopped = self.stopped(where, invocation)
         if stopped is not None:
             return Refusal(stopped)
@@ -120,13 +123,17 @@ class Checks:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
         here, admin = self._world.here(where.room), self._world.admin
         tags = COMMANDS[invocation.command].tags
-        if admin is None or not admin.ready:
-            return refusals.starting()
+        if admin is None or admin.health.outside:
+            return refusals.outside(here)
         health = admin.health
+        if not admin.ready:
+            return refusals.starting()
         if health.emergency:
             return refusals.emergency(here)
-        if health.silent_since is not None or health.alias_lost or health.outside:
-            return refusals.silent(here, health.silent_since or here.clock.now)
+        if health.alias_lost:
+            return refusals.no_address(here)
+        if health.silent_since is not None:
+            return refusals.silent(here, health.silent_since)
         if health.dialect is None and tags != frozenset({Tag.READ}):
             look = "users"
             return refusals.unknown_version(here, f"Conduit {health.version}", look)
