@@ -13,8 +13,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from .message import Text
-from .policy.because import demand, either, period
+from .chat import asked
+from .policy.because import demand, period
 from .policy.document import Bad, unknown
 from .policy.explain import explain, reasons
 from .policy.matrix import demand_of, diff, who_can
@@ -109,7 +109,7 @@ def can(args: argparse.Namespace) -> int:
             print(_guessed(loaded.guessed), file=sys.stderr)
         print(json.dumps(_as_json(decision)))
         return 0
-    print(f"{args.person}: {plain(_sentence(decision))}. Nothing has run.")
+    print(asked.can(decision, args.person).body[2:])  # as in the room, without its sign
     for line in reasons(decision):
         print(f"  {plain(line)}")
     print("Taken as given: limits are unused, accounts exist, a reason is written.")
@@ -140,17 +140,6 @@ def _as_json(decision: Decision) -> dict[str, object]:
         "reason": decision.reason,
         "expires": decision.expires,
     }
-
-
-def _sentence(decision: Decision) -> Text:
-    if decision.verdict is Verdict.DENY:
-        return ("no, ", *decision.because)
-    needs = ["a reason"] if decision.reason else []
-    votes = sum(slot.n for slot in decision.slots)
-    if votes:
-        whom = either(decision.can) or "nobody can vote"
-        needs.append(f"{votes} {'vote' if votes == 1 else 'votes'} ({whom})")
-    return (f"yes, with {either(needs, 'and')}" if needs else "yes",)
 
 
 def _print_matrix(settings: Settings) -> None:

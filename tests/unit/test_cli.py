@@ -131,6 +131,7 @@ def test_can_in_words_says_what_it_takes_as_given(capsys, file):
     assert code == 0
     assert out.splitlines() == [
         "bo: yes, with a reason and 1 vote (cy, ana or dan). Nothing has run.",
+        "5 of 5 left this hour for all (rule wipes).",
         "  allow cleanup (line 39): yes",
         "  require destructive (line 43): a reason, 1 mod, 1 hour",
         "  limit wipes (line 48): 0 of 5 used",

@@ -22,6 +22,7 @@ from .model import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdic
 from .people import may_change, mxids_of, roles
 from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Policy, Rule, Where
 
+_NAMED = (Matched("built-in", "built-in: named"),)
 _COUNTS_TARGETS = frozenset({"adduser", "resetpw", "deactivate"})  # where `count` does not say
 
 
@@ -92,15 +93,14 @@ def _decide(case: Case, glass: bool) -> Decision:
             limits=quotas,
         )
     requires = [] if glass else [r for r in plan.require if failed(r, case) is None]
-    slots = _largest(
-        [*(slot for rule in requires for slot in rule.slots), *votes_for_named(case)], case.policy
-    )
+    named = votes_for_named(case)
+    slots = _largest([*(s for rule in requires for s in rule.slots), *named], case.policy)
     spans = [rule.expires for rule in requires if rule.expires is not None]
     if slots and not spans:
         spans = [3600]
     return Decision(
         Verdict.APPROVE if slots else Verdict.ALLOW,
-        tuple([rule.matched for rule in (*allows, *requires)]),
+        tuple([rule.matched for rule in (*allows, *requires)]) + (_NAMED if named else ()),
         slots=slots,
         reason=any(rule.reason for rule in requires),
         expires=min(spans) if spans else None,

@@ -95,12 +95,10 @@ class Entries:
 class Problems:
     """What is wrong so far."""
 
-    found: list[Problem] = Factory(list)
+    found: dict[Problem, None] = Factory(dict)  # in the order of finding, each once
 
     def add(self, line: int, text: str, kind: str = "error") -> None:
-        problem = Problem(line, text, kind)
-        if problem not in self.found:
-            self.found.append(problem)
+        self.found[Problem(line, text, kind)] = None
 
     def of(self, *kinds: str) -> tuple[Problem, ...]:
         kept = (problem for problem in self.found if problem.kind in kinds)

@@ -71,7 +71,7 @@ def explain(
 def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, case: Case) -> Matched:
     clause: Text = ("yes",)
     if rule is None:
-        clause = decision.because
+        clause = decision.because or ("a vote of somebody with the same rights",)
     elif rule.verb == "require":
         clause = (because.demand(rule.slots, rule.reason, rule.expires),)
     elif rule.verb == "deny":
@@ -97,28 +97,26 @@ def _who_can(decision: Decision, case: Case) -> tuple[str, ...]:
             return ()
         some = {p for role in policy.changing for p in members_of(policy, role)}
         return in_order(policy, some)
-    shared = {
-        rule.key: facts.used[rule.key]
-        for rule in policy.plans.get(case.command.name, NO_PLAN).limit
-        if rule.per == "everyone" and rule.key in facts.used
-    }
-    facts = evolve(facts, used=shared)
-    me = person_of(policy, case.asker.mxid)
-    return in_order(
-        policy,
-        (
-            person
-            for person in persons_of(policy)
-            if person != me
-            and any(
-                decide(
-                    case.invocation, Asker(mxid, power=math.inf), facts, case.now, policy
-                ).verdict
-                is not Verdict.DENY
-                for mxid in mxids_of(policy, person)
-            )
-        ),
-    )
+    plan = policy.plans.get(case.command.name, NO_PLAN)
+    shared = [rule.key for rule in plan.limit if rule.per == "everyone"]
+    facts = evolve(facts, used={key: facts.used[key] for key in shared if key in facts.used})
+    out = {person_of(policy, mxid) for mxid in (case.asker.mxid, *case.targets)}
+    rules = (*plan.allow, *plan.limit, *plan.deny)
+    personal = any(where.is_self is not None for rule in rules for where in rule.where)
+    known: dict[object, bool] = {}  # else whoever holds the same roles may the same
+
+    def could(person: str) -> bool:
+        for mxid in mxids_of(policy, person):
+            alike = mxid if personal else roles(policy, mxid, math.inf)
+            if alike not in known:
+                asker = Asker(mxid, power=math.inf)
+                other = decide(case.invocation, asker, facts, case.now, policy)
+                known[alike] = other.verdict is not Verdict.DENY
+            if known[alike]:
+                return True
+        return False
+
+    return in_order(policy, (p for p in persons_of(policy) if p not in out and could(p)))
 
 
 def _window_ends(rules: list[Rule], now: float) -> float | None:
