@@ -111,7 +111,8 @@ class App:
         self._nonce = nonce
         self._deliveries = Deliveries(world, db, hs, rooms, nonce, self.open_private, self._log)
         views = Views(world, probes)
-        checks = Checks(world, db, hs, probes, self._deliveries, lists)
+        unseal = self._encryption.unseal
+        checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal)
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db, self._log)

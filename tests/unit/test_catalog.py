@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.catalog.asking import Bad, offer
-from sluice.catalog.commands import COMMANDS, alias, find, in_group, near, nearest
+from sluice.catalog.commands import COMMANDS, alias, alike, find, in_group, near, nearest
 from sluice.catalog.model import Invocation, Right, Tag, Type, Typed
 from sluice.catalog.parse import (
     AskFirst,
@@ -301,6 +301,10 @@ REFUSED: list[tuple[str, list[str]]] = [
     ("approve twelve", ["“twelve” is no number."]),
     ("approve 12 13", ["“13” is one word too many for approve.", "Example: !approve 12"]),
     ("help server sing", ["Conduit has no command “sing”."]),
+    (
+        "rmalias #old:evil.example",
+        ["#old:evil.example is of another server; only evil.example can remove it."],
+    ),
     ("purgeuser a b",
      ["2 accounts on one line? Write them one a line, below the command."]),
     ("purge\nmxc://a/b\nnope",
@@ -478,6 +482,14 @@ def test_a_reply_to_a_notice_means_its_account_and_to_anything_else_nothing() ->
 
 
 # --- small values
+
+
+def test_names_that_may_have_been_meant_come_nearest_first() -> None:
+    known = ("eve", "evelyn", "alice", "alicia", "bob", "albert")
+    assert alike("evve", known) == ("eve", "evelyn")
+    assert alike("alcie", known) == ("alice", "alicia", "albert")
+    assert alike("zz", known) == ()
+    assert alike("bo", known) == ("bob",)
 
 
 def test_durations_and_dates() -> None:

@@ -209,6 +209,14 @@ def nearest(word: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(w for slips, w in sorted(ranked) if slips <= most)
 
 
+def alike(word: str, names: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """Names that the word may have been meant for, nearest first; some may only begin like it."""
+    pool = tuple(names)
+    found = (*nearest(word, pool), *(name for name in pool if name[:2] == word[:2]))
+    ranked = sorted((_slips(word, name), name) for name in dict.fromkeys(found))
+    return tuple(name for slips, name in ranked[:most] if slips <= max(len(word), 3))
+
+
 def _slips(left: str, right: str) -> int:
     """Edit distance; two letters swapped are one slip."""
     older: list[int] = []

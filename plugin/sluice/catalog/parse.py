@@ -230,6 +230,8 @@ class _Reading:
                 self.noted.append((mxid, local))
         if self.command.name == "purgeserver" and value == self.around.server:
             raise NotRun((f"{value} is this server itself; its files go one by one.",))
+        if param.type is Type.ALIAS and (of := str(value).partition(":")[2]) != self.around.server:
+            raise NotRun((code(str(value)), f" is of another server; only {of} can remove it."))
         return value
 
     def _check_local(self, mxid: str) -> None:

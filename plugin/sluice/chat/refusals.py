@@ -44,6 +44,10 @@ def no_account(here: Here, mxid: str) -> Message:
     return not_run(("Not run: there is no account ", code(mxid), ". Search: ", search))
 
 
+def no_such_address(alias: str) -> Message:
+    return not_run(("Not run: nobody knows the address ", code(alias), ". Edit your message."))
+
+
 def reserved(pattern: str) -> Message:
     """A name that `reserved_names` holds."""
     if pattern.endswith("*") and len(pattern) > 1 and "*" not in pattern[:-1]:

@@ -6,26 +6,26 @@ commands"). Facts come from probes, never from a line in the admin room, and cha
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from ..catalog.answers import rooms_in, users_in
+from ..catalog.answers import users_in
 from ..catalog.asking import Bad, offer
-from ..catalog.commands import COMMANDS
+from ..catalog.commands import COMMANDS, alike
 from ..catalog.dialects import Unspellable
-from ..catalog.model import Invocation, Tag
-from ..catalog.parse import AskFirst, NotRun
-from ..chat import lists as views
+from ..catalog.model import Invocation, Tag, Typed
+from ..catalog.parse import AskFirst, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
 from ..chat import private, questions, refusals
-from ..chat.about import AccountFact, CardFact, FileFact, RoomFact
-from ..chat.lists import RoomRow
+from ..chat.about import AccountFact, FileFact, RoomFact
 from ..chat.words import Here, ask
 from ..db.connection import Database
-from ..matrix.api import Event, Homeserver, MatrixError
+from ..matrix.api import Event, Homeserver, MatrixError, Refused
+from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.private import CannotDeliver
-from ..matrix.probes import Account, Media, Name, Probes
+from ..matrix.probes import LIMIT, Account, Media, Name, Probes
 from ..message import Message, Text
 from ..policy.model import Account as Status
 from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
@@ -33,12 +33,11 @@ from ..relay import store as kept
 from ..relay.delivery import Deliveries
 from ..relay.views import Lists
 from ..world import World
+from .found import Choice, Found, Look, Refusal
 from .questions import Where
+from .sizes import Sizes
 
-LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
-_ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
-_DAY = 86400.0
-_FITS = {"users": 2_000, "rooms": 900}  # how many surely fit
+_REMEMBERED = 100  # files
 _STATUS = {
     Account.ACTIVE: Status.ACTIVE,
     Account.DEACTIVATED: Status.DEACTIVATED,
@@ -46,26 +45,6 @@ _STATUS = {
     Account.UNKNOWN: Status.UNKNOWN,
     Account.BRIDGE: Status.ACTIVE,
 }
-
-
-@frozen
-class Refusal:
-    """It cannot work; said as it is."""
-
-    message: Message
-
-
-@frozen
-class Found:
-    """It can go on. question: must be confirmed by a tap first. facts: for the card.
-
-    reopens: it makes a deactivated account usable again.
-    """
-
-    invocation: Invocation
-    facts: tuple[CardFact, ...] = ()
-    question: Message | None = None
-    reopens: bool = False
 
 
 class Checks:
@@ -77,11 +56,15 @@ class Checks:
         probes: Probes,
         deliveries: Deliveries,
         lists: Lists,
+        unseal: Callable[[Event], Awaitable[Event]],
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
-        self._probes, self._deliveries, self._lists = probes, deliveries, lists
-        self._asked: dict[str, float] = {}  # attacker-sized commands: when they were confirmed
-        self._rows: Mapping[str, Callable[[Where, Invocation], Awaitable[Found | Refusal]]] = {
+        self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
+        self._sizes = Sizes(world, db, lists)
+        self._posted: OrderedDict[str, FileFact] = (
+            OrderedDict()
+        )  # in messages that were replied to
+        self._rows: Mapping[str, Callable[[Where, Invocation], Awaitable[Look]]] = {
             "adduser": self._new_accounts,
             "resetpw": self._reset,
             "deactivate": self._accounts,
@@ -92,11 +75,37 @@ class Checks:
             "enableroom": self._room,
             "purge": self._files,
             "block": self._files,
-            "users": self._grown,
-            "rooms": self._grown,
+            "rmalias": self._address,
+            "media": self._owner_of_files,
+            "users": self._sizes.grown,
+            "rooms": self._sizes.grown,
         }
 
-    async def before(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def understand(self, where: Where, typed: Typed) -> Invocation:
+        """parse, with what only the server knows: addresses, files and notices replied to."""
+        rooms: dict[str, str] = {}
+        files: dict[str, tuple[str, ...]] = {}
+        about: tuple[str, ...] | None = None
+        for _ in range(8):
+            try:
+                return parse(
+                    typed,
+                    server=self._world.server,
+                    prefix=self._world.here(where.room).prefix,
+                    rooms=rooms,
+                    media=files,
+                    about=about,
+                    now=self._world.now(),
+                )
+            except NeedsRoom as need:
+                rooms[need.alias] = await self.resolve(need.alias)
+            except NeedsMedia as need:
+                files[need.event_id] = await self.media_of(where.room, need.event_id)
+            except NeedsNotice as need:
+                about = await self.about(where.room, need.event_id)
+        raise NotRun(("that line names too many addresses.",))
+
+    async def before(self, where: Where, invocation: Invocation) -> Look:
         """Everything that can be known before the first line is sent. Waits until the start is
         over: what was typed meanwhile simply runs."""
         if self._world.opened is not None:
@@ -104,20 +113,22 @@ class Checks:
         stopped = self.stopped(where, invocation)
         if stopped is not None:
             return Refusal(stopped)
-        command = COMMANDS[invocation.command]
-        if command.attacker_sized:
-            return self._attacker_sized(invocation)
         row = self._rows.get(invocation.command)
-        if row is None:
-            return Found(invocation)
         try:
-            return await row(where, invocation)
+            found = await row(where, invocation) if row else Found(invocation)
         except NotRun as no:
             return Refusal(refusals.refused(no))
         except AskFirst as first:
             return Found(first.invocation, question=ask(*first.lines))
         except CannotDeliver as error:
             return Refusal(self._undeliverable(where, error.reason))
+        if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
+            return await self._sizes.by_others(found)
+        return found
+
+    async def confirmed(self, invocation: Invocation) -> None:
+        """Somebody tapped ✅ on the question of `before`."""
+        await self._sizes.confirmed(invocation)
 
     def stopped(self, where: Where, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
@@ -149,7 +160,7 @@ class Checks:
 
     # --- accounts
 
-    async def _new_accounts(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def _new_accounts(self, where: Where, invocation: Invocation) -> Look:
         await self._deliveries.prepare(where.mxid)
         names = invocation.values("user")
         bad: list[tuple[str, Text, Message]] = []
@@ -187,13 +198,12 @@ class Checks:
         args = tuple((n, good if n == param else v) for n, v in invocation.args)
         raise offer(evolve(invocation, args=args), tuple(Bad(m, why) for m, why in bad))
 
-    async def _reset(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def _reset(self, where: Where, invocation: Invocation) -> Look:
         await self._deliveries.prepare(where.mxid)
         mxid = str(invocation.get("user"))
-        here = self._world.here(where.room)
         account = await self._probes.account(mxid)
         if account is Account.MISSING:
-            return Refusal(refusals.no_account(here, mxid))
+            return await self._unknown(where, invocation, mxid)
         if account is Account.BRIDGE:
             return Refusal(refusals.of_bridge(mxid))
         facts = (await self._account_fact(where.room, mxid, account),)
@@ -201,22 +211,51 @@ class Checks:
             return Found(invocation, facts, questions.open_again(mxid), reopens=True)
         return Found(invocation, facts)
 
-    async def _accounts(self, where: Where, invocation: Invocation) -> Found | Refusal:
-        here, facts = self._world.here(where.room), []
+    async def _accounts(self, where: Where, invocation: Invocation) -> Look:
+        facts = []
         for mxid in invocation.values("user"):
             account = await self._probes.account(mxid)
             if account is Account.MISSING:
-                return Refusal(refusals.no_account(here, mxid))
+                return await self._unknown(where, invocation, mxid)
             facts.append(await self._account_fact(where.room, mxid, account))
         return Found(invocation, tuple(facts))
 
-    async def _account_list(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def _account_list(self, where: Where, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
         bad: list[tuple[str, Text]] = []
         for mxid in invocation.values("user"):
             if await self._probes.account(mxid) is Account.MISSING:
                 bad.append((mxid, ("no such account",)))
         return self._rest(invocation, "user", bad)
+
+    async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
+        """`media`: nobody looks for the files of a slip of the pen."""
+        mxid = invocation.get("user")
+        if isinstance(mxid, str) and await self._is_nobody(mxid):
+            return await self._unknown(where, invocation, mxid)
+        return Found(invocation)
+
+    async def _is_nobody(self, mxid: str) -> bool:
+        try:
+            return await self._hs.profile(mxid, LIMIT) is None
+        except MatrixError:
+            return False
+
+    async def _unknown(self, where: Where, invocation: Invocation, mxid: str) -> Look:
+        """There is no such account: whom it may have meant, as far as the last list knows. What
+        changes something is never a tap away."""
+        here = self._world.here(where.room)
+        last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
+        known = {here.local(each): each for each in users_in(last.body)} if last else {}
+        near = [known[name] for name in alike(here.local(mxid), known)]
+        if not near:
+            return Refusal(refusals.no_account(here, mxid))
+        looks = COMMANDS[invocation.command].tags <= {Tag.READ, Tag.INSPECT}
+        question = questions.near_account(here.local(mxid), near, tap=looks)
+        if not looks:
+            return Refusal(question)
+        args = (((n, each if v == mxid else v) for n, v in invocation.args) for each in near)
+        return Choice(question, tuple(evolve(invocation, args=tuple(each)) for each in args))
 
     async def _account_fact(self, room: str, mxid: str, account: Account) -> AccountFact:
         try:
@@ -238,7 +277,7 @@ class Checks:
 
     # --- rooms and files
 
-    async def _room(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def _room(self, where: Where, invocation: Invocation) -> Look:
         room = str(invocation.get("room"))
         facts = await self._probes.room(room)
         typed = dict(invocation.noted).get(room)
@@ -246,15 +285,19 @@ class Checks:
             return Found(invocation, (RoomFact(room, typed),))
         return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
 
-    async def _files(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def _address(self, where: Where, invocation: Invocation) -> Look:
+        alias = str(invocation.get("alias"))
+        if not await self.resolve(alias):
+            return Refusal(refusals.no_such_address(alias))
+        return Found(invocation)
+
+    async def _files(self, where: Where, invocation: Invocation) -> Look:
         here, facts = self._world.here(where.room), []
         for mxc in invocation.values("mxc"):
             if invocation.command == "purge" and await self._probes.media(mxc) is Media.GONE:
                 return Refusal(refusals.not_there(here, mxc))
             facts.append(self._posted.get(mxc) or FileFact(mxc))
         return Found(invocation, tuple(facts))
-
-    _posted: dict[str, FileFact] = {}  # what was seen of files in events that were replied to
 
     async def resolve(self, alias: str) -> str:
         """The room behind an address, "" if nobody knows it."""
@@ -263,15 +306,25 @@ class Checks:
         except MatrixError:
             return ""
 
-    async def _replied(self, room: str, event_id: str) -> Event | None:
+    async def _message(self, room: str, event_id: str) -> Event | None:
+        """A message of this room, else of another one that the bot is in, in clear."""
+        try:
+            for each in (room, *(r for r in await self._hs.joined_rooms() if r != room)):
+                if (event := await self._event(each, event_id)) is not None:
+                    return await self._unseal(event) if event.get("type") == ENCRYPTED else event
+        except (MatrixError, NoKey):
+            pass
+        return None
+
+    async def _event(self, room: str, event_id: str) -> Event | None:
         try:
             return await self._hs.event(room, event_id)
-        except MatrixError:
+        except Refused:  # not of this room
             return None
 
     async def media_of(self, room: str, event_id: str) -> tuple[str, ...]:
         """The file of a message; only the event's own `url` counts."""
-        event = await self._replied(room, event_id)
+        event = await self._message(room, event_id)
         content: Any = (event or {}).get("content")
         content = content if isinstance(content, dict) else {}
         file = content.get("file")
@@ -290,6 +343,8 @@ class Checks:
             octets if isinstance(octets, int) else None,
             stamp / 1000 if isinstance(stamp, (int, float)) else None,
         )
+        while len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
         return (url,)
 
     async def about(self, room: str, event_id: str) -> tuple[str, ...]:
@@ -299,61 +354,7 @@ class Checks:
             return self._world.notice_about.get(key, ())
         return ()
 
-    # --- answers that could stop Conduit
-
-    def _attacker_sized(self, invocation: Invocation) -> Found | Refusal:
-        how = self._world.live.relay.attacker_sized
-        now, name = self._world.now(), invocation.command
-        if how == "refuse":
-            return Refusal(refusals.attacker_sized())
-        if how == "allow" or now - self._asked.get(name, 0.0) < _DAY:
-            return Found(invocation)
-        return Found(invocation, question=questions.attacker_sized(name))
-
-    def confirmed(self, invocation: Invocation) -> None:
-        """Somebody tapped ✅ on the question of an attacker-sized command."""
-        if COMMANDS[invocation.command].attacker_sized:
-            self._asked[invocation.command] = self._world.now()
-
-    async def _grown(self, where: Where, invocation: Invocation) -> Found | Refusal:
-        """users, rooms: they grow with the server, and no filter makes the answer smaller."""
-        what, now = invocation.command, self._world.now()
-        here = self._world.here(where.room)
-        last = await self._db.read(lambda tx: kept.last_list(tx, what))
-        if last is None:
-            return self._owner(where, invocation, questions.list_never_seen(what, _FITS[what]))
-        part, old = last.octets / LIMIT, now - last.at > _DAY
-        if part > _REFUSE_FROM:
-            return self._too_large(where, what, last)
-        if part > _ASK_FROM or (old and (part > _OLD_FROM or what == "rooms")):
-            question = questions.list_may_be_large(here, what, last.octets, last.at)
-            return self._owner(where, invocation, question)
-        return Found(invocation)
-
-    def _owner(self, where: Where, invocation: Invocation, question: Message) -> Found | Refusal:
-        policy = self._world.live.policy
-        name = person_of(policy, where.mxid)
-        owners = self._world.owner_names()
-        if name in owners:
-            return Found(invocation, question=question)
-        here = self._world.here(where.room)
-        return Refusal(refusals.owner_must_ask(here, invocation.command, owners))
-
-    def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
-        """The last list is offered instead, with its date."""
-        here = self._world.here(where.room)
-        if what == "users":
-            found = users_in(last.body)
-            _, pages = views.users(here, found, None)
-        else:
-            found = tuple(room.room_id for room in rooms_in(last.body))
-            rows = [RoomRow(room.room_id, room.members) for room in rooms_in(last.body)]
-            _, pages = views.rooms(here, rows, None)
-        if pages is not None:
-            pages = evolve(pages, start=0)
-        self._lists.keep(where.room, where.mxid, pages, here.clock.now)
-        stored = (last.at, len(found))
-        return Refusal(refusals.list_too_large(here, what, last.octets, stored))
+    # --- passwords
 
     def _undeliverable(self, where: Where, reason: str) -> Message:
         here, policy = self._world.here(where.room), self._world.live.policy

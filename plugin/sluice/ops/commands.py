@@ -16,11 +16,7 @@ from ..catalog.model import Invocation, Tag, Typed
 from ..catalog.parse import (
     AskFirst,
     Missing,
-    NeedsMedia,
-    NeedsNotice,
-    NeedsRoom,
     NotRun,
-    parse,
 )
 from ..chat import alarms, questions, read, refusals
 from ..chat.words import ask as asking
@@ -35,7 +31,8 @@ from ..requests.model import Request
 from ..requests.quorum import judge
 from ..requests.submit import Ask
 from ..world import World
-from .checks import Checks, Found, Refusal
+from .checks import Checks
+from .found import Choice, Found, Look, Refusal
 from .own import Own
 from .questions import Question, Questions, Reply, Tap, Where
 
@@ -55,6 +52,7 @@ class Commands:
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._questions, self._checks, self._wake = questions, checks, wake
+        self.understand = checks.understand
         self.own: Own  # set by who makes both
 
     async def moved(self) -> None:
@@ -182,30 +180,6 @@ class Commands:
             taps={FIRST: ("1️⃣", tap)},
         )
 
-    async def understand(self, where: Where, typed: Typed) -> Invocation:
-        """parse, with what only the server knows: addresses, files and notices replied to."""
-        rooms: dict[str, str] = {}
-        files: dict[str, tuple[str, ...]] = {}
-        about: tuple[str, ...] | None = None
-        for _ in range(8):
-            try:
-                return parse(
-                    typed,
-                    server=self._world.server,
-                    prefix=self._world.here(where.room).prefix,
-                    rooms=rooms,
-                    media=files,
-                    about=about,
-                    now=self._world.now(),
-                )
-            except NeedsRoom as need:
-                rooms[need.alias] = await self._checks.resolve(need.alias)
-            except NeedsMedia as need:
-                files[need.event_id] = await self._checks.media_of(where.room, need.event_id)
-            except NeedsNotice as need:
-                about = await self._checks.about(where.room, need.event_id)
-        raise NotRun(("that line names too many addresses.",))
-
     def not_run(self, where: Where, no: NotRun) -> Handled:
         """⛔; what may be a password is removed where our power allows."""
         view = self._world.rooms[where.room]
@@ -262,17 +236,26 @@ class Commands:
         denied = await self._denied(where, invocation, glass=glass)
         if denied is not None:
             return denied
-        found = await self._checks.before(where, invocation)
+        return await self._go_on(where, await self._checks.before(where, invocation), glass)
+
+    def _choose(self, where: Where, choice: Choice, glass: bool) -> Handled:
+        def tap(meant: Invocation) -> Tap:
+            return lambda again: self.decide(again, meant, glass=glass)
+
+        keys = enumerate(zip(questions.KEYS, choice.meant, strict=False), 1)
+        taps = {str(number): (key, tap(meant)) for number, (key, meant) in keys}
+        return self.ask(where, choice.question, late=questions.nothing_came("tap"), taps=taps)
+
+    async def _go_on(self, where: Where, found: Look, glass: bool) -> Handled | None:
         if isinstance(found, Refusal):
             return self.answer(where, found.message)
-        return await self._go_on(where, found, glass)
-
-    async def _go_on(self, where: Where, found: Found, glass: bool) -> Handled | None:
+        if isinstance(found, Choice):
+            return self._choose(where, found, glass)
         if found.question is not None:
             confirmed = evolve(found, question=None)
 
             async def tap(again: Where) -> Handled | None:
-                self._checks.confirmed(found.invocation)
+                await self._checks.confirmed(found.invocation)
                 return await self._go_on(again, confirmed, glass)
 
             return self.confirm(where, found.question, tap)

@@ -1,0 +1,42 @@
+"""What a look before a command can come to. Values only."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from attrs import frozen
+
+from ..catalog.model import Invocation
+from ..chat.about import CardFact
+from ..message import Message
+
+
+@frozen
+class Refusal:
+    """It cannot work; said as it is."""
+
+    message: Message
+
+
+@frozen
+class Found:
+    """It can go on. question: must be confirmed by a tap first. facts: for the card.
+
+    reopens: it makes a deactivated account usable again.
+    """
+
+    invocation: Invocation
+    facts: tuple[CardFact, ...] = ()
+    question: Message | None = None
+    reopens: bool = False
+
+
+@frozen
+class Choice:
+    """Something else may have been meant: a tap on one of the numbers goes on with that."""
+
+    question: Message
+    meant: tuple[Invocation, ...]
+
+
+Look = Union[Found, Refusal, Choice]
