@@ -7,19 +7,22 @@ runs), and mautrix' Database on SQLite or PostgreSQL, which the plugin uses.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
+
+from mautrix.util.async_db import Database as Pool
 
 from sluice import audit
 from sluice.catalog.model import Invocation
 from sluice.chat.clock import Clock
 from sluice.chat.words import Here
 from sluice.db import meta
-from sluice.db.connection import Tx
+from sluice.db.connection import Database, Tx
+from sluice.db.migrations import upgrade_table
 from sluice.matrix import outbox
 from sluice.policy.model import Facts
 from sluice.policy.people import members_of, mxids_of
@@ -55,12 +58,16 @@ def _numbered(query: str) -> str:
 
 
 class Tiny:
-    """A Tx on a database in memory. Its coroutines never wait, so `drive` can run them."""
+    """A database in memory, and a Tx on it. Its coroutines never wait: `drive` needs no loop.
+
+    before: called ahead of every statement, where a process can die. writing: in a transaction.
+    """
 
     def __init__(self) -> None:
         self.inner = sqlite3.connect(":memory:", isolation_level=None)
         self.inner.row_factory = sqlite3.Row
-        self.before: Callable[[str], None] = lambda query: None
+        self.before: Callable[[str], None] = nothing
+        self.writing = False
 
     def _run(self, query: str, args: tuple[Any, ...]) -> sqlite3.Cursor:
         self.before(query)
@@ -84,11 +91,14 @@ class Tiny:
 
     async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         self.inner.execute("BEGIN IMMEDIATE")
+        self.writing = True
         try:
             result = await block(self)
         except BaseException:
             self.inner.execute("ROLLBACK")
             raise
+        finally:
+            self.writing = False
         self.inner.execute("COMMIT")
         return result
 
@@ -98,14 +108,91 @@ class Tiny:
     def after_write(self, call: Callable[[], None]) -> None:
         pass
 
+    # what the state machine asks
 
-def drive(work: Awaitable[T]) -> T:
-    """Runs a coroutine that never waits, without an event loop."""
-    try:
-        work.send(None)  # type: ignore[attr-defined]
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    raise AssertionError("it waits for something")
+    def drive(self, work: Awaitable[T]) -> T:
+        """Runs a coroutine that never waits, without an event loop."""
+        try:
+            work.send(None)  # type: ignore[attr-defined]
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        raise AssertionError("it waits for something")
+
+    def sql(self, query: str, *args: Any) -> list[Any]:
+        """A look of the test itself."""
+        return self.inner.execute(_numbered(query), args).fetchall()
+
+    def clear(self) -> None:
+        """As new, with the tables of requests, what is said, and the log."""
+        for schema in (meta.SCHEMA, outbox.SCHEMA, store.SCHEMA, audit.SCHEMA):
+            for statement in schema:
+                self.inner.execute(statement)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Real:
+    """The plugin's own Database, on SQLite or PostgreSQL, with the same handles as `Tiny`."""
+
+    def __init__(self, url: str) -> None:
+        self.before: Callable[[str], None] = nothing
+        self.writing = False
+        self._loop = asyncio.new_event_loop()
+        self._pool = Pool.create(url, upgrade_table=upgrade_table)
+        self.drive(self._pool.start())
+        self._database = Database(self._pool)
+        self.drive(self._database.start())
+        self.after_write = self._database.after_write
+
+    async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:
+        self.writing = True
+        try:
+            return await self._database.write(lambda tx: block(Watched(tx, self)))
+        finally:
+            self.writing = False
+
+    async def read(self, block: Callable[[Tx], Awaitable[T]]) -> T:
+        return await self._database.read(lambda tx: block(Watched(tx, self)))
+
+    def drive(self, work: Awaitable[T]) -> T:
+        return self._loop.run_until_complete(work)  # type: ignore[arg-type]
+
+    def sql(self, query: str, *args: Any) -> list[Any]:
+        return self.drive(self._database.read(lambda tx: tx.fetch(query, *args)))
+
+    def clear(self) -> None:
+        names = ("meta", "outbox", "request", "line", "vote", "use", "people", "distrust", "audit")
+        for name in names:
+            delete = f"DELETE FROM sluice_{name}"
+            self.drive(self._database.write(lambda tx, query=delete: tx.execute(query)))  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Stays open: the next game begins with `clear`."""
+
+    def stop(self) -> None:
+        self.drive(self._pool.stop())
+        self._loop.close()
+
+
+class Watched:
+    """A Tx of which every statement is told before it runs."""
+
+    def __init__(self, tx: Tx, engine: Real) -> None:
+        self._tx, self._engine = tx, engine
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._tx, name)
+
+        async def call(query: str, *args: Any) -> Any:
+            self._engine.before(query)
+            return await method(query, *args)
+
+        return call
+
+
+def nothing(query: str) -> None:
+    pass
 
 
 class Members:
@@ -130,14 +217,6 @@ class Office:
         self.outbox = outbox.Outbox(database, "nonce", BOT, lambda: self.now)
         self.audit: Any = audit
         self._events = 0
-
-    async def start(self) -> None:
-        async def block(tx: Tx) -> None:
-            for schema in (meta.SCHEMA, outbox.SCHEMA, store.SCHEMA, audit.SCHEMA):
-                for statement in schema:
-                    await tx.execute(statement)
-
-        await self.db.write(block)
 
     def event(self) -> str:
         self._events += 1
@@ -189,26 +268,3 @@ def invocation(line: str, reason: str | None = "casino links", **flags: bool) ->
     args: list[tuple[str, Any]] = [(name, tuple(values) if many else values[0])] if values else []
     args += [(flag.replace("_", "-"), True) for flag, on in flags.items() if on]
     return Invocation(word, tuple(args), reason)
-
-
-@asynccontextmanager
-async def office(kind: str, policy: str, url: str = "") -> Any:
-    """kind: "tiny", "sqlite" (a file) or "postgres" (url)."""
-    if kind == "tiny":
-        made = Office(Tiny(), policy)
-        await made.start()
-        yield made
-        return
-    from mautrix.util.async_db import Database as Pool
-
-    from sluice.db.connection import Database
-    from sluice.db.migrations import upgrade_table
-
-    pool = Pool.create(url, upgrade_table=upgrade_table)
-    await pool.start()
-    try:
-        database = Database(pool)
-        await database.start()
-        yield Office(database, policy)
-    finally:
-        await pool.stop()

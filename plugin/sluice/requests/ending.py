@@ -12,6 +12,7 @@ from .machine import Event, Fact, worst
 from .model import Request, Review, State
 from .quorum import recount
 
+HOURGLASS = "⏳"  # a reaction on a command that takes long, until it ends
 DISTRUST = 24 * 3600.0  # seconds that an account has no role after somebody got its new password
 
 
@@ -24,6 +25,7 @@ async def over(
     what they did themselves, unless the card is gone.
     """
     reason: Text = request.note
+    await desk.outbox.unreact(desk.tx, request.room, request.event_id, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
     if request.glass:
         await store.change(desk.tx, request.id, request.state, review=Review.NONE)
@@ -76,6 +78,7 @@ async def _finish(
     if moved is None:
         return None
     _, request = moved
+    await desk.outbox.unreact(desk.tx, request.room, request.event_id, HOURGLASS)
     await limits.give_back(desk.tx, request.id)
     if request.state in (State.REFUSED, State.FAILED):
         await store.trust_again(desk.tx, request.id)

@@ -126,6 +126,7 @@ class Cause(str, Enum):
     OWN = "own request"
     TARGET = "about the voter"
     NO_ROLE = "no role of a slot"
+    STRANGER = "no role at all"  # not answered either
     LATE = "too late"
     NOT_NEEDED = "no vote needed"
 

@@ -16,7 +16,7 @@ from .desk import Desk, card_number
 from .ending import conclude, over
 from .machine import Effect, Event, Fact
 from .model import Cause, How, LineState, Request, Review, Side, State, Vote
-from .quorum import Count, judge_again, weigh
+from .quorum import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
 
 _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
@@ -36,32 +36,45 @@ class Cast:
 
 
 async def vote(desk: Desk, cast: Cast) -> None:
-    """Counts it, or keeps it as rejected for ever; of somebody without any role it is nothing."""
-    if cast.mxid == desk.here.bot or not await desk.roles(cast.room, cast.mxid):
+    """Counts it, or keeps it as rejected for ever and says why, once.
+
+    Of somebody without any role it is nothing; it is kept all the same, so that it does not count
+    when it is read again after they got one.
+    """
+    if cast.mxid == desk.here.bot:
         return
-    request = await known(desk, cast.request, cast.room, cast.event_id)
+    has_role = bool(await desk.roles(cast.room, cast.mxid))
+    request = await known(desk, cast.request, cast.room, cast.event_id if has_role else "")
     if request is None or await store.vote(desk.tx, cast.event_id) is not None:
+        return
+    if not has_role:
+        await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
         return
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
     if request.glass:
         if await emergency.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
-            await _keep(desk, cast, Cause.NONE)
+            await _keep(desk, request, cast, Cause.NONE)
             await _thank(desk, cast)
             return
         cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
+    await _count(desk, request, cast, before, cause)
+
+
+async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, cause: Cause) -> None:
+    """The vote, by somebody with a role, and what the machine makes of it."""
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
     late = late and request.review is not Review.OPEN
     kept = Cause.LATE if late else cause
-    await _keep(desk, cast, kept)
+    await _keep(desk, request, cast, kept)
     after = await weigh(desk, request)
     facts = set(after.facts)
     facts |= {Fact.OWN} if cause is Cause.OWN else set()
     facts |= {Fact.NOT_VALID} if cause is not Cause.NONE else set()
-    event = Event.APPROVE if cast.side is Side.APPROVE else Event.DENY
     note: Text = (" by ", person(desk.name(cast.mxid)))
     if Fact.EXPIRED in facts:
         note = cards.expired_note(before.votes.standing)
+    event = Event.APPROVE if cast.side is Side.APPROVE else Event.DENY
     moved = await desk.apply(request, event, facts, note)
     if moved is None:
         return
@@ -81,17 +94,16 @@ async def vote(desk: Desk, cast: Cast) -> None:
 
 
 async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | None:
-    """The request with this id; says so if there is none."""
+    """The request with this id; says so if there is none and the event is to be answered."""
     request = await store.get(desk.tx, number)
-    if request is None:
+    if request is None and event_id:
         newest = await store.next_id(desk.tx) - 1
         await desk.reply(room, event_id, door.no_such(number, newest))
     return request
 
 
-async def _keep(desk: Desk, cast: Cast, cause: Cause) -> None:
-    request = await store.get(desk.tx, cast.request)
-    kept = Vote(
+def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
+    return Vote(
         request=cast.request,
         event_id=cast.event_id,
         room=cast.room,
@@ -103,7 +115,10 @@ async def _keep(desk: Desk, cast: Cast, cause: Cause) -> None:
         cause=cause,
         reason=cast.reason,
     )
-    await store.add_vote(desk.tx, kept)
+
+
+async def _keep(desk: Desk, request: Request, cast: Cast, cause: Cause) -> None:
+    await store.add_vote(desk.tx, _kept(desk, cast, cause))
     fields = {"voter": cast.mxid, "side": cast.side.value, "how": cast.how.value}
     kind = "vote" if cause is Cause.NONE else "vote rejected"
     await desk.record(kind, request, event=cast.event_id, cause=cause.value, **fields)
@@ -115,7 +130,9 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     earlier = [
         vote
         for vote in await store.votes(desk.tx, request.id)
-        if vote.cause is not Cause.NONE and vote.person == name and vote.event_id != cast.event_id
+        if vote.cause not in (Cause.NONE, Cause.STRANGER)
+        and vote.person == name
+        and vote.event_id != cast.event_id
     ]
     if earlier and cast.how is not How.COMMAND:
         return
