@@ -17,6 +17,7 @@ from .chat import asked
 from .policy.because import demand, period
 from .policy.document import Bad, unknown
 from .policy.explain import explain, reasons
+from .policy.loader import ACCOUNT
 from .policy.matrix import demand_of, diff, who_can
 from .policy.model import Decision, Facts, Verdict
 from .policy.proofs import asker_of, invocation_of, moment
@@ -92,7 +93,7 @@ def can(args: argparse.Namespace) -> int:
         rows = [f"{args.file}:{problem.line}: {problem.text}" for problem in loaded.errors]
         raise Unanswerable("\n".join(rows))
     policy = settings.policy
-    if args.person not in policy.people and not args.person.startswith("@"):
+    if args.person not in policy.people and not ACCOUNT.fullmatch(args.person):
         raise Unanswerable(unknown("person", args.person, policy.people))
     try:
         now = time.time() if args.at is None else moment(args.at, policy.zone)

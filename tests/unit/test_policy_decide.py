@@ -162,6 +162,8 @@ def test_rooms_and_addresses_that_nobody_closes():
     for line, said in (
         ("disableroom !admins:example.org", "that is the admin room; without it nobody runs this "
                                             "server"),
+        ("disableroom #admins:example.org", "that is the admin room; without it nobody runs this "
+                                            "server"),
         ("disableroom !opsroom:example.org", "that is an ops room; commands are typed there"),
         ("rmalias #admins:example.org", "that is the admin room's address; without it nobody runs "
                                         "this server"),

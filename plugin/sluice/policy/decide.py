@@ -94,7 +94,7 @@ def _decide(case: Case, glass: bool) -> Decision:
         )
     requires = [] if glass else [r for r in plan.require if failed(r, case) is None]
     named = votes_for_named(case)
-    slots = _largest([*(s for rule in requires for s in rule.slots), *named], case.policy)
+    slots = largest([*(s for rule in requires for s in rule.slots), *named], case.policy)
     spans = [rule.expires for rule in requires if rule.expires is not None]
     if slots and not spans:
         spans = [3600]
@@ -128,15 +128,15 @@ def _own(case: Case) -> Decision:
     return Decision(Verdict.DENY, label, because=because.no_right(case))
 
 
-def _largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
+def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
     """For each role the largest n; the lowest role first."""
-    largest: dict[str, int] = {}
+    most: dict[str, int] = {}
     for slot in slots:
-        largest[slot.role] = max(slot.n, largest.get(slot.role, 0))
-    if len(largest) < 2:
-        return tuple(Slot(role, n) for role, n in largest.items())
-    ranked = sorted(largest, key=lambda role: (len(policy.closure[role]), role))
-    return tuple(Slot(role, largest[role]) for role in ranked)
+        most[slot.role] = max(slot.n, most.get(slot.role, 0))
+    if not most:
+        return ()
+    ranked = sorted(most, key=lambda role: (len(policy.closure.get(role, ())), role))
+    return tuple([Slot(role, most[role]) for role in ranked])
 
 
 # --- does a rule apply ------------------------------------------------------------------------

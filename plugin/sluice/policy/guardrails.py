@@ -48,7 +48,8 @@ def _of_command(case: Case) -> Iterator[Refusal]:
         room = case.invocation.get("room")
         if room in policy.ops_rooms:
             yield Refusal("ops-room", ("that is an ops room; commands are typed there",))
-        elif room == policy.admin_room or room in facts.protected_rooms:
+        elif room in (policy.admin_room, f"!admins:{policy.server}", *facts.protected_rooms):
+            # The second is what `#admins` stands for where no address can be looked up.
             yield Refusal("admin-room", (f"that is the admin room; {needed}",))
     if facts.remote_in_admin_room and Tag.SECRET in case.command.tags:
         yield Refusal(

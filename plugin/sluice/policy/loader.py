@@ -23,7 +23,7 @@ from .rules import Glass, Policy, Role, Rule
 
 VERBS = ("allow", "require", "limit", "deny")
 EXPIRES = 3600  # seconds, where votes are needed and the line does not say
-_ACCOUNT = re.compile(rf"@[!-9;-~]{{1,250}}:{SERVER.pattern}")
+ACCOUNT = re.compile(rf"@[!-9;-~]{{1,250}}:{SERVER.pattern}")
 _GROUPS = tuple(f"#{tag.value}" for tag in Tag)
 _IN_ALLOW = ("#read", "#inspect")
 
@@ -73,7 +73,7 @@ class Loading:
                 node.line, f"{quoted(word)}: * stands for a whole server only, @*:server{where}"
             )
         elif word.startswith("@"):
-            if _ACCOUNT.fullmatch(word) and len(word) <= 255:
+            if ACCOUNT.fullmatch(word) and len(word) <= 255:
                 return True
             self.problems.add(node.line, f"{quoted(word)} is no account (@name:server)")
         elif word in self.people:

@@ -17,9 +17,10 @@ from attrs import evolve, frozen
 from ..catalog.commands import COMMANDS
 from ..message import Code, Text, code
 from .because import demand, plural
+from .decide import largest
 from .model import Slot
 from .people import NOBODY, is_glob, persons_of, roles_of_person
-from .rules import Plan, Policy, Rule
+from .rules import NO_PLAN, Plan, Policy, Rule
 
 
 @frozen
@@ -57,15 +58,10 @@ def cells(policy: Policy, held: frozenset[str]) -> Mapping[str, Cell]:
 
 
 def demand_of(policy: Policy, command: str) -> Demand:
-    plan = policy.plans.get(command, Plan())
-    largest: dict[str, int] = {}
-    for rule in plan.require:
-        for slot in rule.slots:
-            largest[slot.role] = max(slot.n, largest.get(slot.role, 0))
-    ranked = sorted(largest, key=lambda role: (len(policy.closure[role]), role))
+    plan = policy.plans.get(command, NO_PLAN)
     spans = [rule.expires for rule in plan.require if rule.expires is not None]
     return Demand(
-        tuple(Slot(role, largest[role]) for role in ranked),
+        largest((slot for rule in plan.require for slot in rule.slots), policy),
         any(rule.reason for rule in plan.require),
         min(spans) if spans else None,
     )
