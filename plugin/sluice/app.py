@@ -18,7 +18,7 @@ from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.encryption import Encryption
 from .matrix.files import Files
-from .matrix.model import Gap, Handled, Handler
+from .matrix.model import Gap, Handled, Handler, NotJoined
 from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
@@ -268,6 +268,7 @@ class App:
         admin.on_notice = self._notices.take
         admin.on_health = lambda: self._health_changed(admin)
         admin.on_late = self._runner.late
+        self._runner.heard = self.heard
         pulse.on_back = self._house.homeserver_back
         watch.on_checked = self._checked
         await admin.load()
@@ -378,6 +379,17 @@ class App:
             self._log.info("An invitation to %s by %s is not accepted", room, mxid)
         elif await self._join(room):
             self.open_private(room)
+
+    async def heard(self, room: str) -> bool:
+        """All that stands in an ops room at this moment is known: the vote that was taken back
+        while the bot was down, the no behind a bell that did not ring. False: not now."""
+        if room not in self._readers:
+            return room not in self._ops_rooms  # a room that is none any more says nothing
+        try:
+            await self._readers[room].catch_up()
+        except NotJoined:
+            return False
+        return True
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""

@@ -9,6 +9,7 @@ the line stopped: a line is out until it has an outcome, and nothing else is sen
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from logging import Logger
 
 from attrs import evolve
@@ -32,6 +33,7 @@ from .sending import NotSent, Sending, Sent, Unclear
 _IDLE = 1.0  # seconds between looks at the line while something is in the way
 _RETRIES = 3  # times a line is sent anew after the server said no to it
 _LONGEST = 60.0  # seconds that a server's wish to wait is followed
+_JUST_NOW = 1.0  # seconds in which nobody takes back what needs no vote
 _SILENT, _NOT_SENT, _DEVICE = "silent", "not_sent", "device"
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
 _AFTER_RESTART = NotSent("it did not arrive before the restart")
@@ -54,6 +56,7 @@ class Runner:
         self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._tries: dict[Turn, int] = {}
         self._looks: dict[int, dict[int, Look]] = {}  # of the requests that run
+        self.heard: Callable[[str], Awaitable[bool]]  # set by who makes it: see App.heard
 
     def wake(self) -> None:
         """Something may stand in line now, or may go on."""
@@ -106,6 +109,9 @@ class Runner:
     async def _take(self, turn: Turn) -> bool:
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
+        waited = self._world.now() - request.created > _JUST_NOW
+        if (request.slots or waited) and not await self.heard(request.room):
+            return False
         dialect, server = self._spelling()
         try:
             planned = lines(request.invocation, dialect, server)
