@@ -19,6 +19,7 @@ from .relay.delivery import Deliveries
 from .relay.health import Health
 from .relay.notices import Notices
 from .requests import changes, store
+from .requests.ending import HOURGLASS
 from .requests.model import State
 from .world import World
 
@@ -27,7 +28,6 @@ _ALIVE_EVERY = 15.0
 _AWAY = 60.0  # seconds of absence that are worth a word
 _STARTED = "started"  # the bot has said hello in this installation
 _HOURGLASS_AFTER = 2.0
-HOURGLASS = "⏳"
 _WORKING = (State.PENDING, State.EXECUTING)
 
 
@@ -74,7 +74,7 @@ class Housekeeping:
                     await outbox.edit(tx, where.room, question.key, question.late)
                     await outbox.buttons(tx, where.room, question.key, ())
                 for room, event_id in slow:
-                    await self._world.outbox.react(tx, room, event_id, HOURGLASS)
+                    await self._world.outbox.buttons(tx, room, event_id, (HOURGLASS,))
                 await changes.tick(self._world.desk(tx))
                 await self._deliveries.tick(tx)
                 await self._notices.tick(tx)
@@ -94,11 +94,11 @@ class Housekeeping:
         """Commands without a card that take longer than two seconds and do not show it yet."""
         before = self._world.now() - _HOURGLASS_AFTER
         return [
-            (request.room, request.event_id)
+            (request.room, request.command)
             for request in await store.in_state(tx, *_WORKING)
             if not request.slots
             and request.created <= before
-            and request.event_id not in self._shown
+            and request.command not in self._shown
         ]
 
     async def _seal(self, tx: Tx) -> None:

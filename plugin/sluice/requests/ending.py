@@ -25,7 +25,7 @@ async def over(
     what they did themselves, unless the card is gone.
     """
     reason: Text = request.note
-    await desk.outbox.unreact(desk.tx, request.room, request.event_id, HOURGLASS)
+    await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
     if request.glass:
         await store.change(desk.tx, request.id, request.state, review=Review.NONE)
@@ -78,7 +78,7 @@ async def _finish(
     if moved is None:
         return None
     _, request = moved
-    await desk.outbox.unreact(desk.tx, request.room, request.event_id, HOURGLASS)
+    await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await limits.give_back(desk.tx, request.id)
     if request.state in (State.REFUSED, State.FAILED):
         await store.trust_again(desk.tx, request.id)
