@@ -1,4 +1,4 @@
-"""Decisions of the example policy, in the words of the conversation book; and the odd cases."""
+"""Decisions of the example policy, in the words that people read; and the odd cases."""
 
 from __future__ import annotations
 
@@ -483,7 +483,7 @@ def test_cells_say_what_somebody_may_and_what_it_needs():
     assert mine["users"].demand.said == ""
 
 
-def test_a_reload_reads_as_in_the_conversation_book():
+def test_a_reload_reads_as_people_read_it():
     new = settings_of(
         EXAMPLE.replace("[deactivate, resetpw, purge, disableroom, enableroom]",
                         "[deactivate, resetpw, enableroom]")
