@@ -162,10 +162,7 @@ class Real:
         return self.drive(self._database.read(lambda tx: tx.fetch(query, *args)))
 
     def clear(self) -> None:
-        names = ("meta", "outbox", "request", "line", "vote", "use", "people", "distrust", "audit")
-        for name in names:
-            delete = f"DELETE FROM sluice_{name}"
-            self.drive(self._database.write(lambda tx, query=delete: tx.execute(query)))  # type: ignore[misc]
+        self.drive(empty(self._database))
 
     def close(self) -> None:
         """Stays open: the next game begins with `clear`."""
@@ -173,6 +170,17 @@ class Real:
     def stop(self) -> None:
         self.drive(self._pool.stop())
         self._loop.close()
+
+
+async def empty(database: Database) -> None:
+    """Deletes what is stored of requests, what is said, and the log."""
+    names = ("meta", "outbox", "request", "line", "vote", "use", "people", "distrust", "audit")
+
+    async def block(tx: Tx) -> None:
+        for name in names:
+            await tx.execute(f"DELETE FROM sluice_{name}")
+
+    await database.write(block)
 
 
 class Watched:

@@ -223,7 +223,12 @@ def expired_note(votes: Standing) -> Text:
 
 def not_started(request: Request, here: Here) -> Message:
     """The reply to a command without a card that left the line: it was never sent."""
-    return not_run(("Not run: ", *request.note[1:], "."), _again(request, here), to=request.mxid)
+    why = (
+        (str(request.note[0]).lstrip(":, "), *request.note[1:])
+        if request.note
+        else ("it is over",)
+    )
+    return not_run(("Not run: ", *why, "."), _again(request, here), to=request.mxid)
 
 
 def _again(request: Request, here: Here) -> Text:

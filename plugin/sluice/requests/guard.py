@@ -103,8 +103,9 @@ async def begin(
     if Effect.INTENT in row.effects:
         return Go(await _commit(desk, after, turn, lines, intent, weighed, first=pending))
     if Effect.STOP in row.effects:
-        await store.change(desk.tx, after.id, after.state, stop=after.stop or note)
-        return Stop(after, ended=False)
+        stop = after.stop or note
+        await store.change(desk.tx, after.id, after.state, stop=stop)
+        return Stop(evolve(after, stop=stop), ended=False)
     if Effect.TELL in row.effects:
         await over(desk, after)
         return Stop(after, ended=True)
