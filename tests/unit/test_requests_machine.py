@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice.catalog.model import Kind
 from sluice.requests import machine
 from sluice.requests.machine import TABLE, Effect, Event, Fact, step, worst

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice.policy.model import Slot
 from sluice.requests.model import Side
 from sluice.requests.votes import (
