@@ -218,6 +218,14 @@ class FullMaubot:
     async def instance(self) -> dict[str, Any]:
         return await self.call("GET", "/instance/sluice")
 
+    async def change(self, **fields: bool) -> dict[str, Any]:
+        """`started`, `enabled`: the switches of the instance."""
+        return await self.call("PUT", "/instance/sluice", fields)
+
+    def threads(self) -> int:
+        """Of the whole server; each open SQLite database has one."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
     async def _is_up(self) -> bool:
         try:
             async with self.http.get(f"{self.base}{self.API}/version"):

@@ -14,17 +14,17 @@ from typing import Any
 
 from .db import meta
 from .db.connection import Database, StorageFailed
+from .doors import Doors
 from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.encryption import Encryption
 from .matrix.files import Files
-from .matrix.model import Gap, Handled, Handler, NotJoined
+from .matrix.model import Gap, Handled, Handler
 from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
 from .matrix.sender import Sender
-from .matrix.timeline import Reader
 from .ops.asked import Answers
 from .ops.checks import Checks
 from .ops.commands import Commands
@@ -35,7 +35,6 @@ from .ops.private import PrivateRoom
 from .ops.questions import Questions
 from .ops.room import OpsRoom
 from .ops.status import Status
-from .policy.people import roles
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
 from .relay.ending import Endings
@@ -57,22 +56,6 @@ _CATCH_UP = 5.0  # seconds that what was missed may take before the bot says tha
 _SAY_NOTHING = 10.0  # seconds after which something is said although it is not all read yet
 
 
-def inviter(data: object, me: str) -> str | None:
-    """Who invites us to a private chat, from the stripped state of a sync response."""
-    state = data.get("invite_state") if isinstance(data, Mapping) else None
-    events = state.get("events") if isinstance(state, Mapping) else None
-    for event in events if isinstance(events, list) else ():
-        content = event.get("content") if isinstance(event, Mapping) else None
-        if isinstance(content, Mapping) and event.get("state_key") == me:
-            sender = event.get("sender")
-            is_direct = content.get("is_direct") is True
-            return sender if is_direct and isinstance(sender, str) else None
-    return None
-
-
-_HOUR = 3600.0
-
-
 class App:
     """One per plugin instance. What runs is a task in `_tasks`, ended and awaited by `stop`."""
 
@@ -82,10 +65,9 @@ class App:
         self._client, self._log, self._text, self._version = client, log, text, version
         self._db = Database(database)
         self._hs = Homeserver(client)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._readers: dict[str, Reader] = {}
-        self._wanted = asyncio.Event()  # rooms may have to be joined, or read
+        self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
+        self._known = False  # whether the private rooms of earlier runs are read
 
     # --- life
 
@@ -99,7 +81,11 @@ class App:
         self.world = World(me, self._version, time.time, outbox, self._encryption.available)
         self._reload = Reload(self.world, self._db, self._text)
         await self._reload.first()
-        self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=self._doubt)
+        self._doors = Doors(
+            self.world, self._db, self._hs, self._encryption, self._aside, self._log
+        )
+        doubt = self._doors.doubt
+        self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=doubt)
         self._make(nonce)
         self._spawn(self._run())
 
@@ -109,7 +95,8 @@ class App:
         probes, self._questions, lists = Probes(hs, world.server), Questions(), Lists()
         rooms = PrivateRooms(hs, db, self._encryption)
         self._nonce = nonce
-        self._deliveries = Deliveries(world, db, hs, rooms, nonce, self.open_private, self._log)
+        watch = self._doors.open_private
+        self._deliveries = Deliveries(world, db, hs, rooms, nonce, watch, self._log)
         views = Views(world, probes)
         unseal = self._encryption.unseal
         checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal)
@@ -124,6 +111,10 @@ class App:
         answers = Answers(world, db, hs, probes, self._commands, lists)
         log = Log(world, db, lists, Files(hs, self._encryption))
         status = Status(world, db, hs, self._drift)
+        doors = self._doors
+        doors.ops, doors.private = self._ops_room, self._private_room
+        doors.gap, doors.opened = self._gap, self._opened
+        doors.broken = self._broken
         self._commands.own = Own(
             world, db, self._commands, lists, answers, log, status, self.reload
         )
@@ -142,13 +133,19 @@ class App:
                     broken = self._house.own_error("", type(error).__name__)
                     await self._db.write(broken.commit)
 
-        self._tasks.append(asyncio.create_task(guarded()))
+        task = asyncio.create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        self._spawn(work, must_run=False)
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(reader.stop() for reader in self._readers.values()))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._doors.stop()
         await self._sender.stop()
         if self._greeted.is_set():
             try:
@@ -165,7 +162,7 @@ class App:
         self._spawn(self._registration.run())
         self._spawn(self._drift.run(), must_run=False)
         while True:
-            self._wanted.clear()
+            self._doors.wanted.clear()
             try:
                 await self._open_rooms()
                 if self.world.admin is None:
@@ -174,7 +171,8 @@ class App:
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("Rooms cannot be opened yet: %s", error)
             try:
-                await asyncio.wait_for(self._wanted.wait(), _RETRY if self._missing else 60.0)
+                missing = self.world.admin is None or self._doors.missing
+                await asyncio.wait_for(self._doors.wanted.wait(), _RETRY if missing else 60.0)
             except asyncio.TimeoutError:
                 pass
 
@@ -192,11 +190,12 @@ class App:
         opened = self.world.opened
         if self._greeted.is_set() or not opened or not opened.is_set() or not self.world.rooms:
             return
-        reading = [self._readers[room].catch_up() for room in self.world.rooms]
+        reading = [self._doors.heard(room) for room in self.world.rooms]
         try:
             await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
         except asyncio.TimeoutError:
             pass
+        await self._reload.greet()
         await self._house.started()
         self._greeted.set()
         self._log.info("Sluice is ready")
@@ -214,41 +213,24 @@ class App:
 
     # --- rooms
 
-    @property
-    def _missing(self) -> bool:
-        return self.world.admin is None or any(r not in self._readers for r in self._ops_rooms)
-
-    @property
-    def _ops_rooms(self) -> tuple[str, ...]:
-        return self.world.settings.ops_rooms if self.world.settings else self._reload.rooms
-
     async def _open_rooms(self) -> None:
         """Joins and reads what is configured and not read yet: the admin room first, so that what
         was out is known before anybody is answered."""
         joined = await self._hs.joined_rooms()
         if self.world.admin is None and self.world.settings is not None:
             await self._open_admin(joined)
-        for room in self._ops_rooms:
-            if room in self._readers:
-                continue
-            if room not in joined and not await self._join(room):
-                self._log.error("config: ops_rooms: I am not in %s, invite me there", room)
-                continue
-            await self._open_ops(room)
-
-    async def _join(self, room: str) -> bool:
-        try:
-            await self._hs.join(room)
-        except MatrixError:
-            return False
-        return True
+        self._doors.named = self._reload.rooms
+        await self._doors.open_ops_rooms(joined)
+        if not self._known:
+            await self._doors.open_known(joined)
+            self._known = True
 
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
         settings = self.world.live
         room = settings.admin_room or await self._hs.alias(f"#admins:{settings.server}")
-        if room is None or (room not in joined and not await self._join(room)):
-            self._log.error("I am not in the admin room of %s; invite me there", settings.server)
+        if room is None or not await self._doors.enter(room, joined, "admin_room"):
             return
+        self._reload.admin_room_is(room)
         view = RoomView(room)
         admin = AdminRoom(
             room=room,
@@ -268,7 +250,7 @@ class App:
         admin.on_notice = self._notices.take
         admin.on_health = lambda: self._health_changed(admin)
         admin.on_late = self._runner.late
-        self._runner.heard = self.heard
+        self._runner.heard = self._doors.heard
         pulse.on_back = self._house.homeserver_back
         watch.on_checked = self._checked
         await admin.load()
@@ -282,8 +264,7 @@ class App:
             return self._house.history_replaced(gap, admin.reset())
 
         await view.refresh(self._hs)
-        admin.reader = self._reader(room, handler, gap)
-        await admin.reader.start()
+        admin.reader = await self._doors.read(room, handler, gap)
         await admin.reader.catch_up()
         await view.refresh(self._hs)
         self.world.admin, self.world.admin_view = admin, view
@@ -300,55 +281,22 @@ class App:
         admin.ready = True
         assert self.world.opened is not None
         self.world.opened.set()
-        self._wanted.set()
+        self._doors.wanted.set()
         await self._runner.run()
 
-    async def _open_ops(self, room: str) -> None:
-        view = RoomView(room)
-        await view.refresh(self._hs)
-        self.world.rooms[room] = view
-        ops = OpsRoom(room, self.world, self._db, self._hs, self._commands, self._questions)
+    def _ops_room(self, room: str) -> Handler:
+        commands, questions = self._commands, self._questions
+        return OpsRoom(room, self.world, self._db, self._hs, commands, questions).take
 
-        async def gap(gap: Gap) -> Handled:
-            return self._house.history_replaced(gap, None)
+    def _private_room(self, room: str) -> Handler:
+        return PrivateRoom(room, self.world, self._deliveries).take
 
-        reader = self._reader(room, ops.take, gap)
+    async def _gap(self, gap: Gap) -> Handled:
+        return self._house.history_replaced(gap, None)
+
+    async def _opened(self, room: str) -> None:
         if room == self.world.main_room:
             await self._house.returned()
-        await reader.start()
-        await view.refresh(self._hs)
-
-    def open_private(self, room: str) -> None:
-        """Reads a private room from now on: a tap, or a join, starts or ends a password's time."""
-        if room not in self._readers:
-            part = PrivateRoom(room, self.world, self._deliveries)
-
-            async def gap(_: Gap) -> None:
-                return None
-
-            reader = self._reader(room, part.take, gap)
-            self._spawn(reader.start())
-
-    def _reader(self, room: str, handler: Handler, gap: Any) -> Reader:
-        poll = float(self.world.settings.relay.poll if self.world.settings else 2)
-        unseal = self._encryption.unseal if self._encryption.available else None
-
-        async def hear(event: Event) -> Handled | None:
-            if event.get("type") in ("m.room.member", "m.room.encryption"):
-                self._encryption.changed(room)  # who may read what we write from now on
-            return await handler(event)
-
-        reader = self._readers[room] = Reader(
-            self._hs,
-            self._db,
-            room,
-            hear,
-            gap=gap,
-            broken=self._broken,
-            unseal=unseal,
-            poll=poll,
-        )
-        return reader
 
     async def _broken(self, event_id: str, error: str) -> Handled:
         return self._house.own_error(event_id, error)
@@ -356,51 +304,13 @@ class App:
     # --- what rings, and what changes
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
-        """A sync response named these rooms; nothing else in it is believed."""
-        for room in rooms.get("join") or {}:
-            if room in self._readers:
-                self._readers[room].doorbell()
-        for room in rooms.get("leave") or {}:
-            self._doubt(room)
-        invited = rooms.get("invite")
-        if isinstance(invited, Mapping):
-            self._wanted.set()
-            for room, data in invited.items():
-                if (mxid := inviter(data, self.world.me)) is not None:
-                    self._spawn(self._invited(room, mxid), must_run=False)
-
-    async def _invited(self, room: str, mxid: str) -> None:
-        """A private chat is accepted from whoever has a role: there they are told where commands
-        work. Configured rooms are joined by `_open_rooms`; nothing else is."""
-        settings = self.world.settings
-        if room in self._ops_rooms or settings is None or room in self._readers:
-            return
-        if not roles(settings.policy, mxid, 0, frozenset()):
-            self._log.info("An invitation to %s by %s is not accepted", room, mxid)
-        elif await self._join(room):
-            self.open_private(room)
-
-    async def heard(self, room: str) -> bool:
-        """All that stands in an ops room at this moment is known: the vote that was taken back
-        while the bot was down, the no behind a bell that did not ring. False: not now."""
-        if room not in self._readers:
-            return room not in self._ops_rooms  # a room that is none any more says nothing
-        try:
-            await self._readers[room].catch_up()
-        except NotJoined:
-            return False
-        return True
+        self._doors.doorbell(rooms)
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
-        for reader in self._readers.values():
-            reader.suspect()
+        self._doors.suspect()
         if self.world.admin is not None:
             self.world.admin.fences.lost()
-
-    def _doubt(self, room: str) -> None:
-        if room in self._readers:
-            self._readers[room].doubt()
 
     def _wake(self) -> None:
         if self.world.admin is not None:
@@ -438,7 +348,7 @@ class App:
 
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""
-        problem = await self._reload.again(self.world.main_room)
-        self._wanted.set()
+        problem = await self._reload.again()
+        self._doors.wanted.set()
         self._wake()
         return problem

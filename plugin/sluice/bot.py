@@ -74,6 +74,10 @@ class Sluice(Plugin):
 
     async def on_external_config_update(self) -> None:
         """Full maubot, an edit in its UI: an invalid text is refused there, with its error."""
-        problem = await self.app.reload()
+        try:
+            problem = await self.app.reload()
+        except Exception as error:  # the text is refused; maubot would show no reason
+            self.log.exception("The new text is not taken")
+            problem = f"not taken, an error of mine: {type(error).__name__}"
         if problem is not None:
             raise web.HTTPBadRequest(text=problem)

@@ -148,11 +148,8 @@ class Housekeeping:
             await self._drift.look(accounts=True)
 
         async def commit(tx: Tx) -> None:
-            if settings is not None and self._world.problems:
-                problems = [(p.line, p.text) for p in self._world.problems]
-                await self._say(
-                    tx, "safe", alarms.safe_mode(here, problems, file=self._world.file)
-                )
+            if self._world.problems:
+                pass  # safe mode is told elsewhere, and is all there is to tell
             elif first and settings is not None:
                 conduit = f"Conduit {self._world.conduit_version}"
                 hello = alarms.ready(

@@ -21,10 +21,12 @@ BASE = "base-config.yaml"
 
 @frozen
 class Source:
-    """One reading. name: what error messages call it ("config", or the file's path)."""
+    """One reading. name: what error messages call it ("config", or the file's path). config: the
+    text of maubot's instance that led here, None where there is none."""
 
     name: str
     text: str
+    config: str | None = None
 
 
 class Unreadable(Exception):
@@ -38,34 +40,35 @@ class PolicyText:
         self._instance = getattr(self._load, "__self__", None)
         if not isinstance(getattr(self._instance, "config_str", None), str):
             self._instance = None
+        self._kept = self._instance.config_str if self._instance is not None else ""
 
     async def fill_empty(self) -> None:
         """Gives a new instance of full maubot the commented example, byte for byte."""
         if self._instance is not None and not self._instance.config_str.strip():
-            self._instance.config_str = (await self._loader.read_file(BASE)).decode("utf-8")
+            self._kept = (await self._loader.read_file(BASE)).decode("utf-8")
+            self._instance.config_str = self._kept
             await self._instance.update()
 
     def read(self) -> Source:
         """The text as it stands now. Raises Unreadable."""
         if self._instance is not None:
-            source = Source("config", self._instance.config_str)
-            return self._follow(_parse(source.text), source)
+            text = self._instance.config_str
+            return self._follow(_parse(text), Source("config", text, text))
         data = self._load() or {}
         out = io.StringIO()
         YAML().dump(data, out)
         return self._follow(data, Source("plugin_config", out.getvalue()))
 
-    def _follow(self, data: object, source: Source) -> Source:
-        if not isinstance(data, Mapping) or "policy_file" not in data:
+    def _follow(self, data: Any, source: Source) -> Source:
+        path = data.get("policy_file") if isinstance(data, Mapping) else None
+        if not isinstance(path, str) or len(data) > 1:  # what is wrong there, the loader says
             return source
-        if len(data) > 1:
-            raise Unreadable(f"{source.name}: policy_file stands alone; remove the other keys")
-        path = str(data["policy_file"])
         try:
             with open(path, encoding="utf-8") as file:
-                return Source(path, file.read())
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unreadable(f"policy_file {path} cannot be read: {error}") from error
+                return Source(path, file.read(), source.config)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            raise Unreadable(f"policy_file {path} cannot be read: {why}") from error
 
     @property
     def autojoin(self) -> bool | None:
@@ -74,10 +77,15 @@ class PolicyText:
         value = getattr(client, "autojoin", None)
         return value if isinstance(value, bool) else None
 
-    def refuse(self, accepted: Source | None) -> None:
-        """Puts the last accepted text back into maubot's cache: the refused one is gone."""
-        if self._instance is not None and accepted is not None and accepted.name == "config":
-            self._instance.config_str = accepted.text
+    def accept(self, source: Source) -> None:
+        """What maubot keeps from now on, whatever is tried next."""
+        if source.config is not None:
+            self._kept = source.config
+
+    def refuse(self) -> None:
+        """Puts what maubot is to keep back into its cache: the refused edit is gone."""
+        if self._instance is not None:
+            self._instance.config_str = self._kept
 
 
 def _parse(text: str) -> object:
@@ -86,3 +94,9 @@ def _parse(text: str) -> object:
         return YAML(typ="safe", pure=True).load(text)
     except Exception:  # any YAML error; `settings.load` says which and where
         return None
+
+
+def line_of(text: str, key: str) -> int:
+    """Where a key of the top level stands, from 1; 1 if it is not there."""
+    lines = text.splitlines()
+    return next((n for n, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 1)

@@ -21,7 +21,7 @@ from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .policy.document import Problem
 from .policy.model import Facts
-from .policy.people import members_of, mxids_of
+from .policy.people import members_of, mxids_of, roles
 from .relay.room import AdminRoom
 from .requests.desk import Desk, Health, View
 from .settings import Settings
@@ -86,6 +86,14 @@ class World:
         policy = self.settings.policy
         accounts = (m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p))
         return tuple(mxid for mxid in accounts if mxid in view.joined)
+
+    def has_role(self, mxid: str) -> bool:
+        """In any of the ops rooms, with the power they have there."""
+        if self.settings is None:
+            return False
+        views = [view for view in self.rooms.values() if mxid in view.joined]
+        power = max((view.power(mxid) for view in views), default=0.0)
+        return bool(roles(self.settings.policy, mxid, power, frozenset()))
 
     @property
     def main_room(self) -> str | None:

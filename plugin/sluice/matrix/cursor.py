@@ -49,6 +49,11 @@ async def save(tx: Tx, room: str, cursor: Cursor, read_at: float) -> None:
     )
 
 
+async def forget(tx: Tx, room: str) -> None:
+    """The room begins anew, behind its newest event, if it is ever read again."""
+    await tx.execute("DELETE FROM sluice_cursor WHERE room=$1", room)
+
+
 async def mark(tx: Tx, room: str, event_id: str, at: float) -> bool:
     """Marks an event as handled; False if it was."""
     got = await tx.fetchval(
