@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -405,18 +406,37 @@ def least(total: Counter[str]) -> dict[str, int]:
     return {what: total[what] for what, n in wanted.items() if total[what] < n}
 
 
+def chunk(games: int, number: int) -> Counter[str]:
+    """So many games in a process of their own; what happened in them."""
+    TOTAL.clear()
+    play(Approvals, games, number, shrink=True)
+    return TOTAL
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("games", type=int, nargs="?", default=2000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(argv)
-    start, step = time.monotonic(), 1000
-    for at in range(0, options.games, step):
-        number = options.seed + at
-        play(Approvals, min(step, options.games - at), number, shrink=True)
-        took = time.monotonic() - start
-        print(f"{TOTAL['games']} games, {took:.0f} s, seed {number}: {dict(TOTAL)}", flush=True)
-    missing = least(TOTAL)
+    start, total, size = time.monotonic(), Counter[str](), 500
+    with ProcessPoolExecutor(options.jobs) as pool:
+        parts = {
+            pool.submit(chunk, min(size, options.games - at), options.seed + at): options.seed + at
+            for at in range(0, options.games, size)
+        }
+        for part in as_completed(parts):
+            try:
+                total.update(part.result())
+            except Exception as broken:
+                print(f"seed {parts[part]}: {type(broken).__name__}: {broken}", file=sys.stderr)
+                print("\n".join(getattr(broken, "__notes__", [])), file=sys.stderr)
+                pool.shutdown(cancel_futures=True)
+                return 1
+            print(f"{total['games']} games, {time.monotonic() - start:.0f} s", flush=True)
+    for what, n in sorted(total.items()):
+        print(f"{n:10,} {what}")
+    missing = least(total)
     print(f"too rare: {missing}" if missing else "every ending happened often enough")
     return 1 if missing else 0
 

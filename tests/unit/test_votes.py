@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from itertools import permutations
 
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.policy.model import Slot
-from sluice.requests.model import Side
-from sluice.requests.votes import (
-    could_help,
-    largest,
-    same_person,
-    side_of_reaction,
-    side_of_reply,
-    tally,
-)
+from sluice.requests.votes import could_help, largest, same_person, tally
 
 ROLES = {
     "ana": {"owner", "mod"},
@@ -82,6 +73,7 @@ def test_for_each_role_the_larger_number_of_the_two_policies_counts() -> None:
     assert set(largest(now, then)) == {Slot("mod", 2), Slot("owner", 1)}
 
 
+@settings(deadline=None)  # brute force takes what it takes
 @given(
     slots=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 2)), max_size=3),
     held=st.dictionaries(st.sampled_from("123456"), st.sets(st.sampled_from("abc"))),
@@ -108,42 +100,3 @@ def test_the_assignment_is_the_best_there_is(
     assert result.needed == len(units)
     assert sum(slot.n for slot in result.open) == len(units) - best
     assert len({person(mxid) for mxid in result.by}) == len(result.by) == best
-
-
-@pytest.mark.parametrize(
-    ("key", "side"),
-    [
-        ("✅", Side.APPROVE),
-        ("☑️", Side.APPROVE),
-        ("✔️", Side.APPROVE),
-        ("👍️", Side.APPROVE),
-        ("👍🏽", Side.APPROVE),
-        ("👍", Side.APPROVE),
-        ("❌", Side.DENY),
-        ("✖️", Side.DENY),
-        ("👎🏿", Side.DENY),
-        ("❤️", None),
-        ("✅✅", None),
-        ("yes", None),
-        ("", None),
-    ],
-)
-def test_reactions_that_are_votes(key: str, side: Side | None) -> None:
-    assert side_of_reaction(key) is side
-
-
-@pytest.mark.parametrize(
-    ("text", "side"),
-    [
-        ("yes", Side.APPROVE),
-        (" OK ", Side.APPROVE),
-        ("Approve", Side.APPROVE),
-        ("no", Side.DENY),
-        ("deny", Side.DENY),
-        ("yes please", None),
-        ("not yet", None),
-        ("", None),
-    ],
-)
-def test_replies_to_a_card_that_are_votes(text: str, side: Side | None) -> None:
-    assert side_of_reply(text) is side

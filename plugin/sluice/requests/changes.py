@@ -94,7 +94,7 @@ async def next_due(desk: Desk) -> float | None:
 async def pending(desk: Desk, room: str, mxid: str) -> Message:
     """What is open, for this person."""
     rows = []
-    line = [request.id for request in await store.line(desk.tx)]
+    line = list(await store.places(desk.tx))
     for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
         votes = (await weigh(desk, request)).votes
         is_open = request.state is State.PENDING and bool(votes.slots)

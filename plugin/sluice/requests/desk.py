@@ -221,7 +221,7 @@ class Desk:
 
     async def show_votes(self, request: Request, votes: cards.Standing) -> None:
         """The card after a vote, a member or the policy changed; not if it runs at once."""
-        line = [waiting.id for waiting in await store.line(self.tx)]
+        line = list(await store.places(self.tx))
         place = line.index(request.id) + 1 if request.id in line else 0
         free = self.view.health is Health.GOOD and await store.pause(self.tx) is None
         if place != 1 or not free or await store.in_state(self.tx, State.EXECUTING):

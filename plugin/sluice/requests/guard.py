@@ -69,7 +69,7 @@ async def next_turn(desk: Desk) -> Turn | None:
         if waiting:
             since = max(line.answered_at or request.created for line in lines)
             turns.append((since, request.id, waiting[0]))
-    for request in await store.line(desk.tx):
+    for request in await store.line(desk.tx, 1000 if paused else 1):
         if not paused or only_reads(request.invocation):
             turns.append((request.in_line_since or desk.now, request.id, 1))
     return Turn(*min(turns)[1:]) if turns else None

@@ -123,11 +123,7 @@ _LINE_READ: dict[str, Callable[[Any], Any]] = {
 
 def _of(cls: type[T], row: Row, readers: Mapping[str, Callable[[Any], Any]] = _READ) -> T:
     names = (field.name for field in fields(cast(Any, cls)))
-    return cls(**{name: readers.get(name, _as_is)(row[name]) for name in names})
-
-
-def _as_is(value: Any) -> Any:
-    return value
+    return cls(**{n: readers[n](row[n]) if n in readers else row[n] for n in names})
 
 
 def request_of(row: Row) -> Request:
@@ -197,9 +193,13 @@ async def shows(tx: Tx, request: int, body: str) -> bool:
     return await tx.fetchval(query, request, key) is not None
 
 
+async def _requests(tx: Tx, where: str, *args: object) -> list[Request]:
+    rows = await tx.fetch(f"SELECT * FROM sluice_request WHERE {where}", *args)
+    return [request_of(row) for row in rows]
+
+
 async def get(tx: Tx, request: int) -> Request | None:
-    row = await tx.fetchrow("SELECT * FROM sluice_request WHERE id = $1", request)
-    return _of(Request, row) if row else None
+    return next(iter(await _requests(tx, "id = $1", request)), None)
 
 
 async def decision(tx: Tx, request: int) -> Decision | None:
@@ -216,71 +216,53 @@ async def known(tx: Tx, event_id: str) -> bool:
 
 async def of_command(tx: Tx, room: str, event_id: str) -> Request | None:
     """The newest request that this command (or the reply or edit that completed it) made."""
-    row = await tx.fetchrow(
-        "SELECT * FROM sluice_request WHERE (command = $1 OR event_id = $1) AND room = $2"
-        " ORDER BY id DESC LIMIT 1",
-        event_id,
-        room,
-    )
-    return _of(Request, row) if row else None
+    where = "(command = $1 OR event_id = $1) AND room = $2 ORDER BY id DESC LIMIT 1"
+    return next(iter(await _requests(tx, where, event_id, room)), None)
 
 
 async def in_state(tx: Tx, *states: State) -> list[Request]:
     """Oldest first."""
-    rows = await tx.fetch(
-        f"SELECT * FROM sluice_request WHERE state IN ({marks(states)}) ORDER BY id",
-        *(state.value for state in states),
-    )
-    return [_of(Request, row) for row in rows]
+    values = [state.value for state in states]
+    return await _requests(tx, f"state IN ({marks(states)}) ORDER BY id", *values)
 
 
-async def line(tx: Tx) -> list[Request]:
+_LINE = "state = $1 AND in_line_since IS NOT NULL ORDER BY in_line_since, id"
+
+
+async def line(tx: Tx, most: int = 1000) -> list[Request]:
     """The requests in line, the first first."""
-    rows = await tx.fetch(
-        "SELECT * FROM sluice_request WHERE state = $1 AND in_line_since IS NOT NULL"
-        " ORDER BY in_line_since, id",
-        State.PENDING.value,
-    )
-    return [_of(Request, row) for row in rows]
+    return await _requests(tx, f"{_LINE} LIMIT {int(most)}", State.PENDING.value)
+
+
+async def places(tx: Tx) -> dict[int, str]:
+    """Who stands in line, the first first: a request and its asker's MXID."""
+    query = f"SELECT id, mxid FROM sluice_request WHERE {_LINE}"
+    return {row["id"]: row["mxid"] for row in await tx.fetch(query, State.PENDING.value)}
 
 
 async def twin(tx: Tx, wanted: str) -> Request | None:
     """An open request with votes that asks for the same (a digest)."""
-    row = await tx.fetchrow(
-        "SELECT * FROM sluice_request WHERE digest = $1 AND state IN ($2, $3) AND slots <> '[]'"
-        " AND glass = 0 ORDER BY id LIMIT 1",
-        wanted,
-        State.PENDING.value,
-        State.EXECUTING.value,
-    )
-    return _of(Request, row) if row else None
+    where = "digest = $1 AND state IN ($2, $3) AND slots <> '[]' AND glass = 0 ORDER BY id LIMIT 1"
+    states = (State.PENDING.value, State.EXECUTING.value)
+    return next(iter(await _requests(tx, where, wanted, *states)), None)
 
 
 async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
-    return int(
-        await tx.fetchval(
-            "SELECT COUNT(*) FROM sluice_request WHERE created > $1 AND state = $2"
-            f" AND mxid IN ({marks(mxids, 3)})",
-            at,
-            State.REJECTED.value,
-            *mxids,
-        )
+    query = (
+        "SELECT COUNT(*) FROM sluice_request WHERE created > $1 AND state = $2"
+        f" AND mxid IN ({marks(mxids, 3)})"
     )
+    return int(await tx.fetchval(query, at, State.REJECTED.value, *mxids))
 
 
 async def expired_since(tx: Tx, at: float) -> list[Request]:
-    rows = await tx.fetch(
-        "SELECT * FROM sluice_request WHERE state = $1 AND ended >= $2 ORDER BY id",
-        State.EXPIRED.value,
-        at,
-    )
-    return [_of(Request, row) for row in rows]
+    where = "state = $1 AND ended >= $2 ORDER BY id"
+    return await _requests(tx, where, State.EXPIRED.value, at)
 
 
 async def glasses(tx: Tx) -> list[Request]:
     """Every break-glass that was taken, the newest last."""
-    rows = await tx.fetch("SELECT * FROM sluice_request WHERE glass = 1 ORDER BY id")
-    return [_of(Request, row) for row in rows]
+    return await _requests(tx, "glass = 1 ORDER BY id")
 
 
 # lines
@@ -326,7 +308,7 @@ async def add_vote(tx: Tx, vote: Vote) -> bool:
 
 async def vote(tx: Tx, event_id: str) -> Vote | None:
     row = await tx.fetchrow("SELECT * FROM sluice_vote WHERE event_id = $1", event_id)
-    return _of(Vote, row) if row else None
+    return vote_of(row) if row else None
 
 
 async def votes(tx: Tx, request: int) -> list[Vote]:
@@ -334,7 +316,7 @@ async def votes(tx: Tx, request: int) -> list[Vote]:
     rows = await tx.fetch(
         "SELECT * FROM sluice_vote WHERE request = $1 ORDER BY at, event_id", request
     )
-    return [_of(Vote, row) for row in rows]
+    return [vote_of(row) for row in rows]
 
 
 async def withdraw(tx: Tx, event_id: str) -> None:

@@ -98,9 +98,9 @@ async def refused(desk: Desk, ask: Ask) -> bool:
     elif ask.decision.slots:
         message = await _asked_or_full(desk, ask)
     else:
-        line = await store.line(desk.tx)
+        line = await store.places(desk.tx)
         mxids = mxids_of(desk.policy, ask.mxid)
-        own = sum(request.mxid in mxids for request in line)
+        own = sum(mxid in mxids for mxid in line.values())
         if own >= LINE_A_PERSON:
             message = door.line_full(own, own=True)
         elif len(line) >= LINE_IN_ALL:

@@ -7,45 +7,11 @@ suffice, and an owner who is also a mod fills whichever slot helps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
 from ..policy.model import Slot
-from .model import Side
-
-REACTIONS: Mapping[str, Side] = {
-    "✅": Side.APPROVE,
-    "☑": Side.APPROVE,
-    "✔": Side.APPROVE,
-    "👍": Side.APPROVE,
-    "❌": Side.DENY,
-    "✖": Side.DENY,
-    "👎": Side.DENY,
-}
-"""The reactions that are votes, without variation selectors and skin tones."""
-
-WORDS: Mapping[str, Side] = {
-    "yes": Side.APPROVE,
-    "approve": Side.APPROVE,
-    "ok": Side.APPROVE,
-    "no": Side.DENY,
-    "deny": Side.DENY,
-}
-"""The whole text of a reply to a card that is a vote."""
-
-# Element X sends a thumb with U+FE0F, its picker may add one of five skin tones.
-_STRIPPED = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
-
-
-def side_of_reaction(key: str) -> Side | None:
-    """The side that a reaction takes, None when it is no vote."""
-    return REACTIONS.get(key.translate(_STRIPPED))
-
-
-def side_of_reply(text: str) -> Side | None:
-    """The side that a reply to a card takes, None when it is no vote."""
-    return WORDS.get(text.strip().casefold())
 
 
 def same_person(*policies: Iterable[Sequence[str]]) -> Callable[[str], str]:
