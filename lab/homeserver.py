@@ -275,6 +275,7 @@ class SynapseWithDouble(Homeserver):
             "presence": {"enabled": False},
             "bcrypt_rounds": 4,
             "default_room_version": self.room_version,
+            "room_list_publication_rules": [{"action": "allow"}],  # as Conduit does
             # A cached answer to a second first /sync shows old events as new.
             "caches": {"sync_response_cache_duration": "0s"},
             "rc_message": unlimited,

@@ -97,7 +97,8 @@ class App:
         self._nonce = nonce
         watch = self._doors.open_private
         self._deliveries = Deliveries(world, db, hs, rooms, nonce, watch, self._log)
-        views = Views(world, probes)
+        files = Files(hs, self._encryption)
+        views = Views(world, probes, files)
         unseal = self._encryption.unseal
         checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal)
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
@@ -109,7 +110,7 @@ class App:
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
         answers = Answers(world, db, hs, probes, self._commands, lists)
-        log = Log(world, db, lists, Files(hs, self._encryption))
+        log = Log(world, db, lists, files)
         status = Status(world, db, hs, self._drift)
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room

@@ -222,6 +222,8 @@ async def test_rooms_show_what_strangers_can_see(w: World, bo: str) -> None:
     w.fake.put(public, bo, "m.room.name", {"name": "Garden"}, "")
     assert await probes.room(public) == RoomFacts("Garden", "", 1)
     assert await probes.room(w.fake.room(bo)) is None
+    known = await probes.names([public])
+    assert {room: facts.name for room, facts in known.items()} == {public: "Garden"}
 
 
 @pytest.mark.parametrize("status", [None, 429, 500, 502, 401])

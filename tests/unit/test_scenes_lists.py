@@ -63,7 +63,23 @@ def test_scene_34_a_search():
     check(lists.users(here(), some, "@ana:example.org")[0])
     assert len(pages_of(*lists.users(here(), names(100), "user0"))) == 3
     check(lists.users(here(), [], None)[0])
-    assert lists.users_file(here(), names(2)).splitlines() == names(2)
+    caption, text = lists.users_file(here(), names(2), None)
+    expect(caption, "📋 2 accounts, one a line.")
+    assert text.splitlines() == names(2)
+    caption, text = lists.users_file(here(), [*names(2), "@Spam:example.org"], "spa")
+    expect(caption, "📋 1 account with “spa” in the name, one a line.")
+    assert text == "@Spam:example.org\n"
+
+
+def test_whoever_has_a_role_is_marked_in_the_list():
+    held = {"@bo:example.org": "mod", "@ana:example.org": "owner"}
+    everybody = ["@eve:example.org", *held, *(f"@x{n:02}:example.org" for n in range(60))]
+    shown = pages_of(*lists.users(here(), everybody, None, roles=held))
+    assert shown[0].body.split("\n")[1].startswith("ana (owner), bo (mod), eve, x00, x01")
+    expect(
+        lists.users(here(), everybody, "a", roles=held)[0],
+        "📋 1 of 63 accounts has “a” in the name: ana (owner)",
+    )
 
 
 def test_scene_35_rooms_by_their_names():

@@ -347,6 +347,41 @@ def test_scene_37_a_file_is_purged():
     assert "1 file purged; I could not check it." in unsure.body
 
 
+def test_a_file_that_is_not_as_it_should_be():
+    for command, present, words in (
+        ("purge", True, "the file is still there"),
+        ("block", True, "the file can still be loaded"),
+        ("unblock", False, "the file still cannot be loaded; it may be gone"),
+    ):
+        expect(
+            ended(command, "still_there", Kind.FAILED, present={MXC: present}),
+            f"❌ Failed: Conduit said done, but {words}. ⏎ {MXC} Look: !mediainfo {MXC}",
+        )
+
+
+def test_a_file_of_another_server_is_not_looked_at():
+    remote = Invocation("purge", (("mxc", ("mxc://evil.example/x",)),))
+    expect(
+        ended("purge", "purged", invocation=remote),
+        "✅ 1 file purged, says Conduit; a look would fetch it again from evil.example."
+        " ⏎ Cannot be undone.",
+    )
+
+
+def test_an_answer_nobody_understands_of_which_a_look_tells():
+    odd = {"how": How.PROBED, "raw": "Room is now quarantined (2).", **VOTED}
+    expect(
+        ended("deactivate @spam:example.org", "probe", **odd),
+        "✅ #12 done: @spam:example.org is deactivated. I do not understand Conduit's answer;"
+        " I looked myself. ⏎ Undo: !resetpw spam",
+    )
+    expect(
+        ended("deactivate @spam:example.org", "probe", Kind.FAILED, **odd),
+        "❌ #12 failed: I do not understand Conduit's answer. ⏎ @spam:example.org is still active,"
+        " nothing changed. ⏎ Conduit: “Room is now quarantined (2).”",
+    )
+
+
 def test_scene_38_a_room_is_disabled():
     expect(
         ended(

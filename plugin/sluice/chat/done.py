@@ -186,24 +186,31 @@ def _checked(case: Case, present: bool) -> bool:
     return all(case.ending.present.get(mxc) is present for mxc in mxcs)
 
 
+def _unchecked(case: Case) -> Text:
+    """A file of another server is not looked at: that would fetch it again."""
+    servers = dict.fromkeys(mxc[6:].partition("/")[0] for mxc in case.invocation.values("mxc"))
+    others = [server for server in servers if server != case.here.server]
+    if not others:
+        return ("; I could not check it",)
+    return (", says Conduit; a look would fetch it again from ", *codes(others[:3], "and"))
+
+
 def _purge(case: Case) -> Done:
     files = _files(case.invocation.values("mxc"))
     are = "it is" if files.startswith("1 ") else "they are"
-    looked = f", and I checked that {are} gone"
-    clause = f"{files} purged" + (looked if _checked(case, False) else "; I could not check it")
-    return Done((clause,), undo=("Cannot be undone.",))
+    looked: Text = (f", and I checked that {are} gone",)
+    checked = looked if _checked(case, False) else _unchecked(case)
+    return Done((f"{files} purged", *checked), undo=("Cannot be undone.",))
 
 
 def _block(case: Case) -> Done:
     mxcs = case.invocation.values("mxc")
-    looked = ", and I checked that nobody can load " + ("it" if len(mxcs) == 1 else "them")
+    looked: Text = (f", and I checked that nobody can load {'it' if len(mxcs) == 1 else 'them'}",)
     and_purge = case.invocation.get("and-purge")
     verb = "blocked and purged" if and_purge else "blocked"
-    clause = f"{_files(mxcs)} {verb}" + (
-        looked if _checked(case, False) else "; I could not check it"
-    )
+    checked = looked if _checked(case, False) else _unchecked(case)
     note = "what was purged does not come back" if and_purge else ""
-    return Done((clause,), undo=case.undo(" ".join(mxcs[:3]), note))
+    return Done((f"{_files(mxcs)} {verb}", *checked), undo=case.undo(" ".join(mxcs[:3]), note))
 
 
 def _unblock(case: Case) -> Done:

@@ -20,6 +20,7 @@ from .notices import Window
 from .pages import Pages, following, rows_of
 from .words import Here, Line, codes, count, person, view
 
+NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
 _USERS, _ROOMS, _LINES = 40, 8, 10  # on one page
 
@@ -38,13 +39,24 @@ def _first(
 # --- accounts -----------------------------------------------------------------------------------
 
 
-def users(here: Here, mxids: Sequence[str], pattern: str | None, to: str | None = None) -> View:
-    """Accounts by their short name, sorted; those with `pattern` in it."""
+def users(
+    here: Here,
+    mxids: Sequence[str],
+    pattern: str | None,
+    to: str | None = None,
+    roles: Mapping[str, str] = NOBODY,
+) -> View:
+    """Accounts by their short name, sorted; those with `pattern` in it. roles: who has which."""
+    held = {here.local(mxid): role for mxid, role in roles.items()}
     names = sorted(here.local(mxid) for mxid in mxids)
     total = count(len(names), "account")
+
+    def row(name: str) -> Text:
+        return (code(one_line(name)), *((f" ({held[name]})",) if name in held else ()))
+
     note = "Not in this list: deactivated accounts, and accounts without a password (bridges)."
     if pattern is None:
-        rows = tuple((code(one_line(name)),) for name in names)
+        rows = tuple(row(name) for name in names)
         head = f"{total}, {{}}:" if len(rows) > _USERS else f"{total}:"
         also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
         pages = Pages((head,), rows, _USERS, inline=True)
@@ -55,16 +67,19 @@ def users(here: Here, mxids: Sequence[str], pattern: str | None, to: str | None 
         return view((f"None of {total} has ", word, " in the name."), note, to=to), None
     have = "has" if len(found) == 1 else "have"
     start: Text = (f"{len(found):,} of {total} {have} ", word, " in the name")
-    shown = codes(map(one_line, found))
+    rows = tuple(row(name) for name in found)
     if len(found) <= _LINES:
+        shown = tuple([word for each in rows for word in (", ", *each)][1:])
         return view((*start, ": ", *shown), to=to), None
-    rows = tuple((code(one_line(name)),) for name in found)
     return _first(here, Pages((*start, ", {}:"), rows, _USERS, inline=True), to=to)
 
 
-def users_file(here: Here, mxids: Sequence[str]) -> str:
-    """The text of `users --file`: one MXID a line."""
-    return "".join(f"{one_line(mxid, 255)}\n" for mxid in sorted(mxids))
+def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[Message, str]:
+    """`users --file`: the caption, and the text with one MXID a line."""
+    found = [m for m in sorted(mxids) if (pattern or "").lower() in here.local(m).lower()]
+    which: Text = (" with ", quote(pattern, 40), " in the name") if pattern else ()
+    caption: Text = (count(len(found), "account"), *which, ", one a line.")
+    return view(caption), "".join(f"{one_line(mxid, 255)}\n" for mxid in found)
 
 
 @frozen
@@ -126,7 +141,7 @@ class RoomRow:
 
 
 def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | None = None) -> View:
-    known = sum(row.name is not None for row in all_)
+    known = sum(bool(row.name or row.alias) for row in all_)
     note = (
         f"I know the names of {count(known, 'room')} (public ones, and those I am in); "
         "others by address or id only."

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ..message import Code, Message, Text
-from .words import Here, listed, view
+from .words import Here, view
 
 
 @frozen
@@ -55,7 +55,8 @@ def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
     where = f"{pages.start + 1:,} to {end:,}"
     head = tuple(w.replace("{}", where) if isinstance(w, str) else w for w in pages.head)
     if pages.inline:
-        return head, [listed([word for row in shown for word in row])] if shown else []
+        words = [word for row in shown for word in (", ", *row)]
+        return head, [tuple(words[1:])] if shown else []
     return head, list(shown)
 
 

@@ -27,6 +27,7 @@ def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[P
     return _done(case) if worst.kind is Kind.DONE else failed(case)
 
 
+_RESTARTED = "Conduit restarted before it"
 _LOOKS = frozenset((Tag.READ, Tag.INSPECT))
 _RANK = {Kind.DONE: 0, Kind.REFUSED: 1, Kind.FAILED: 2, Kind.UNKNOWN: 3}
 
@@ -52,7 +53,8 @@ def _done(case: Case) -> Message:
     elif (ending.glass or ending.how is not How.ANSWERED) and not secret:
         lines = ()
     number = ending.numbered("done", here.clock)
-    looked = " Conduit restarted before it answered; I looked myself."
+    why = "I do not understand Conduit's answer" if ending.raw else f"{_RESTARTED} answered"
+    looked = f" {why}; I looked myself."
     head: Text = (*number, *done.clause) if number else capital(done.clause)
     head = (*head, *by, ".") if ending.glass else (*head, ".", *by)
     head = (*head, looked) if ending.how is How.PROBED else head
@@ -137,18 +139,32 @@ def failed(case: Case) -> Message:
     rows: list[Line] = [(*start, *_how_failed(case))]
     if ending.how is How.SAID:
         return _send(ending, Sign.FAILED, [(*start, code(ending.line), ".")])
-    error = outcome.get("error") or (ending.raw if outcome.code == "unrecognised" else None)
+    error = outcome.get("error") or ending.raw
     if error:
         rows.append(("Conduit: ", quote(str(error), _ERROR)))
     look = look_for(case)
     if outcome.code == "still_there":
-        there = [mxc for mxc in case.invocation.values("mxc") if ending.present.get(mxc)]
+        there = _wrong(case)
         rows += [(code(mxc),) for mxc in there[:-1][:4]]
         rows.append((code(there[-1]), " Look: ", here.cmd(f"mediainfo {there[-1]}")))
     elif look and outcome.code in ("error", "media_failed"):
         full = "No space left" in str(error)
         rows.append(("Free space on the server, then look: " if full else "Look: ", *look))
     return _send(ending, Sign.FAILED, rows)
+
+
+_NOT_DONE = {
+    "purge": (" is still there", " are still there"),
+    "block": (" can still be loaded", " can still be loaded"),
+    "unblock": (" still cannot be loaded; it may be gone", " still cannot be loaded"),
+}
+
+
+def _wrong(case: Case) -> list[str]:
+    """The files that are not as they should be now."""
+    wanted = case.invocation.command == "unblock"
+    mxcs = case.invocation.values("mxc")
+    return [mxc for mxc in mxcs if case.ending.present.get(mxc, wanted) is not wanted]
 
 
 def _how_failed(case: Case) -> Text:
@@ -161,11 +177,12 @@ def _how_failed(case: Case) -> Text:
     if ending.how is How.PROBED or outcome.code == "probe":
         still = _STILL.get(command)
         nothing = (*still(case), ", nothing changed.") if still else ("Nothing changed.",)
-        return ("Conduit restarted before it ran. ", *nothing)
+        why = "I do not understand Conduit's answer" if ending.raw else f"{_RESTARTED} ran"
+        return (f"{why}. ", *nothing)
     if outcome.code == "still_there":
-        there = sum(map(bool, ending.present.values()))
-        files = "the file is" if there == 1 else f"{there} files are"
-        return (f"Conduit said done, but {files} still there.",)
+        many = len(_wrong(case))
+        files = "the file" if many == 1 else f"{many} files"
+        return (f"Conduit said done, but {files}{_NOT_DONE[command][many > 1]}.",)
     if outcome.code == "media_failed":
         verb = _VERB.get(command.removesuffix("user").removesuffix("server"), "removed")
         files = count(max(case.number("failed"), 1), "file")

@@ -7,13 +7,13 @@ longer than five seconds.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from enum import Enum
 from typing import TypeVar
 
 from attrs import frozen
 
-from .api import Homeserver, MatrixError, Refused
+from .api import Homeserver, Json, MatrixError, Refused
 
 LIMIT = 5.0  # seconds
 T = TypeVar("T")
@@ -99,6 +99,9 @@ class Probes:
         return Name.FREE if profile is None else Name.TAKEN
 
     async def media(self, mxc: str) -> Media:
+        """Of a file of this server. One of another is fetched anew by whoever asks for it."""
+        if not mxc.startswith(f"mxc://{self._server}/"):
+            return Media.UNKNOWN
         try:
             status = await self._hs.media_status(mxc, LIMIT)
         except MatrixError:
@@ -114,18 +117,27 @@ class Probes:
         found = await _or_none(self._hs.hierarchy(room, LIMIT))
         if found is None:
             return None
-        members = found.get("num_joined_members")
-        return RoomFacts(
-            str(found.get("name") or ""),
-            str(found.get("canonical_alias") or ""),
-            members if isinstance(members, int) else None,
-        )
+        return _facts(found)
 
-    async def names(self) -> dict[str, str]:
-        """Name or alias of every room in the public directory, by id."""
+    async def names(self, inside: Iterable[str] = ()) -> dict[str, RoomFacts]:
+        """What is known of the rooms in the public directory, and of those we are in, by id."""
         rooms = await _or_none(self._hs.public_rooms(timeout=LIMIT)) or ()
-        named = ((each, each.get("name") or each.get("canonical_alias")) for each in rooms)
-        return {str(each.get("room_id")): str(name) for each, name in named if name}
+        found = {str(each.get("room_id")): _facts(each) for each in rooms}
+        for room in inside:
+            facts = None if room in found else await self.room(room)
+            if facts is not None:
+                found[room] = facts
+        return found
+
+
+def _facts(summary: Json) -> RoomFacts:
+    """From what the directory, or a hierarchy, says of a room."""
+    members = summary.get("num_joined_members")
+    return RoomFacts(
+        str(summary.get("name") or ""),
+        str(summary.get("canonical_alias") or ""),
+        members if isinstance(members, int) else None,
+    )
 
 
 async def _or_none(call: Awaitable[T]) -> T | None:

@@ -25,14 +25,13 @@ from ..chat.words import marked, not_run, view
 from ..db.connection import Database, Tx
 from ..matrix.model import Handled
 from ..message import Message, code
-from ..policy.matrix import demand_of
 from ..policy.people import may_change, mxids_of
 from ..relay.views import Lists
 from ..requests import changes, emergency, store, voting
 from ..requests.desk import Desk
 from ..requests.model import Cause, Request, Side, State
 from ..requests.model import How as Cast
-from ..requests.quorum import weigh
+from ..requests.quorum import undo_needs_votes, weigh
 from ..requests.submit import Ask, not_for
 from ..requests.voting import Cast as Vote
 from ..world import World
@@ -162,7 +161,6 @@ class Own:
         for line, row in zip(self._world.planned(request.invocation), rows, strict=False):
             known = row.outcome if row.outcome and row.outcome.kind is not Kind.UNKNOWN else None
             parts.append(Ended(line.items, known or said))
-        undo = COMMANDS[request.invocation.command].undo.partition(" ")[0]
         ending = Ending(
             request=request.id,
             person=request.person,
@@ -174,7 +172,7 @@ class Own:
             how=How.SAID,
             by=by,
             at=desk.now,
-            undo_needs_votes=bool(undo) and bool(demand_of(desk.policy, undo).slots),
+            undo_needs_votes=await undo_needs_votes(desk, request),
         )
         return result(desk.here, ending, request.invocation, parts)
 

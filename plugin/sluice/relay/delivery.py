@@ -106,12 +106,18 @@ class Deliveries:
         await self._db.write(lambda tx: self._keep(tx, handed, row.answer_event))
         return handed
 
+    @property
+    def scrubs(self) -> bool:
+        """Whether Conduit's answers that hold passwords are removed from the admin room."""
+        view = self._world.admin_view
+        able = view is not None and view.power(self._world.me) >= _REDACT_POWER
+        return able and self._world.live.secrets.scrub_admin_room
+
     async def _keep(self, tx: Tx, handed: Handover, answer: str | None) -> None:
         await store.put_handover(tx, handed)
         await self._world.outbox.react(tx, handed.room, handed.event_id, DONE)
-        admin, view = self._world.admin, self._world.admin_view
-        able = view is not None and view.power(self._world.me) >= _REDACT_POWER
-        if answer and admin and able and self._world.live.secrets.scrub_admin_room:
+        admin = self._world.admin
+        if answer and admin and self.scrubs:
             await self._world.outbox.redact(tx, admin.room, answer, "holds a password")
 
     async def _is_in(self, room: str, mxid: str) -> bool:

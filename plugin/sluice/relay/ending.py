@@ -18,11 +18,12 @@ from ..db.connection import Tx
 from ..matrix.api import MatrixError
 from ..matrix.probes import Account, Media, Probes
 from ..message import Message
-from ..policy.matrix import demand_of
 from ..policy.people import in_order, person_of
 from ..requests import store
+from ..requests.desk import Desk
 from ..requests.ending import DISTRUST
 from ..requests.model import LineRow, Request, State
+from ..requests.quorum import judge, undo_needs_votes
 from ..world import World
 from . import store as kept
 from .delivery import Deliveries
@@ -38,8 +39,8 @@ _UNKNOWN = (Kind.UNKNOWN,)
 class Look:
     """What was found out about one line beside its answer.
 
-    shown: the view of a command that only looks. body: an answer that nobody understands and that
-    may be shown, or one whose list is kept.
+    shown: the view of a command that only looks. body: an answer whose list is kept. raw: one that
+    nobody understands and that may be shown. name: of the room that it is about.
     """
 
     outcome: Outcome
@@ -48,6 +49,8 @@ class Look:
     present: Mapping[str, bool] | None = None
     shown: Shown | None = None
     body: str | None = None
+    raw: str | None = None
+    name: str = ""
 
 
 class Endings:
@@ -78,29 +81,27 @@ class Endings:
         if secret and outcome.kind is Kind.DONE and content is not None and asked is not None:
             handed = await self._deliveries.hand_over(request, row, line, asked, content)
             return Look(outcome, delivery=handed)
+        raw = None
         if outcome.code == "unrecognised" and content is not None:
-            return await self._unread(request, row, outcome, content, secret)
-        if command.probe == "media" and outcome.kind in (Kind.DONE, Kind.UNKNOWN):
-            return await self._media(request.invocation, line, outcome)
+            if secret:  # it may hold a password
+                handed = await self._deliveries.unread(request, row, content)
+                return Look(outcome, delivery=handed)
+            raw = str(content.get("body", ""))
+        if command.probe == "media" and outcome.code not in ("usage", "no_block", "not_sent"):
+            return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
             told = await self._probe(command.probe, request.invocation, line)
-            return Look(told or outcome, probed=told is not None)
+            return Look(told or outcome, probed=told is not None, raw=raw)
         if outcome.kind is not Kind.DONE or secret or content is None:
             return Look(outcome)
+        if request.invocation.command in ("disableroom", "enableroom"):
+            facts = await self._probes.room(str(request.invocation.get("room")))
+            return Look(outcome, name=facts.name if facts else "")
         body = str(content.get("body", ""))
         slow = self._world.now() - request.created > _SLOW
         to = request.mxid if slow else None
         shown = await self._views.show(request, outcome, content, to)
         return Look(outcome, shown=shown, body=body if command.sized else None)
-
-    async def _unread(
-        self, request: Request, row: LineRow, outcome: Outcome, content: Content, secret: bool
-    ) -> Look:
-        """An answer that nobody understands: shown, or, if it may hold a password, in private."""
-        if not secret:
-            return Look(outcome, body=str(content.get("body", "")))
-        handed = await self._deliveries.unread(request, row, content)
-        return Look(outcome, delivery=handed)
 
     async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
         """Conduit answers "success" to anything: only a download tells what is gone."""
@@ -111,13 +112,13 @@ class Endings:
                 present[mxc] = there is Media.THERE
         wanted = invocation.command == "unblock"
         wrong = [mxc for mxc, there in present.items() if there is not wanted]
-        if len(present) < len(line.items):
+        if len(present) < len(line.items) or (wrong and outcome.kind is Kind.FAILED):
             return Look(outcome, present=present)
+        probed = outcome.kind is Kind.UNKNOWN
         if not wrong:
-            probed = outcome.kind is Kind.UNKNOWN
-            return Look(Outcome(Kind.DONE, "probe"), probed=probed, present=present)
-        code = "still_there" if outcome.kind is Kind.DONE else "probe"
-        return Look(Outcome(Kind.FAILED, code), outcome.kind is Kind.UNKNOWN, present=present)
+            return Look(Outcome(Kind.DONE, "probe"), probed, present=present)
+        code = "probe" if probed else "still_there"
+        return Look(Outcome(Kind.FAILED, code), probed, present=present)
 
     async def _probe(self, probe: str, invocation: Invocation, line: Line) -> Outcome | None:
         """Whether it happened, where a question to the client API can tell; None: it cannot."""
@@ -147,7 +148,8 @@ class Endings:
         self, tx: Tx, request: Request, rows: Sequence[LineRow], looks: Mapping[int, Look]
     ) -> Message:
         """The result, from the outcomes of all lines."""
-        ending = self._ending(request, looks)
+        desk = self._world.desk(tx, request.room)
+        ending = await self._ending(desk, request, looks)
         ending = await self._in_doubt(tx, request, ending)
         here = self._world.here(request.room)
         parts = self._parts(request, rows)
@@ -158,11 +160,19 @@ class Endings:
                 octets = len(last.body.encode())
                 listed = kept.Listed(here.clock.now, octets, last.body)
                 await kept.put_list(tx, request.invocation.command, listed)
+            if last.shown.file is not None:
+                await self._with_file(tx, request, last.shown)
             return last.shown.message
         await self._deliveries.announce(tx, request)
         if request.invocation.command == "registration.set" and parts[0].outcome.kind is Kind.DONE:
             ending = await self._window(tx, request, ending)
         return result(here, ending, request.invocation, parts)
+
+    async def _with_file(self, tx: Tx, request: Request, shown: Shown) -> None:
+        """Said here, because of its file; what `end` says under the same key is said already."""
+        key, reply = f"request.{request.id}.end", None if request.slots else request.command
+        outbox = self._world.outbox
+        await outbox.put(tx, request.room, key, shown.message, reply_to=reply, file=shown.file)
 
     async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
         on, span = request.invocation.get("state") == "on", request.invocation.get("for")
@@ -179,13 +189,11 @@ class Endings:
             for line, row in zip(planned, rows, strict=False)
         ]
 
-    def _ending(self, request: Request, looks: Mapping[int, Look]) -> Ending:
-        now, policy = self._world.now(), self._world.live.policy
-        seen = list(looks.values())
-        undo = COMMANDS[request.invocation.command].undo.partition(" ")[0]
+    async def _ending(self, desk: Desk, request: Request, looks: Mapping[int, Look]) -> Ending:
+        now, seen = self._world.now(), list(looks.values())
         present = {m: there for look in seen for m, there in (look.present or {}).items()}
         deliveries = [look.delivery for look in seen if look.delivery is not None]
-        raw = next((look.body for look in seen if look.outcome.code == "unrecognised"), None)
+        raw = next((look.raw for look in seen if look.raw is not None), None)
         how = How.LATE if request.state is State.UNKNOWN else How.ANSWERED
         how = How.PROBED if any(look.probed for look in seen) else how
         return Ending(
@@ -199,11 +207,14 @@ class Endings:
             glass=request.glass,
             how=how,
             at=now,
-            undo_needs_votes=bool(undo) and bool(demand_of(policy, undo).slots),
+            undo_needs_votes=await undo_needs_votes(desk, request),
             delivery=deliveries[-1] if deliveries else Delivery(),
             present=present,
+            name=next((look.name for look in seen if look.name), None),
+            quota=await _quota(desk, request),
             raw=raw,
             in_private=bool(deliveries) and raw is None,
+            removed=bool(deliveries) and self._deliveries.scrubs,
             left_out=_words(request),
         )
 
@@ -226,6 +237,15 @@ class Endings:
             holder="" if name == target else name,
             trusts=in_order(policy, trusts),
         )
+
+
+async def _quota(desk: Desk, request: Request) -> tuple[int, int, float] | None:
+    """(used, of, seconds) of the first limit per person that counted these accounts."""
+    if request.invocation.command != "adduser":
+        return None
+    limits = (await judge(desk, request.invocation, request.room, request.mxid)).limits
+    own = next((limit for limit in limits if limit.per == "person"), None)
+    return (own.used, own.max, own.every) if own else None
 
 
 def _words(request: Request) -> str:

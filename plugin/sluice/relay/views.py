@@ -23,8 +23,11 @@ from ..chat import files, lists
 from ..chat.lists import RoomRow, View
 from ..chat.pages import Pages
 from ..chat.words import Here
-from ..matrix.probes import Probes
+from ..matrix.api import MatrixError
+from ..matrix.files import File, Files
+from ..matrix.probes import Probes, RoomFacts
 from ..message import Message, Text, code
+from ..policy.people import highest, is_named, person_of, roles_of_person
 from ..requests.model import Request
 from ..world import World
 from .model import Content
@@ -34,10 +37,11 @@ _OPEN = 600.0  # seconds that a list stays open for `more`
 
 @frozen
 class Shown:
-    """A view, and what is left of it. kept: the answer, of commands whose lists are stored."""
+    """A view, and what is left of it. file: what the message is the caption of."""
 
     message: Message
     pages: Pages | None = None
+    file: File | None = None
 
 
 @define
@@ -76,8 +80,8 @@ class Case:
 
 
 class Views:
-    def __init__(self, world: World, probes: Probes) -> None:
-        self._world, self._probes = world, probes
+    def __init__(self, world: World, probes: Probes, files: Files) -> None:
+        self._world, self._probes, self._files = world, probes, files
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
             "users": self._users,
             "rooms": self._rooms,
@@ -100,16 +104,41 @@ class Views:
         row = self._rows.get(request.invocation.command)
         if row is None:
             return None
-        here = self._world.here(request.room)
-        message, pages = await row(Case(here, request, content, outcome, to))
+        case = Case(self._world.here(request.room), request, content, outcome, to)
+        if request.invocation.get("file"):
+            return await self._as_file(case)
+        message, pages = await row(case)
         return Shown(message, pages)
 
+    async def _as_file(self, case: Case) -> Shown:
+        """`users --file`; the plain list if the server takes no file."""
+        mxids = users_in(case.body)
+        caption, text = lists.users_file(case.here, mxids, case.value("pattern"))
+        name = f"accounts-{case.here.clock.day(case.here.clock.now).replace(' ', '-')}.txt"
+        try:
+            file = await self._files.upload(
+                case.request.room, text.encode(), name, "text/plain; charset=utf-8"
+            )
+        except MatrixError:
+            return Shown(*await self._users(case))
+        return Shown(caption, file=file)
+
     async def _users(self, case: Case) -> View:
-        return lists.users(case.here, users_in(case.body), case.value("pattern"), case.to)
+        mxids, policy = users_in(case.body), self._world.live.policy
+        named = {
+            m: roles_of_person(policy, person_of(policy, m)) for m in mxids if is_named(policy, m)
+        }
+        roles = {mxid: highest(policy, held) for mxid, held in named.items() if held}
+        return lists.users(case.here, mxids, case.value("pattern"), case.to, roles)
 
     async def _rooms(self, case: Case) -> View:
-        names = await self._probes.names()
-        rows = [RoomRow(r.room_id, r.members, names.get(r.room_id)) for r in rooms_in(case.body)]
+        admin = self._world.admin
+        known = await self._probes.names([*self._world.rooms, *([admin.room] if admin else [])])
+        rows = []
+        for room in rooms_in(case.body):
+            facts = known.get(room.room_id) or RoomFacts()
+            row = RoomRow(room.room_id, room.members, facts.name or None, facts.alias or None)
+            rows.append(row)
         return lists.rooms(case.here, rows, case.value("pattern"), case.to)
 
     async def _registration(self, case: Case) -> View:

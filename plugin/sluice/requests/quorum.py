@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from attrs import evolve, frozen
 
 from ..catalog.model import Invocation
-from ..catalog.parse import targets
+from ..catalog.parse import Missing, NotRun, parse, targets
+from ..chat.about import takes_back
 from ..chat.cards import Need, Standing
+from ..chat.read import read_line
 from ..chat.words import person
-from ..message import Text
+from ..message import Code, Text
 from ..policy.decide import decide, limits_of
 from ..policy.explain import explain
 from ..policy.model import Decision, Facts, Slot, Verdict
@@ -52,6 +54,18 @@ async def judge_again(desk: Desk, request: Request, *, limited: bool) -> Decisio
     asker = desk.asker(request.room, request.mxid)
     policy = desk.policy
     return decide(request.invocation, asker, known, desk.now, policy, glass=request.glass)
+
+
+async def undo_needs_votes(desk: Desk, request: Request) -> bool:
+    """Whether who asked needs approval for the line that takes it back, as the policy is now."""
+    line = next(
+        (w.text for w in takes_back(request.invocation, desk.here) if isinstance(w, Code)), ""
+    )
+    try:
+        back = parse(read_line(line, prefix=desk.here.prefix), server=desk.policy.server)
+    except (NotRun, Missing):  # it cannot be undone by a line
+        return False
+    return bool((await judge(desk, back, request.room, request.mxid)).slots)
 
 
 @frozen
