@@ -209,6 +209,7 @@ class Members:
     def __init__(self, names: Iterable[str]) -> None:
         self.joined = set(names)
         self.powers: dict[str, float] = {}
+        self.known = True
 
     def power(self, mxid: str) -> float:
         return self.powers.get(mxid, 0)

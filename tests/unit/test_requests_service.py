@@ -229,6 +229,17 @@ async def test_what_is_in_line_without_votes_for_too_long_is_not_sent(office: Of
     assert "Not run: it waited too long for its turn." in await said(office)
 
 
+async def test_nothing_is_said_of_a_room_that_was_not_read_yet(office: Office) -> None:
+    request = await office.types(BO, invocation("deactivate @x:example.org"))
+    await votes(office, CY, request.id)
+    office.room.known, office.room.joined = False, set()
+    await office.at_desk(changes.policy_changed)
+    office.now += 4000
+    await office.at_desk(changes.tick)
+    assert isinstance(await begins(office, request.id), Wait)
+    assert (await got(office, request.id)).state is State.PENDING
+
+
 async def test_pause_holds_all_but_what_reads(office: Office) -> None:
     room = await office.types(BO, invocation("enableroom !r:example.org", None))
     reads = await office.types(BO, invocation("users", None))

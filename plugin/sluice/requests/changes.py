@@ -17,15 +17,19 @@ NEVER = float("inf")
 
 async def room_changed(desk: Desk, room: str) -> None:
     """Somebody joined, left, or has another power: every open request there is weighed again."""
-    for request in await store.in_state(desk.tx, State.PENDING):
+    for request in await _open(desk):
         if request.room == room:
             await _weigh_again(desk, request)
+
+
+async def _open(desk: Desk) -> list[Request]:
+    return [r for r in await store.in_state(desk.tx, State.PENDING) if desk.sees(r)]
 
 
 async def policy_changed(desk: Desk) -> tuple[Text, ...]:
     """A new policy is live: every open request is weighed again; what that changed, in words."""
     told: list[Text] = []
-    for request in await store.in_state(desk.tx, State.PENDING):
+    for request in await _open(desk):
         weighed, after = await _weigh_again(desk, request)
         told += measures.reweighed(request, after, weighed.votes.standing)
     return tuple(told)
@@ -51,7 +55,7 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 
 async def tick(desk: Desk) -> None:
     """What is due: requests that expire, and the one reminder at half time."""
-    for request in await store.in_state(desk.tx, State.PENDING):
+    for request in await _open(desk):
         if min(_end(request), _half(request)) <= desk.now:
             await _due(desk, request)
 

@@ -35,6 +35,8 @@ class Room(Protocol):
     """An ops room as its own timeline shows it."""
 
     @property
+    def known(self) -> bool: ...  # its state was read; before that nothing is said of it
+    @property
     def joined(self) -> Collection[str]: ...
 
     def power(self, mxid: str) -> float:
@@ -81,6 +83,9 @@ class View:
     facts: Facts
     health: Health = Health.GOOD
     max_age: float = 300
+
+
+MAX_TEXT = 12_000  # characters of a command in a record, which must fit in; the digest has it all
 
 
 class Changed(RuntimeError):
@@ -159,7 +164,7 @@ class Desk:
                 "room": request.room,
                 "mxid": request.mxid,
                 "person": request.person,
-                "command": request.text,
+                "command": request.text[:MAX_TEXT],
                 "digest": codec.digest(request.invocation),
             }
         await self.audit.append(self.tx, self.now, kind, {**about, **fields})
@@ -173,6 +178,11 @@ class Desk:
         if where is None or mxid not in where.joined:
             return Asker(mxid, joined=False)
         return Asker(mxid, power=where.power(mxid))
+
+    def sees(self, request: Request) -> bool:
+        """Whether its room can be looked at; one that is no ops room any more has nobody in it."""
+        where = self.view.rooms.get(request.room)
+        return where is None or where.known
 
     async def distrusted(self) -> frozenset[str]:
         return frozenset(await store.distrusted(self.tx, self.now))

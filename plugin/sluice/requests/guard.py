@@ -90,7 +90,9 @@ async def begin(
     sending (txn id, device, policy).
     """
     request = await store.get(desk.tx, turn.request)
-    if request is None or (request.state is State.PENDING and request.in_line_since is None):
+    if request is None or not desk.sees(request):
+        return Wait()
+    if request.state is State.PENDING and request.in_line_since is None:
         return Wait()
     weighed = await weigh(desk, request, limited=True)
     facts = await _facts(desk, request, turn, weighed)

@@ -48,7 +48,8 @@ async def vote(desk: Desk, cast: Cast) -> None:
     if request is None or await store.vote(desk.tx, cast.event_id) is not None:
         return
     if not has_role:
-        await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
+        if request.state is State.PENDING or request.review is Review.OPEN:  # it could count later
+            await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
         return
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
