@@ -53,8 +53,12 @@ def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Par
     case = Case(here, ending, invocation, parts[0].outcome)
     tail: Text = ()
     lines: tuple[Line, ...] = ()
-    if invocation.command == "adduser" and found.made:
+    if invocation.command == "adduser" and len(found.made) > len(ending.lost):
         tail, lines = handed(case, "The passwords", many=True)
+    if ending.lost:
+        again = here.cmd(f"resetpw {here.local(ending.lost[0])}")
+        lost: Line = ("Without a password: ", *codes(ending.lost[:_SHOWN]), ". Get one: ", again)
+        lines = (*lines, lost)
     number = ending.numbered("done", here.clock)
     rows: list[Line]
     if not found.refused:

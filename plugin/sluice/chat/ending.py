@@ -54,7 +54,8 @@ class Ending:
     reopened: the account was deactivated. until: end of a registration window.
     quota: (used, of, seconds) of a limit per person, worth telling. left_out: why lines were not
     sent ("paused by bo"). raw: unlisted text of Conduit that may be shown; in_private: it went to
-    the asker instead; removed: Conduit's copy in the admin room is gone. holder: the person of
+    the asker instead; removed: Conduit's copy in the admin room is gone. lost: accounts
+    whose new password could not be handed over. holder: the person of
     the policy whose account `also` got a new password, with no role and no vote until
     `distrusted`; trusts: who can end that sooner.
     """
@@ -81,6 +82,7 @@ class Ending:
     raw: str | None = None
     in_private: bool = False
     removed: bool = False
+    lost: tuple[str, ...] = ()
     holder: str = ""
     distrusted: float | None = None
     trusts: tuple[str, ...] = ()

@@ -209,12 +209,13 @@ class Homeserver:
         query = {"dir": "f", "from": token, "limit": str(limit)}
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
-    async def newest(self, room: str) -> Page:
-        """The newest event, if it is visible, and a token for going on behind it.
+    async def newest(self, room: str, limit: int = 1) -> Page:
+        """The newest events that are visible, the newest first, and a token.
 
-        Its `start` is never used: on Conduit the room begins there again.
+        Of one event the token is for going on behind it. `start` is never used: on Conduit the
+        room begins there again.
         """
-        query = {"dir": "b", "limit": "1"}
+        query = {"dir": "b", "limit": str(limit)}
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
     async def event(self, room: str, event_id: str) -> Event | None:

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..db.connection import Database
-from .api import Homeserver, Json, MatrixError, passing
+from .api import PAGE, Homeserver, Json, MatrixError, passing
 from .encryption import MEGOLM, Encryption, NoCrypto
 from .rooms import RoomView
 
 SCHEMA = ("CREATE TABLE sluice_private (mxid TEXT PRIMARY KEY, room TEXT NOT NULL)",)
 ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
 TRIES = 4
+MARK = "org.sluicebot.secret"  # in what is sent, beside what may be encrypted: its txn
 
 log = logging.getLogger("sluice.private")
 
@@ -86,6 +87,7 @@ class PrivateRooms:
     def __init__(self, homeserver: Homeserver, database: Database, encryption: Encryption) -> None:
         self._hs, self._db, self._encryption = homeserver, database, encryption
         self._lock = asyncio.Lock()
+        self.inside: set[str] = set()  # rooms whose recipient was in when they were last checked
 
     async def ensure(self, mxid: str) -> str:
         """The room, checked now. Raises CannotDeliver."""
@@ -127,7 +129,7 @@ class PrivateRooms:
         rooms = [each for each in rooms if each != room] if isinstance(rooms, list) else []
         await self._hs.set_account_data("m.direct", {**direct, mxid: [*rooms, room]})
 
-    async def view(self, room: str) -> RoomView | None:
+    async def _view(self, room: str) -> RoomView | None:
         """The room as the server shows it now; None if we are not in it."""
         if room not in await self._hs.joined_rooms():
             return None
@@ -136,9 +138,12 @@ class PrivateRooms:
         return view
 
     async def _holds(self, room: str, mxid: str) -> bool:
-        view = await self.view(room)
+        view = await self._view(room)
         encrypted = self._encryption.available
-        return view is not None and holds(view, self._hs.mxid, mxid, encrypted=encrypted)
+        if view is None or not holds(view, self._hs.mxid, mxid, encrypted=encrypted):
+            return False
+        (self.inside.add if mxid in view.joined else self.inside.discard)(room)
+        return True
 
     async def send(self, room: str, mxid: str, content: Mapping[str, Any], txn: str) -> str:
         """Sends a secret to mxid into its room, checked directly before. Returns the event id.
@@ -152,7 +157,7 @@ class PrivateRooms:
                     raise CannotDeliver("members")
                 self._encryption.changed(room)  # share the keys with who is there now
                 kind, sealed = await self._encryption.seal(room, content)
-                return await self._hs.send(room, kind, sealed, txn)
+                return await self._hs.send(room, kind, {**sealed, MARK: txn}, txn)
             except NoCrypto:
                 raise CannotDeliver("failed") from None
             except MatrixError as exc:
@@ -161,6 +166,19 @@ class PrivateRooms:
                     raise CannotDeliver("failed") from None
                 await self._hs.pause(0.25 * 4**attempt)
         raise CannotDeliver("failed")
+
+    async def sent(self, room: str, txn: str) -> str | None:
+        """The event of this secret, if an earlier run has sent it; None also if nobody can say."""
+        try:
+            page = await self._hs.newest(room, PAGE)
+        except MatrixError as exc:
+            log.warning("%s: %s", room, exc)
+            return None
+        for event in page.events:
+            content = event.get("content")
+            if isinstance(content, dict) and content.get(MARK) == txn:
+                return str(event["event_id"])
+        return None
 
 
 def _server(mxid: str) -> str:

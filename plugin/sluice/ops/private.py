@@ -9,7 +9,6 @@ from ..chat.read import SIDES
 from ..db.connection import Tx
 from ..matrix.api import Event
 from ..matrix.model import Handled
-from ..relay import store
 from ..relay.delivery import DONE, Deliveries
 from ..world import World
 
@@ -26,7 +25,7 @@ class PrivateRoom:
             commit = self._world.outbox.seen(event)
             return Handled(commit) if commit else None
         if kind == "m.room.member" and content.get("membership") == "join":
-            return Handled(lambda tx: store.joined(tx, self.room, self._world.now()))
+            return Handled(lambda tx: self._deliveries.joined(tx, self.room))
         if kind == "m.reaction":
             return self._tap(str(sender), content)
         if kind == "m.room.message":

@@ -67,11 +67,25 @@ class Deliveries:
         self, request: Request, row: LineRow, line: Line, asked: Asked, content: Content
     ) -> Delivery:
         """Replaces and sends the password of one line; once, however often it is called."""
-        done = await self._db.read(lambda tx: store.handovers(tx, request.id))
-        handed = next((each for each in done if each.number == row.number), None)
+        handed = await self._before(request, row)
         if handed is None:
             handed = await self._hand_over(request, row, line.items[0], asked, content)
         return self._as_told(handed)
+
+    async def _before(self, request: Request, row: LineRow) -> Handover | None:
+        """What a run that was cut short has handed over."""
+        done = await self._db.read(lambda tx: store.handovers(tx, request.id))
+        return next((each for each in done if each.number == row.number), None)
+
+    async def handed_before(self, request: Request, row: LineRow) -> Delivery | None:
+        """If this line's password was handed over: whatever became of the answer, it is done."""
+        handed = await self._before(request, row)
+        return None if handed is None or handed.account == handed.mxid else self._as_told(handed)
+
+    async def handed(self, tx: Tx, request: Request) -> dict[int, Delivery]:
+        """Where the passwords of a request are, by the number of the line."""
+        every = await store.handovers(tx, request.id)
+        return {each.number: self._as_told(each) for each in every if each.account != each.mxid}
 
     async def _hand_over(
         self, request: Request, row: LineRow, account: str, asked: Asked, content: Content
@@ -80,52 +94,66 @@ class Deliveries:
         if given is None:
             return None
         try:
-            password, seen_by = await self._replace(request, account, given)
             room = await self.prepare(request.mxid)
-            here = self._world.here(request.room)
-            new = request.invocation.command == "adduser"
+        except CannotDeliver as error:
+            self._log.error("#%d: the password could not be handed over: %s", request.id, error)
+            return None
+        txn = meta.txn_id(self._nonce, "secret", room, request.id, row.number)
+        seen_by: tuple[str, ...] = ()
+        try:
+            password, seen_by = await self._replace(request, account, given)
+            new, here = request.invocation.command == "adduser", self._world.here(request.room)
             said = texts.handover(
                 here, account, password, new=new, welcome=self._world.live.welcome
             )
-            txn = meta.txn_id(self._nonce, "secret", room, request.id, row.number)
             event = await self._rooms.send(room, request.mxid, said.content(), txn)
         except (CannotDeliver, _Useless) as error:
-            self._log.error("#%d: the password could not be handed over: %s", request.id, error)
-            return None
-        handed = Handover(
-            request.id,
-            row.number,
-            account,
-            request.mxid,
-            room,
-            event,
-            self._world.now(),
-            seen_by,
-            self._world.now() if await self._is_in(room, request.mxid) else None,
-        )
-        await self._db.write(lambda tx: self._keep(tx, handed, row.answer_event))
-        return handed
+            sent = await self._rooms.sent(room, txn)
+            if sent is None:
+                self._log.error(
+                    "#%d: the password could not be handed over: %s", request.id, error
+                )
+                return None
+            event = sent  # before a crash
+        return await self._keep(request, row, account, room, event, seen_by)
+
+    async def _keep(
+        self,
+        request: Request,
+        row: LineRow,
+        account: str,
+        room: str,
+        event: str,
+        seen_by: tuple[str, ...] = (),
+    ) -> Handover:
+        async def block(tx: Tx) -> Handover:
+            now = self._world.now()
+            joined = now if room in self._rooms.inside else None
+            handed = Handover(
+                request.id, row.number, account, request.mxid, room, event, now, seen_by, joined
+            )
+            await store.put_handover(tx, handed)
+            await self._world.outbox.react(tx, room, event, DONE)
+            return handed
+
+        return await self._db.write(block)
+
+    async def scrub(self, tx: Tx, answer: str) -> None:
+        """Removes Conduit's answer from the admin room, in the commit that settles its line: until
+        then it is read again after a crash."""
+        if self._world.admin is not None and self.scrubs:
+            reason = "holds a password"
+            await self._world.outbox.redact(tx, self._world.admin.room, answer, reason)
 
     @property
     def scrubs(self) -> bool:
-        """Whether Conduit's answers that hold passwords are removed from the admin room."""
-        view = self._world.admin_view
-        able = view is not None and view.power(self._world.me) >= _REDACT_POWER
-        return able and self._world.live.secrets.scrub_admin_room
+        view, wanted = self._world.admin_view, self._world.live.secrets.scrub_admin_room
+        return wanted and view is not None and view.power(self._world.me) >= _REDACT_POWER
 
-    async def _keep(self, tx: Tx, handed: Handover, answer: str | None) -> None:
-        await store.put_handover(tx, handed)
-        await self._world.outbox.react(tx, handed.room, handed.event_id, DONE)
-        admin = self._world.admin
-        if answer and admin and self.scrubs:
-            await self._world.outbox.redact(tx, admin.room, answer, "holds a password")
-
-    async def _is_in(self, room: str, mxid: str) -> bool:
-        try:
-            view = await self._rooms.view(room)
-        except MatrixError:
-            return False
-        return view is not None and mxid in view.joined
+    async def joined(self, tx: Tx, room: str) -> None:
+        """The recipient is in: the time of what stands there begins now."""
+        self._rooms.inside.add(room)
+        await store.joined(tx, room, self._world.now())
 
     async def _replace(
         self, request: Request, account: str, given: Secret
@@ -185,11 +213,8 @@ class Deliveries:
             event = await self._rooms.send(room, request.mxid, said.content(), txn)
         except CannotDeliver:
             return Delivery(Handed.LOST)
-        now = self._world.now()
-        account = request.mxid  # nobody's password for certain: removed like one
-        handed = Handover(request.id, row.number, account, request.mxid, room, event, now, (), now)
-        await self._db.write(lambda tx: self._keep(tx, handed, row.answer_event))
-        return self._as_told(handed)
+        # Nobody's password for certain, and removed like one: `account` is who was given it.
+        return self._as_told(await self._keep(request, row, request.mxid, room, event))
 
     def _as_told(self, handed: Handover | None) -> Delivery:
         if handed is None:

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Invocation, Kind, Line, Outcome, Tag
-from ..chat.ending import Delivery, Ending, How, Part
+from ..chat.ending import Delivery, Ending, Handed, How, Part
 from ..chat.results import result
 from ..db.connection import Tx
 from ..matrix.api import MatrixError
@@ -40,7 +40,8 @@ class Look:
     """What was found out about one line beside its answer.
 
     shown: the view of a command that only looks. body: an answer whose list is kept. raw: one that
-    nobody understands and that may be shown. name: of the room that it is about.
+    nobody understands and that may be shown. name: of the room that it is about. scrub: the answer
+    that may hold a password.
     """
 
     outcome: Outcome
@@ -51,6 +52,7 @@ class Look:
     body: str | None = None
     raw: str | None = None
     name: str = ""
+    scrub: str | None = None
 
 
 class Endings:
@@ -77,22 +79,17 @@ class Endings:
     ) -> Look:
         """What became of the line, with everything that can be found out before it is said."""
         command = COMMANDS[request.invocation.command]
-        secret = Tag.SECRET in command.tags
-        if secret and outcome.kind is Kind.DONE and content is not None and asked is not None:
-            handed = await self._deliveries.hand_over(request, row, line, asked, content)
-            return Look(outcome, delivery=handed)
-        raw = None
-        if outcome.code == "unrecognised" and content is not None:
-            if secret:  # it may hold a password
-                handed = await self._deliveries.unread(request, row, content)
-                return Look(outcome, delivery=handed)
-            raw = str(content.get("body", ""))
+        if Tag.SECRET in command.tags:
+            look = await self._secret(request, line, outcome, row, content, asked)
+            return evolve(look, scrub=row.answer_event)
+        unread = outcome.code == "unrecognised" and content is not None
+        raw = str(content.get("body", "")) if unread and content is not None else None
         if command.probe == "media" and outcome.code not in ("usage", "no_block", "not_sent"):
             return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
             told = await self._probe(command.probe, request.invocation, line)
             return Look(told or outcome, probed=told is not None, raw=raw)
-        if outcome.kind is not Kind.DONE or secret or content is None:
+        if outcome.kind is not Kind.DONE or content is None:
             return Look(outcome)
         if request.invocation.command in ("disableroom", "enableroom"):
             facts = await self._probes.room(str(request.invocation.get("room")))
@@ -102,6 +99,30 @@ class Endings:
         to = request.mxid if slow else None
         shown = await self._views.show(request, outcome, content, to)
         return Look(outcome, shown=shown, body=body if command.sized else None)
+
+    async def _secret(
+        self,
+        request: Request,
+        line: Line,
+        outcome: Outcome,
+        row: LineRow,
+        content: Content | None,
+        asked: Asked | None,
+    ) -> Look:
+        """A password goes into private hands, and so does an answer that nobody understands."""
+        if outcome.kind is Kind.DONE and content is not None and asked is not None:
+            handed = await self._deliveries.hand_over(request, row, line, asked, content)
+            return Look(outcome, delivery=handed)
+        if outcome.code == "unrecognised" and content is not None:
+            return Look(outcome, delivery=await self._deliveries.unread(request, row, content))
+        if outcome.kind is not Kind.UNKNOWN:
+            return Look(outcome)
+        before = await self._deliveries.handed_before(request, row)
+        if before is not None:
+            return Look(Outcome(Kind.DONE, "handed"), delivery=before)
+        probe = COMMANDS[request.invocation.command].probe
+        told = await self._probe(probe, request.invocation, line)
+        return Look(told or outcome, probed=told is not None)
 
     async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
         """Conduit answers "success" to anything: only a download tells what is gone."""
@@ -151,6 +172,7 @@ class Endings:
         desk = self._world.desk(tx, request.room)
         ending = await self._ending(desk, request, looks)
         ending = await self._in_doubt(tx, request, ending)
+        ending = await self._handed(tx, request, rows, ending)
         here = self._world.here(request.room)
         parts = self._parts(request, rows)
         last = looks.get(rows[-1].number)
@@ -168,11 +190,29 @@ class Endings:
             ending = await self._window(tx, request, ending)
         return result(here, ending, request.invocation, parts)
 
+    async def _handed(
+        self, tx: Tx, request: Request, rows: Sequence[LineRow], ending: Ending
+    ) -> Ending:
+        """Where the new passwords are, from what was stored of each line: some of it may have
+        happened before a restart."""
+        if Tag.SECRET not in COMMANDS[request.invocation.command].tags:
+            return ending
+        handed = await self._deliveries.handed(tx, request)
+        planned = self._world.planned(request.invocation)
+        done = [row for row in rows if row.outcome and row.outcome.kind is Kind.DONE]
+        lost = tuple(planned[r.number - 1].items[0] for r in done if r.number not in handed)
+        told = handed[max(handed)] if handed else Delivery(Handed.LOST if lost else Handed.PRIVATE)
+        return evolve(ending, delivery=told, lost=lost)
+
     async def _with_file(self, tx: Tx, request: Request, shown: Shown) -> None:
         """Said here, because of its file; what `end` says under the same key is said already."""
         key, reply = f"request.{request.id}.end", None if request.slots else request.command
         outbox = self._world.outbox
         await outbox.put(tx, request.room, key, shown.message, reply_to=reply, file=shown.file)
+
+    async def scrub(self, tx: Tx, answer: str) -> None:
+        """Takes an answer that may hold a password out of the admin room."""
+        await self._deliveries.scrub(tx, answer)
 
     async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
         on, span = request.invocation.get("state") == "on", request.invocation.get("for")
@@ -192,7 +232,7 @@ class Endings:
     async def _ending(self, desk: Desk, request: Request, looks: Mapping[int, Look]) -> Ending:
         now, seen = self._world.now(), list(looks.values())
         present = {m: there for look in seen for m, there in (look.present or {}).items()}
-        deliveries = [look.delivery for look in seen if look.delivery is not None]
+        private = [d for look in seen if (d := look.delivery) and d.how is not Handed.LOST]
         raw = next((look.raw for look in seen if look.raw is not None), None)
         how = How.LATE if request.state is State.UNKNOWN else How.ANSWERED
         how = How.PROBED if any(look.probed for look in seen) else how
@@ -208,13 +248,12 @@ class Endings:
             how=how,
             at=now,
             undo_needs_votes=await undo_needs_votes(desk, request),
-            delivery=deliveries[-1] if deliveries else Delivery(),
             present=present,
             name=next((look.name for look in seen if look.name), None),
             quota=await _quota(desk, request),
             raw=raw,
-            in_private=bool(deliveries) and raw is None,
-            removed=bool(deliveries) and self._deliveries.scrubs,
+            in_private=bool(private) and raw is None,
+            removed=self._deliveries.scrubs,
             left_out=_words(request),
         )
 

@@ -195,7 +195,7 @@ class Runner:
     async def _conclude(self, request: Request, row: LineRow) -> None:
         """From the answer (or its absence) to the outcome of the line."""
         look = await self._look(request, row)
-        await self._settle(Turn(row.request, row.number), look.outcome)
+        await self._settle(Turn(row.request, row.number), look.outcome, look.scrub)
 
     async def _unknown(self, request: Request, row: LineRow, why: str) -> None:
         """Neither answered nor lost. While the other side is silent it may still run: no look."""
@@ -229,7 +229,7 @@ class Runner:
             return
         look = await self._look(request, evolve(row, outcome=None))
         if look.outcome.kind is not Kind.UNKNOWN:
-            await self._settle(turn, look.outcome)
+            await self._settle(turn, look.outcome, look.scrub)
         self._looks.pop(request.id, None)
 
     async def _row(self, turn: Turn) -> LineRow | None:
@@ -239,13 +239,15 @@ class Runner:
     def _spelling(self) -> tuple[Dialect, str]:
         return self._room.health.dialect or Dialect.V0_10, self._world.server
 
-    async def _settle(self, turn: Turn, outcome: Outcome) -> None:
+    async def _settle(self, turn: Turn, outcome: Outcome, scrub: str | None = None) -> None:
         """Stores the outcome; with the last line the request ends in the same transaction."""
         self._tries.pop(turn, None)
 
         async def block(tx: Tx) -> None:
             desk = self._world.desk(tx)
             if await guard.line_settled(desk, turn, outcome):
+                if scrub is not None:
+                    await self._endings.scrub(tx, scrub)
                 await self._end(tx, turn.request, stopped=outcome.kind is Kind.UNKNOWN)
 
         await self._db.write(block)
