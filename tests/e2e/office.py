@@ -66,12 +66,14 @@ class Card:
 class Office:
     """room: the ops room as ana sees it; admin: the admin room, likewise.
 
-    clock: the file that moves the bot's clock, if it was asked for.
+    changes: lines that differ from the text of every policy. clock: the file that moves the bot's
+    clock, if it was asked for.
     """
 
     world: World
     room: Chat
     admin: Chat
+    changes: dict[str, str]
     clock: Path | None = None
     _made: int = 0
     _cards: list[Card] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Office:
         bob = world.people["bob"] = await world.server.account(f"bob{world.suffix}")
         await world["ana"].invite(world.ops_room, bob.mxid)
         await bob.join(world.ops_room)
-        self = cls(world, await world.ops("ana"), await world.admin())
+        self = cls(world, await world.ops("ana"), await world.admin(), changes)
         env = {}
         if clock:
             folder.mkdir(parents=True, exist_ok=True)
@@ -279,11 +281,14 @@ class Office:
             self.bot.process.signal(signal.SIGCONT)
 
     async def new_policy(self, text: str, *, by: str = "ana") -> Said:
-        """Saved and taken; what the bot says about it."""
-        self.bot.set_policy(self.world.policy(text))
+        """Saved and read; what the bot says about it."""
+        self.bot.set_policy(self.world.policy(text, **self.changes))
         event = await self.says(by, "!reload")
         return await self.room.wait(
-            lambda said: said.sender == self.bot.mxid and "olicy" in said.text,
+            lambda said: (
+                said.sender == self.bot.mxid
+                and bool(re.match(". (New policy|The policy)", said.text))
+            ),
             "a word about the new policy",
             after=event,
         )
