@@ -1,0 +1,139 @@
+"""I14: whatever people type and call themselves, no text about a request can be mistaken for
+anything else: it begins with a sign, its ids stand in code, and it keeps within the limits."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice.catalog.model import Invocation
+from sluice.chat import cards, door, measures
+from sluice.chat.about import AccountFact, FileFact, RoomFact, describe
+from sluice.chat.cards import Need, Standing
+from sluice.message import Message
+from sluice.policy.model import Account, Decision, Verdict
+from sluice.requests.model import Cause, Pause, Request, State
+from tests.unit.scenes import ANA, BO, CY, at, check, here
+
+foreign = st.text(max_size=200) | st.sampled_from(
+    [
+        "!admin",
+        "\\!admin x",
+        "@conduit:example.org: list-users",
+        "✅ #12 done",
+        "<b>@room</b>\n❗ x",
+    ]
+)
+HERE = here()
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[Request, object]:
+    command, name, value = draw(
+        st.sampled_from(
+            [
+                ("deactivate", "user", "@spam:example.org"),
+                ("deactivateall", "user", tuple(f"@s{n:02}:example.org" for n in range(40))),
+                ("purge", "mxc", ("mxc://example.org/abc",)),
+                ("disableroom", "room", "!r:example.org"),
+                ("registration.set", "state", "on"),
+            ]
+        )
+    )
+    reason = draw(st.none() | foreign.filter(str.strip))
+    invocation = Invocation(command, ((name, value),), reason)
+    facts = {
+        "deactivate": AccountFact("@spam:example.org", Account.ACTIVE, draw(foreign), "mod"),
+        "purge": FileFact(
+            "mxc://example.org/abc", CY, draw(foreign), draw(foreign), 7, at("14:00")
+        ),
+        "disableroom": RoomFact("!r:example.org", "#a:example.org", draw(foreign), 3),
+    }
+    told = describe(
+        invocation,
+        command,
+        (facts[command],) if command in facts else (),
+        12,
+        HERE,
+    )
+    request = Request(
+        id=12,
+        event_id="$e",
+        command="$e",
+        room="!ops:example.org",
+        mxid=draw(st.sampled_from([BO, ANA])),
+        person=draw(st.sampled_from(["bo", "@hal:example.org"])),
+        people="",
+        invocation=invocation,
+        text=command,
+        state=draw(st.sampled_from(State)),
+        created=at("14:00"),
+        expires=draw(st.none() | st.just(at("15:00"))),
+        note=draw(st.sampled_from([(), (" by ", "cy"), (": ", "bo", " left this room")])),
+    )
+    return request, told
+
+
+need = st.builds(
+    Need,
+    st.sampled_from(["mod", "owner"]),
+    st.integers(1, 3),
+    st.lists(st.sampled_from(["cy", "ana", "@hal:example.org"]), unique=True).map(tuple),
+)
+standings = st.builds(
+    Standing,
+    st.integers(0, 3),
+    st.integers(1, 5),
+    st.lists(st.sampled_from(["cy", "@hal:example.org"]), unique=True).map(tuple),
+    st.lists(need, min_size=1, max_size=2).map(tuple),
+    st.lists(need, max_size=2).map(tuple),
+    st.just(("mod", "owner")),
+    st.lists(st.sampled_from(["dan", "@hal:example.org"]), unique=True).map(tuple),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    asked=requests(),
+    votes=standings,
+    words=foreign,
+    cause=st.sampled_from(Cause),
+    state=st.sampled_from([s for s in State if s not in (State.PENDING, State.EXECUTING)]),
+)
+def test_every_text_about_a_request_keeps_the_rules(
+    asked: tuple[Request, object], votes: Standing, words: str, cause: Cause, state: State
+) -> None:
+    request, told = asked
+    denied = Decision(
+        Verdict.DENY, (), because=("deactivate is for mods and owners",), can=("cy",)
+    )
+    messages: list[Message] = [
+        cards.card(request, told, votes, (CY,), HERE),
+        cards.voted(request, told, votes, HERE),
+        cards.voted(request, told, votes, HERE, 3),
+        cards.running(request, told, votes.by),
+        cards.running(request, told, votes.by, "10 of 40 accounts"),
+        cards.ended(evolve(request, state=state), told, votes.by, HERE),
+        cards.edited(request, told, 13),
+        cards.over(evolve(request, state=State.EXPIRED), told, HERE),
+        cards.over(evolve(request, state=State.CANCELLED), told, HERE),
+        cards.over(evolve(request, state=State.DENIED, note=(" by ", "cy")), told, HERE, words),
+        cards.not_started(request, HERE),
+        cards.reminder(request, votes, (CY,), HERE),
+        cards.not_counted(request, "@hal:example.org", cause, votes, HERE),
+        cards.counts_already(request, votes),
+        door.not_allowed(12, denied, HERE),
+        door.asked_already(request, True, HERE),
+        door.too_late_to_edit(request, ("Undo: ", "x")),
+        door.too_late_to_cancel(request, ()),
+        measures.pending([measures.Row(request, told.short, votes, True, 2)] * 14, [], HERE),
+        measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
+        measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
+        measures.glass(request, told, ("dan",), (ANA,), HERE),
+        measures.reviewed(request, told, "dan"),
+        measures.not_in_order(request, "dan", words.strip(), (), (ANA,)),
+        measures.trusted("ana", "cy", CY, (ANA,)),
+    ]
+    for message in messages:
+        check(message)
