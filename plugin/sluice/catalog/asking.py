@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..message import Text, quote
 from .commands import COMMANDS
@@ -35,6 +35,16 @@ class AskFirst(Exception):
         self.invocation = invocation
         self.lines = lines
         self.bad = bad
+
+    @property
+    def certain(self) -> Invocation:
+        """What is meant for certain, and may be judged, told and stored before the tap: what
+        stands behind the first name of `adduser` may be a password."""
+        if self.bad or self.invocation.command != "adduser":
+            return self.invocation
+        return evolve(
+            self.invocation, args=(("user", self.invocation.values("user")[:1]),), noted=()
+        )
 
 
 class NeedsMedia(Exception):

@@ -141,7 +141,7 @@ class Answers:
         except NotRun as no:
             return self._commands.not_run(a.where, no)
         except AskFirst as first:
-            inner = first.invocation
+            inner = first.certain
         except Missing:
             return self._can_use(a, who, mxid, command.name)
 

@@ -18,6 +18,7 @@ from ..catalog.parse import (
     Missing,
     NotRun,
 )
+from ..catalog.values import MAX_BYTES, size
 from ..chat import alarms, questions, read, refusals
 from ..chat.words import ask as asking
 from ..db.connection import Database, Tx
@@ -161,12 +162,14 @@ class Commands:
             return self.answer(where, message) if mentioned else None
         best = close[0]
         name = best.name.partition(".")[0]
-        line = f"{name} {typed.rest}".strip()
+        # Behind a name there may stand a password: it is not repeated.
+        rest = " ".join(typed.words[:1]) if Tag.SECRET in best.tags else typed.rest
+        line = f"{name} {rest}".strip()
         here = self._world.here(where.room)
         may_tap = Tag.DESTRUCTIVE not in best.tags or bool(typed.reason)
         if len(close) > 1 or not may_tap:
-            lines = [f"{each.name} {typed.rest}".strip() for each in close]
-            question = questions.near_command(here, typed.word, lines, tap=False)
+            names = [each.name for each in close]
+            question = questions.near_command(here, typed.word, names, tap=False)
             return self.answer(where, question)
         anew = evolve(typed, word=name)
 
@@ -215,7 +218,7 @@ class Commands:
 
     async def _ask_first(self, where: Where, first: AskFirst) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
-        denied = await self._denied(where, first.invocation)
+        denied = await self._denied(where, first.certain)
         if denied is not None:
             return denied
         return self.confirm(
@@ -281,6 +284,9 @@ class Commands:
     def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
         async def reply(again: Where, words: str) -> Handled | None:
             reason = " ".join(words.split())
+            if size(reason) > MAX_BYTES:
+                most = f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most."
+                return self.not_run(again, NotRun((most,)))
             given = evolve(found, invocation=evolve(found.invocation, reason=reason))
             return await self._go_on(again, given, glass)
 
@@ -317,8 +323,10 @@ class Commands:
         self, where: Where, typed: Typed | NotRun | None, before: Request | None
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
-        if abs(self._world.now() - where.at) > self._max_age:
+        if abs(self._world.now() - where.at) > self._max_age or self._world.problems:
             typed = None
+        if before is not None and before.state in submit.SENT:
+            typed = None  # nobody looks there any more
         if before is None:
             if typed is None or isinstance(typed, NotRun):
                 return None
@@ -339,8 +347,9 @@ class Commands:
                     decision,
                     found.facts,
                 )
+            now = await store.get(tx, before.id)
             await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
-            if said is not None:
+            if said is not None and now is not None and now.state not in submit.SENT:
                 await said.commit(tx)
 
         async def after() -> None:
