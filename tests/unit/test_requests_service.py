@@ -495,6 +495,14 @@ async def test_an_account_with_a_role_loses_it_with_its_password(office: Office)
         assert (CY in lost) is not back
 
 
+async def test_a_person_s_word_gives_no_role_back(office: Office) -> None:
+    request = await unknown(office, BO, invocation(f"resetpw {CY}", None), DAN)
+    ask = await own(office, DAN, "resolve")
+    await office.at_desk(voting.resolve, ask, request.id, Kind.FAILED, say(Sign.FAILED, "so"))
+    assert (await got(office, request.id)).state is State.FAILED
+    assert await office.db.read(lambda tx: store.distrusted(tx, office.now))
+
+
 async def test_a_refused_password_takes_no_role_and_a_day_gives_it_back(office: Office) -> None:
     request = await office.types(BO, invocation(f"resetpw {CY}", None))
     await votes(office, DAN, request.id)

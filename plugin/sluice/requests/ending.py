@@ -5,15 +5,13 @@ from __future__ import annotations
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Kind, Tag
 from ..chat import cards
-from ..message import Message, Text
+from ..message import Message
 from . import limits, store
 from .desk import Desk
 from .machine import Event, Fact, worst
 from .model import Request, Review, State
-from .quorum import recount
 
 HOURGLASS = "⏳"  # a reaction on a command that takes long, until it ends
-DISTRUST = 24 * 3600.0  # seconds that an account has no role after somebody got its new password
 
 
 async def over(
@@ -24,7 +22,6 @@ async def over(
     by: MXID of the person who ended it, "" if nobody did. why: their words. Nobody is told anew
     what they did themselves, unless the card is gone.
     """
-    reason: Text = request.note
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
     if request.glass:
@@ -40,7 +37,7 @@ async def over(
     if has_card:
         message = cards.over(request, told, desk.here, why)
         await desk.outbox.put(desk.tx, request.room, key, message)
-    elif reason:
+    elif request.note:
         message = cards.not_started(request, desk.here)
         await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.command)
 
@@ -60,38 +57,37 @@ async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -
     reads = COMMANDS[request.invocation.command].tags <= frozenset({Tag.READ, Tag.INSPECT})
     facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
     event = Event.END if request.state is State.EXECUTING else Event.TOLD
-    return await _finish(desk, request, event, facts, message, told_by)
+    ended = await _finish(desk, request, event, facts, message, told_by)
+    if ended is not None and ended.state in (State.REFUSED, State.FAILED):
+        await store.trust_again(desk.tx, number)
+    return ended
 
 
 async def conclude(
     desk: Desk, request: Request, kind: Kind, message: Message, told_by: str
 ) -> Request | None:
-    """An UNKNOWN one of which a person said what became of it."""
+    """An UNKNOWN one of which a person said what became of it.
+
+    Nobody is trusted again on such a word: whoever asked may hold the new password.
+    """
     return await _finish(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
 
 
 async def _finish(
     desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str
 ) -> Request | None:
-    votes = await recount(desk, request)
     moved = await desk.apply(request, event, facts)
     if moved is None:
         return None
     _, request = moved
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await limits.give_back(desk.tx, request.id)
-    if request.state in (State.REFUSED, State.FAILED):
-        await store.trust_again(desk.tx, request.id)
     await desk.record("ended", request, state=request.state.value, by=by)
-    told = await desk.about(request)
+    if request.slots:
+        told = await desk.about(request)
+        await desk.show(request, cards.ended(request, told, request.approved, desk.here))
+    direct = event is Event.END and not request.slots and not request.glass
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
-    if request.slots and not request.glass:
-        shown = cards.ended(request, told, votes.standing.by, desk.here)
-        await desk.show(request, shown)
-        await desk.outbox.put(desk.tx, request.room, key, message)
-    elif request.glass or event is Event.TOLD:
-        await desk.outbox.put(desk.tx, request.room, key, message)
-    else:
-        reply = request.command
-        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply)
+    reply_to = request.command if direct else None
+    await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply_to)
     return request

@@ -95,8 +95,9 @@ async def begin(
     if request.state is State.PENDING and request.in_line_since is None:
         return Wait()
     weighed = await weigh(desk, request, limited=True)
-    facts = await _facts(desk, request, turn, weighed)
-    note = _why(facts, weighed, await store.pause(desk.tx))
+    pause = await store.pause(desk.tx)
+    facts = _facts(desk, request, turn, weighed, pause)
+    note = _why(facts, weighed, pause)
     pending = request.state is State.PENDING
     moved = await desk.apply(request, Event.BEGIN, facts, note)
     if moved is None:
@@ -116,13 +117,15 @@ async def begin(
     return Wait()
 
 
-async def _facts(desk: Desk, request: Request, turn: Turn, weighed: Weighed) -> set[Fact]:
+def _facts(
+    desk: Desk, request: Request, turn: Turn, weighed: Weighed, pause: Pause | None
+) -> set[Fact]:
     facts = set(weighed.facts)
     if turn.number > 1:
         facts.discard(Fact.EXPIRED)
     if request.stop:
         facts.add(Fact.STOPPED)
-    if not only_reads(request.invocation) and await store.pause(desk.tx) is not None:
+    if pause is not None and not only_reads(request.invocation):
         facts.add(Fact.PAUSED)
     since = request.in_line_since or desk.now
     if not weighed.votes.slots and desk.now - since > desk.view.max_age:

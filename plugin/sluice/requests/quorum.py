@@ -152,11 +152,6 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
     return Count(slots, result, shown, voters, helpers, barred, same, holds)
 
 
-async def recount(desk: Desk, request: Request) -> Count:
-    """How the votes stand under the live policy."""
-    return await count(desk, request, (await judge_again(desk, request, limited=False)).slots)
-
-
 def _names(desk: Desk, mxids: Iterable[str]) -> tuple[str, ...]:
     return in_order(desk.policy, {desk.name(mxid) for mxid in mxids})
 
