@@ -176,15 +176,15 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
         await reject(desk, ask)
         return
     who, name = person_of(desk.policy, mxid), desk.name(ask.mxid)
-    number = (await store.distrusted(desk.tx, desk.now)).get(mxid)
-    if number is None:
+    made = [await store.get(desk.tx, n) for n in await store.doubts(desk.tx, mxid, desk.now)]
+    if not made:
         await desk.reply(ask.room, ask.event_id, measures.trusted_already(mxid))
         return
-    request = await store.get(desk.tx, number)
-    asked = person_of(desk.policy, request.mxid) if request is not None else ""
-    if name in (who, asked):
+    request = made[-1]
+    held = {who, *(person_of(desk.policy, each.mxid) for each in made if each is not None)}
+    if name in held:
         because = "trust is for an owner who neither asked nor gets the role back"
-        can = [owner for owner in desk.owners() if owner not in (who, asked)]
+        can = [owner for owner in desk.owners() if owner not in held]
         await not_for(desk, ask, because, can)
         return
     await store.trust(desk.tx, mxid)

@@ -11,6 +11,7 @@ from .desk import Desk
 from .machine import Event, Fact, worst
 from .model import Request, Review, State
 
+DISTRUST = 24 * 3600.0  # seconds without a role, once somebody may have got the new password
 HOURGLASS = "⏳"  # a reaction on a command that takes long, until it ends
 
 

@@ -20,13 +20,12 @@ from ..policy.decide import limits_of
 from ..policy.people import is_named
 from . import limits, store
 from .desk import Changed, Desk, Health, only_reads
-from .ending import over
+from .ending import DISTRUST, over
 from .machine import Effect, Event, Fact
 from .model import LineRow, LineState, Pause, Request, Side, State
 from .quorum import Weighed, weigh
 from .submit import need_votes
 
-DISTRUST = 24 * 3600.0  # seconds without a role, once somebody may have got the new password
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
 
 

@@ -84,9 +84,10 @@ SCHEMA: tuple[str, ...] = (
     "CREATE INDEX sluice_vote_mxid ON sluice_vote (mxid, at)",
     "CREATE TABLE sluice_people (key TEXT PRIMARY KEY, groups TEXT NOT NULL)",
     """CREATE TABLE sluice_distrust (
-        mxid    TEXT PRIMARY KEY,
+        mxid    TEXT NOT NULL,
         until   DOUBLE PRECISION NOT NULL,
-        request BIGINT NOT NULL
+        request BIGINT NOT NULL,
+        PRIMARY KEY (mxid, request)
     )""",
     """CREATE TABLE sluice_use (
         key     TEXT NOT NULL,
@@ -344,7 +345,7 @@ async def people(tx: Tx, key: str) -> list[list[str]]:
 async def distrust(tx: Tx, mxid: str, until: float, request: int) -> None:
     await tx.execute(
         "INSERT INTO sluice_distrust (mxid, until, request) VALUES ($1, $2, $3)"
-        " ON CONFLICT (mxid) DO UPDATE SET until = excluded.until, request = excluded.request",
+        " ON CONFLICT (mxid, request) DO UPDATE SET until = excluded.until",
         mxid,
         until,
         request,
@@ -368,9 +369,16 @@ async def distrusted_until(tx: Tx, mxid: str, request: int) -> float | None:
 
 
 async def distrusted(tx: Tx, now: float) -> dict[str, int]:
-    """MXIDs without role and vote for now, and the request that made them so."""
-    rows = await tx.fetch("SELECT mxid, request FROM sluice_distrust WHERE until > $1", now)
-    return {row["mxid"]: row["request"] for row in rows}
+    """MXIDs without role and vote for now, and the last request that made them so."""
+    query = "SELECT mxid, request FROM sluice_distrust WHERE until > $1 ORDER BY request"
+    return {row["mxid"]: row["request"] for row in await tx.fetch(query, now)}
+
+
+async def doubts(tx: Tx, mxid: str, now: float) -> list[int]:
+    """Every request that gave somebody a new password of this account: a later one that failed
+    takes nothing back of an earlier one."""
+    query = "SELECT request FROM sluice_distrust WHERE mxid = $1 AND until > $2 ORDER BY request"
+    return [row["request"] for row in await tx.fetch(query, mxid, now)]
 
 
 async def pause(tx: Tx) -> Pause | None:
