@@ -70,12 +70,23 @@ class OpsRoom:
         return Handled(commit) if commit else None
 
     def _state(self, event: Event) -> Handled | None:
+        is_new = self._is_news(event)
         self.view.apply(event)
         if event.get("type") not in ("m.room.member", "m.room.power_levels"):
             return None
-        if self._world.settings is None:
+        if self._world.settings is None or not is_new:
             return None
         return Handled(lambda tx: changes.room_changed(self._world.desk(tx), self.room))
+
+    def _is_news(self, event: Event) -> bool:
+        """Not a new name or picture of a member: anybody can change theirs all day long."""
+        content, unsigned = event.get("content"), event.get("unsigned")
+        before = unsigned.get("prev_content") if isinstance(unsigned, dict) else None
+        is_member = event.get("type") == "m.room.member"
+        if not is_member or not isinstance(before, dict) or not isinstance(content, dict):
+            return True
+        now = self.view.membership(str(event.get("state_key")))
+        return not content.get("membership") == before.get("membership") == now
 
     # --- messages
 
@@ -124,9 +135,6 @@ class OpsRoom:
         self, event: Event, original: str, content: Mapping[str, Any]
     ) -> Handled | None:
         """An edit of what was stored as a command or question, by the same sender, here."""
-        before = await self._hs.event(self.room, original)
-        if before is None or before.get("sender") != event["sender"]:
-            return None
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
         question = self._questions.of_command(command)
@@ -134,6 +142,9 @@ class OpsRoom:
             lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
         )
         if request is None and question is None and answered is None:
+            return None  # before the server is asked: any member can name any id
+        before = await self._hs.event(self.room, original)
+        if before is None or before.get("sender") != event["sender"]:
             return None
         if question is not None:
             self._questions.close(question.key)
@@ -178,15 +189,22 @@ class OpsRoom:
         return Cast(where.event_id, request.id, where.mxid, side, how, self.room)
 
     def _redaction(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+        """Who may remove something is looked at here too: in older rooms anybody can write such
+        an event, and the server only does not apply it; and what comes encrypted can call itself
+        a redaction."""
         target = event.get("redacts") or content.get("redacts")
         if not isinstance(target, str) or self._world.settings is None:
             return None
-        question = self._questions.of_command(target)
-        if question is not None:
-            self._questions.close(question.key)
         sender = event["sender"]
+        able = self.view.can("redact", sender)
+        question = self._questions.of_command(target)
+        if question is not None and (able or question.where.mxid == sender):
+            self._questions.close(question.key)
 
         async def commit(tx: Tx) -> None:
-            await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
+            request = await store.of_command(tx, self.room, target)
+            own = request is not None and request.mxid == sender
+            if able or own or await store.vote(tx, target) is not None:
+                await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
 
         return Handled(commit, self._commands.moved)
