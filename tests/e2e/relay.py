@@ -63,7 +63,7 @@ class Relay(Office):
         for key, value in (("relay", relay), ("secrets", secrets), ("command_max_age", max_age)):
             if value:
                 policy = re.sub(rf"(?m)^{key}: .*$", f"{key}: {value}", policy)
-        self = cls(world, await world.ops("ana"), await world.admin())
+        self = cls(world, await world.ops("ana"), await world.admin(), {})
         env = self._clock(folder) if clock else {}
         env.update(options.pop("env", {}))  # type: ignore[call-overload]
         await world.start_bot(folder, world.policy(policy), env=env, **options)

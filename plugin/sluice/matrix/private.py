@@ -129,7 +129,7 @@ class PrivateRooms:
         rooms = [each for each in rooms if each != room] if isinstance(rooms, list) else []
         await self._hs.set_account_data("m.direct", {**direct, mxid: [*rooms, room]})
 
-    async def _view(self, room: str) -> RoomView | None:
+    async def view(self, room: str) -> RoomView | None:
         """The room as the server shows it now; None if we are not in it."""
         if room not in await self._hs.joined_rooms():
             return None
@@ -138,7 +138,7 @@ class PrivateRooms:
         return view
 
     async def _holds(self, room: str, mxid: str) -> bool:
-        view = await self._view(room)
+        view = await self.view(room)
         encrypted = self._encryption.available
         if view is None or not holds(view, self._hs.mxid, mxid, encrypted=encrypted):
             return False
