@@ -171,7 +171,7 @@ class Endings:
         """The result, from the outcomes of all lines."""
         desk = self._world.desk(tx, request.room)
         ending = await self._ending(desk, request, looks)
-        ending = await self._in_doubt(tx, request, ending)
+        ending = await self._in_doubt(desk, request, ending)
         ending = await self._handed(tx, request, rows, ending)
         here = self._world.here(request.room)
         parts = self._parts(request, rows)
@@ -257,15 +257,17 @@ class Endings:
             left_out=_words(request),
         )
 
-    async def _in_doubt(self, tx: Tx, request: Request, ending: Ending) -> Ending:
+    async def _in_doubt(self, desk: Desk, request: Request, ending: Ending) -> Ending:
         """Of a new password: whether it opened the account again, and whom it put in doubt."""
         if request.invocation.command != "resetpw":
             return ending
-        reopened = request.event_id in self._world.reopening
-        self._world.reopening.discard(request.event_id)
-        ending = evolve(ending, reopened=reopened)
         target = str(request.invocation.get("user"))
-        if (await store.distrusted(tx, self._world.now())).get(target) != request.id:
+        if request.event_id in self._world.reopening:
+            self._world.reopening.discard(request.event_id)
+            back = Invocation("deactivate", (("user", target),))
+            votes = (await judge(desk, back, request.room, request.mxid)).slots
+            ending = evolve(ending, reopened=True, undo_needs_votes=bool(votes))
+        if (await store.distrusted(desk.tx, desk.now)).get(target) != request.id:
             return ending
         policy = self._world.live.policy
         name = person_of(policy, target)

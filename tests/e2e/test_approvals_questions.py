@@ -1,0 +1,193 @@
+"""Questions: one thing is missing or must be confirmed. Scenes 10, 13, 16, 24 and 26."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lab.homeserver import Homeserver
+from lab.world import World
+from tests.e2e.office import NewDatabase, Office
+
+WHY = "❓ Why? Reply to this message; whoever approves will read it."
+
+
+@pytest.fixture(scope="module")
+async def shared(
+    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Office]:
+    world = await World.create(server, "-ask")
+    world.database = await new_database()
+    folder = tmp_path_factory.mktemp("ask")
+    yield await Office.open(world, folder, clock=True, command_max_age="30d")
+    await world.end()
+
+
+@pytest.fixture
+async def office(shared: Office) -> AsyncIterator[Office]:
+    """The same for all tests here: each acts on accounts of its own; its clock only goes on."""
+    yield shared
+    await shared.tidy()
+
+
+async def test_a_missing_reason_is_asked_for_and_given_by_a_reply(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    assert question.text == WHY
+    assert question.content["msgtype"] == "m.notice"
+    assert question.mentions == set()
+    await office.replies("bo", question.id, "casino links in 6 rooms")
+    card = await office.card_behind(question.id, command)
+    assert "\nReason: “casino links in 6 rooms”\n" in card.said.text
+    await office.taps("cy", card)
+    await office.shows(f"^✅ #{card.number} done")
+    await office.ran_once(spam)
+
+
+async def test_a_missing_reason_may_be_given_by_an_edit(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino links")
+    card = await office.card_behind(edit, command)
+    assert "\nReason: “casino links”\n" in card.said.text
+    late = await office.replies("bo", question.id, "too late, the question is gone")
+    await office.heard_nothing(late)
+    again = await office.edits("bo", command, f"!deactivate {spam.mxid} reason other links")
+    new = await office.card_behind(again, command)
+    await office.says_of(card, f"cancelled, bo changed the command. Now: #{new.number}")
+    await office.removes("bo", command)
+    await office.says_of(new, "cancelled, bo deleted the command")
+    await office.never_ran(spam)
+
+
+async def test_a_command_completed_by_a_reply_ends_with_the_command(office: Office) -> None:
+    """People edit and delete what they began with, not the reply that completed it."""
+    one, two = await office.account(), await office.account()
+    cards = []
+    for spam in (one, two):
+        command = await office.says("bo", f"!deactivate {spam.mxid}")
+        question = await office.room.answer_to(command)
+        await office.replies("bo", question.id, "casino")
+        cards.append(await office.card_behind(question.id, command))
+    await office.removes("bo", cards[0].command)
+    await office.says_of(cards[0], "cancelled, bo deleted the command")
+    await office.edits("bo", cards[1].command, "never mind")
+    await office.says_of(cards[1], "cancelled, bo changed the command")
+    await office.never_ran(one)
+    await office.never_ran(two)
+
+
+async def test_nobody_else_answers_a_question_and_no_loose_line_does(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    for who in ("cy", "ana", "eve", "bob"):
+        await office.heard_nothing(await office.replies(who, question.id, "because"))
+    await office.heard_nothing(await office.says("bo", "casino links in 6 rooms"))
+    await office.replies("bo", question.id, "casino")
+    card = await office.card_behind(question.id, command)
+    assert "\nReason: “casino”\n" in card.said.text
+
+
+async def test_a_question_that_nobody_answers_ends_after_five_minutes(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    office.later(301)
+    await office.room.wait(
+        lambda said: (
+            said.edits == question.id
+            and said.text == "⛔ Not run: no reason came within 5 minutes. Send the command again."
+        ),
+        "the end of the question",
+    )
+    await office.heard_nothing(await office.replies("bo", question.id, "casino"))
+    await office.never_ran(spam)
+
+
+async def test_questions_end_with_a_restart(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    await office.bot.restart()
+    await office.quiet()
+    await office.heard_nothing(await office.replies("bo", question.id, "casino"))
+    await office.never_ran(spam)
+    edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino")
+    await office.card_behind(edit, command)
+
+
+async def test_a_deleted_command_takes_its_question_away(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivate {spam.mxid}")
+    question = await office.room.answer_to(command)
+    await office.removes("bo", command)
+    await office.heard_nothing(await office.replies("bo", question.id, "casino"))
+    await office.never_ran(spam)
+
+
+async def test_a_missing_name_is_asked_for_too(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", "!deactivate")
+    question = await office.room.answer_to(command)
+    assert question.text == "❓ Which account? Reply to this message with it."
+    await office.replies("bo", question.id, spam.mxid)
+    why = await office.room.wait(
+        lambda said: said.text == WHY, "the question for the reason", after=question.id
+    )
+    await office.replies("bo", why.id, "casino")
+    card = await office.card_behind(why.id, command)
+    assert f"deactivate {spam.mxid}" in card.said.text
+    await office.removes("bo", command)
+    await office.says_of(card, "cancelled, bo deleted the command")
+
+
+async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Office) -> None:
+    said = await office.asks("ana", f"!deactivate {office.world['cy'].mxid}")
+    assert re.match(
+        r"⛔ Not allowed \(#\d+\): rule staff protects mods and owners, and cy is one\.", said.text
+    )
+
+
+async def test_a_typo_in_a_command_is_corrected_by_a_tap_of_the_asker(office: Office) -> None:
+    said = await office.asks("bo", "!registraton")
+    assert said.text == "❓ No command “registraton”. Tap 1️⃣ for: !registration"
+    await office.room.wait(lambda other: other.reaction == (said.id, "1️⃣"), "the button")
+    await office.heard_nothing(await office.taps("cy", said, "1️⃣"))
+    await office.taps("bo", said, "1️⃣")
+    await office.room.wait(
+        lambda other: other.text.startswith("📋 Registration is on"), "the answer", after=said.id
+    )
+
+
+async def test_a_typo_in_a_destructive_command_is_corrected_by_an_edit(office: Office) -> None:
+    spam = await office.account()
+    command = await office.says("bo", f"!deactivte {spam.mxid}")
+    said = await office.room.answer_to(command)
+    assert said.text == (
+        "❓ No command “deactivte”. Did you mean deactivate? Correct your message by editing it."
+    )
+    edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino")
+    card = await office.card_behind(edit, command)
+    await office.taps("cy", card)
+    await office.shows(f"^✅ #{card.number} done")
+    await office.ran_once(spam)
+
+
+async def test_a_deactivated_account_is_opened_again_only_after_a_tap(office: Office) -> None:
+    carol = await office.account("carol")
+    card = await office.card("bo", f"!deactivate {carol.mxid} reason test")
+    await office.taps("cy", card)
+    await office.shows(f"^✅ #{card.number} done")
+    question = await office.asks("bo", f"!resetpw {carol.localpart}")
+    assert question.text.startswith(f"❓ {carol.mxid} is deactivated. Open it again?\n")
+    await office.heard_nothing(await office.taps("cy", question))
+    assert not await office.is_open(carol)
+    await office.taps("bo", question)
+    done = await office.shows(f"^✅ {re.escape(carol.mxid)} is active again")
+    assert done.text.endswith(f"Undo: !deactivate {carol.localpart} (needs approval)")
+    assert await office.lines("reset-password", carol.localpart)
