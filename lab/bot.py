@@ -35,7 +35,8 @@ class Bot:
 
     base: where it finds the homeserver (a fault proxy, perhaps). database: a PostgreSQL URL;
     SQLite in the folder without one. crypto: whether it can read encrypted rooms. env: for hooks.
-    plugin: a folder with maubot.yaml of another plugin, for comparisons.
+    plugin: a folder with maubot.yaml of another plugin, for comparisons. beside: keys that stand
+    beside policy_file, which is an error.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class Bot:
         crypto: bool = False,
         env: Mapping[str, str] | None = None,
         plugin: Path | None = None,
+        beside: Mapping[str, object] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.account, self.crypto = folder, account, crypto
+        self.beside = dict(beside or {})
         self.base = base or account.base
         self.database = database or f"sqlite:{folder / 'bot.db'}"
         self.policy_file = folder / "policy.yaml"
@@ -138,7 +141,7 @@ class Bot:
             "database": self.database,
             "database_opts": POOL,
             "crypto_db_pickle_key": "lab",
-            "plugin_config": {"policy_file": str(self.policy_file)},
+            "plugin_config": {"policy_file": str(self.policy_file), **self.beside},
             "logging": LOGGING,
         }
 

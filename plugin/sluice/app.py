@@ -67,6 +67,7 @@ class App:
         self._hs = Homeserver(client)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
+        self._hello = False  # whether all is said that is to be said at the start
         self._known = False  # whether the private rooms of earlier runs are read
 
     # --- life
@@ -114,7 +115,8 @@ class App:
         status = Status(world, db, hs, self._drift)
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room
-        doors.gap, doors.opened = self._gap, self._opened
+        doors.gap, doors.opens, doors.invited = self._gap, self._opens, self._joined
+        self._house.welcome = status.say
         doors.broken = self._broken
         self._commands.own = Own(
             world, db, self._commands, lists, answers, log, status, self.reload
@@ -189,17 +191,19 @@ class App:
     async def _greet(self) -> None:
         """Once, when the start is over and the ops rooms are read."""
         opened = self.world.opened
-        if self._greeted.is_set() or not opened or not opened.is_set() or not self.world.rooms:
+        if self._hello or not opened or not opened.is_set() or not self.world.rooms:
             return
-        reading = [self._doors.heard(room) for room in self.world.rooms]
-        try:
-            await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
-        except asyncio.TimeoutError:
-            pass
-        await self._reload.greet()
-        await self._house.started()
-        self._greeted.set()
-        self._log.info("Sluice is ready")
+        if not self._greeted.is_set():
+            reading = [self._doors.heard(room) for room in self.world.rooms]
+            try:
+                await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
+            except asyncio.TimeoutError:
+                pass
+            await self._reload.greet()
+        self._hello = await self._house.started()
+        if not self._greeted.is_set():
+            self._greeted.set()
+            self._log.info("Sluice is ready")
 
     async def _connect(self) -> None:
         while True:
@@ -285,9 +289,9 @@ class App:
         self._doors.wanted.set()
         await self._runner.run()
 
-    def _ops_room(self, room: str) -> Handler:
+    def _ops_room(self, room: str) -> OpsRoom:
         commands, questions = self._commands, self._questions
-        return OpsRoom(room, self.world, self._db, self._hs, commands, questions).take
+        return OpsRoom(room, self.world, self._db, self._hs, commands, questions)
 
     def _private_room(self, room: str) -> Handler:
         return PrivateRoom(room, self.world, self._deliveries).take
@@ -295,9 +299,14 @@ class App:
     async def _gap(self, gap: Gap) -> Handled:
         return self._house.history_replaced(gap, None)
 
-    async def _opened(self, room: str) -> None:
+    async def _opens(self, room: str) -> None:
         if room == self.world.main_room:
             await self._house.returned()
+
+    async def _joined(self, room: str) -> None:
+        """Whoever invited us sees what is still missing; the first time the hello says it."""
+        if self._greeted.is_set():
+            await self._house.welcome(room, f"welcome.{self.world.now()}")
 
     async def _broken(self, event_id: str, error: str) -> Handled:
         return self._house.own_error(event_id, error)
@@ -350,6 +359,8 @@ class App:
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""
         problem = await self._reload.again()
+        if self.world.admin is None and self.world.opened is not None:
+            self.world.opened.clear()  # it may name the room that there was none to look for
         self._doors.wanted.set()
         self._wake()
         return problem

@@ -21,6 +21,7 @@ from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, NotJoined
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
+from .ops.room import OpsRoom
 from .policy_text import line_of
 from .world import World
 
@@ -45,11 +46,12 @@ def inviter(data: object, me: str) -> str | None:
 
 
 class Doors:
-    """What else the rooms need is set by who makes it: `ops` and `gap` say what a room's events
-    cause, `private` those of a private room, `broken` what an event causes that failed."""
+    """What else the rooms need is set by who makes it: who takes the events of an ops room, or of
+    a private one, and what a gap causes, and an event whose handler failed."""
 
-    ops: Callable[[str], Handler]
-    opened: Callable[[str], Awaitable[None]]  # an ops room is read from now on
+    ops: Callable[[str], OpsRoom]
+    opens: Callable[[str], Awaitable[None]]  # before an ops room is read
+    invited: Callable[[str], Awaitable[None]]  # an ops room that was joined just now is read
     private: Callable[[str], Handler]
     gap: OnGap
     broken: Callable[[str, str], Awaitable[Handled | None]]
@@ -94,6 +96,8 @@ class Doors:
                 continue
             if await self.enter(room, joined, "ops_rooms"):
                 await self._open_ops(room)
+                if room not in joined:
+                    await self.invited(room)
 
     async def enter(self, room: str, joined: tuple[str, ...], why: str) -> bool:
         """Into a room that is configured. why: the key of the policy that names it."""
@@ -118,8 +122,10 @@ class Doors:
         view = RoomView(room)
         await view.refresh(self._hs)
         self._world.rooms[room] = view
-        await self.opened(room)
-        await self.read(room, self.ops(room), self.gap)
+        await self.opens(room)
+        part = self.ops(room)
+        await self._db.write(part.warn)
+        await self.read(room, part.take, self.gap)
         self._ops.add(room)
         await view.refresh(self._hs)
 

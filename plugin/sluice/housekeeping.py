@@ -4,6 +4,8 @@ Sluice says of its own start and of the health of the other side.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from attrs import evolve
 
 from . import audit
@@ -32,6 +34,10 @@ _WORKING = (State.PENDING, State.EXECUTING)
 
 
 class Housekeeping:
+    """welcome: posts the status in a room, under this key; set by who makes both."""
+
+    welcome: Callable[[str, str], Awaitable[None]]
+
     def __init__(
         self,
         world: World,
@@ -50,6 +56,7 @@ class Housekeeping:
         self._alive = 0.0
         self._away: tuple[float, float] | None = None  # from, to: before this start
         self._errors: set[str] = set()
+        self._waits = False  # to say hello
 
     async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
         room = self._world.main_room
@@ -136,20 +143,26 @@ class Housekeeping:
         """The absence begins now."""
         await self._db.write(lambda tx: meta.put(tx, _ALIVE, str(self._world.now())))
 
-    async def started(self) -> None:
-        """Says hello the first time, and later only what was missed."""
+    async def started(self) -> bool:
+        """Says hello the first time, and later only what was missed. False: not yet, because the
+        bot is not in the admin room; what is missing is said once."""
         now, settings = self._world.now(), self._world.settings
         room = self._world.main_room
         if room is None:
-            return
+            return False
         here = self._world.here(room)
         first = await self._db.read(lambda tx: meta.get(tx, _STARTED)) is None
-        if first:  # later it has time
-            await self._drift.look(accounts=True)
+        if first and settings is not None and not self._world.problems:
+            if self._world.admin is None:
+                if not self._waits:
+                    self._waits = True
+                    await self.welcome(room, "welcome")
+                return False
+            await self._drift.look(accounts=True)  # later it has time
 
         async def commit(tx: Tx) -> None:
-            if self._world.problems:
-                pass  # safe mode is told elsewhere, and is all there is to tell
+            if self._world.problems or self._world.deaf(room):
+                pass  # that is told elsewhere, and is all there is to tell
             elif first and settings is not None:
                 conduit = f"Conduit {self._world.conduit_version}"
                 hello = alarms.ready(
@@ -171,6 +184,7 @@ class Housekeeping:
 
         await self._db.write(commit)
         self._world.missed = 0
+        return True
 
     async def health_changed(self, health: Health) -> None:
         """One message per change, with the remedy."""

@@ -68,7 +68,7 @@ class PolicyText:
                 return Source(path, file.read(), source.config)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-            raise Unreadable(f"policy_file {path} cannot be read: {why}") from error
+            raise Unreadable(f"policy_file cannot be read: {why}: {path}") from error
 
     @property
     def autojoin(self) -> bool | None:

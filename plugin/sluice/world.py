@@ -87,6 +87,12 @@ class World:
         accounts = (m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p))
         return tuple(mxid for mxid in accounts if mxid in view.joined)
 
+    def deaf(self, room: str) -> bool:
+        """An ops room that is encrypted while the bot has no crypto: nothing typed there counts,
+        and nothing can be said there but that."""
+        view = self.rooms.get(room)
+        return view is not None and view.encrypted and not self.crypto
+
     def has_role(self, mxid: str) -> bool:
         """In any of the ops rooms, with the power they have there."""
         if self.settings is None:

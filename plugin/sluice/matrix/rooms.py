@@ -154,6 +154,11 @@ class RoomView:
         """The room that a tombstone points to; empty without one."""
         return self._text("m.room.tombstone", "replacement_room")
 
+    def event_of(self, kind: str) -> str:
+        """The id of the event that says it now; empty without one."""
+        event_id = self._state.get((kind, ""), {}).get("event_id")
+        return event_id if isinstance(event_id, str) else ""
+
     @property
     def name(self) -> str:
         """Foreign text."""

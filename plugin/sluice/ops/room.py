@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog.parse import NotRun
-from ..chat import read, refusals
+from ..chat import alarms, read, refusals
 from ..db.connection import Database, Tx
 from ..matrix.api import Event, Homeserver
 from ..matrix.encryption import was_sealed
+from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled
 from ..matrix.rooms import RoomView
 from ..requests import changes, store, voting
@@ -22,6 +23,8 @@ from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .questions import Question, Questions, Where
+
+_UNREAD_EVERY = 60.0
 
 
 class OpsRoom:
@@ -36,6 +39,7 @@ class OpsRoom:
     ) -> None:
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
         self._commands, self._questions = commands, questions
+        self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
     def view(self) -> RoomView:
@@ -43,6 +47,8 @@ class OpsRoom:
 
     async def take(self, event: Event) -> Handled | None:
         """One event, in order. May ask the server; what it stores is one commit."""
+        if self.room not in self._world.rooms:
+            return None  # a policy that came just now knows it no more
         if event.get("sender") == self._world.me:
             return self._own(event)
         kind, content = event.get("type"), event.get("content")
@@ -55,7 +61,20 @@ class OpsRoom:
             return await self._tap(event, content)
         if kind == "m.room.redaction":
             return self._redaction(event, content)
+        if kind == ENCRYPTED and self._world.crypto:
+            return await self._unreadable(event)
         return None
+
+    async def warn(self, tx: Tx) -> None:
+        """What nobody would see otherwise: that nothing typed here is read, or that people were
+        led elsewhere. Once for each event that makes it so."""
+        here, outbox, view = self._world.here(self.room), self._world.outbox, self.view
+        if self._world.deaf(self.room):
+            key = f"unreadable.{view.event_of('m.room.encryption')}"
+            await outbox.put(tx, self.room, key, alarms.unreadable_room(here), clear=True)
+        if view.replaced_by:
+            key = f"upgraded.{view.event_of('m.room.tombstone')}"
+            await outbox.put(tx, self.room, key, alarms.upgraded(here))
 
     def _where(self, event: Event, command: str | None = None) -> Where:
         stamp = event.get("origin_server_ts")
@@ -72,6 +91,8 @@ class OpsRoom:
     def _state(self, event: Event) -> Handled | None:
         is_new = self._is_news(event)
         self.view.apply(event)
+        if event.get("type") in ("m.room.encryption", "m.room.tombstone"):
+            return Handled(self.warn)
         if event.get("type") not in ("m.room.member", "m.room.power_levels"):
             return None
         if self._world.settings is None or not is_new:
@@ -110,6 +131,17 @@ class OpsRoom:
                 where, typed, mentioned=read.mentions_bot(content, self._world.me)
             )
         return await self._answer(where, content)
+
+    async def _unreadable(self, event: Event) -> Handled | None:
+        """Its key did not come within a minute, and may never come. One answer a minute: behind
+        one lost key there are many messages."""
+        sender, now = str(event.get("sender")), self._world.now()
+        if now - self._unread.get(sender, 0.0) < _UNREAD_EVERY:
+            return None
+        handled = await self._commands.refuse(self._where(event), refusals.unreadable())
+        if handled is not None:
+            self._unread[sender] = now
+        return handled
 
     @property
     def _prefix(self) -> str:

@@ -32,6 +32,17 @@ class Status:
 
         return Handled(commit)
 
+    async def say(self, room: str, key: str) -> None:
+        """Unasked, for a room where the bot is new."""
+        await self._drift.look(accounts=True)
+        took = await self._took()
+
+        async def commit(tx: Tx) -> None:
+            message = asked.status(self._world.here(room), await self._shown(tx, room, took))
+            await self._world.outbox.put(tx, room, key, message)
+
+        await self._db.write(commit)
+
     async def _took(self) -> float | None:
         """Seconds that the server took to answer just now; None if admin commands get none."""
         admin = self._world.admin
