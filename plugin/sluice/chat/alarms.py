@@ -185,6 +185,17 @@ def own_error(here: Here, error: str, event_id: str) -> Message:
     )
 
 
+def relay_error(here: Here, error: str, request: int, line: str, *, reads: bool) -> Message:
+    """An exception on the way to Conduit or back. request: whose line was out; 0 if none was."""
+    told: Text = ("An error of mine: ", code(error), ", please report it.")
+    if not request:
+        return alarm(here.owners, "I cannot send what stands in line.", told)
+    head = f"#{request} {'failed' if reads else 'outcome unknown'}: "
+    done, failed = (here.cmd(f"resolve {request} {how}") for how in ("done", "failed"))
+    look: list[Text] = [] if reads else [("Look whether it is done: ", done, " or ", failed)]
+    return alarm(here.owners, (head, code(line[:300]), "."), told, *look)
+
+
 # --- Conduit and the homeserver -----------------------------------------------------------------
 
 

@@ -14,14 +14,17 @@ from logging import Logger
 
 from attrs import evolve
 
+from .. import audit
 from ..catalog.answers import interpret
+from ..catalog.commands import COMMANDS
 from ..catalog.dialects import Unspellable, lines, spell
-from ..catalog.model import Dialect, Kind, Line, Outcome
+from ..catalog.model import Dialect, Kind, Line, Outcome, Tag
+from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import MatrixError
 from ..requests import guard, store
-from ..requests.desk import Changed
+from ..requests.desk import Changed, only_reads
 from ..requests.ending import end
 from ..requests.guard import Go, Stop, Turn
 from ..requests.model import LineRow, LineState, Request, State
@@ -56,6 +59,7 @@ class Runner:
         self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._tries: dict[Turn, int] = {}
         self._looks: dict[int, dict[int, Look]] = {}  # of the requests that run
+        self._told: set[str] = set()  # errors of ours, while no line was out
         self.heard: Callable[[str], Awaitable[bool]]  # set by who makes it: see App.heard
 
     def wake(self) -> None:
@@ -78,11 +82,41 @@ class Runner:
             except (MatrixError, StorageFailed, Changed) as error:
                 self._log.warning("The relay waits: %s", error)
                 moved = False
+            except Exception as error:
+                self._log.error("An error of mine on the way of a line", exc_info=error)
+                moved = await self._stumbled(type(error).__name__)
             if not moved:
                 try:
                     await asyncio.wait_for(self._wake.wait(), _IDLE)
                 except asyncio.TimeoutError:
                     pass
+
+    async def _stumbled(self, error: str) -> bool:
+        """A line that is out ends as unknown, so that what stands behind it can run."""
+        try:
+            out, _ = await self._db.read(self._find)
+            await self._db.write(lambda tx: self._end_badly(tx, error, out))
+        except (StorageFailed, Changed):
+            return False
+        return out is not None
+
+    async def _end_badly(self, tx: Tx, error: str, out: tuple[Request, LineRow] | None) -> None:
+        room = self._world.main_room or ""
+        if out is None and error in self._told:
+            return
+        self._told.add(error)
+        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
+        if out is None:
+            said = alarms.relay_error(self._world.here(room), error, 0, "", reads=False)
+            await self._world.outbox.put(tx, room, f"error.relay.{error}", said)
+            return
+        request, row = out
+        turn, desk = Turn(row.request, row.number), self._world.desk(tx, request.room)
+        self._room.forget(_ref(turn))
+        await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
+        reads = COMMANDS[request.invocation.command].tags <= {Tag.READ, Tag.INSPECT}
+        said = alarms.relay_error(desk.here, error, request.id, request.text, reads=reads)
+        await end(desk, request.id, said)
 
     # --- one turn
 
@@ -114,6 +148,8 @@ class Runner:
             return False
         dialect, server = self._spelling()
         try:
+            if self._room.health.dialect is None and not only_reads(request.invocation):
+                raise Unspellable("nobody knows this version")
             planned = lines(request.invocation, dialect, server)
             body = spell(dialect, server, planned[turn.number - 1])
         except Unspellable as error:  # the server's version has changed since it was asked
