@@ -1,0 +1,203 @@
+"""Attacks on the way to Conduit and back: the runner, its room and its endings are real, Conduit's
+side of the admin room is a script. Each test is named as the attack that it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from sluice.catalog.dialects import Unspellable
+from sluice.matrix.encryption import Encryption
+from sluice.matrix.files import Files
+from sluice.matrix.model import Gap, Handled
+from sluice.matrix.timeline import Reader
+from sluice.relay.delivery import Deliveries
+from sluice.relay.ending import Endings
+from sluice.relay.registration import Registration
+from sluice.relay.runner import Runner
+from sluice.relay.sending import Sending
+from sluice.relay.views import Views
+from sluice.requests import store
+from sluice.requests.model import LineState, State
+from tests.unit.ops import ANA, CONDUIT, HAL, Ops, ops
+
+log = logging.getLogger("test")
+MEMORY = (
+    "Services:\nlazy_load_waiting: 1\nserver_visibility_cache: 0\n\nDatabase:\npdu_cache: 215\n"
+    "Current database engine does not support memory usage reporting."
+)
+Script = Callable[[str], "str | None"]
+
+
+class Relay:
+    """answers: what Conduit says to a body; None: nothing."""
+
+    def __init__(self, office: Ops) -> None:
+        self.ops, self.world = office, office.world
+        assert self.world.admin is not None
+        self.room = self.world.admin
+        self.answers: Script = lambda body: None
+        self.lines: list[str] = []  # what stands in the admin room by us
+        self.late: list[str] = []
+        self.registration = Registration(self.world, office.db, log)
+        checks = office.commands._checks
+        deliveries: Deliveries = checks._deliveries
+        views = Views(
+            self.world, checks._probes, Files(office.hs, Encryption(office.hs._client, office.hs))
+        )
+        self.endings = Endings(
+            self.world, checks._probes, deliveries, views, office.lists, self.registration
+        )
+        self.sending = Sending(self.room, office.hs, "nonce", log)
+        self.runner = Runner(
+            self.world, office.db, self.room, self.sending, self.endings, "DEVICE", log
+        )
+        self.room.on_late = self._is_late
+        self._put = office.fake.put
+        office.fake.put = self._heard  # type: ignore[method-assign]
+
+    def _is_late(self, ref: str) -> None:
+        self.late.append(ref)
+        self.runner.late(ref)
+
+    def _heard(
+        self, room: str, sender: str, kind: str, content: Any, *more: Any, **top: Any
+    ) -> str:
+        event_id = self._put(room, sender, kind, content, *more, **top)
+        if (room, sender, kind) == (self.room.room, self.world.me, "m.room.message"):
+            self.lines.append(content["body"])
+            answer = self.answers(content["body"])
+            if answer is not None:
+                self.says(answer)
+        return event_id
+
+    def says(self, body: str, **content: Any) -> str:
+        what = {"msgtype": "m.text", "body": body, **content}
+        return self._put(self.room.room, CONDUIT, "m.room.message", what)
+
+    async def start(self) -> None:
+        async def handler(event: Any) -> Handled | None:
+            return self.room.take(event)
+
+        async def gap(_: Gap) -> Handled:
+            return self.room.reset()
+
+        async def broken(event_id: str, error: str) -> None:
+            raise AssertionError(error)
+
+        office = self.ops
+        self.room.reader = Reader(
+            office.hs, office.db, self.room.room, handler, gap=gap, broken=broken
+        )
+        await self.room.reader.start()
+        await self.room.reader.catch_up()
+
+    async def turn(self) -> bool:
+        """One turn of the runner, as far as it goes."""
+        return await asyncio.wait_for(self.runner._next(), 5)
+
+    async def state(self, number: int = 1) -> State:
+        return (await self.ops.request(number)).state
+
+    async def line_states(self, number: int = 1) -> list[LineState]:
+        rows = await self.ops.db.read(lambda tx: store.lines(tx, number))
+        return [row.state for row in rows]
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with ops() as made:
+        relay = Relay(made)
+        await relay.start()
+        yield relay
+        await relay.room.reader.stop()
+
+
+async def test_the_way_of_a_line_in_this_harness(relay: Relay) -> None:
+    relay.answers = lambda body: "Room enabled."
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+    assert await relay.turn()
+    assert await relay.state() is State.DONE
+    assert relay.lines == ["@conduit:example.org: enable-room !warez:example.org"]
+
+
+async def test_what_changes_something_is_not_sent_to_a_version_that_nobody_knows(
+    relay: Relay,
+) -> None:
+    """It was asked for, and approved, while the version was known."""
+    relay.answers = lambda body: "Room enabled."
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+    relay.room.health.version, relay.room.health.dialect = "0.12.0", None
+    await relay.turn()
+    assert relay.lines == []
+    assert await relay.state() in (State.FAILED, State.PENDING, State.CANCELLED)
+
+
+async def test_what_reads_is_still_sent_to_a_version_that_nobody_knows(relay: Relay) -> None:
+    await relay.ops.types(HAL, "!memory")
+    relay.room.health.version, relay.room.health.dialect = "0.12.0", None
+    relay.answers = lambda body: "nobody knows these words"
+    turn = asyncio.create_task(relay.turn())
+    while not relay.lines:
+        await asyncio.sleep(0.01)
+    relay.room.give_up()
+    await turn
+    assert relay.lines == ["@conduit:example.org: memory-usage"]
+
+
+async def test_an_update_while_a_line_is_out_does_not_end_the_relay(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart with a version that has no such command, between the line and its answer."""
+    relay.answers = lambda body: "Room enabled."
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+    real = Runner._conclude
+
+    async def updated(self: Runner, *args: Any) -> None:
+        def none(*_: Any) -> None:
+            raise Unspellable("this version has no enable-room")
+
+        monkeypatch.setattr("sluice.relay.runner.lines", none)
+        monkeypatch.setattr("sluice.world.lines", none)
+        await real(self, *args)
+
+    monkeypatch.setattr(Runner, "_conclude", updated)
+    running = asyncio.create_task(relay.runner.run())
+    try:
+        for _ in range(150):
+            await asyncio.sleep(0.02)
+            if await relay.state() not in (State.PENDING, State.EXECUTING):
+                break
+        assert not running.done()
+        assert await relay.state() is State.UNKNOWN
+    finally:
+        running.cancel()
+
+
+async def test_an_answer_that_nobody_can_show_ends_its_request_and_no_more(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever anybody put into a list: the next request must run."""
+
+    async def broken(*_: Any) -> None:
+        raise ValueError("hostile")
+
+    monkeypatch.setattr(Views, "show", broken)
+    relay.answers = lambda body: "Room enabled." if "enable-room" in body else MEMORY
+    await relay.ops.types(HAL, "!memory")
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+    running = asyncio.create_task(relay.runner.run())
+    try:
+        for _ in range(300):
+            await asyncio.sleep(0.02)
+            if await relay.state(2) is State.DONE:
+                break
+        assert not running.done()
+        assert await relay.state(1) in (State.FAILED, State.UNKNOWN)
+        assert await relay.state(2) is State.DONE
+    finally:
+        running.cancel()
