@@ -201,3 +201,28 @@ async def test_an_answer_that_nobody_can_show_ends_its_request_and_no_more(
         assert await relay.state(2) is State.DONE
     finally:
         running.cancel()
+
+
+# --- registration that stays open
+
+
+async def test_registration_whose_answer_was_lost_is_closed_all_the_same(relay: Relay) -> None:
+    """It may be open: nobody would ever close it."""
+    await relay.ops.types(ANA, "!registration on for 1h")
+    turn = asyncio.create_task(relay.turn())
+    while not relay.lines:
+        await asyncio.sleep(0.01)
+    relay.room.give_up()
+    await turn
+    assert await relay.state() is State.UNKNOWN
+    asked: list[tuple[str, ...]] = []
+
+    async def ask(what: str, words: tuple[str, ...]) -> None:
+        asked.append(words)
+
+    relay.registration.ask = ask
+    await relay.registration.tick()
+    assert asked == []
+    relay.ops.clock.go(3601)
+    await relay.registration.tick()
+    assert asked == [("allow-registration", "false")]

@@ -188,6 +188,8 @@ class Endings:
         await self._deliveries.announce(tx, request)
         if request.invocation.command == "registration.set" and parts[0].outcome.kind is Kind.DONE:
             ending = await self._window(tx, request, ending)
+        if parts[0].outcome.kind is Kind.UNKNOWN:
+            await self.in_case(tx, request)
         return result(here, ending, request.invocation, parts)
 
     async def _handed(
@@ -213,6 +215,12 @@ class Endings:
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Takes an answer that may hold a password out of the admin room."""
         await self._deliveries.scrub(tx, answer)
+
+    async def in_case(self, tx: Tx, request: Request) -> None:
+        """What must follow of a line of which nobody knows whether it was done."""
+        span = request.invocation.get("for")
+        if request.invocation.command == "registration.set" and isinstance(span, int):
+            await self._registration.perhaps(tx, request.id, request.person, float(span))
 
     async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
         on, span = request.invocation.get("state") == "on", request.invocation.get("for")

@@ -57,6 +57,12 @@ class Registration:
         self._world.window = Window(request, person, until) if on else None
         self.newcomers.clear()
 
+    async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
+        """Nobody knows whether it is open: it is closed in time all the same."""
+        until = self._world.now() + span
+        await store.open_window(tx, request, until)
+        self._world.window = Window(request, person, until)
+
     async def run(self) -> None:
         """Until cancelled; storage and network are tried again."""
         while True:

@@ -114,6 +114,7 @@ class Runner:
         turn, desk = Turn(row.request, row.number), self._world.desk(tx, request.room)
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
+        await self._endings.in_case(tx, request)
         reads = COMMANDS[request.invocation.command].tags <= {Tag.READ, Tag.INSPECT}
         said = alarms.relay_error(desk.here, error, request.id, request.text, reads=reads)
         await end(desk, request.id, said)
