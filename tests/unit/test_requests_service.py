@@ -15,7 +15,7 @@ from sluice.catalog.model import Dialect, Invocation, Kind, Outcome
 from sluice.db.connection import Database
 from sluice.db.migrations import upgrade_table
 from sluice.message import Sign, plain, say
-from sluice.policy.model import Slot
+from sluice.policy.model import Decision, Slot, Verdict
 from sluice.requests import changes, emergency, ending, guard, limits, store, submit, voting
 from sluice.requests.desk import Health
 from sluice.requests.guard import Go, Stop, Turn, Wait
@@ -355,6 +355,21 @@ async def test_thirty_not_allowed_an_hour_are_stored_then_one_summary(office: Of
     assert (await said(office)).count("Not allowed, as 30 times in an hour.") == 1
     office.now += 3601
     assert await office.types(BO, invocation("disableroom !r:example.org")) is not None
+
+
+async def test_an_error_of_the_check_is_a_no_that_is_logged_and_told_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> Decision:
+        return Decision(Verdict.DENY, (), because=("the check failed",), error="ZeroDivisionError")
+
+    monkeypatch.setattr("sluice.requests.quorum.explain", broken)
+    for _ in range(2):
+        request = await office.types(BO, invocation("memory"))
+        assert request.state is State.REJECTED
+    assert (await said(office)).count("I could not handle a message here, an error of mine") == 1
+    rows = await office.db.read(lambda tx: tx.fetch("SELECT kind FROM sluice_audit"))
+    assert [row["kind"] for row in rows].count("error") == 2
 
 
 async def test_the_decision_is_kept_for_why(office: Office) -> None:

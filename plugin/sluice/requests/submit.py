@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from ..catalog.model import Invocation
 from ..catalog.parse import canonical
-from ..chat import cards, door, measures
+from ..chat import alarms, cards, door, measures
 from ..chat.about import CardFact, describe
 from ..chat.words import person
 from ..db import meta
@@ -78,6 +78,10 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
         return None
     request = await create(desk, ask, Event.SUBMIT, [Fact.REFUSED_BY_POLICY])
     await desk.record("rejected", request, event=ask.event_id, rules=rules)
+    if error := ask.decision.error:  # the check itself broke: a no, and owners are told once
+        await desk.record("error", request, event=ask.event_id, error=error)
+        told = alarms.own_error(desk.here, error, ask.event_id)
+        await desk.outbox.put(desk.tx, ask.room, f"error.{error}", told)
     message = door.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
