@@ -13,6 +13,7 @@ from .api import Event
 ENCRYPTED = "m.room.encrypted"
 SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
 PATIENCE, RARELY = 65.0, 1.0  # after that rarely, and then given up
+MOST = 200  # events of one sender that wait; what comes then is given up at once
 
 Unseal = Callable[[Event], Awaitable[Event]]
 
@@ -35,6 +36,8 @@ class Late:
     async def take(self, event: Event) -> Event | None:
         """The event in clear; None if it waits from now on."""
         sender, arrived = str(event.get("sender")), (event, self._now())
+        if len(self._queues.get(sender, ())) >= MOST:
+            return event
         if sender in self._queues:
             self._queues[sender].append(arrived)
             return None

@@ -21,6 +21,7 @@ from ..world import World
 from .delivery import Deliveries
 from .model import Content
 
+_KEPT = 500  # notices of which it is known whom they are about
 _OURS = 60.0  # seconds in which a changed password may have been our doing
 
 
@@ -39,13 +40,16 @@ class Notices:
             return
         kind, about, message = found
         key = f"notice.{event_id}"
-        if about:
-            self._world.notice_about[key] = (about,)
         if kind:
             wave, alone = arrive(self._waves.get(kind, Wave()), about, self._world.now())
             self._waves[kind] = wave
             if not alone:
                 return
+        if about:  # of what is said only: anybody can register, report, or change a password
+            known = self._world.notice_about
+            known[key] = (about,)
+            while len(known) > _KEPT:
+                del known[next(iter(known))]
         await self._world.outbox.put(tx, room, key, message)
 
     def _said(self, content: Content, raw: bool) -> tuple[str, str, Message] | None:
