@@ -67,6 +67,7 @@ class App:
         self._hs = Homeserver(client)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
+        self._told: set[str] = set()  # errors of the clock
         self._hello = False  # whether all is said that is to be said at the start
         self._known = False  # whether the private rooms of earlier runs are read
 
@@ -354,7 +355,20 @@ class App:
                 await self._house.tick()
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("The clock waits: %s", error)
+            except Exception as error:  # it goes on: passwords are removed by it
+                await self._stumbled(error)
             self._wake()
+
+    async def _stumbled(self, error: Exception) -> None:
+        name = type(error).__name__
+        if name in self._told:
+            return
+        self._told.add(name)
+        self._log.error("The clock stumbled, and goes on", exc_info=error)
+        try:
+            await self._db.write(self._house.own_error("", name).commit)
+        except StorageFailed as failed:
+            self._log.warning("That is not stored: %s", failed)
 
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""

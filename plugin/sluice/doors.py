@@ -33,16 +33,20 @@ OnGap = Callable[[Gap], Awaitable["Handled | None"]]
 
 
 def inviter(data: object, me: str) -> str | None:
-    """Who invites us to a private chat, from the stripped state of a sync response."""
+    """Who invites us to a private chat, from the stripped state of a sync response.
+
+    The inviting server writes that state: where it names two, nobody is believed.
+    """
     state = data.get("invite_state") if isinstance(data, Mapping) else None
     events = state.get("events") if isinstance(state, Mapping) else None
+    found: set[str] = set()
     for event in events if isinstance(events, list) else ():
-        content = event.get("content") if isinstance(event, Mapping) else None
-        if isinstance(content, Mapping) and event.get("state_key") == me:
-            sender = event.get("sender")
-            is_direct = content.get("is_direct") is True
-            return sender if is_direct and isinstance(sender, str) else None
-    return None
+        if not isinstance(event, Mapping) or event.get("state_key") != me:
+            continue
+        content, sender = event.get("content"), event.get("sender")
+        is_direct = isinstance(content, Mapping) and content.get("is_direct") is True
+        found.add(sender if is_direct and isinstance(sender, str) else "")
+    return found.pop() or None if len(found) == 1 else None
 
 
 class Doors:

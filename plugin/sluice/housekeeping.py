@@ -82,13 +82,13 @@ class Housekeeping:
                     await outbox.buttons(tx, where.room, question.key, ())
                 for room, event_id in slow:
                     await self._world.outbox.buttons(tx, room, event_id, (HOURGLASS,))
-                await changes.tick(self._world.desk(tx))
                 await self._deliveries.tick(tx)
                 await self._notices.tick(tx)
                 await self._seal(tx)
                 await meta.put(tx, _ALIVE, str(self._world.now()))
 
-            await self._db.write(commit)
+            await self._db.write(commit)  # apart: no request keeps a password where it is
+            await self._db.write(lambda tx: changes.tick(self._world.desk(tx)))
             self._alive = self._world.now()
             self._shown |= {event_id for _, event_id in slow}
 

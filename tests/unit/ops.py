@@ -86,6 +86,7 @@ class Ops:
         probes, self.lists = Probes(hs, SERVER), Lists()
         rooms = PrivateRooms(hs, db, encryption)
         deliveries = Deliveries(world, db, hs, rooms, "nonce", lambda room: None, log)
+        self.probes, self.deliveries = probes, deliveries
         checks = Checks(world, db, hs, probes, deliveries, self.lists, encryption.unseal)
         self.questions = Questions()
         self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)

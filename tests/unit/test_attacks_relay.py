@@ -15,7 +15,6 @@ from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
 from sluice.matrix.model import Gap, Handled
 from sluice.matrix.timeline import Reader
-from sluice.relay.delivery import Deliveries
 from sluice.relay.ending import Endings
 from sluice.relay.registration import Registration
 from sluice.relay.runner import Runner
@@ -44,13 +43,11 @@ class Relay:
         self.lines: list[str] = []  # what stands in the admin room by us
         self.late: list[str] = []
         self.registration = Registration(self.world, office.db, log)
-        checks = office.commands._checks
-        deliveries: Deliveries = checks._deliveries
         views = Views(
-            self.world, checks._probes, Files(office.hs, Encryption(office.hs._client, office.hs))
+            self.world, office.probes, Files(office.hs, Encryption(office.hs._client, office.hs))
         )
         self.endings = Endings(
-            self.world, checks._probes, deliveries, views, office.lists, self.registration
+            self.world, office.probes, office.deliveries, views, office.lists, self.registration
         )
         self.sending = Sending(self.room, office.hs, "nonce", log)
         self.runner = Runner(

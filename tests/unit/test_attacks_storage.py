@@ -72,7 +72,7 @@ async def test_a_flood_of_messages_that_nobody_can_read_is_not_kept() -> None:
 
 async def test_a_flood_of_reports_is_not_kept() -> None:
     async with ops() as office:
-        notices = Notices(office.world, office.commands._checks._deliveries)
+        notices = Notices(office.world, office.deliveries)
         for number in range(600):
             user = f"@new{number}:example.org"
             body = f"New user {user} registered on this server."

@@ -40,11 +40,11 @@ class PrivateRoom:
         return Handled(lambda tx: self._deliveries.tapped(tx, self.room, target, mxid))
 
     def _message(self, event: Event, content: dict[str, object]) -> Handled | None:
-        """A command here never runs; that is said once for each."""
+        """A command here never runs; that is said once for each, to who has a role."""
         prefix = self._world.settings.prefix if self._world.settings else "!"
         typed = read.read(content, bot=self._world.me, prefix=prefix)
         word = getattr(typed, "word", None)
-        if word is None or find(word) is None:
+        if word is None or find(word) is None or not self._world.has_role(str(event["sender"])):
             return None
         key = event["event_id"]
 

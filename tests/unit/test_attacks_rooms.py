@@ -1,0 +1,77 @@
+"""Attacks by invitations and in private rooms, and on the clock that removes passwords."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sluice.doors import inviter
+from sluice.housekeeping import Housekeeping
+from sluice.ops.private import PrivateRoom
+from sluice.relay import store
+from sluice.relay.notices import Notices
+from sluice.requests import changes
+from tests.unit.ops import ANA, EVE, HAL, Ops, ops
+
+ME = "@sluice:example.org"
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Ops]:
+    async with ops() as made:
+        yield made
+
+
+def invited(*events: Any) -> Any:
+    return {"invite_state": {"events": list(events)}}
+
+
+def by(sender: Any, **more: Any) -> Any:
+    content = {"membership": "invite", "is_direct": True}
+    return {"type": "m.room.member", "state_key": ME, "sender": sender, "content": content, **more}
+
+
+def test_a_server_that_writes_an_owner_into_its_invitation_is_not_believed() -> None:
+    assert inviter(invited(by(ANA)), ME) == ANA
+    assert inviter(invited(by(ANA), by("@m:evil.org")), ME) is None
+    assert inviter(invited(by("@m:evil.org"), by(ANA)), ME) is None
+    assert inviter(invited(by(ANA, type="x"), by("@m:evil.org")), ME) is None
+    group = by("@m:evil.org", content={"membership": "invite"})
+    assert inviter(invited(by(ANA), group), ME) is None
+
+
+@pytest.mark.parametrize("data", [None, [], {"invite_state": []}, invited(None, 1, by([])), {}])
+def test_an_invitation_of_any_shape_is_nothing(data: Any) -> None:
+    assert inviter(data, ME) is None
+
+
+async def test_who_has_no_role_gets_silence_in_a_private_room_too(office: Ops) -> None:
+    private = PrivateRoom("!chat:example.org", office.world, office.deliveries)
+    content = {"msgtype": "m.text", "body": "!users"}
+    event = {"event_id": "$1", "type": "m.room.message", "content": content}
+    assert await private.take({**event, "sender": EVE}) is None
+    assert await private.take({**event, "sender": HAL}) is not None
+
+
+async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_stands(
+    office: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliveries = office.deliveries
+    notices = Notices(office.world, deliveries)
+    house = Housekeeping(
+        office.world, office.db, deliveries, office.questions, notices, office.drift
+    )
+    now = office.clock.now
+    handed = store.Handover(1, 1, "@a:example.org", ANA, "!p:example.org", "$p", now, (), now)
+    await office.db.write(lambda tx: store.put_handover(tx, handed))
+
+    async def broken(*_: Any) -> None:
+        raise ValueError("a record that is too long")
+
+    monkeypatch.setattr(changes, "tick", broken)
+    office.clock.go(100_000)
+    with pytest.raises(ValueError, match="too long"):
+        await house.tick()
+    assert await office.db.read(store.standing) == []
