@@ -4,6 +4,7 @@ the whole way to what is stored and said. Each test is named as the attack that 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from sluice.catalog.model import Kind
 from sluice.matrix.probes import Account, Probes
 from sluice.ops.room import OpsRoom
+from sluice.policy.pattern import compile_pattern
 from sluice.requests import changes, store
 from sluice.requests.model import State
 from sluice.settings import Settings, load
@@ -317,3 +319,104 @@ async def without_staff(room: Room) -> Settings:
     loaded = load(text, server=SERVER, now=room.ops.clock.now)
     assert loaded.settings is not None, loaded.errors
     return loaded.settings
+
+
+# --- who is asked, who is heard
+
+
+@pytest.mark.parametrize(
+    "line", ["!users", "!help", "!help adduser", "!can", "!nosuch", "!status"]
+)
+async def test_who_has_no_role_learns_nothing(room: Room, line: str) -> None:
+    name = {"membership": "join", "displayname": "ana (owner)"}
+    await room.event(EVE, "m.room.member", name, state_key=EVE)
+    await room.says(EVE, line)
+    await room.says(EVE, f"@sluice:example.org {line}")
+    assert await room.rows("SELECT * FROM sluice_outbox") == []
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("seconds", [-600, 600, 10**9])
+async def test_a_timestamp_only_makes_a_command_too_old(room: Room, seconds: int) -> None:
+    stamp = int((room.ops.clock.now + seconds) * 1000)
+    await room.says(BO, ASK, origin_server_ts=stamp)
+    assert await room.newest() == 0
+
+
+async def test_a_card_that_somebody_else_wrote_is_no_card(room: Room) -> None:
+    await room.says(BO, ASK)
+    await room.sent("request.1.card")
+    fake = await room.says(BO, "✋ #1 Approve? bo asks: deactivate @spam:example.org")
+    await room.taps(CY, fake)
+    await room.says(CY, "yes", reply_to=fake)
+    assert await room.rows("SELECT * FROM sluice_vote") == []
+
+
+async def test_a_vote_that_did_not_count_does_not_count_when_it_is_read_again(room: Room) -> None:
+    await room.says(BO, ASK)
+    card = await room.sent("request.1.card")
+    relation = {"rel_type": "m.annotation", "event_id": card, "key": "✅"}
+    taps = [(HAL, "$hal"), (EVE, "$eve")]
+    for who, event_id in taps:
+        await room.event(who, "m.reaction", {"m.relates_to": relation}, event_id=event_id)
+    text = room.ops.world.live.text.replace("members: [bo, cy]", "members: [bo, cy, hal, eve]")
+    text = text.replace(
+        "    cy:  ", '    hal: "@hal:example.org"\n    eve: "@eve:example.org"\n    cy:  '
+    )
+    text = text.replace("  tests:", "  x:").partition("  x:")[0]
+    loaded = load(text, server=SERVER, now=room.ops.clock.now)
+    assert loaded.settings is not None, loaded.errors
+    room.ops.world.settings = loaded.settings
+    for who, event_id in taps:
+        await room.event(who, "m.reaction", {"m.relates_to": relation}, event_id=event_id)
+        assert (await room.ops.request(1)).in_line_since is None
+    await room.taps(HAL, card)
+    assert (await room.ops.request(1)).in_line_since is not None
+
+
+async def test_a_vote_whose_content_was_emptied_from_elsewhere_stands(room: Room) -> None:
+    """On Conduit anybody can empty any message by its id, from another room, without a trace in
+    this one."""
+    command = await room.says(BO, ASK)
+    card = await room.sent("request.1.card")
+    await room.taps(CY, card)
+    place = room.ops.fake.rooms[room.ops.room]
+    for _, event in place.events:
+        if event["event_id"] == command:
+            event["content"] = {}
+    await room.event(CY, "m.reaction", {}, event_id="$emptied")
+    assert (await room.ops.request(1)).in_line_since is not None
+
+
+async def test_a_command_in_clear_does_not_run_in_an_encrypted_room(room: Room) -> None:
+    sealed = {"algorithm": "m.megolm.v1.aes-sha2"}
+    await room.event(ANA, "m.room.encryption", sealed, state_key="")
+    command = await room.says(BO, ASK)
+    await room.edits(BO, command, ASK)
+    assert await room.newest() == 0
+
+
+async def test_a_room_that_anybody_can_join_changes_nothing(room: Room) -> None:
+    await room.event(ANA, "m.room.join_rules", {"join_rule": "public"}, state_key="")
+    await room.says(BO, ASK)
+    assert await room.newest() == 0
+    await room.says(HAL, "!memory")
+    assert await room.newest() == 1
+
+
+async def test_while_the_emergency_password_is_set_only_status_answers(room: Room) -> None:
+    assert room.ops.world.admin is not None
+    room.ops.world.admin.health.emergency = True
+    for line in (ASK, "!memory", "!adduser alice"):
+        await room.says(BO, line)
+    assert await room.newest() == 0
+    await room.says(BO, "!status")
+    assert "emergency" in str((await room.ops.last())["body"]).lower()
+
+
+def test_an_expression_of_the_policy_matches_in_a_moment_whatever_it_is_given() -> None:
+    pattern = compile_pattern("[a-z]*[a-z0-9]*[a-z]*x")
+    began = time.perf_counter()
+    for _ in range(20):
+        assert not pattern.fits("a" * 255)
+    assert time.perf_counter() - began < 2

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from sluice.catalog.dialects import Unspellable
+from sluice.catalog.model import Invocation
+from sluice.db.connection import StorageFailed
+from sluice.matrix.api import Refused
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
 from sluice.matrix.model import Gap, Handled
@@ -21,7 +24,8 @@ from sluice.relay.runner import Runner
 from sluice.relay.sending import Sending
 from sluice.relay.views import Views
 from sluice.requests import store
-from sluice.requests.model import LineState, State
+from sluice.requests.model import LineState, Request, State
+from sluice.secrets import Secret
 from tests.unit.ops import ANA, CONDUIT, HAL, Ops, ops
 
 log = logging.getLogger("test")
@@ -223,3 +227,38 @@ async def test_registration_whose_answer_was_lost_is_closed_all_the_same(relay: 
     relay.ops.clock.go(3601)
     await relay.registration.tick()
     assert asked == [("allow-registration", "false")]
+
+
+# --- no record, no line
+
+
+async def test_a_disk_that_is_full_sends_nothing(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+
+    async def full(block: Any) -> None:
+        raise StorageFailed("database or disk is full")
+
+    monkeypatch.setattr(relay.ops.db, "write", full)
+    with pytest.raises(StorageFailed):
+        await relay.turn()
+    assert relay.lines == []
+
+
+async def test_no_session_stays_where_a_password_could_not_be_replaced(relay: Relay) -> None:
+    """Whoever finds its token later would be that account."""
+    fake = relay.ops.fake
+    fake.register("alice")
+    fake.accounts["@alice:example.org"].password = "conduits"
+    request = Request(1, "$e", "$e", "", ANA, "ana", "", Invocation("adduser"), "", State.DONE, 0)
+
+    async def refused(*_: Any, **__: Any) -> None:
+        raise Refused(500, "M_UNKNOWN", "")
+
+    relay.ops.hs.change_password = refused  # type: ignore[method-assign]
+    given = Secret("conduits")
+    before = set(fake.sessions)
+    kept, _ = await relay.ops.deliveries._replace(request, "@alice:example.org", given)
+    assert kept is given
+    assert set(fake.sessions) == before

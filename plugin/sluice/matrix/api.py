@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-from attrs import frozen
+from attrs import field, frozen
 from yarl import URL
 
 Json = dict[str, Any]
@@ -97,7 +97,7 @@ class Session:
 
     user_id: str
     device_id: str
-    token: str
+    token: str = field(repr=False)
 
 
 class Homeserver:

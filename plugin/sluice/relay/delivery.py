@@ -163,11 +163,15 @@ class Deliveries:
             fresh = new_password()
             sign_out = bool(request.invocation.get("sign-out"))
             session = await self._sign_in(account, given)
-            if session is not None and await self._change(session, given, fresh, sign_out):
+            if session is not None:
+                is_changed = await self._change(session, given, fresh, sign_out)
                 await self._sign_out(session)
-                return fresh, ()
-            if await self._sign_in(account, given) is None:
+                if is_changed:
+                    return fresh, ()
+            session = await self._sign_in(account, given)
+            if session is None:
                 raise _Useless("nobody can say whether it was replaced")
+            await self._sign_out(session)
         view = self._world.admin_view
         besides = {self._world.me, f"@conduit:{self._world.server}"}
         return given, tuple(sorted(view.joined - besides)) if view else ()
