@@ -332,10 +332,12 @@ class App:
         return Timeouts(float(relay.timeout), float(relay.slow_timeout))
 
     async def _health_changed(self, admin: AdminRoom) -> None:
-        await self._house.health_changed(admin.health)
-        if not admin.health.answering:
-            admin.give_up()
-        self._wake()
+        try:
+            await self._house.health_changed(admin.health)
+        finally:
+            if not admin.health.answering:
+                admin.give_up()
+            self._wake()
 
     async def _checked(self, thorough: bool) -> None:
         """After a doubt; thorough: at the start and hourly."""

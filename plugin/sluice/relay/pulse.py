@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
+from ..db.connection import StorageFailed
 from ..matrix.api import MatrixError, Refused
 from . import correlator
 from .health import Timeouts
@@ -58,6 +59,8 @@ class Pulse:
                 self._failures = 0
             except MatrixError as error:
                 await self._failed(error)
+            except StorageFailed as error:
+                self._log.warning("The pulse waits: %s", error)
             await self._wait(_TICK)
 
     async def _wait(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ from logging import Logger
 from ..catalog.conduit import ConduitOracle
 from ..catalog.dialects import dialect_of
 from ..catalog.model import Dialect
+from ..db.connection import StorageFailed
 from ..matrix.api import Homeserver, MatrixError, Refused
 from .correlator import LOST
 from .room import AdminRoom
@@ -46,7 +47,7 @@ class Watch:
             try:
                 await self._check(thorough)
                 thorough = False
-            except MatrixError as error:
+            except (MatrixError, StorageFailed) as error:
                 self._log.warning("What may have changed is not known yet: %s", error)
                 await asyncio.sleep(_AGAIN)
                 beat.set()
