@@ -176,7 +176,7 @@ class Reload:
         await meta.drop(tx, _SAFE)
         requests = await changes.policy_changed(world.desk(tx))
         # To both: whoever moves the ops room elsewhere does not do it unseen.
-        for room in {room for room in (told, world.main_room) if room is not None}:
+        for room in {room for room in (told, *settings.ops_rooms[:1]) if room is not None}:
             if safe or old is None:
                 said = alarms.safe_mode_over(read_out(settings.policy))
             else:

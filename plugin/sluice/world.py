@@ -116,7 +116,8 @@ class World:
         return Facts(
             admin_room=frozenset(inside),
             protected_rooms=frozenset(protected),
-            remote_in_admin_room=view is None or any(not m.endswith(own) for m in inside),
+            # Without the admin room nobody knows, and nothing is sent: see `health`.
+            remote_in_admin_room=any(not m.endswith(own) for m in inside),
             bot=self.me,
         )
 
@@ -138,11 +139,12 @@ class World:
     def desk(self, tx: Tx, room: str = "") -> Desk:
         """What a step of a request works with; made inside the writer lock."""
         settings = self.live
+        unread = RoomView("")  # of a room that was not read yet nothing is said
         view = View(
             now=self.now(),
             here=self.here(room or self.main_room or ""),
             policy=settings.policy,
-            rooms=self.rooms,
+            rooms={room: self.rooms.get(room, unread) for room in settings.ops_rooms},
             facts=self.facts(),
             health=self.health(),
             max_age=settings.command_max_age,

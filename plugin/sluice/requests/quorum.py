@@ -173,7 +173,9 @@ async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weigh
     facts = {Fact.COMPLETE if votes.complete else Fact.NEEDS_VOTES}
     who = person(desk.name(request.mxid))
     why: Text = ()
-    if not desk.asker(request.room, request.mxid).joined:
+    if request.room not in desk.view.rooms:
+        why = (": this room is no ops room any more",)
+    elif not desk.asker(request.room, request.mxid).joined:
         why = (": ", who, " left this room")
     elif decision.verdict is Verdict.DENY:
         why = (": ", *decision.because) if decision.rules else (": ", who, " lost the right")
