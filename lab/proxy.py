@@ -11,6 +11,7 @@ limited        429 with retry_after_ms, nothing reached the server
 error          `status` with a Matrix error, nothing reached the server
 garbage        200 with a text that is no JSON, nothing reached the server
 slow           `seconds` later than usual
+held           later than usual: once the rule is taken away
 cut            the connection breaks before the server acts
 lost           the server acts, then the connection breaks
 late error     the server acts, then `status` is answered
@@ -34,10 +35,10 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 HOP_BY_HOP |= {"content-encoding", "te", "upgrade", "trailer", "proxy-connection"}
 FAULTS = {
     *("asleep", "forgets", "twice", "limited", "error", "garbage"),
-    *("slow", "cut", "lost", "late error", "late garbage"),
+    *("slow", "held", "cut", "lost", "late error", "late garbage"),
 }
 SYNC_FAULTS = {"asleep", "forgets", "twice"}
-ACTING = {"slow", "lost", "late error", "late garbage"} | SYNC_FAULTS
+ACTING = {"slow", "held", "lost", "late error", "late garbage"} | SYNC_FAULTS
 
 
 @dataclass
@@ -146,6 +147,8 @@ class FaultProxy:
         if rule is None or fault in ACTING:
             if rule is not None and fault == "slow":
                 await asyncio.sleep(rule.seconds)
+            while fault == "held" and rule in self.rules:
+                await asyncio.sleep(0.01)
             try:
                 answer = await self._forward(request, fault)
             except aiohttp.ClientError:  # the homeserver is away

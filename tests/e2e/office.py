@@ -86,9 +86,13 @@ class Office:
         policy: str = POLICY,
         *,
         clock: bool = False,
+        base: str = "",
         **changes: str,
     ) -> Office:
-        """The bot has started and said so. bob, bo's second account, is in the room too."""
+        """The bot has started and said so. bob, bo's second account, is in the room too.
+
+        base: where the bot finds the homeserver, if that is a fault proxy.
+        """
         bob = world.people["bob"] = await world.server.account(f"bob{world.suffix}")
         await world["ana"].invite(world.ops_room, bob.mxid)
         await bob.join(world.ops_room)
@@ -99,7 +103,7 @@ class Office:
             self.clock = folder / "clock"
             self.clock.write_text("0")
             env = {"PYTHONPATH": str(CLOCK), "SLUICE_TEST_CLOCK": str(self.clock)}
-        await world.start_bot(folder, world.policy(policy, **changes), env=env)
+        await world.start_bot(folder, world.policy(policy, **changes), base=base, env=env)
         await self.room.shows("is ready")
         return self
 

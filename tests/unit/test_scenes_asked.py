@@ -90,7 +90,7 @@ def test_scene_17_19_24_27_37_58_accounts_rooms_and_files_that_are_not_so():
     )
     check(refusals.of_bridge("@irc_bob:example.org", new=True))
     expect(
-        refusals.two_people(here(), (quote("Alice"),), ("@alice:example.org", "@al:example.org")),
+        refusals.refused(refusals.two_people("Alice", ("@alice:example.org", "@al:example.org"))),
         "⛔ Not run: 2 people here are called “Alice”."
         " ⏎ Edit your message: @alice:example.org or @al:example.org",
     )

@@ -106,6 +106,8 @@ _OFFERS = {
     "adduser": ("names can be made", "Make"),
     "deactivateall": ("accounts can be deactivated", "Ask for"),
 }
+OFFERED = frozenset(_OFFERS)
+"""Commands whose lists are offered again without their bad entries."""
 _SHOWN = 8  # bad entries of a list that are told one by one
 
 
@@ -123,7 +125,7 @@ def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
     total = len(good) + len(bad)
     if not good:
         return NotRun((f"none of these {total} can be used.",), refused)
-    if invocation.command not in _OFFERS:
+    if invocation.command not in OFFERED:
         return NotRun((f"{len(bad)} of {total} cannot be used, so nothing was done.",), refused)
     can, verb = _OFFERS[invocation.command]
     first = f"{len(good)} of {total} {can}. {verb} these {len(good)}? Tap ✅. Nothing has run yet."

@@ -24,6 +24,9 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
         return not_run(head, then)
     if decision.fixed:
         return not_run((*head, " Built in, nobody can."))
+    if (left := _left(decision)) > 0:
+        ask: Text = (", or ask ", *people(decision.can)) if decision.can else ()
+        return not_run((*head, " Nothing was done."), (f"Send {left} or fewer", *ask, "."))
     if decision.retry_at is not None:
         when = here.clock.at(decision.retry_at)
         if now:
@@ -37,6 +40,12 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
     by_rule = first and isinstance(first[0], str) and first[0].startswith(("rule ", "line "))
     why: Text = (" More: ", here.cmd(f"why {number}")) if by_rule else ()
     return not_run((*head, " ", *can, *why))
+
+
+def _left(decision: Decision) -> int:
+    """How many of a list a limit would still let through; 0 if that is not why."""
+    labels = {rule.label for rule in decision.rules if rule.verb == "limit"}
+    return min((q.left for q in decision.limits if q.rule.label in labels), default=0)
 
 
 def _verb(decision: Decision) -> str:

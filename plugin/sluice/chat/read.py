@@ -83,7 +83,7 @@ def read(
     if html.quoted:
         return None
     try:
-        text = resolve(raw.text, html, people or {})
+        text = resolve(raw.text, html, {} if people is None else people)
     except Mismatch as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
         typed = _typed(raw.text, bot, prefix, raw.reply_to)
@@ -97,7 +97,10 @@ def said(content: Content, people: People | None = None) -> Said | NotRun | None
     if raw is None:
         return None
     try:
-        return Said(resolve(raw.text, _html(content), people or {}).strip(), raw.reply_to)
+        return Said(
+            resolve(raw.text, _html(content), {} if people is None else people).strip(),
+            raw.reply_to,
+        )
     except Mismatch as wrong:
         return _refusal(wrong)
 

@@ -5,6 +5,8 @@ The policy's "not allowed" and what concerns open requests stand in `door`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..catalog.parse import NotRun
 from ..message import Message, Text, code, quote
 from .alarms import CANNOT_LOG
@@ -62,11 +64,10 @@ def of_bridge(mxid: str, *, new: bool = False) -> Message:
     return not_run(("Not run: ", code(mxid), f" belongs to a bridge.{choose}"))
 
 
-def two_people(here: Here, name: Text, mxids: tuple[str, ...]) -> Message:
-    """A display name that several members here have."""
-    which = people([m for m in mxids if m.startswith("@")][:6])
-    head: Text = (f"Not run: {len(mxids)} people here are called ", *name, ".")
-    return not_run(head, ("Edit your message: ", *which))
+def two_people(name: str, mxids: Sequence[str]) -> NotRun:
+    """A name that several members here have, or one of them and another account."""
+    head: Text = (f"{len(mxids)} people here are called ", quote(name, 40), ".")
+    return NotRun(head, ("Edit your message: ", *people(mxids[:6])))
 
 
 def not_there(here: Here, mxc: str) -> Message:

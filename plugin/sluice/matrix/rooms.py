@@ -95,6 +95,11 @@ class RoomView:
             )
         return self._sets[membership]
 
+    def display_name(self, mxid: str) -> str:
+        """Foreign text; empty if there is none."""
+        value = self._content("m.room.member", mxid).get("displayname")
+        return value if isinstance(value, str) else ""
+
     # --- power
 
     def creators(self) -> frozenset[str]:

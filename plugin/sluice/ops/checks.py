@@ -34,6 +34,8 @@ from ..relay.delivery import Deliveries
 from ..relay.views import Lists
 from ..world import World
 from .found import Choice, Found, Look, Refusal
+from .mixed import Bads, only
+from .names import called_here
 from .questions import Where
 from .sizes import Sizes
 
@@ -88,7 +90,7 @@ class Checks:
         about: tuple[str, ...] | None = None
         for _ in range(8):
             try:
-                return parse(
+                made = parse(
                     typed,
                     server=self._world.server,
                     prefix=self._world.here(where.room).prefix,
@@ -97,6 +99,8 @@ class Checks:
                     about=about,
                     now=self._world.now(),
                 )
+                await self._one_person_each(where, typed, made)
+                return made
             except NeedsRoom as need:
                 rooms[need.alias] = await self.resolve(need.alias)
             except NeedsMedia as need:
@@ -105,9 +109,24 @@ class Checks:
                 about = await self.about(where.room, need.event_id)
         raise NotRun(("that line names too many addresses.",))
 
-    async def before(self, where: Where, invocation: Invocation) -> Look:
+    async def _one_person_each(self, where: Where, typed: Typed, made: Invocation) -> None:
+        """A word that names an account, and is what somebody else here is called, means two
+        people. Raises NotRun."""
+        if made.command == "adduser":
+            return
+        view = self._world.rooms[where.room]
+        for word in (*typed.words, *typed.lines):
+            mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
+            if mxid not in made.values("user"):
+                continue
+            others = [other for other in called_here(view, word) if other != mxid]
+            if others and (mxid in view.joined or not await self._is_nobody(mxid)):
+                raise refusals.two_people(word, (mxid, *others))
+
+    async def before(self, where: Where, invocation: Invocation, bad: Bads = ()) -> Look:
         """Everything that can be known before the first line is sent. Waits until the start is
-        over: what was typed meanwhile simply runs."""
+        over: what was typed meanwhile simply runs. bad: entries of its list that are out already.
+        """
         if self._world.opened is not None:
             await self._world.opened.wait()
         stopped = self.stopped(where, invocation)
@@ -116,6 +135,8 @@ class Checks:
         row = self._rows.get(invocation.command)
         try:
             found = await row(where, invocation) if row else Found(invocation)
+            if isinstance(found, Found) and (bad := (*bad, *found.bad)):
+                raise offer(found.invocation, bad)
         except NotRun as no:
             return Refusal(refusals.refused(no))
         except AskFirst as first:
@@ -171,7 +192,7 @@ class Checks:
                 bad.append((mxid, *problem))
         if len(names) == 1 and bad:
             return Refusal(bad[0][2])
-        return self._rest(invocation, "user", [(mxid, why) for mxid, why, _ in bad])
+        return _rest(invocation, [Bad(mxid, why) for mxid, why, _ in bad])
 
     async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:
         """Why an account of this name cannot be made: in a list, and alone."""
@@ -186,17 +207,6 @@ class Checks:
         if name is Name.EXCLUSIVE:
             return ("a bridge's name",), refusals.of_bridge(mxid, new=True)
         return None
-
-    def _rest(
-        self, invocation: Invocation, param: str, bad: list[tuple[str, Text]]
-    ) -> Found | Refusal:
-        """The list without its bad entries is offered; without any it simply goes on."""
-        if not bad:
-            return Found(invocation)
-        without = {mxid for mxid, _ in bad}
-        good = tuple(value for value in invocation.values(param) if value not in without)
-        args = tuple((n, good if n == param else v) for n, v in invocation.args)
-        raise offer(evolve(invocation, args=args), tuple(Bad(m, why) for m, why in bad))
 
     async def _reset(self, where: Where, invocation: Invocation) -> Look:
         await self._deliveries.prepare(where.mxid)
@@ -222,11 +232,11 @@ class Checks:
 
     async def _account_list(self, where: Where, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
-        bad: list[tuple[str, Text]] = []
+        bad: list[Bad] = []
         for mxid in invocation.values("user"):
             if await self._probes.account(mxid) is Account.MISSING:
-                bad.append((mxid, ("no such account",)))
-        return self._rest(invocation, "user", bad)
+                bad.append(Bad(mxid, ("no such account",)))
+        return _rest(invocation, bad)
 
     async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
         """`media`: nobody looks for the files of a slip of the pen."""
@@ -247,7 +257,9 @@ class Checks:
         here = self._world.here(where.room)
         last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
         known = {here.local(each): each for each in users_in(last.body)} if last else {}
-        near = [known[name] for name in alike(here.local(mxid), known)]
+        called = called_here(self._world.rooms[where.room], here.local(mxid))
+        alikes = (known[name] for name in alike(here.local(mxid), known))
+        near = list(dict.fromkeys((*called, *alikes)))
         if not near:
             return Refusal(refusals.no_account(here, mxid))
         looks = COMMANDS[invocation.command].tags <= {Tag.READ, Tag.INSPECT}
@@ -361,3 +373,10 @@ class Checks:
         mine = mxids_of(policy, person_of(policy, where.mxid))
         other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
         return private.not_safe(here, where.mxid, reason, other)
+
+
+def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
+    """The list without these entries."""
+    without = {each.typed for each in bad}
+    good = tuple(user for user in invocation.values("user") if user not in without)
+    return Found(only(invocation, good) if bad else invocation, bad=tuple(bad))

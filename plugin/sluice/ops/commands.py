@@ -34,6 +34,8 @@ from ..requests.submit import Ask
 from ..world import World
 from .checks import Checks
 from .found import Choice, Found, Look, Refusal
+from .mixed import Bads, sift
+from .names import Names
 from .own import Own
 from .questions import Question, Questions, Reply, Tap, Where
 
@@ -52,13 +54,18 @@ class Commands:
         wake: Callable[[], None],
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
-        self._questions, self._checks, self._wake = questions, checks, wake
+        self._questions, self.checks, self._wake = questions, checks, wake
         self.understand = checks.understand
         self.own: Own  # set by who makes both
 
     async def moved(self) -> None:
         """A commit may have put something in line."""
         self._wake()
+
+    def read(self, room: str, content: Mapping[str, Any]) -> Typed | NotRun | None:
+        """What a message in an ops room asks for."""
+        names, prefix = Names(self._world, self._world.rooms[room]), self._world.here(room).prefix
+        return read.read(content, bot=self._world.me, prefix=prefix, people=names)
 
     # --- answers
 
@@ -125,7 +132,7 @@ class Commands:
         if self._world.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._world.problems]
             return self.answer(where, alarms.refused_in_safe_mode(problems))
-        if abs(self._world.now() - where.at) > self._max_age:
+        if abs(self._world.now() - where.at) > self.max_age:
             return self._missed(where)
         try:
             invocation = await self.understand(where, typed)
@@ -140,7 +147,7 @@ class Commands:
         return await self.decide(where, invocation)
 
     @property
-    def _max_age(self) -> float:
+    def max_age(self) -> float:
         return float(self._world.settings.command_max_age if self._world.settings else 300)
 
     def _missed(self, where: Where) -> Handled:
@@ -218,6 +225,8 @@ class Commands:
 
     async def _ask_first(self, where: Where, first: AskFirst) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
+        if first.bad:  # more may be found bad, and all is asked in one question
+            return await self.decide(where, first.invocation, bad=first.bad)
         denied = await self._denied(where, first.certain)
         if denied is not None:
             return denied
@@ -233,13 +242,21 @@ class Commands:
     # --- decided and stored
 
     async def decide(
-        self, where: Where, invocation: Invocation, *, glass: bool = False
+        self, where: Where, invocation: Invocation, *, glass: bool = False, bad: Bads = ()
     ) -> Handled | None:
-        """An understood command: allowed, with votes, or not."""
+        """An understood command: allowed, with votes, or not. bad: what its list has lost."""
+        if not glass:
+            invocation, more = await self.sift(where, invocation)
+            bad = (*bad, *more)
         denied = await self._denied(where, invocation, glass=glass)
         if denied is not None:
             return denied
-        return await self._go_on(where, await self._checks.before(where, invocation), glass)
+        return await self._go_on(where, await self.checks.before(where, invocation, bad), glass)
+
+    async def sift(self, where: Where, invocation: Invocation) -> tuple[Invocation, Bads]:
+        return await self._db.read(
+            lambda tx: sift(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+        )
 
     def _choose(self, where: Where, choice: Choice, glass: bool) -> Handled:
         def tap(meant: Invocation) -> Tap:
@@ -258,7 +275,7 @@ class Commands:
             confirmed = evolve(found, question=None)
 
             async def tap(again: Where) -> Handled | None:
-                await self._checks.confirmed(found.invocation)
+                await self.checks.confirmed(found.invocation)
                 return await self._go_on(again, confirmed, glass)
 
             return self.confirm(where, found.question, tap)
@@ -317,77 +334,9 @@ class Commands:
             return await emergency.break_glass(desk, asked)
         return await submit.submit(desk, asked)
 
-    # --- edits
-
-    async def edited(
-        self, where: Where, typed: Typed | NotRun | None, before: Request | None
-    ) -> Handled | None:
-        """The sender changed a command that was stored or answered here."""
-        if abs(self._world.now() - where.at) > self._max_age or self._world.problems:
-            typed = None
-        if before is not None and before.state in submit.SENT:
-            typed = None  # nobody looks there any more
-        if before is None:
-            if typed is None or isinstance(typed, NotRun):
-                return None
-            return await self.take(where, typed)
-        found, said = await self._reread(where, typed)
-
-        async def commit(tx: Tx) -> None:
-            desk = self._world.desk(tx, where.room)
-            anew = None
-            if found is not None:
-                decision = await judge(desk, found.invocation, where.room, where.mxid)
-                anew = Ask(
-                    where.event_id,
-                    before.command,
-                    where.room,
-                    where.mxid,
-                    found.invocation,
-                    decision,
-                    found.facts,
-                )
-            now = await store.get(tx, before.id)
-            await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
-            if said is not None and now is not None and now.state not in submit.SENT:
-                await said.commit(tx)
-
-        async def after() -> None:
-            await self.moved()
-            if said is not None and said.after is not None:
-                await said.after()
-
-        return Handled(commit, after)
-
-    async def _reread(
-        self, where: Where, typed: Typed | NotRun | None
-    ) -> tuple[Found | None, Handled | None]:
-        """What an edited command says now: something to submit, or something to answer."""
-        if typed is None:
-            return None, None
-        if isinstance(typed, NotRun):
-            return None, self.not_run(where, typed)
-        command = find(typed.word)
-        if command is None or command.own:
-            return None, await self.take(where, typed)
-        try:
-            invocation = await self.understand(where, typed)
-        except (NotRun, Missing, AskFirst):
-            return None, await self.take(where, typed)
-        decision = await self._db.read(
-            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
-        )
-        found = await self._checks.before(where, invocation)
-        plain = isinstance(found, Found) and found.question is None
-        if decision.verdict is Verdict.DENY or (
-            plain and not (decision.reason and not invocation.reason)
-        ):
-            return (found if isinstance(found, Found) else Found(invocation)), None
-        return None, await self.take(where, typed)
-
     async def in_clear(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
         """A message in clear in an encrypted room: whoever sent it is not who they seem."""
-        typed = read.read(content, bot=self._world.me, prefix=self._world.here(where.room).prefix)
+        typed = self.read(where.room, content)
         if typed is None or (not isinstance(typed, NotRun) and find(typed.word) is None):
             return None
         return await self.refuse(where, refusals.not_encrypted())

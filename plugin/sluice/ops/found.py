@@ -6,6 +6,7 @@ from typing import Union
 
 from attrs import frozen
 
+from ..catalog.asking import Bad
 from ..catalog.model import Invocation
 from ..chat.about import CardFact
 from ..message import Message
@@ -22,13 +23,15 @@ class Refusal:
 class Found:
     """It can go on. question: must be confirmed by a tap first. facts: for the card.
 
-    reopens: it makes a deactivated account usable again.
+    reopens: it makes a deactivated account usable again. bad: entries of its list that were taken
+    out, so that the rest must be offered.
     """
 
     invocation: Invocation
     facts: tuple[CardFact, ...] = ()
     question: Message | None = None
     reopens: bool = False
+    bad: tuple[Bad, ...] = ()
 
 
 @frozen

@@ -22,6 +22,8 @@ from ..requests.model import How, Side
 from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
+from .edits import Edits
+from .names import Names
 from .questions import Question, Questions, Where
 
 _UNREAD_EVERY = 60.0
@@ -39,6 +41,7 @@ class OpsRoom:
     ) -> None:
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
         self._commands, self._questions = commands, questions
+        self._edits = Edits(world, db, commands)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -123,7 +126,7 @@ class OpsRoom:
         vote = read.vote(content)
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
             return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
-        typed = read.read(content, bot=self._world.me, prefix=self._prefix)
+        typed = self._commands.read(self.room, content)
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))
         if typed is not None:
@@ -143,13 +146,9 @@ class OpsRoom:
             self._unread[sender] = now
         return handled
 
-    @property
-    def _prefix(self) -> str:
-        return self._world.settings.prefix if self._world.settings else "!"
-
     async def _answer(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
         """A reply to a question; anything else is chat."""
-        said = read.said(content)
+        said = read.said(content, Names(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
@@ -180,8 +179,8 @@ class OpsRoom:
             return None
         if question is not None:
             self._questions.close(question.key)
-        typed = read.read(content, bot=self._world.me, prefix=self._prefix)
-        return await self._commands.edited(self._where(event, command), typed, request)
+        typed = self._commands.read(self.room, content)
+        return await self._edits.edited(self._where(event, command), typed, request)
 
     # --- taps and redactions
 

@@ -1,0 +1,93 @@
+"""An edited command: what has not run is cancelled, and the new text starts over.
+
+Both are one commit, so that nothing of the old text can run once the new one is there.
+"""
+
+from __future__ import annotations
+
+from ..catalog.commands import find
+from ..catalog.model import Typed
+from ..catalog.parse import AskFirst, Missing, NotRun
+from ..db.connection import Database, Tx
+from ..matrix.model import Handled
+from ..policy.model import Verdict
+from ..requests import store, submit
+from ..requests.model import Request
+from ..requests.quorum import judge
+from ..requests.submit import Ask
+from ..world import World
+from .commands import Commands
+from .found import Found
+from .questions import Where
+
+
+class Edits:
+    def __init__(self, world: World, db: Database, commands: Commands) -> None:
+        self._world, self._db, self._commands = world, db, commands
+
+    async def edited(
+        self, where: Where, typed: Typed | NotRun | None, before: Request | None
+    ) -> Handled | None:
+        """The sender changed a command that was stored or answered here."""
+        old = abs(self._world.now() - where.at) > self._commands.max_age
+        if old or self._world.problems:
+            typed = None
+        if before is not None and before.state in submit.SENT:
+            typed = None  # nobody looks there any more
+        if before is None:
+            if typed is None or isinstance(typed, NotRun):
+                return None
+            return await self._commands.take(where, typed)
+        found, said = await self._reread(where, typed)
+
+        async def commit(tx: Tx) -> None:
+            desk = self._world.desk(tx, where.room)
+            anew = None
+            if found is not None:
+                what = found.invocation
+                decision = await judge(desk, what, where.room, where.mxid)
+                whose = (where.event_id, before.command, where.room, where.mxid)
+                anew = Ask(*whose, what, decision, found.facts)
+            now = await store.get(tx, before.id)
+            await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
+            if said is not None and now is not None and now.state not in submit.SENT:
+                await said.commit(tx)
+
+        async def after() -> None:
+            await self._commands.moved()
+            if said is not None and said.after is not None:
+                await said.after()
+
+        return Handled(commit, after)
+
+    async def _reread(
+        self, where: Where, typed: Typed | NotRun | None
+    ) -> tuple[Found | None, Handled | None]:
+        """What an edited command says now: something to submit, or something to answer."""
+        if typed is None:
+            return None, None
+        if isinstance(typed, NotRun):
+            return None, self._commands.not_run(where, typed)
+        found = await self._plain(where, typed)
+        return (found, None) if found else (None, await self._commands.take(where, typed))
+
+    async def _plain(self, where: Where, typed: Typed) -> Found | None:
+        """What can be stored as it is; None for whatever must be answered or asked first."""
+        command = find(typed.word)
+        if command is None or command.own:
+            return None
+        try:
+            invocation = await self._commands.understand(where, typed)
+        except (NotRun, Missing, AskFirst):
+            return None
+        if (await self._commands.sift(where, invocation))[1]:
+            return None
+        decision = await self._db.read(
+            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+        )
+        found = await self._commands.checks.before(where, invocation)
+        if decision.verdict is Verdict.DENY:
+            return found if isinstance(found, Found) else Found(invocation)
+        whole = isinstance(found, Found) and found.question is None
+        asks_why = decision.reason and not invocation.reason
+        return found if isinstance(found, Found) and whole and not asks_why else None
