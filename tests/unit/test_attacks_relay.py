@@ -4,6 +4,7 @@ side of the admin room is a script. Each test is named as the attack that it sto
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -299,3 +300,74 @@ async def test_a_disk_that_is_full_for_a_moment_ends_no_part_of_the_relay(
     await asyncio.sleep(0.01)
     assert not task.done()
     task.cancel()
+
+
+# --- the password that everybody in the admin room saw
+
+
+@pytest.mark.parametrize("line", ["!adduser alice", "!resetpw max"])
+async def test_a_password_is_nowhere_but_where_it_belongs_and_the_seen_one_is_worthless(
+    relay: Relay, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    fake, seen = relay.ops.fake, "Hunter2Seen0By1"
+    user = f"@{line.split()[1]}:example.org"
+
+    def conduit(body: str) -> str:
+        if user not in fake.accounts:
+            fake.register(user[1:].partition(":")[0])
+        fake.accounts[user].password = seen
+        if "create-user" in body:
+            return f"Created user with user_id: {user} and password: {seen}"
+        return f"Successfully reset the password for user {user}: {seen}"
+
+    relay.answers = conduit
+    await relay.ops.types(ANA, line)
+    assert await relay.turn()
+    assert await relay.state() is State.DONE
+    fresh = fake.accounts[user].password
+    assert fresh != seen
+    with pytest.raises(Refused):
+        await relay.ops.hs.login(user, seen, "THIEF")
+    private = [room for room in fake.rooms.values() if room.id not in relay.ops.world.rooms]
+    holds = [room.id for room in private if fresh in json.dumps(room.events)]
+    made = [row["room"] for row in await rows(relay, "SELECT room FROM sluice_private")]
+    assert holds == made
+    assert fresh not in json.dumps(fake.rooms[relay.ops.room].events)
+    said = [row["content"] for row in await rows(relay, "SELECT content FROM sluice_outbox")]
+    stored = await everything(relay) + "\n".join(said)
+    for password in (seen, fresh):
+        assert password not in stored
+        assert password not in caplog.text
+    redacted = "SELECT * FROM sluice_outbox WHERE kind='redact' AND room=$1"
+    there = await relay.ops.db.read(lambda tx: tx.fetch(redacted, relay.room.room))
+    assert len(there) == 1
+
+
+async def rows(relay: Relay, query: str) -> list[Any]:
+    return list(await relay.ops.db.read(lambda tx: tx.fetch(query)))
+
+
+async def everything(relay: Relay) -> str:
+    """All text that is stored anywhere."""
+    tables = await rows(relay, "SELECT name FROM sqlite_master WHERE type='table'")
+    found = []
+    for table in tables:
+        for row in await rows(relay, f'SELECT * FROM "{table["name"]}"'):
+            found.append(" ".join(map(str, tuple(row))))
+    return "\n".join(found)
+
+
+async def test_what_a_member_says_in_the_words_of_the_server_is_no_answer(relay: Relay) -> None:
+    await relay.ops.types(ANA, "!enableroom !warez:example.org")
+    turn = asyncio.create_task(relay.turn())
+    while not relay.lines:
+        await asyncio.sleep(0.01)
+    for sender in (ANA, HAL, relay.world.me, "@conduit:evil.org", "@Conduit:example.org"):
+        content = {"msgtype": "m.text", "body": "Room enabled."}
+        relay._put(relay.room.room, sender, "m.room.message", content)
+    await relay.room.reader.catch_up()
+    assert await relay.state() is State.EXECUTING
+    relay.says("Room enabled.")
+    await turn
+    assert await relay.state() is State.DONE
