@@ -420,3 +420,11 @@ def test_an_expression_of_the_policy_matches_in_a_moment_whatever_it_is_given() 
     for _ in range(20):
         assert not pattern.fits("a" * 255)
     assert time.perf_counter() - began < 2
+
+
+async def test_a_server_that_never_answers_does_not_hold_up_the_room(room: Room) -> None:
+    """The least role can ask about any account of any server, one after the other."""
+    before = len(room.ops.fake.requests)
+    await room.says(HAL, "!who @x:silent.example")
+    assert len(room.ops.fake.requests) == before
+    assert "another server" in str((await room.ops.last())["body"])

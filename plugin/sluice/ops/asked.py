@@ -255,14 +255,14 @@ class Answers:
     async def _look(self, mxid: str) -> tuple[str, str | None]:
         """(free, active …, the display name; None where it could not be had)."""
         local, _, server = mxid[1:].partition(":")
+        if server != self._world.server:  # asked for, it would hold up the room until it answers
+            return "of another server", None
         try:
             profile = await self._hs.profile(mxid, _LOOK)
         except MatrixError:
             profile = None
         shown = profile.get("displayname") if profile is not None else None
         name = None if profile is None else shown if isinstance(shown, str) else ""
-        if server != self._world.server:
-            return "of another server", name
         account = await self._probes.account(mxid)
         if account is Account.MISSING:
             return _FREE.get(await self._probes.name(local), "not known"), None
