@@ -6,11 +6,17 @@ file anew, because maubot rewrites it.
 
 from __future__ import annotations
 
+import atexit
+import compileall
+import contextlib
 import json
 import secrets
+import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +24,7 @@ import aiohttp
 
 from . import mbp
 from .client import Client
-from .process import Process, free_port
+from .process import NotReady, Process, free_port
 
 LOGGING = {
     "version": 1,
@@ -28,6 +34,16 @@ LOGGING = {
     "loggers": {"aiosqlite": {"level": "INFO"}},
 }
 POOL = {"min_size": 1, "max_size": 3}
+
+
+@cache
+def _staged() -> Path:
+    """What the package holds, once for all bots of this process: checked and compiled once."""
+    folder = Path(tempfile.mkdtemp(prefix="sluice-staged-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    mbp.stage(mbp.ROOT, folder)
+    compileall.compile_dir(folder, quiet=2)
+    return folder
 
 
 class Bot:
@@ -59,9 +75,8 @@ class Bot:
         self.database = database or f"sqlite:{folder / 'bot.db'}"
         self.policy_file = folder / "policy.yaml"
         self.policy_file.write_text(policy)
-        self.plugin = plugin or folder / "plugin"
-        if not self.plugin.exists():
-            mbp.stage(mbp.ROOT, self.plugin)
+        self.is_sluice, self._heard = plugin is None, False
+        self.plugin = plugin or _staged()
         self.process = Process(
             [
                 *(sys.executable, "-m", "maubot.standalone"),
@@ -95,6 +110,15 @@ class Bot:
         self.process.start()
         if wait:
             await self.process.logs("running forever")
+            await self._hears()
+
+    async def _hears(self, within: float = 5) -> None:
+        """At its first start a bot reads a room from then on: waits until it does. One without
+        a room or without an answering Conduit does not get there."""
+        if self.is_sluice and not self._heard:
+            with contextlib.suppress(NotReady):
+                await self.process.logs("Sluice is ready", within)
+        self._heard = True
 
     async def stop(self) -> int | None:
         """SIGTERM, as a service manager does; the exit status."""

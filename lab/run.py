@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -66,6 +67,7 @@ async def lab(options: Options) -> AsyncIterator[Lab]:
                 await world.bot.stop()
             await proxy.stop()
             await server.stop()
+    shutil.rmtree(folder, ignore_errors=True)  # kept after an error: it holds the logs
 
 
 def card(running: Lab) -> str:

@@ -7,6 +7,7 @@ what the lab and the tests run.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,10 +45,10 @@ class World:
     ) -> World:
         """Fresh accounts (`bo-3` for suffix "-3", except ana), a fresh room and a fresh bot
         account. ana is the administrator of the server and the same in every world."""
-        people = {"ana": server.ana}
-        for name in PEOPLE:
-            people[name] = await server.account(f"{name}{suffix}")
-        bot = await server.bot(f"sluice{suffix}")
+        bot, *others = await asyncio.gather(
+            server.bot(f"sluice{suffix}"), *(server.account(f"{name}{suffix}") for name in PEOPLE)
+        )
+        people = {"ana": server.ana, **dict(zip(PEOPLE, others, strict=True))}
         invited = [bot.mxid, *(people[name].mxid for name in PEOPLE)]
         state = []
         if encrypted:
@@ -56,8 +57,7 @@ class World:
         room = await server.ana.create_room(
             *invited, version=room_version, name="Ops room", initial_state=state
         )
-        for client in (bot, *(people[name] for name in PEOPLE)):
-            await client.join(room)
+        await asyncio.gather(*(client.join(room) for client in (bot, *others)))
         return cls(server, people, bot, room, suffix)
 
     def policy(self, text: str | None = None, **changes: str) -> str:

@@ -113,7 +113,7 @@ async def main(config: dict[str, Any]) -> None:
         backend = SynapseServer(conduit, config["room"])
         handler = Handler(backend, config["version"], registration=config["registration"])
         double = Double(conduit, config["room"], handler)
-        runner = web.AppRunner(control(double), access_log=None)
+        runner = web.AppRunner(control(double), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", config["port"]).start()
         task = asyncio.create_task(double.run())

@@ -2,7 +2,7 @@
 
 `server` is Synapse with the double, or the Conduit that CONDUIT_BIN names. A test takes `world`
 (no bot yet) or `bot` (running with the example policy) and talks through `await world.ops("bo")`.
-What was said and logged is printed at the end, where pytest shows it with a failure.
+What was said and logged is printed at the end of a test that failed.
 With SLUICE_DB=postgres every bot has a PostgreSQL database instead of SQLite.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +24,7 @@ from lab.world import World
 from tests.fake.postgres import another, binaries, postgres
 
 _numbers = itertools.count(1)
+_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,9 @@ async def new_database(request: pytest.FixtureRequest) -> Callable[[], Awaitable
 
 @pytest.fixture
 async def world(
-    server: Homeserver, new_database: Callable[[], Awaitable[str]]
+    server: Homeserver,
+    new_database: Callable[[], Awaitable[str]],
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[World]:
     world = await World.create(server, f"-{next(_numbers)}")
     world.database = await new_database()
@@ -66,12 +69,28 @@ async def world(
     yield world
     if server.double:
         await server.double.reset()
+    if request.node.stash.get(_FAILED, False):
+        await _tell(world, admin)
+    await world.end()
+
+
+async def _tell(world: World, admin: Chat) -> None:
+    """What was said and logged, for who looks at a failure."""
     await admin.read()
-    room = await Chat.from_the_start(server.ana, world.ops_room)
+    room = await Chat.from_the_start(world.server.ana, world.ops_room)
     print(f"--- ops room\n{room.transcript()}\n--- admin room\n{admin.transcript()}")
     if world.bot:
         print(f"--- bot\n{world.bot.process.tail(20_000)}")
-    await world.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
 
 
 @pytest.fixture
