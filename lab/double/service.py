@@ -34,6 +34,7 @@ class Knobs:
     crash_after: int = 0  # the next n commands: restart when they have run, before the answer
     emergency: bool = False  # the emergency password is set: server messages are commands too
     instead: list[texts.Content] = field(default_factory=list)  # sent instead of the next answers
+    unrun: list[texts.Content] = field(default_factory=list)  # the same, and nothing is run
     before: list[texts.Content] = field(
         default_factory=list
     )  # notices just before the next answer
@@ -156,6 +157,9 @@ class Double:
             return
         if self._next("crash_before"):
             await self._crash()
+        if self.knobs.unrun:
+            await self._send(self.knobs.unrun.pop(0))
+            return
         self.executed.append(item.body)
         try:
             answer = await self.handler.answer(item.body)
