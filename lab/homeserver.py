@@ -89,6 +89,10 @@ class Homeserver:
         """kill -9 and start again: what waited in the admin room's queue is lost."""
         raise NotImplementedError
 
+    async def opens_at_start(self, on: bool) -> None:
+        """What the config file makes of registration when Conduit starts the next time."""
+        raise NotImplementedError
+
     async def account(self, localpart: str, password: str = PASSWORD) -> Client:
         """A new account, signed in; the admin room is not told."""
         raise NotImplementedError
@@ -176,6 +180,9 @@ class Conduit(Homeserver):
         self.process.start()
         await self.process.ready(self._is_up)
 
+    async def opens_at_start(self, on: bool) -> None:
+        self.write_config(allow_registration=on)
+
     async def account(self, localpart: str, password: str = PASSWORD) -> Client:
         """Conduit posts nothing about an account that registers without signing in."""
         await _register(self.http, self.base, localpart, password, inhibit_login=True)
@@ -204,6 +211,7 @@ class SynapseWithDouble(Homeserver):
         self.version, self.room_version = version, room_version
         self.secret = secrets.token_hex(16)
         self.double_port = free_port()
+        self._opens_at_start = True
         self.double = DoubleControl(http, f"http://127.0.0.1:{self.double_port}")
         self.conduit = Client(http, self.base)
         python = [sys.executable, "-m"]
@@ -333,6 +341,11 @@ class SynapseWithDouble(Homeserver):
         self.double_process.start()
         await self.double_process.logs("double ready")
 
+    async def opens_at_start(self, on: bool) -> None:
+        assert self.double is not None
+        self._opens_at_start = on
+        await self.double.set(registration_at_start=on)
+
     async def account(self, localpart: str, password: str = PASSWORD) -> Client:
         path = f"/_synapse/admin/v2/users/{esc(f'@{localpart}:{self.name}')}"
         body = {"password": password, "displayname": f"{localpart} ⚡️"}
@@ -349,6 +362,7 @@ class SynapseWithDouble(Homeserver):
         await self.double.restart()
         await self.process.kill()
         await self.resume()
+        await self.conduit.call("POST", "/_lab/registration", {"on": self._opens_at_start})
         await self.double.set(hold=False)
 
 

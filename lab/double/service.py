@@ -71,8 +71,8 @@ class Double:
 
     def set(self, **knobs: Any) -> None:
         for name, value in knobs.items():
-            if name == "version":
-                self.handler.version = value
+            if name in ("version", "registration_at_start"):
+                setattr(self.handler, name, value)
             else:
                 assert hasattr(self.knobs, name), f"no knob {name}"
                 setattr(self.knobs, name, value)
@@ -114,6 +114,7 @@ class Double:
 
     async def reset(self) -> None:
         self.knobs, self.handler.version = Knobs(), self._version
+        self.handler.registration_at_start = True
         self.set()
         if self.dead:
             await self.restart()

@@ -53,6 +53,7 @@ class World:
     admin_view: RoomView | None = None
     opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
     registration: bool | None = None  # as Conduit said last
+    registration_at_start: bool | None = None  # what its config file makes of it
     missed: int = 0  # commands that were too old when they were read
     notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
     reopening: set[str] = field(factory=set)  # commands that open a deactivated account again

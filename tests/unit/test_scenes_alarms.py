@@ -311,6 +311,11 @@ def test_scene_39_the_window_closes():
     many = [f"@s{n}:example.org" for n in range(40)]
     check(notices.registration_closed(here(), "@bo:example.org", 1800, many))
     expect(
+        notices.registration_closed(here("15:20"), "ana", 3600, (), True),
+        "🔔 Registration is off again, ana's hour is over. ⏎ No new accounts meanwhile."
+        " ⏎ At its next start Conduit goes by its config file: on.",
+    )
+    expect(
         notices.registration_stuck(here("15:22"), at("15:20"), config=False),
         "❗ Registration should be off since 15:20 UTC, but Conduit does not answer."
         " ⏎ I try every minute. Sure way: restart Conduit;"

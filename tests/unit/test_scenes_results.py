@@ -417,6 +417,29 @@ def test_scene_39_registration():
     check(ended("registration off", "set", invocation=off))
 
 
+@pytest.mark.parametrize(
+    ("state", "until", "config", "told"),
+    [
+        ("on", None, True, False),
+        ("on", None, False, True),
+        ("on", "15:20", True, True),
+        ("on", "15:20", False, False),
+        ("off", None, True, True),
+        ("off", None, False, False),
+        ("off", None, None, False),
+    ],
+)
+def test_what_the_config_file_makes_of_registration_is_said_where_it_differs(
+    state, until, config, told
+):
+    invocation = Invocation("registration.set", (("state", state),))
+    end = None if until is None else at(until)
+    said = ended("registration", "set", invocation=invocation, until=end, at_start=config)
+    word = "on" if config else "off"
+    assert (f"At its next start Conduit goes by its config file: {word}." in said.body) is told
+    check(said)
+
+
 def test_scene_40_caches():
     expect(
         ended("clearcache", "cleared"),

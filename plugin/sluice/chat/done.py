@@ -14,6 +14,7 @@ from ..catalog.model import Invocation, Outcome
 from ..message import Text, code, quote
 from .clock import span
 from .ending import Ending, Handed
+from .notices import at_next_start
 from .undo import undo
 from .words import Here, Line, below, codes, count, people, person
 
@@ -261,17 +262,18 @@ def _clearcache(case: Case) -> Done:
 
 
 def _registration(case: Case) -> Done:
-    cmd = case.here.cmd
-    if case.invocation.get("state") != "on":
+    cmd, state = case.here.cmd, case.invocation.get("state")
+    later = at_next_start(case.ending.at_start, case.ending.until is None and state == "on")
+    if state != "on":
         off = ("On for a while: ", cmd("registration on for 1h"))
-        return Done(("registration is off",), (), (off,))
+        return Done(("registration is off",), (), (*later, off))
     if case.ending.until is None:
         anyone: Text = ("Anyone can make an account. Off: ", cmd("registration off"))
         better: Text = (" · Better: ", cmd("registration on for 1h"))
-        return Done(("registration is on, without an end",), (), ((*anyone, *better),))
+        return Done(("registration is on, without an end",), (), ((*anyone, *better), *later))
     until = case.here.clock.at(case.ending.until)
     anyone = ("Anyone can make an account meanwhile. Off now: ", cmd("registration off"))
-    return Done((f"registration is on until {until}; then I switch it off",), (), (anyone,))
+    return Done((f"registration is on until {until}; then I switch it off",), (), (anyone, *later))
 
 
 DONE: Mapping[str, Callable[[Case], Done]] = {

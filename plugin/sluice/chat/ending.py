@@ -51,7 +51,8 @@ class Ending:
     line: the canonical command line. voted: it had a card. approved: persons. slow: over 30 s.
     by, at: who resolved it, when a late answer came. undo_needs_votes: for this person.
     present: mxc -> can be downloaded now; absent where nobody could look. name: of the room.
-    reopened: the account was deactivated. until: end of a registration window.
+    reopened: the account was deactivated. until: end of a registration window. at_start: what
+    Conduit's config file makes of registration when it starts.
     quota: (used, of, seconds) of a limit per person, worth telling. left_out: why lines were not
     sent ("paused by bo"). raw: unlisted text of Conduit that may be shown; in_private: it went to
     the asker instead; removed: Conduit's copy in the admin room is gone. lost: accounts
@@ -77,6 +78,7 @@ class Ending:
     name: str | None = None
     reopened: bool = False
     until: float | None = None
+    at_start: bool | None = None
     quota: tuple[int, int, float] | None = None
     left_out: str = ""
     raw: str | None = None

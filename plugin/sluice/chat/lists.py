@@ -16,7 +16,7 @@ from attrs import frozen
 from ..catalog.answers import config_in, event_in, memory_in
 from ..message import Code, Message, Text, code, one_line, quote
 from .clock import span
-from .notices import Window
+from .notices import Window, at_next_start
 from .pages import Pages, following, rows_of
 from .words import Here, Line, codes, count, person, view
 
@@ -192,15 +192,21 @@ def appservices(here: Here, ids: Sequence[str], to: str | None = None) -> View:
 
 
 def registration(
-    here: Here, on: bool, until: float | None = None, by: str = "", request: int = 0
+    here: Here,
+    on: bool,
+    until: float | None = None,
+    by: str = "",
+    request: int = 0,
+    config: bool | None = None,
 ) -> Message:
-    """by, request: who opened it here, if it was opened here."""
+    """by, request: who opened it here, if it was opened here. config: as in `at_next_start`."""
+    later = at_next_start(config, on and until is None)
     if not on:
-        return view("Registration is off.")
+        return view("Registration is off.", *later)
     who_: Text = (" (", person(by), f", #{request})") if by else ()
     if until is None:
-        return view(("Registration is on, without an end", *who_, "."))
-    return view((f"Registration is on until {here.clock.at(until)}", *who_, "."))
+        return view(("Registration is on, without an end", *who_, "."), *later)
+    return view((f"Registration is on until {here.clock.at(until)}", *who_, "."), *later)
 
 
 def config(here: Here, version: str, body: str, window: Window, to: str | None = None) -> View:

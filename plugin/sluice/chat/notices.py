@@ -144,14 +144,25 @@ def _folded(here: Here, kind: str, wave: Wave) -> Message:
 # --- the registration window ---------------------------------------------------------------------
 
 
-def registration_closed(here: Here, who: str, lasted: float, users: Sequence[str]) -> Message:
-    """users: who registered meanwhile."""
+def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
+    """A line where Conduit's config file will change what stays until then; None: not known."""
+    if config is None or config is stays:
+        return ()
+    state = "on" if config else "off"
+    return ((f"At its next start Conduit goes by its config file: {state}.",),)
+
+
+def registration_closed(
+    here: Here, who: str, lasted: float, users: Sequence[str], config: bool | None = None
+) -> Message:
+    """users: who registered meanwhile. config: as in `at_next_start`."""
     more = len(users) - 6
     meanwhile: Text = ("New accounts meanwhile: ", *codes(users[:6]))
     meanwhile = (*meanwhile, f" and {more:,} more") if more > 0 else meanwhile
     return news(
         ("Registration is off again, ", person(who), f"'s {over(lasted)}."),
         meanwhile if users else "No new accounts meanwhile.",
+        *at_next_start(config, False),
     )
 
 

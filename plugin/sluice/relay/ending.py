@@ -227,7 +227,8 @@ class Endings:
         seconds = float(span) if isinstance(span, int) else None
         await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
         window = self._world.window
-        return evolve(ending, until=window.until if window else None)
+        at_start = self._world.registration_at_start
+        return evolve(ending, until=window.until if window else None, at_start=at_start)
 
     def _parts(self, request: Request, rows: Sequence[LineRow]) -> list[Part]:
         planned = self._world.planned(request.invocation)

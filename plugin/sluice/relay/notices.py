@@ -18,6 +18,7 @@ from ..db.connection import Tx
 from ..message import Message
 from ..policy.people import members_of, mxids_of
 from ..world import World
+from . import store
 from .delivery import Deliveries
 from .model import Content
 
@@ -35,6 +36,9 @@ class Notices:
         room = self._world.main_room
         if room is None or self._world.settings is None:
             return
+        notice = server_notice(content)
+        if isinstance(notice, Registered):
+            await store.came(tx, notice.user)
         found = self._said(content, raw)
         if found is None:
             return

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from logging import Logger
 
 from .. import audit
-from ..catalog.answers import interpret
+from ..catalog.answers import config_in, interpret
 from ..catalog.model import Kind
 from ..chat import notices as texts
 from ..db.connection import Database, StorageFailed, Tx
@@ -24,6 +24,7 @@ from . import store
 from .model import Asked, Content
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
+_CONFIG = ("show-config",)
 _ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
 Ask = Callable[[str, "tuple[str, ...]"], Awaitable["tuple[str, Content] | None"]]
 
@@ -35,7 +36,6 @@ class Registration:
         self._world, self._db, self._log = world, db, log
         self.ask: Ask | None = None
         self._tried = 0.0
-        self.newcomers: list[str] = []  # who registered while a window was open
 
     async def load(self) -> None:
         """What was open before a restart of the bot."""
@@ -55,7 +55,6 @@ class Registration:
         await store.open_window(tx, request, until)
         self._world.registration = on
         self._world.window = Window(request, person, until) if on else None
-        self.newcomers.clear()
 
     async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
         """Nobody knows whether it is open: it is closed in time all the same."""
@@ -97,8 +96,11 @@ class Registration:
     async def _closed(self, window: Window) -> None:
         await self._record("outcome", window, outcome="done")
         lasted = await self._db.read(lambda tx: self._lasted(tx, window))
+        kept = await self._db.read(store.window)
+        came = kept.newcomers if kept is not None else ()
         here = self._world.here(self._world.main_room or "")
-        said = texts.registration_closed(here, window.by, lasted, self.newcomers)
+        config = self._world.registration_at_start
+        said = texts.registration_closed(here, window.by, lasted, came, config)
         await self._over(window, said)
 
     async def _lasted(self, tx: Tx, window: Window) -> float:
@@ -112,7 +114,8 @@ class Registration:
         if kept is None or kept.told:
             return
         here = self._world.here(self._world.main_room or "")
-        said = texts.registration_stuck(here, window.until or here.clock.now, config=None)
+        config = self._world.registration_at_start
+        said = texts.registration_stuck(here, window.until or here.clock.now, config=config)
 
         async def commit(tx: Tx) -> None:
             await store.tell_window(tx)
@@ -127,6 +130,7 @@ class Registration:
 
         await self._db.write(commit)
         self._world.window, self._world.registration = None, False
+        self._tried = 0.0  # the next window has its own first try
 
     async def _say(self, tx: Tx, key: str, message: Message) -> None:
         if self._world.main_room is not None:
@@ -136,6 +140,10 @@ class Registration:
         """After a doubt: is it still open? A restart closes it, or opens what the file opens."""
         if self.ask is None:
             return
+        told = await self.ask("config", _CONFIG)
+        if told is not None and interpret(Asked(_CONFIG[0]), told[1]).kind is Kind.DONE:
+            value = dict(config_in(str(told[1]["body"]))).get("Allow registration")
+            self._world.registration_at_start = {"true": True, "false": False}.get(value or "")
         answer = await self.ask("registration", _ASK)
         state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
         if state is None:

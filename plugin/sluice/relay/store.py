@@ -25,9 +25,10 @@ SCHEMA: tuple[str, ...] = (
     )""",
     "CREATE INDEX sluice_delivery_open ON sluice_delivery (removed, room)",
     """CREATE TABLE sluice_window (
-        request BIGINT PRIMARY KEY,
-        until   DOUBLE PRECISION NOT NULL,
-        told    SMALLINT NOT NULL
+        request   BIGINT PRIMARY KEY,
+        until     DOUBLE PRECISION NOT NULL,
+        told      SMALLINT NOT NULL,
+        newcomers TEXT NOT NULL
     )""",
     """CREATE TABLE sluice_list (
         command TEXT PRIMARY KEY,
@@ -127,11 +128,12 @@ async def remove(tx: Tx, handed: Handover) -> bool:
 
 @frozen
 class Window:
-    """told: that it could not be closed has been said."""
+    """told: that it could not be closed has been said. newcomers: who registered meanwhile."""
 
     request: int
     until: float
     told: bool = False
+    newcomers: tuple[str, ...] = ()
 
 
 async def open_window(tx: Tx, request: int, until: float | None) -> None:
@@ -139,13 +141,23 @@ async def open_window(tx: Tx, request: int, until: float | None) -> None:
     await tx.execute("DELETE FROM sluice_window")
     if until is not None:
         await tx.execute(
-            "INSERT INTO sluice_window (request, until, told) VALUES ($1, $2, 0)", request, until
+            "INSERT INTO sluice_window (request, until, told, newcomers) VALUES ($1, $2, 0, '')",
+            request,
+            until,
         )
 
 
 async def window(tx: Tx) -> Window | None:
     row = await tx.fetchrow("SELECT * FROM sluice_window")
-    return Window(row["request"], row["until"], bool(row["told"])) if row else None
+    if row is None:
+        return None
+    newcomers = tuple(row["newcomers"].split())
+    return Window(row["request"], row["until"], bool(row["told"]), newcomers)
+
+
+async def came(tx: Tx, mxid: str) -> None:
+    """Somebody registered; nothing where no window is open."""
+    await tx.execute("UPDATE sluice_window SET newcomers = newcomers || $1", f"{mxid} ")
 
 
 async def tell_window(tx: Tx) -> None:

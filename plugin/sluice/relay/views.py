@@ -143,9 +143,9 @@ class Views:
 
     async def _registration(self, case: Case) -> View:
         on, window = case.outcome.get("state") == "on", self._world.window
-        if not on or window is None:
-            return lists.registration(case.here, on), None
-        return lists.registration(case.here, on, window.until, window.by, window.request), None
+        opened = (window.until, window.by, window.request) if on and window else (None, "", 0)
+        config = self._world.registration_at_start
+        return lists.registration(case.here, on, *opened, config), None
 
     async def _config(self, case: Case) -> View:
         version = f"Conduit {self._world.conduit_version}"
