@@ -8,6 +8,7 @@ import pytest
 
 from lab.bot import Bot, FullMaubot
 from lab.world import World
+from tests.e2e.start import ready
 from tests.e2e.test_maubot import maubot, package, set_up
 
 __all__ = ["maubot", "package"]  # fixtures
@@ -56,8 +57,7 @@ async def test_the_file_is_never_written(world: World, tmp_path: Path) -> None:
     text = world.policy(TEXT)
     bot = await world.start_bot(tmp_path / "bot", text)
     before = bot.policy_file.stat()
-    room = await world.ops("ana")
-    await room.shows("is ready", within=20)
+    room = await ready(world, "ana")
     assert (await room.ask("!can users")).text.startswith("📋 Yes")
     await room.say("!reload")
     await room.shows("^🔔 New policy live since .*: nobody gained or lost anything")
@@ -70,8 +70,7 @@ async def test_the_file_is_never_written(world: World, tmp_path: Path) -> None:
 async def test_reload_is_for_owners_and_counts_for_the_next_command(
     world: World, bot: Bot
 ) -> None:
-    room, bos = await world.ops("ana"), await world.ops("bo")
-    await room.shows("is ready", within=20)
+    room, bos = await ready(world, "ana"), await world.ops("bo")
     bot.set_policy(world.policy().replace("purge, disableroom", "purge"))
     answer = await bos.ask("!reload")
     assert answer.text.startswith("⛔ Not allowed (#1): reload is for owners. ana or dan can.")
@@ -94,8 +93,7 @@ async def test_reload_is_for_owners_and_counts_for_the_next_command(
 async def test_a_text_that_was_changed_while_the_bot_was_down_is_told(
     world: World, bot: Bot
 ) -> None:
-    room = await world.ops("ana")
-    await room.shows("is ready", within=20)
+    room = await ready(world, "ana")
     await bot.stop()
     bot.set_policy(world.policy().replace("purge, disableroom", "purge"))
     await bot.start()
@@ -131,8 +129,7 @@ async def test_safe_mode_without_any_valid_policy(world: World, tmp_path: Path) 
 
 
 async def test_safe_mode_answers_persons_of_the_last_valid_policy(world: World, bot: Bot) -> None:
-    room = await world.ops("bo")
-    await room.shows("is ready", within=20)
+    room = await ready(world, "bo")
     await bot.stop()
     bot.set_policy(world.policy().replace("min_power: 25", "min_power: many"))
     await bot.start()
@@ -154,8 +151,7 @@ async def test_safe_mode_answers_persons_of_the_last_valid_policy(world: World, 
 async def test_a_file_that_cannot_be_read_is_safe_mode_until_it_can(
     world: World, bot: Bot
 ) -> None:
-    room = await world.ops("bo")
-    await room.shows("is ready", within=20)
+    room = await ready(world, "bo")
     await bot.stop()
     bot.policy_file.unlink()
     await bot.start()
@@ -168,8 +164,7 @@ async def test_a_file_that_cannot_be_read_is_safe_mode_until_it_can(
 
 
 async def test_another_key_beside_policy_file_is_an_error(world: World, bot: Bot) -> None:
-    room = await world.ops("bo")
-    await room.shows("is ready", within=20)
+    room = await ready(world, "bo")
     await bot.stop()
     bot.beside = {"timezone": "UTC"}
     await bot.start()

@@ -13,12 +13,7 @@ from lab.client import Client
 from lab.homeserver import Homeserver
 from lab.world import World
 from tests.e2e.office import CLOCK
-
-
-async def ready(world: World, name: str = "bo") -> Chat:
-    room = await world.ops(name)
-    await (await Chat.from_the_start(world["ana"], world.ops_room)).shows("is ready", within=20)
-    return room
+from tests.e2e.start import ready
 
 
 async def another_room(world: World, **more: object) -> str:
