@@ -6,6 +6,7 @@ commands"). Facts come from probes, never from a line in the admin room, and cha
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -40,6 +41,7 @@ from .questions import Where
 from .sizes import Sizes
 
 _REMEMBERED = 100  # files
+_AT_ONCE = 20  # probes of a list
 _STATUS = {
     Account.ACTIVE: Status.ACTIVE,
     Account.DEACTIVATED: Status.DEACTIVATED,
@@ -232,11 +234,13 @@ class Checks:
 
     async def _account_list(self, where: Where, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
-        bad: list[Bad] = []
-        for mxid in invocation.values("user"):
-            if await self._probes.account(mxid) is Account.MISSING:
-                bad.append(Bad(mxid, ("no such account",)))
-        return _rest(invocation, bad)
+        accounts = invocation.values("user")
+        found: list[Account] = []
+        for start in range(0, len(accounts), _AT_ONCE):
+            some = accounts[start : start + _AT_ONCE]
+            found += await asyncio.gather(*map(self._probes.account, some))
+        missing = [m for m, a in zip(accounts, found, strict=True) if a is Account.MISSING]
+        return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
 
     async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
         """`media`: nobody looks for the files of a slip of the pen."""

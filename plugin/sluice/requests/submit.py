@@ -21,7 +21,7 @@ from ..policy.people import mxids_of
 from . import codec, store
 from .desk import Desk, card_key, only_reads
 from .machine import Effect, Event, Fact, step
-from .model import Request, State
+from .model import Request, Review, State
 from .quorum import Weighed, count, open_until
 
 VOTES_A_PERSON = 3  # open requests that wait for votes
@@ -212,6 +212,8 @@ async def edited(
     if moved is not None:
         _, request = moved
         await desk.record("ended", request, state=request.state.value, event=event_id)
+        if request.glass:  # it never ran: there is nothing to review
+            await store.change(desk.tx, request.id, request.state, review=Review.NONE)
         if request.slots:
             new = successor.id if successor is not None else None
             await desk.show(request, cards.edited(request, await desk.about(request), new))
