@@ -147,6 +147,8 @@ class FaultProxy:
         if rule is None or fault in ACTING:
             if rule is not None and fault == "slow":
                 await asyncio.sleep(rule.seconds)
+            if fault == "held":
+                await request.read()  # it goes on also when who asked is gone
             while fault == "held" and rule in self.rules:
                 await asyncio.sleep(0.01)
             try:

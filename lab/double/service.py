@@ -134,6 +134,7 @@ class Double:
     async def _work(self) -> None:
         while not self.dead:
             item = await self._queue.get()
+            self._running = item.body or None  # a restart loses it, also while it is held
             await self._free.wait()
             try:
                 await self._serve(item)
