@@ -17,4 +17,5 @@ fi
 "$python" -m ruff format --check .
 "$python" -m mypy
 "$python" -m lab.mbp
-exec "$python" -m pytest "$@"
+# Two at once: most of an end-to-end test is waiting.
+exec "$python" -m pytest -n 2 --dist loadfile "$@"

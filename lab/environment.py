@@ -24,6 +24,7 @@ NEEDED = (
     "tzdata",
     "pytest",
     "pytest-asyncio",
+    "pytest-xdist",
     "hypothesis",
     "coverage",
     "ruff",
