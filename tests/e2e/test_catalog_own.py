@@ -1,0 +1,200 @@
+"""Sluice's own commands on a real homeserver: each once as it works, and once for who may not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lab.homeserver import Homeserver
+from tests.e2e.catalog import POLICY, House, covers, open_house, shows
+
+MINE = (
+    POLICY.replace("  roles:\n", '  roles:\n    helper: {members: ["@eve:example.org"]}\n')
+    .replace("members: [bo, cy]", "members: [bo, cy], inherits: helper")
+    .replace("{role: mod, do: [", "{role: helper, do: [")
+    .replace(
+        "  break_glass:",
+        "  require:\n"
+        '    - {do: "#destructive", reason: true, approvals: [{from: mod, n: 1}]}\n'
+        "  break_glass:",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+async def house(
+    server: Homeserver, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    """eve is a helper here: she may look."""
+    async with open_house(server, tmp_path_factory.mktemp("own"), "-own", MINE) as house:
+        yield house
+
+
+async def a_card(house: House) -> int:
+    spam = await house.account()
+    return (await house.card("ana", f"!deactivate {spam.mxid} reason casino")).number
+
+
+async def ticked(house: House, who: str, line: str) -> None:
+    """It worked without a word."""
+    event = await house.says(who, line)
+    await house.room.wait(lambda said: said.reaction == (event, "✅"), f"a ✅ on {line}")
+
+
+@covers("help", "done")
+async def test_help_says_what_one_may_use(house: House) -> None:
+    shows(
+        await house.does("!help", "eve"), r"^📋 You can look at things \(helper\)", "^!who @spam"
+    )
+    shows(
+        await house.does("!help", "bo"), r"^📋 You can do this \(mod\)", "^!adduser alice: new a"
+    )
+    text = await house.does("!help adduser", "bo")
+    shows(
+        text, "^📋 !adduser makes accounts", "^Example: !adduser alice", "^You may: yes, names of"
+    )
+    shows(text, "^Undo: !deactivate alice .needs approval; the", "^Also called: create-user$")
+    shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
+    shows(await house.does("!help look", "eve"), "^📋 These only look, nothing changes:")
+    shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
+    for topic in ("seal", "repair", "nonsense"):
+        shows(await house.does(f"!help {topic}", "eve"), "^📋 ")
+
+
+@covers("who", "done")
+@covers("can", "done")
+@covers("why", "done")
+@covers("version", "done")
+@covers("status", "done")
+async def test_what_anybody_with_a_role_may_ask(house: House) -> None:
+    spam = await house.account()
+    shows(await house.does(f"!who {spam.mxid}", "eve"), f"^📋 {spam.mxid}: active, .*no role")
+    shows(await house.does("!who nobody-yet", "eve"), "^📋 @nobody-yet:.*: free")
+    shows(
+        await house.does("!can deactivate x", "eve"), "^📋 No|^📋 .*for owners", "Nothing has run"
+    )
+    shows(await house.does("!can users", "eve"), "^📋 Yes")
+    text = await house.does("!clearcache db", "eve")
+    number = re.search(r"^⛔ Not allowed \(#(\d+)\)", text)
+    assert number, text
+    shows(
+        await house.does(f"!why {number[1]}", "eve"), f"^📋 #{number[1]} was not allowed: clearc"
+    )
+    shows(await house.does("!version", "eve"), f"^📋 Sluice .*, Conduit {house.server.version}, ")
+    shows(await house.does("!status", "eve"), f"Conduit {house.server.version} answers")
+
+
+@covers("pending", "done")
+@covers("approve", "done")
+@covers("approve", "refused")
+@covers("deny", "done")
+@covers("deny", "refused")
+@covers("cancel", "done")
+@covers("cancel", "refused")
+async def test_votes_and_taking_back(house: House) -> None:
+    shows(await house.does("!pending", "eve"), "^📋 No open requests")
+    first, second, third = [await a_card(house) for _ in range(3)]
+    shows(await house.does("!pending", "bo"), "^📋 3 open requests", f"^#{first} ana: deactivate")
+    for line in (f"!approve {first}", f"!deny {first} why not"):
+        shows(await house.does(line, "eve"), f"^⛔ .*your vote does not count: #{first} needs a")
+    shows(await house.does(f"!cancel {first}", "eve"), r"^⛔ Not allowed \(#\d+\): cancel is for")
+    await ticked(house, "bo", f"!approve {first}")
+    await house.shows(f"^✅ #{first} done: .* is deactivated")
+    await ticked(house, "cy", f"!deny {second} ask him first")
+    await house.shows(f"^⛔ #{second} denied by cy, nothing ran")
+    await ticked(house, "ana", f"!cancel {third}")
+    await house.room.shows(f"^⛔ #{third} cancelled by ana, nothing ran")
+    for line in ("!approve 999", "!deny 999", "!cancel 999"):
+        shows(await house.does(line), r"^📋 There is no #999; the newest is #\d+")
+
+
+@covers("more", "done")
+@covers("log", "done")
+@covers("log", "refused")
+@covers("policy", "done")
+@covers("policy", "refused")
+async def test_lists_of_what_happened_and_of_the_rules(house: House) -> None:
+    number = await a_card(house)
+    await ticked(house, "ana", f"!cancel {number}")
+    shows(await house.does("!log", "bo"), "^📋 ", f"#{number} cancelled")
+    shows(await house.does(f"!log {number}", "bo"), f"^📋 #{number} cancelled", "“casino”")
+    shows(await house.does("!log", "eve"), r"^⛔ Not allowed \(#\d+\): log is for")
+    shows(await house.does("!policy"), "^📋 ")
+    shows(await house.does("!policy", "bo"), r"^⛔ Not allowed \(#\d+\): policy is for owners")
+    await house.does("!config", "bo")
+    shows(await house.does("!more", "bo"), "^📋 Conduit's settings, 1 to 10:")
+    shows(await house.does("!more", "cy"), "^📋 Nothing more to show")
+
+
+@covers("pause", "done")
+@covers("pause", "refused")
+@covers("resume", "done")
+@covers("resume", "refused")
+async def test_pause_and_resume(house: House) -> None:
+    shows(await house.does("!pause", "eve"), r"^⛔ Not allowed \(#\d+\): pause is for")
+    await house.says("bo", "!pause odd requests")
+    await house.shows("^❗ Paused by bo.*\n.*“odd requests”")
+    async with house.nothing_sent():
+        shows(await house.does("!clearcache db"), "^⛔ Not run: paused by bo since")
+    shows(await house.does("!config"), "^📋 ")
+    shows(await house.does("!resume", "bo"), r"^⛔ Not allowed \(#\d+\): resume is for owners")
+    await house.says("ana", "!resume")
+    await house.shows("^🔔 Resumed by ana")
+    shows(await house.does("!clearcache db"), "^✅ ")
+
+
+@covers("glass", "done")
+@covers("glass", "refused")
+async def test_break_glass(house: House) -> None:
+    spam = await house.account()
+    line = f"!glass deactivate {spam.mxid} reason floods the lobby"
+    shows(await house.does(line, "bo"), r"^⛔ Not allowed \(#\d+\): ")
+    assert await house.is_open(spam)
+    await house.says("ana", line)
+    alarm = await house.shows(f"^❗ Break-glass by ana, no approval: deactivate {spam.mxid}")
+    number = re.search(r"#(\d+)", alarm.text)
+    assert number
+    await house.shows(f"^✅ #{number[1]} done: {spam.mxid} is deactivated")
+    assert not await house.is_open(spam)
+    await ticked(house, "dan", f"!approve {number[1]}")
+    await house.room.shows(f"#{number[1]} reviewed by dan, in order")
+
+
+@covers("trust", "done")
+@covers("trust", "refused")
+async def test_trust_after_a_new_password(house: House) -> None:
+    cy = house.world["cy"]
+    card = await house.card("ana", f"!resetpw {cy.mxid}")
+    await ticked(house, "bo", f"!approve {card.number}")
+    await house.shows(f"^❗ #{card.number} done: new password for cy")
+    shows(await house.does("!trust cy", "bo"), r"^⛔ Not allowed \(#\d+\): trust is for owners")
+    await house.says("dan", "!trust cy")
+    await house.shows("^❗ dan trusts cy")
+
+
+@covers("reload", "done")
+@covers("reload", "refused")
+async def test_reload(house: House) -> None:
+    shows(await house.does("!reload", "bo"), r"^⛔ Not allowed \(#\d+\): reload is for owners")
+    event = await house.says("ana", "!reload")
+    await house.room.wait(
+        lambda said: "nobody gained or lost anything" in said.text, "the policy", after=event
+    )
+
+
+@covers("resolve", "done")
+@covers("resolve", "refused")
+@pytest.mark.double_only("a real handler cannot be told to lose a command")
+async def test_resolve(house: House) -> None:
+    assert house.server.double
+    await house.server.double.set(unrun=[{"msgtype": "m.text", "body": "What?"}])
+    text = await house.does("!enableroom !nobody:knows")
+    number = re.search(r"^❗ #(\d+) outcome unknown", text)
+    assert number, text
+    line = f"!resolve {number[1]} done"
+    shows(await house.does(line, "eve"), r"^⛔ Not allowed \(#\d+\): ")
+    await house.says("dan", line)
+    await house.shows(f"^✅ #{number[1]} done, says dan: ")
+    shows(await house.does(line, "dan"), f"^📋 .*#{number[1]}")

@@ -1,0 +1,152 @@
+"""Every command has every column, a page in the docs, and an end-to-end test for every end.
+
+The ends are Conduit's: done, refused, failed, and an answer that nobody understands. Tests name
+what they play with `covers(command, outcome)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from docs.commands import page
+from sluice.catalog.commands import COMMANDS, find
+from sluice.catalog.dialects import Unspellable, lines
+from sluice.catalog.model import Command, Dialect, Invocation, Kind, Right, Tag, Type
+from sluice.catalog.parse import parse
+from sluice.catalog.replies import SERVER_COMMANDS
+from sluice.chat.about import _THEN
+from sluice.chat.done import DONE
+from sluice.chat.read import read_line
+from sluice.relay.views import Views
+
+ROOT = Path(__file__).parents[2]
+SERVER = "example.org"
+LEVELS = (Tag.READ, Tag.INSPECT, Tag.CHANGE, Tag.DESTRUCTIVE)
+LOOKS = frozenset(LEVELS[:2])
+RELAYED = [command for command in COMMANDS.values() if not command.own]
+NO_CARD = {"clearcache": "its headline says all"}
+NO_UNDO = {
+    "resetpw": "the old password is gone",
+    "clearcache": "caches fill by themselves",
+    "rmalias": "whoever runs the room sets the address again",
+    "rmappservice": "its registration must be had from elsewhere",
+    "purge": "deleted is deleted",
+    "purgeuser": "deleted is deleted",
+    "purgeserver": "copies come back by themselves",
+    "blockuser": "file by file, with unblock",
+}
+
+
+def example(command: Command) -> Invocation:
+    text = command.example
+    if command.name == "deactivateall":
+        text += "\n@s01:example.org\n@s02:example.org"
+    rooms = {"#warez:example.org": "!9fKq:example.org"}
+    return parse(read_line(text), server=SERVER, rooms=rooms, now=1_795_616_400.0)
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda c: c.name)
+def test_every_command_has_every_column(command: Command) -> None:
+    assert command.summary
+    assert command.summary[0].islower() or command.summary.startswith("Conduit")
+    assert example(command).command == command.name, "its example means itself"
+    assert all(find(alias.word) is command for alias in command.aliases)
+    assert command.targets is None or command.param(command.targets).type is Type.USER
+    if command.own:
+        assert command.right is not Right.POLICY
+        return
+    assert len(command.tags & set(LEVELS)) == 1, "it stands in one group"
+    assert command.right is Right.POLICY
+    assert command.conduit in {*SERVER_COMMANDS, "help"}
+    if command.tags <= LOOKS:
+        assert command.name in Views(None, None, None)._rows, "something shows it"
+        return
+    assert command.name in DONE or command.name == "deactivateall", "its end has words"
+    assert (command.name in _THEN) != (command.name in NO_CARD)
+    assert bool(command.undo) != (command.name in NO_UNDO)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("command", RELAYED, ids=lambda c: c.name)
+def test_every_example_is_a_line_of_every_version_that_has_the_command(
+    command: Command, dialect: Dialect
+) -> None:
+    server = SERVER_COMMANDS.get(command.conduit)
+    if server is None or server.since.value <= dialect.value:
+        assert lines(example(command), dialect, SERVER)
+        return
+    with pytest.raises(Unspellable) as lacking:
+        lines(example(command), dialect, SERVER)
+    assert lacking.value.lacks == command.conduit
+
+
+def test_the_page_of_commands_shows_the_table_as_it_is() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == page(), "run: python docs/commands.py"
+
+
+# --- which end-to-end tests there are
+
+
+def modules() -> Iterator[ModuleType]:
+    for path in sorted((ROOT / "tests" / "e2e").glob("test_*.py")):
+        if "covers" in path.read_text(encoding="utf-8"):
+            yield importlib.import_module(f"tests.e2e.{path.stem}")
+
+
+def marks(test: Any) -> Iterator[Any]:
+    """Those of a test, and those of each of its parameters."""
+    for mark in getattr(test, "pytestmark", ()):
+        yield mark
+        if mark.name == "parametrize":
+            for value in mark.args[1]:
+                yield from getattr(value, "marks", ())
+
+
+COVERED = {
+    mark.args
+    for module in modules()
+    for name, test in vars(module).items()
+    if name.startswith("test_")
+    for mark in marks(test)
+    if mark.name == "covers"
+}
+
+
+def answers(command: Command) -> set[Kind]:
+    """What Conduit can answer to it, beside usage errors: those are mistakes of ours."""
+    words = [command.conduit, *(alias.word for alias in command.aliases)]
+    replies = [r for w in words if w in SERVER_COMMANDS for r in SERVER_COMMANDS[w].replies]
+    return {reply.kind for reply in replies if reply.code != "no_block"}
+
+
+def wanted() -> dict[tuple[str, str], str]:
+    """Every end that a command can have; why there is no other."""
+    ends: dict[tuple[str, str], str] = {}
+    for command in COMMANDS.values():
+        ends[command.name, "done"] = "it can work"
+        if command.own:  # nothing of it is asked of Conduit, so nothing can fail there
+            if command.right is not Right.ROLE:
+                ends[command.name, "refused"] = "not everybody may"
+            continue
+        ends[command.name, "unrecognised"] = "Conduit can say what no version said before"
+        for kind in (Kind.REFUSED, Kind.FAILED):
+            if kind in answers(command):  # else Conduit has no such answer to it
+                ends[command.name, kind.value] = "Conduit has an answer that says so"
+    return ends
+
+
+@pytest.mark.parametrize(("command", "outcome"), sorted(wanted()), ids=str)
+def test_every_end_of_every_command_is_played(command: str, outcome: str) -> None:
+    why = wanted()[command, outcome]
+    assert (command, outcome) in COVERED, f"no test covers({command!r}, {outcome!r}): {why}"
+
+
+def test_no_test_plays_an_end_that_cannot_be() -> None:
+    assert COVERED - set(wanted()) == set()
