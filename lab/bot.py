@@ -176,10 +176,16 @@ class FullMaubot:
     API = "/_matrix/maubot/v1"
 
     def __init__(
-        self, folder: Path, http: aiohttp.ClientSession, *, env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        http: aiohttp.ClientSession,
+        *,
+        env: Mapping[str, str] | None = None,
+        database: str = "",
     ) -> None:
+        """database: a PostgreSQL URL, for maubot and its plugins; SQLite without one."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.http = folder, http
+        self.folder, self.http, self.database = folder, http, database
         self.port, self.password = free_port(), secrets.token_hex(8)
         self.base, self.token = f"http://127.0.0.1:{self.port}", ""
         self.process = Process(
@@ -263,7 +269,7 @@ class FullMaubot:
     def _config(self) -> dict[str, Any]:
         path = self.folder
         return {
-            "database": f"sqlite:{path / 'maubot.db'}",
+            "database": self.database or f"sqlite:{path / 'maubot.db'}",
             "crypto_database": "default",
             "database_opts": POOL,
             "crypto_db_pickle_key": "lab",
@@ -274,7 +280,7 @@ class FullMaubot:
             },
             "plugin_databases": {
                 "sqlite": str(path / "databases"),
-                "postgres": None,
+                "postgres": "default" if self.database else None,
                 "postgres_max_conns_per_plugin": 3,
                 "postgres_opts": {},
             },

@@ -7,14 +7,18 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from lab.bot import Bot
+from lab.bot import Bot, FullMaubot
 from lab.chat import Chat
 from lab.homeserver import Homeserver
 from lab.world import World
 from tests.e2e.office import CLOCK, NewDatabase
 from tests.e2e.sealed import SEALED, Person, SealedChat
+from tests.e2e.test_maubot import package
+
+__all__ = ["package"]  # a fixture
 
 _numbers = itertools.count(1)
 
@@ -203,3 +207,32 @@ async def test_encryption_that_is_switched_on_later_is_told_at_once(
         await room.shows("^❗ This room is encrypted and I cannot read it")
     finally:
         await world.end()
+
+
+async def test_under_a_full_maubot_a_new_key_of_an_absence_is_lost_and_that_is_told(
+    world: World, bo: Person, package: Path, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """maubot drops what its first sync after a start brings, and the room keys in it."""
+    (clock := tmp_path / "clock").write_text("0")
+    env = {"PYTHONPATH": str(CLOCK), "SLUICE_TEST_CLOCK": str(clock)}
+    maubot = FullMaubot(tmp_path / "maubot", http, env=env)
+    await maubot.start()
+    room = await bo.chat(world.ops_room)
+    await maubot.install(package, world.bot_account, world.policy())
+    await room.shows("is ready", within=20)
+    assert (await room.ask("!can adduser alice", within=20)).text.startswith("📋 Yes")
+    await maubot.process.stop(grace=20)
+    known_key = await room.say("!can adduser bob")
+    bo.discard(world.ops_room)
+    lost_key = await room.say("!can adduser carl")
+    await maubot.start()
+    assert (await room.answer_to(known_key, within=20)).text.startswith("📋 Yes")
+    await room.never(lambda said: said.reply_to == lost_key, "an answer to what cannot be read")
+    clock.write_text("70")
+    answer = await room.answer_to(lost_key)
+    assert answer.text.startswith(
+        "⛔ Not run: I could not read your message, its key did not come."
+    )
+    bo.discard(world.ops_room)
+    assert (await room.ask("!can adduser carl")).text.startswith("📋 Yes")
+    await maubot.stop()

@@ -13,9 +13,10 @@ import pytest
 
 from lab import mbp
 from lab.bot import FullMaubot
-from lab.chat import Chat
+from lab.chat import Chat, eventually
 from lab.proxy import FaultProxy
 from lab.world import World
+from tests.fake.postgres import another
 
 EXAMPLE = (mbp.ROOT / "base-config.yaml").read_text()
 SIGNUP = "- {id: signup, role: mod, do: adduser, "
@@ -169,6 +170,42 @@ async def test_a_second_build_is_uploaded_over_the_first(
         lambda said: said.reply_to == answer.reply_to and said.id != answer.id,
         "an answer of the first build",
     )
+
+
+async def test_on_postgresql_it_has_a_schema_of_its_own(
+    world: World, package: Path, http: aiohttp.ClientSession, tmp_path: Path, postgres_url: str
+) -> None:
+    maubot = FullMaubot(tmp_path / "maubot", http, database=await another(postgres_url))
+    await maubot.start()
+    room = await set_up(world, maubot, package)
+    assert (await maubot.instance())["database_engine"] == "postgres"
+    await room.ask("!adduser al")
+    assert await maubot.process.stop(grace=20) == 0
+    await maubot.start()
+    why = await room.ask("!why 1", within=20)
+    assert why.text.startswith("📋 #1 was not allowed: adduser al")
+    assert await maubot.process.stop(grace=20) == 0
+
+
+async def test_where_maubot_follows_an_upgrade_sluice_does_not(
+    world: World, maubot: FullMaubot, package: Path
+) -> None:
+    room = await set_up(world, maubot, package)
+    new = await world["ana"].create_room(world["bo"].mxid, world.bot_account.mxid)
+    await world["bo"].join(new)
+    await room.ask("!version")  # the first sync, which maubot does not look at, is over
+    stone = {"body": "upgraded", "replacement_room": new}
+    await world["ana"].set_state(world.ops_room, "m.room.tombstone", stone)
+    await room.shows("^❗ This room was upgraded; I stay here.")
+
+    async def followed() -> bool:
+        return world.bot_account.mxid in await world["ana"].members(new)
+
+    await eventually(followed, "maubot in the new room")
+    there = await Chat.open(world["bo"], new)
+    command = await there.say("!version")
+    await there.never(lambda said: said.reply_to == command, "an answer in the new room")
+    assert (await room.ask("!version")).text.startswith("📋 Sluice 1.")
 
 
 def newer(package: Path, target: Path, version: str) -> Path:
