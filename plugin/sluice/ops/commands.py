@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ..catalog.asking import OFFERED
 from ..catalog.commands import COMMANDS, find, near
 from ..catalog.model import Invocation, Tag, Typed
 from ..catalog.parse import (
@@ -227,9 +228,9 @@ class Commands:
         """Only who could run it is asked whether it is meant."""
         if first.bad:  # more may be found bad, and all is asked in one question
             return await self.decide(where, first.invocation, bad=first.bad)
-        denied = await self._denied(where, first.certain)
-        if denied is not None:
-            return denied
+        decision = await self._judged(where, first.certain, glass=False)
+        if decision.verdict is Verdict.DENY:
+            return self._store(where, Found(first.certain), glass=False)
         return self.confirm(
             where, asking(*first.lines), lambda again: self.decide(again, first.invocation)
         )
@@ -248,12 +249,16 @@ class Commands:
         if not glass:
             invocation, more = await self.sift(where, invocation)
             bad = (*bad, *more)
-        denied = await self._denied(where, invocation, glass=glass)
-        if denied is not None:
-            return denied
-        return await self._go_on(where, await self.checks.before(where, invocation, bad), glass)
+        decision = await self._judged(where, invocation, glass)
+        if decision.verdict is Verdict.DENY:
+            return self._store(where, Found(invocation), glass)
+        found = await self.checks.before(where, invocation, bad)
+        return await self._go_on(where, found, glass, decision)
 
     async def sift(self, where: Where, invocation: Invocation) -> tuple[Invocation, Bads]:
+        """A list without what the policy refuses of it, and that."""
+        if invocation.command not in OFFERED:
+            return invocation, ()
         return await self._db.read(
             lambda tx: sift(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
         )
@@ -266,7 +271,10 @@ class Commands:
         taps = {str(number): (key, tap(meant)) for number, (key, meant) in keys}
         return self.ask(where, choice.question, late=questions.nothing_came("tap"), taps=taps)
 
-    async def _go_on(self, where: Where, found: Look, glass: bool) -> Handled | None:
+    async def _go_on(
+        self, where: Where, found: Look, glass: bool, decision: Decision | None = None
+    ) -> Handled | None:
+        """decision: if it was judged just now; what is stored is judged again in its commit."""
         if isinstance(found, Refusal):
             return self.answer(where, found.message)
         if isinstance(found, Choice):
@@ -280,19 +288,13 @@ class Commands:
 
             return self.confirm(where, found.question, tap)
         invocation = found.invocation
-        decision = await self._db.read(lambda tx: self._judge(tx, where, invocation, glass))
+        decision = decision or await self._judged(where, invocation, glass)
         if (decision.reason or glass) and not invocation.reason:
             return self._why(where, found, glass, votes=bool(decision.slots))
         return self._store(where, found, glass)
 
-    async def _denied(
-        self, where: Where, invocation: Invocation, *, glass: bool = False
-    ) -> Handled | None:
-        """The stored "not allowed", None if it is not denied."""
-        decision = await self._db.read(lambda tx: self._judge(tx, where, invocation, glass))
-        if decision.verdict is not Verdict.DENY:
-            return None
-        return self._store(where, Found(invocation), glass)
+    async def _judged(self, where: Where, what: Invocation, glass: bool) -> Decision:
+        return await self._db.read(lambda tx: self._judge(tx, where, what, glass))
 
     async def _judge(self, tx: Tx, where: Where, what: Invocation, glass: bool) -> Decision:
         desk = self._world.desk(tx, where.room)
@@ -311,6 +313,8 @@ class Commands:
         return self.ask(where, questions.why(votes=votes), late=late, reply=reply)
 
     def _store(self, where: Where, found: Found, glass: bool) -> Handled:
+        """The request, or the stored "not allowed"."""
+
         async def commit(tx: Tx) -> None:
             await self._submit(tx, where, found, glass)
 
