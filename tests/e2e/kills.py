@@ -4,7 +4,8 @@ Each round somebody asks to deactivate an account, somebody approves, and the bo
 (kill -9) and started again. In every second round Conduit dies with it and forgets its queue. A
 second card gets only votes that do not count; it must never run. In the end the lines in the admin
 room are counted, accounts are asked by signing in, and how many deaths fell between the INTENT and
-the OUTCOME of a line is counted from the audit log of the database that the death left behind.
+the OUTCOME of a line is counted from the audit log of the database that the death left behind. With CONDUIT_BIN the homeserver is that
+Conduit; with SLUICE_DB=postgres the bot has a PostgreSQL database.
 
 Where the bot is when it dies:
     any moment   up to a quarter of a second after the last vote
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import sqlite3
@@ -25,7 +27,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,7 @@ from lab.homeserver import Homeserver, homeserver
 from lab.proxy import FaultProxy, Rule
 from lab.world import World
 from tests.e2e.office import Card, Office
+from tests.fake.postgres import postgres
 
 PEOPLE = (("bo", "cy"), ("cy", "bo"), ("ana", "cy"), ("bo", "dan"))  # who asks, who approves
 MODES = ("any moment", "on its way", "in the queue", "answered")
@@ -257,8 +261,18 @@ async def kill(
     return killing
 
 
+@contextmanager
+def database() -> Iterator[str]:
+    """What the bot is told about it: nothing, or with SLUICE_DB=postgres the URL of its own."""
+    if os.environ.get("SLUICE_DB") != "postgres":
+        yield ""
+        return
+    with postgres() as url:
+        yield url
+
+
 async def main(rounds: int, seed: int) -> int:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, database() as url:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as http:
             server = homeserver(Path(folder) / "homeserver", http)
             await server.start()
@@ -266,6 +280,7 @@ async def main(rounds: int, seed: int) -> int:
             await proxy.start()
             try:
                 world = await World.create(server, "-kills")
+                world.database = url
                 office = await Office.open(world, Path(folder) / "bot", base=proxy.base)
                 killing = await kill(office, proxy, rounds, seed=seed, loud=True)
                 await world.end()
