@@ -73,10 +73,11 @@ def test_the_admin_room_that_the_caller_knows_is_no_ops_room_either():
     ]
 
 
-def test_a_text_that_was_valid_is_not_proven_again():
+def test_a_failing_test_is_no_error_in_a_text_that_was_valid():
     text = "policy:\n  tests: [{as: '@a:b.org', run: users, expect: allow}]\n"
     assert loaded(text).settings is None
     assert loaded(text, proven=True).settings is not None
+    assert loaded(EXAMPLE, proven=True).warnings == loaded(EXAMPLE).warnings
 
 
 def test_policy_file_alone_names_where_the_text_is():
