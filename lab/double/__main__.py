@@ -7,7 +7,7 @@ POST /set {knob: value}    faults and the version, see service.Knobs
 POST /notice {content}     queues a message of the server user
 POST /happened {what, …}   the homeserver tells what Conduit would post about
 POST /restart              loses the queue; answers with what was lost
-POST /reset                no faults, the version it began with, a living handler
+POST /reset                no faults, the version it began with, a living handler, its address
 POST /die                  the handler ends; nothing is answered until a restart
 GET /state                 what waits, what ran, what was lost, whether the handler is dead
 """

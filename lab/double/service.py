@@ -8,6 +8,7 @@ answer above the size limit of an event ends the worker, and only a restart brin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from dataclasses import dataclass, field
@@ -116,6 +117,11 @@ class Double:
         self.knobs, self.handler.version = Knobs(), self._version
         self.handler.registration_at_start = True
         self.set()
+        if not await self._alias_is_here():
+            path = f"{V3}/directory/room/{esc(f'#admins:{self.handler.server}')}"
+            with contextlib.suppress(Refused):
+                await self.conduit.call("DELETE", path)  # where it leads elsewhere
+            await self.conduit.call("PUT", path, {"room_id": self.room})
         if self.dead:
             await self.restart()
 

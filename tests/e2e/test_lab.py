@@ -138,6 +138,31 @@ async def test_knobs_of_the_double_play_silence_notices_and_foreign_texts(world:
     assert "0.11.0-alpha" in await ask(admin, world.server, "--version")
 
 
+@pytest.mark.double_only("the emergency password of a real server stands in its config file")
+async def test_with_the_emergency_password_the_server_user_obeys_itself(world: World) -> None:
+    double = world.server.double
+    assert double is not None
+    admin = await world.admin()
+    await double.set(emergency=True)
+    await double.restart()
+    await admin.shows("^The Conduit account emergency password is set!")
+    await ask(admin, world.server, "--version")
+    await admin.shows("^error: unrecognized subcommand '0.10.12'")
+
+
+@pytest.mark.double_only("only the server user could give the address back")
+async def test_without_its_address_the_admin_room_is_silent(world: World) -> None:
+    double = world.server.double
+    assert double is not None
+    admin = await world.admin()
+    alias = f"/_matrix/client/v3/directory/room/%23admins:{world.server.name}"
+    await world.server.ana.call("DELETE", alias)
+    await admin.say(f"@conduit:{world.server.name}: --version")
+    await admin.never(lambda said: said.sender == world.server.server_user, "an answer")
+    await double.reset()
+    assert "0.10.12" in await ask(admin, world.server, "--version")
+
+
 async def test_people_of_a_world_can_be_signed_in_again(world: World) -> None:
     bo = world["bo"]
     again = await Client.login(bo.http, bo.base, bo.localpart, bo.password)
