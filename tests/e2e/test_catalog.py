@@ -235,6 +235,23 @@ async def test_a_list_is_offered_once_without_everything_that_cannot_be(house: H
     shows((await house.next(said)).text, f"^✅ 2 accounts made: @{lea.lower()}:.*, @{tom}:")
 
 
+async def test_of_a_list_one_name_was_taken_meanwhile(house: House) -> None:
+    names = [house.name(local) for local in ("ada", "ben", "dora", "fay")]
+    said = await house.asks("bo", "!adduser\n" + "\n".join((*names, "no!name")))
+    taken = await house.server.account(names[2])
+    await house.taps("bo", said)
+    text = (await house.next(said)).text
+    shows(
+        text,
+        r"^❌ 3 of 4 accounts made, 1 not\. bo, accept|^❌ 3 of 4 accounts made, 1 not\. The pass",
+        f"^Made: @{names[0]}:.*, @{names[1]}:.*, @{names[3]}:",
+        f"^Not: {taken.mxid}, somebody else made it meanwhile$",
+        r"^\d+ of your 50 for today are used\.$",
+        f"^Undo one: !deactivate {names[0]} .the name stays taken.$",
+    )
+    assert await house.server.login(taken.mxid, taken.password), "its password is as it was"
+
+
 async def test_a_new_password_for_a_deactivated_account_opens_it_after_a_tap(house: House) -> None:
     carol = await house.account("carol")
     await house.does(f"!deactivate {carol.mxid}")

@@ -137,70 +137,68 @@ def text(body: str) -> dict[str, Any]:
     return {"msgtype": "m.text", "body": body}
 
 
-def marked(outcome: str) -> list[Any]:
-    chosen = {
-        name: row
-        for name, row in ROWS.items()
-        if outcome == "unrecognised" or getattr(row, outcome)[0]
-    }
-    return [pytest.param(n, row, marks=covers(n, outcome), id=n) for n, row in chosen.items()]
+def every() -> list[Any]:
+    """One test a command, for all that can be answered to it."""
+
+    def ends(name: str, row: Row) -> list[Any]:
+        known = {"refused": row.refused[0], "failed": row.failed[0], "unrecognised": ODD}
+        return [covers(name, outcome) for outcome, answer in known.items() if answer]
+
+    return [pytest.param(name, row, marks=ends(name, row), id=name) for name, row in ROWS.items()]
 
 
-@pytest.mark.parametrize(("name", "row"), marked("refused"))
-async def test_conduit_says_no(
+@pytest.mark.parametrize(("name", "row"), every())
+async def test_conduit_answers_that_it_was_not_done(
     house: House, double: DoubleControl, names: tuple[str, ...], name: str, row: Row
 ) -> None:
-    answer, said = (part.format(*names) for part in row.refused)
-    await double.set(unrun=[text(answer)])
-    got = await house.does("!" + row.line.format(*names))
-    start = "❌ " if name == "deactivateall" else "❌ Refused: "
-    shows(got, f"^{start}{re.escape(said)}")
-    assert await house.state() == "refused"
-
-
-@pytest.mark.parametrize(("name", "row"), marked("failed"))
-async def test_conduit_could_not(
-    house: House, double: DoubleControl, names: tuple[str, ...], name: str, row: Row
-) -> None:
-    answer, said = (part.format(*names) for part in row.failed)
-    await double.set(unrun=[text(answer)])
-    got = await house.does("!" + row.line.format(*names))
-    if name == "unblock":  # Conduit says so of every file with thumbnails
-        shows(got, "^✅ 1 file unblocked, and I checked that it loads again")
-        return
-    if name != "deactivateall":
-        shows(got, f"^❌ Failed: {re.escape(said)}")
-    shows(got, "^❌ ")
-    if "No space" in answer and name != "deactivateall":
-        shows(got, "^Conduit: “There was a problem with the connection to the rocksdb database: ")
-    assert await house.state() == "failed"
-
-
-@pytest.mark.parametrize(("name", "row"), marked("unrecognised"))
-async def test_an_answer_that_nobody_understands(
-    house: House, double: DoubleControl, names: tuple[str, ...], name: str, row: Row
-) -> None:
+    line = "!" + row.line.format(*names)
+    if row.refused[0]:
+        answer, said = (part.format(*names) for part in row.refused)
+        await double.set(unrun=[text(answer)])
+        start = "❌ " if name == "deactivateall" else "❌ Refused: "
+        shows(await house.does(line), f"^{start}{re.escape(said)}")
+        assert await house.state() == "refused"
+    if row.failed[0]:
+        answer, said = (part.format(*names) for part in row.failed)
+        await double.set(unrun=[text(answer)])
+        could_not(name, answer, said, await house.does(line))
+        assert await house.state() == ("done" if name == "unblock" else "failed")
     odd = f"{ODD} {house.name(name)}"
     await double.set(unrun=[text(odd)])
-    got = await house.does("!" + row.line.format(*names))
-    wanted = "unknown"
-    if name in LOOKS:
-        wanted = "failed"
-        shows(got, "^❌ Failed: I do not understand Conduit's answer. Nothing changed")
-        shows(got, re.escape(f"Conduit: “{odd}”"))
-    elif name in TOLD:
-        wanted = "done" if name == "unblock" else "failed"
-        shows(got, re.escape(TOLD[name].format(*names)))
-    else:
-        shows(got, r"^❗ #\d+ outcome unknown: .*I do not understand Conduit's answer\.")
-        shows(got, r"!resolve \d+ done or !resolve \d+ failed$")
+    got = await house.does(line)
+    assert await house.state() == not_understood(name, odd, row.look.format(*names), names, got)
     if name in ("adduser", "resetpw"):
         await is_kept_private(house, odd, got)
-    elif wanted == "unknown":
+
+
+def could_not(name: str, answer: str, said: str, got: str) -> None:
+    """Conduit tried and failed."""
+    if name == "unblock":  # Conduit says so of every file with thumbnails
+        shows(got, "^✅ 1 file unblocked, and I checked that it loads again")
+    elif name == "deactivateall":
+        shows(got, "^❌ 0 of 1 account deactivated, 1 not")
+    else:
+        shows(got, f"^❌ Failed: {re.escape(said)}")
+        if "No space" in answer:
+            shows(got, "^Conduit: “There was a problem with the connection to the rocksdb")
+
+
+def not_understood(name: str, odd: str, look: str, names: tuple[str, ...], got: str) -> str:
+    """The state it must end in, once what is said is right."""
+    if name in LOOKS:
+        shows(got, "^❌ Failed: I do not understand Conduit's answer. Nothing changed")
         shows(got, re.escape(f"Conduit: “{odd}”"))
-    if row.look and wanted == "unknown":
-        shows(got, re.escape(f"Look: !{row.look.format(*names)}"))
-    assert await house.state() == wanted
+        return "failed"
+    if name in TOLD:
+        shows(got, re.escape(TOLD[name].format(*names)))
+        return "done" if name == "unblock" else "failed"
+    shows(got, r"^❗ #\d+ outcome unknown: .*I do not understand Conduit's answer\.")
+    shows(got, r"!resolve \d+ done or !resolve \d+ failed$")
+    if name not in ("adduser", "resetpw"):
+        shows(got, re.escape(f"Conduit: “{odd}”"))
+    if look:
+        shows(got, re.escape(f"Look: !{look}"))
+    return "unknown"
 
 
 async def is_kept_private(house: House, odd: str, got: str) -> None:
@@ -215,3 +213,19 @@ async def is_kept_private(house: House, odd: str, got: str) -> None:
         return odd not in admin.transcript()
 
     await eventually(is_removed, "Conduit's copy is removed")
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "said"),
+    [
+        ("purge {1}", "Successfully purged media", "the file is still there"),
+        ("block {1}", "Successfully blocked media", "the file can still be loaded"),
+    ],
+)
+async def test_conduit_says_done_and_it_is_not(
+    house: House, double: DoubleControl, names: tuple[str, ...], line: str, answer: str, said: str
+) -> None:
+    await double.set(unrun=[text(answer)])
+    got = await house.does("!" + line.format(*names))
+    shows(got, f"^❌ Failed: Conduit said done, but {said}\\.$", f"^{names[1]} Look: !mediainfo")
+    assert await house.state() == "failed"

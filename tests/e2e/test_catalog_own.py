@@ -56,6 +56,8 @@ async def test_help_says_what_one_may_use(house: House) -> None:
         text, "^📋 !adduser makes accounts", "^Example: !adduser alice", "^You may: yes, names of"
     )
     shows(text, "^Undo: !deactivate alice .needs approval; the", "^Also called: create-user$")
+    made = await house.does(f"!adduser {house.name('alice')}")
+    shows(made, "^Undo: !deactivate alice-own .needs approval; the name stays taken.$")
     shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
     shows(await house.does("!help look", "eve"), "^📋 These only look, nothing changes:")
     shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
@@ -108,6 +110,35 @@ async def test_votes_and_taking_back(house: House) -> None:
     await house.room.shows(f"^⛔ #{third} cancelled by ana, nothing ran")
     for line in ("!approve 999", "!deny 999", "!cancel 999"):
         shows(await house.does(line), r"^📋 There is no #999; the newest is #\d+")
+
+
+async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> None:
+    if not house.has_media:
+        pytest.skip("0.9 has no media commands")
+    eve, room = house.world["eve"], house.world.ops_room
+    mxc = await eve.upload(b"x" * 70_000, "spam.png", "image/png")
+    picture = {"msgtype": "m.image", "body": "spam.png", "url": mxc}
+    info = {"info": {"mimetype": "image/png", "size": 70_000}}
+    posted = await eve.send(room, {**picture, **info})
+    command = await house.world["ana"].reply(room, posted, "!purge")
+    question = await house.room.answer_to(command)
+    shows(question.text, r"^❓ Why\? Reply to this message; whoever approves will read it\.$")
+    await house.world["ana"].reply(room, question.id, "illegal")
+    card = await house.card_behind(command)
+    shows(
+        card.said.text,
+        rf"^✋ #\d+ Approve\? ana asks: purge 1 file posted by {eve.mxid} for good$",
+        "^Reason: “illegal”$",
+        "^File: “spam.png”, image/png, 70 kB, posted .* UTC$",
+        f"^{mxc}$",
+        "^Then: this server deletes it, and every file here with the same content",
+        "^Cannot be undone",
+    )
+    await house.taps("bo", card)
+    done = await house.shows(f"^✅ #{card.number} done: 1 file purged, and I checked")
+    shows(done.text, "ana asked, bo approved")
+    assert house.server.ana.mxid in done.mentions
+    assert await eve.download_status(mxc) == 404
 
 
 @covers("more", "done")
