@@ -61,7 +61,11 @@ async def test_help_says_what_one_may_use(house: House) -> None:
     shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
     shows(await house.does("!help look", "eve"), "^📋 These only look, nothing changes:")
     shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
-    for topic in ("seal", "repair", "nonsense"):
+    text = await house.does("!help files", "eve")
+    shows(
+        text, "^📋 About files, what you may use:", "^!media @eve:.* image since 7d: files of an a"
+    )
+    for topic in ("accounts", "requests", "seal", "repair", "nonsense"):
         shows(await house.does(f"!help {topic}", "eve"), "^📋 ")
 
 

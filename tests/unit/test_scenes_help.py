@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sluice.catalog.commands import COMMANDS, in_group
 from sluice.catalog.model import Tag
-from sluice.chat.help import _ORDER, looking, one, overview, repair, seals, unknown_topic
+from sluice.chat.help import _ORDER, looking, one, overview, repair, seals, topic, unknown_topic
 from sluice.chat.pages import more
 from sluice.message import Sign
 from sluice.policy.model import Verdict
@@ -112,6 +112,20 @@ def test_there_is_help_for_every_command_and_topic():
     for message in (looking(here(), owner), looking(here(), helper), repair(here()), seals()):
         check(message)
     check(unknown_topic(here(), "<b>@conduit:example.org"))
+    assert "Undo: !registration off" in one(here(), "registration.set", ("yes",)).body
+
+
+def test_a_topic_is_one_example_a_line():
+    shown = topic(here(), "accounts", owner)
+    check(shown)
+    assert shown.body.split("\n")[:3] == [
+        "📋 About accounts, what you may use:",
+        "!adduser alice: new account, the password comes to you in private",
+        "!resetpw alice: new password",
+    ]
+    for word in ("files", "requests"):
+        check(topic(here(), word, owner))
+    assert topic(here(), "nonsense", owner) is None
 
 
 def test_examples_name_the_real_server():

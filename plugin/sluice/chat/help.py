@@ -55,6 +55,14 @@ _GROUPS = (
     ("Requests", ("pending", "approve 12", "why 12", "log", "can @bo resetpw alice")),
     ("Urgent", ("pause", "resume", "glass deactivate @spam:example.org reason …")),
 )
+_TOPICS = {  # "rooms" and "server" are commands already
+    "accounts": ("adduser", "resetpw", "deactivate", "deactivateall", "users", "who"),
+    "files": (
+        "media", "mediainfo", "blocked", "purge", "purgeuser", "purgeserver", "block",
+        "blockuser", "unblock",
+    ),
+    "requests": ("can", "why", "pending", "approve", "deny", "cancel", "resolve", "log", "more"),
+}  # fmt: skip
 _ASKING = ("pending", "approve 12", "deny 12 why", "cancel 12", "log", "pause")
 
 
@@ -169,6 +177,18 @@ def looking(here: Here, may: May) -> Message:
     return view("These only look, nothing changes:", *rows, *([_dots(others)] if others else []))
 
 
+def topic(here: Here, word: str, may: May) -> Message | None:
+    """`help accounts`: one example a line of what they may use; None if there is no such topic."""
+    names = _TOPICS.get(word)
+    if names is None:
+        return None
+    shown = [COMMANDS[name] for name in names if _yes(may, name)]
+    rows = [(*_entry(here, c.example, may), f": {c.summary}") for c in shown]
+    if not rows:
+        return view(f"Nothing about {word} is for you.")
+    return view(f"About {word}, what you may use:", *rows)
+
+
 def one(here: Here, name: str, rights: Text, *, undo_needs_votes: bool = False) -> Message:
     """`help adduser`. rights: "yes, names of …, 7 left (rules …)", or why not."""
     command = COMMANDS[name]
@@ -183,6 +203,7 @@ def one(here: Here, name: str, rights: Text, *, undo_needs_votes: bool = False) 
         ("You may: ", *rights),
     ]
     value = _local(here, command.example.split()[1]) if command.undo else ""
+    value = "off" if name == "registration.set" else value
     if command.undo or command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}:
         rows.append(undo(here, name, value, votes=undo_needs_votes))
     if command.aliases:
@@ -194,6 +215,7 @@ def unknown_topic(here: Here, word: str) -> Message:
     return view(
         ("I have no help on ", quote(word, 40), "."),
         ("All you may do: ", here.cmd("help"), " · What only looks: ", here.cmd("help look")),
+        ("Topics: ", *_dots([(here.cmd(f"help {name}"),) for name in _TOPICS])),
     )
 
 

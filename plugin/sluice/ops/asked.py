@@ -104,9 +104,10 @@ class Answers:
             return help.seals()
         if word == "repair":
             return help.repair(here)
+        about = help.topic(here, word, may(desk.policy, held))
         command = find(word.replace("_", "-"))
         if command is None:
-            return help.unknown_topic(here, word)
+            return about or help.unknown_topic(here, word)
         name = command.name
         if name == "registration" and len(topic) > 1:
             name = "registration.set"
