@@ -201,6 +201,20 @@ async def test_a_name_is_refused_before_conduit_would_take_it(house: House, line
             shows(await house.does(f"!{line} {name}"), "^⛔ Not run: ", why)
 
 
+async def test_a_name_in_a_bridges_range_is_refused(house: House) -> None:
+    """Conduit would make it, and the bridge could act as that account."""
+    if house.server.double:
+        pytest.skip("Synapse reads its appservices only when it starts")
+    yaml = "id: brg\nurl: null\nas_token: a\nhs_token: h\nsender_localpart: brgbot\nnamespaces:\n"
+    yaml += "  users:\n  - exclusive: true\n    regex: '@brg_.*'\n  aliases: []\n  rooms: []"
+    await house.admin.say(f"@conduit:{house.server.name}: register-appservice\n```\n{yaml}\n```")
+    await house.admin.shows("registered with ID: brg")
+    async with house.nothing_sent():
+        text = await house.does("!adduser brg_bob")
+        shows(text, "^⛔ Not run: @brg_bob:.* belongs to a bridge. Choose another name")
+    shows(await house.does("!rmappservice brg"), "^✅ ")
+
+
 async def test_capitals_of_a_phone_are_made_small_and_said(house: House) -> None:
     name = house.name("Wendy")
     shows(await house.does(f"! Adduser {name}."), rf"\(small letters, you typed {name}\)")

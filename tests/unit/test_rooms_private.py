@@ -198,6 +198,8 @@ async def test_names_are_told_apart(w: World, bo: str) -> None:
     probes = Probes(w.hs, w.fake.name)
     assert await probes.name("bo") is Name.TAKEN
     assert await probes.name("zoe") is Name.FREE
+    w.fake.faults = [Fault("/login", 400, {"errcode": "M_EXCLUSIVE"})]
+    assert await probes.name("brg_bob") is Name.EXCLUSIVE, "Conduit says so at a login only"
     for errcode, name in (("M_EXCLUSIVE", Name.EXCLUSIVE), ("M_INVALID_USERNAME", Name.INVALID)):
         w.fake.faults = [Fault("available", 400, {"errcode": errcode})]
         assert await probes.name("bo") is name

@@ -61,19 +61,36 @@ class Probes:
         try:
             if await self._hs.profile(mxid, LIMIT) is None:
                 return Account.MISSING
+        except MatrixError:
+            return Account.UNKNOWN
+        return {
+            "M_USER_DEACTIVATED": Account.DEACTIVATED,
+            "M_EXCLUSIVE": Account.BRIDGE,
+            "M_FORBIDDEN": Account.ACTIVE,
+        }.get(await self._login(mxid), Account.UNKNOWN)
+
+    async def _login(self, mxid: str) -> str:
+        """How the server refuses a random password; "" if it does not say."""
+        try:
             await self._hs.login(mxid, secrets.token_urlsafe(24), "SLUICEPROBE", LIMIT)
         except Refused as exc:
-            return {
-                "M_USER_DEACTIVATED": Account.DEACTIVATED,
-                "M_EXCLUSIVE": Account.BRIDGE,
-                "M_FORBIDDEN": Account.ACTIVE,
-            }.get(exc.errcode, Account.UNKNOWN)
+            return exc.errcode
         except MatrixError:
             pass
-        return Account.UNKNOWN
+        return ""
 
     async def name(self, localpart: str) -> Name:
-        """Whether an account of this name can be made here."""
+        """Whether an account of this name can be made here, and is no bridge's.
+
+        Conduit tells a bridge's range only at a login, also of a name that nobody has.
+        """
+        found = await self._available(localpart)
+        mxid = f"@{localpart}:{self._server}"
+        if found is Name.FREE and await self._login(mxid) == "M_EXCLUSIVE":
+            return Name.EXCLUSIVE
+        return found
+
+    async def _available(self, localpart: str) -> Name:
         try:
             await self._hs.register_available(localpart, LIMIT)
         except Refused as exc:
