@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator
 
 import pytest
+from PIL import Image
 
 from lab.client import Client
 from lab.homeserver import Homeserver
@@ -177,6 +179,21 @@ async def test_block_and_unblock_media(house: House, eve: Client) -> None:
         "^❌ Failed: Conduit said done, but the file still cannot be loaded; it may be gone",
         f"^{never} Look: !mediainfo {never}$",
     )
+
+
+async def test_a_picture_with_a_thumbnail_is_unblocked_although_conduit_says_it_failed(
+    house: House, eve: Client
+) -> None:
+    png = io.BytesIO()
+    Image.new("RGB", (400, 300), "red").save(png, "PNG")
+    mxc = await eve.upload(png.getvalue(), "red.png", "image/png")
+    path = f"/_matrix/client/v1/media/thumbnail/{mxc.removeprefix('mxc://')}"
+    headers = {"Authorization": f"Bearer {eve.token}"}
+    size = {"width": 32, "height": 32, "method": "scale"}
+    async with eve.http.get(eve.base + path, params=size, headers=headers) as answer:
+        assert answer.status == 200
+    shows(await house.does(f"!block {mxc}"), "^✅ 1 file blocked, and I checked")
+    shows(await house.does(f"!unblock {mxc}"), "^✅ 1 file unblocked, and I checked that it loads")
 
 
 @covers("purgeuser", "done")
