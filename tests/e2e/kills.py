@@ -4,8 +4,10 @@ Each round somebody asks to deactivate an account, somebody approves, and the bo
 (kill -9) and started again. In every second round Conduit dies with it and forgets its queue. A
 second card gets only votes that do not count; it must never run. In the end the lines in the admin
 room are counted, accounts are asked by signing in, and how many deaths fell between the INTENT and
-the OUTCOME of a line is counted from the audit log of the database that the death left behind. With CONDUIT_BIN the homeserver is that
-Conduit; with SLUICE_DB=postgres the bot has a PostgreSQL database.
+the OUTCOME of a line is counted from the audit log of the database that the death left behind.
+
+With CONDUIT_BIN the homeserver is that Conduit; with SLUICE_DB=postgres the bot's database is
+PostgreSQL.
 
 Where the bot is when it dies:
     any moment   up to a quarter of a second after the last vote
@@ -137,7 +139,7 @@ class Killing:
     async def _on_its_way(self, asked: Asked) -> Callable[[], Awaitable[None]] | None:
         path = f"{re.escape(self.server.admin_room)}/send/"
         rule = self.proxy.add(self.random.choice(("held", "held", "cut")), method="PUT", path=path)
-        await self._hit(rule)
+        await self._hit(rule, "no line was sent")
         if rule.fault == "cut" or self.random.random() < 0.5:
             return None  # never, or only when the bot is back
 
@@ -168,12 +170,12 @@ class Killing:
             lambda said: said.sender == self.server.server_user and answer in said.text,
             "the answer",
         )
-        assert rule.hits
+        await self._hit(rule, "the bot does not look for the answer")
 
-    async def _hit(self, rule: Rule) -> None:
+    async def _hit(self, rule: Rule, else_: str) -> None:
         until = time.monotonic() + 15
         while not rule.hits:
-            assert time.monotonic() < until, "no line was sent"
+            assert time.monotonic() < until, else_
             await asyncio.sleep(0.01)
 
     # --- what the audit log says
