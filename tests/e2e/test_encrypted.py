@@ -115,6 +115,27 @@ async def test_a_card_is_voted_on_and_edited_in_an_encrypted_room(
     assert set(await sent_by_bot(world)) == {SEALED}
 
 
+async def test_a_file_that_was_posted_encrypted_is_purged_as_a_reply(
+    world: World, room: SealedChat
+) -> None:
+    if world.server.version.startswith("0.9"):
+        pytest.skip("0.9 has no media commands")
+    mxc = await world["bo"].upload(b"only the room can read this", "", "application/octet-stream")
+    key = {"alg": "A256CTR", "k": "a" * 43, "key_ops": ["decrypt"], "kty": "oct", "ext": True}
+    file = {"url": mxc, "v": "v2", "key": key, "iv": "a" * 22, "hashes": {"sha256": "a" * 43}}
+    posted = await room.person.send(
+        world.ops_room, {"msgtype": "m.image", "body": "spam.png", "file": file}
+    )
+    reply = {"m.in_reply_to": {"event_id": posted}}
+    await room.say("!purge reason illegal", **{"m.relates_to": reply})
+    card = await room.shows("Approve", within=20)
+    assert f"purge 1 file posted by {world['bo'].mxid} for good" in card.text
+    assert "File: “spam.png”, posted " in card.text
+    assert mxc in card.text
+    await world["cy"].react(world.ops_room, card.id, "✅")
+    await room.shows("done: 1 file purged, and I checked that it is gone", within=20)
+
+
 async def test_a_late_key_is_waited_for_in_order(world: World, room: SealedChat) -> None:
     late = await room.person.say_without_key(world.ops_room, "!can adduser alice")
     await room.client.react(world.ops_room, late, "👀")

@@ -226,7 +226,7 @@ def _unblock(case: Case) -> Done:
 
 def _whose(case: Case) -> Text:
     last = case.invocation.get("last")
-    when = f" of the last {span(float(last))}" if isinstance(last, int) else ""
+    when = f" of the last {span(float(last)).removeprefix('1 ')}" if isinstance(last, int) else ""
     users = case.invocation.values("user") or case.invocation.values("server")
     shown = codes(users[:3])
     more = f" and {len(users) - 3} more" if len(users) > 3 else ""
