@@ -486,10 +486,11 @@ def test_a_reply_to_a_notice_means_its_account_and_to_anything_else_nothing() ->
 
 def test_names_that_may_have_been_meant_come_nearest_first() -> None:
     known = ("eve", "evelyn", "alice", "alicia", "bob", "albert")
-    assert alike("evve", known) == ("eve", "evelyn")
-    assert alike("alcie", known) == ("alice", "alicia", "albert")
-    assert alike("zz", known) == ()
-    assert alike("bo", known) == ("bob",)
+    assert alike("evve", known, slips=4) == ("eve", "evelyn")
+    assert alike("evve", known, slips=2) == ("eve",)
+    assert alike("alcie", known, slips=2) == ("alice", "alicia")
+    assert alike("albrecht", known, slips=2) == ()
+    assert alike("zz", known, slips=4) == ()
 
 
 def test_durations_and_dates() -> None:

@@ -209,12 +209,13 @@ def nearest(word: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(w for slips, w in sorted(ranked) if slips <= most)
 
 
-def alike(word: str, names: Iterable[str], most: int = 3) -> tuple[str, ...]:
-    """Names that the word may have been meant for, nearest first; some may only begin like it."""
+def alike(word: str, names: Iterable[str], slips: int) -> tuple[str, ...]:
+    """Three names at most that the word may have been meant for, nearest first; those that only
+    begin like it may be this many slips away."""
     pool = tuple(names)
-    found = (*nearest(word, pool), *(name for name in pool if name[:2] == word[:2]))
-    ranked = sorted((_slips(word, name), name) for name in dict.fromkeys(found))
-    return tuple(name for slips, name in ranked[:most] if slips <= max(len(word), 3))
+    found = dict.fromkeys((*nearest(word, pool), *(n for n in pool if n[:2] == word[:2])))
+    ranked = sorted((_slips(word, name), name) for name in found)
+    return tuple(name for far, name in ranked[:3] if far <= slips)
 
 
 def _slips(left: str, right: str) -> int:

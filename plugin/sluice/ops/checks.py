@@ -262,11 +262,11 @@ class Checks:
         last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
         known = {here.local(each): each for each in users_in(last.body)} if last else {}
         called = called_here(self._world.rooms[where.room], here.local(mxid))
-        alikes = (known[name] for name in alike(here.local(mxid), known))
-        near = list(dict.fromkeys((*called, *alikes)))
+        looks = COMMANDS[invocation.command].tags <= {Tag.READ, Tag.INSPECT}
+        alikes = alike(here.local(mxid), known, slips=4 if looks else 2)
+        near = list(dict.fromkeys((*called, *(known[name] for name in alikes))))
         if not near:
             return Refusal(refusals.no_account(here, mxid))
-        looks = COMMANDS[invocation.command].tags <= {Tag.READ, Tag.INSPECT}
         question = questions.near_account(here.local(mxid), near, tap=looks)
         if not looks:
             return Refusal(question)
