@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -143,3 +144,30 @@ async def test_a_refresh_that_fails_changes_nothing(w: World) -> None:
     with pytest.raises(Exception, match="500"):
         await view.refresh(w.hs)
     assert view.power("@bo:x") == 50
+
+
+class Slow:
+    """A homeserver that gives its states when the test says so, first asked first."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[list[dict[str, Any]]]] = []
+
+    async def state(self, room: str) -> list[dict[str, Any]]:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_refreshes_that_overlap_lose_nothing_of_the_timeline(first: int) -> None:
+    view, slow = room("12"), Slow()
+    both = [asyncio.create_task(view.refresh(slow)) for _ in range(2)]  # type: ignore[arg-type]
+    while len(slow.asked) < 2:
+        await asyncio.sleep(0)
+    view.apply(state("m.room.member", {"membership": "join"}, "@cy:x"))
+    old = [state("m.room.member", {"membership": "join"}, "@bo:x")]
+    slow.asked[first].set_result(old)
+    await both[first]
+    view.apply(state("m.room.member", {"membership": "join"}, "@dan:x"))
+    slow.asked[1 - first].set_result(old)
+    await both[1 - first]
+    assert view.joined == {"@bo:x", "@cy:x", "@dan:x"}

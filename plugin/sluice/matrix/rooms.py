@@ -34,31 +34,37 @@ class RoomView:
     def __init__(self, room: str) -> None:
         self.room = room
         self._state: dict[tuple[str, str], Event] = {}
-        self._meanwhile: list[Event] | None = None  # applied while the whole state is fetched
+        self._meanwhile: list[list[Event]] = []  # applied while the whole state is fetched
         self._sets: dict[str, frozenset[str]] = {}
 
     async def refresh(self, homeserver: Homeserver) -> None:
         """The whole state. Set the timeline's cursor first, so that nothing falls between."""
-        self._meanwhile = []
+        newer: list[Event] = []
+        self._meanwhile.append(newer)
         try:
             events = await homeserver.state(self.room)
         finally:
-            newer, self._meanwhile = self._meanwhile, None
-        self._state = {}
+            self._meanwhile = [each for each in self._meanwhile if each is not newer]
+        self._state, self._sets = {}, {}
         for event in (*events, *newer):
-            self.apply(event)
+            self._take(event)
 
     def apply(self, event: Event) -> bool:
         """Takes a state event; True if it is about members or encryption."""
         kind, key = event.get("type"), event.get("state_key")
         if not isinstance(kind, str) or not isinstance(key, str):
             return False
-        self._state[kind, key] = event
-        if kind == "m.room.member":
-            self._sets = {}
-        if self._meanwhile is not None:
-            self._meanwhile.append(event)
+        for newer in self._meanwhile:
+            newer.append(event)
+        self._take(event)
         return kind in ("m.room.member", "m.room.encryption")
+
+    def _take(self, event: Event) -> None:
+        kind, key = event.get("type"), event.get("state_key")
+        if isinstance(kind, str) and isinstance(key, str):
+            self._state[kind, key] = event
+            if kind == "m.room.member":
+                self._sets = {}
 
     @property
     def known(self) -> bool:
