@@ -69,6 +69,7 @@ class App:
         self._greeted = asyncio.Event()
         self._told: set[str] = set()  # errors of the clock
         self._hello = False  # whether all is said that is to be said at the start
+        self._lost = False  # a long poll failed, and none has worked since
         self._known = False  # whether the private rooms of earlier runs are read
 
     # --- life
@@ -225,11 +226,18 @@ class App:
         joined = await self._hs.joined_rooms()
         if self.world.admin is None and self.world.settings is not None:
             await self._open_admin(joined)
+        elif (admin := self.world.admin) is not None and admin.room not in joined:
+            await self._back_in(admin)
         self._doors.named = self._reload.rooms
         await self._doors.open_ops_rooms(joined)
         if not self._known:
             await self._doors.open_known(joined)
             self._known = True
+
+    async def _back_in(self, admin: AdminRoom) -> None:
+        """We were removed from the admin room: an invitation back is accepted."""
+        if await self._doors.join(admin.room):
+            admin.reader.doubt()
 
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
         settings = self.world.live
@@ -285,6 +293,7 @@ class App:
         assert admin is not None
         await self._watch.looked.wait()
         admin.ready = True
+        await self._health_changed(admin)
         assert self.world.opened is not None
         self.world.opened.set()
         self._doors.wanted.set()
@@ -315,10 +324,14 @@ class App:
     # --- what rings, and what changes
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
+        if self._lost:  # maubot waits before it tries again: more than one restart fits in
+            self.connection_lost()
+            self._lost = False
         self._doors.doorbell(rooms)
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
+        self._lost = True
         self._doors.suspect()
         if self.world.admin is not None:
             self.world.admin.fences.lost()

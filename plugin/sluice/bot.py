@@ -66,8 +66,7 @@ class Sluice(Plugin):
 
     async def _synced(self, event: dict[str, Any]) -> None:
         rooms = event["data"].get("rooms")
-        if isinstance(rooms, dict):
-            self.app.doorbell(rooms)
+        self.app.doorbell(rooms if isinstance(rooms, dict) else {})
 
     async def _sync_failed(self, _: object) -> None:
         self.app.connection_lost()

@@ -192,17 +192,27 @@ class Housekeeping:
         here = self._world.here(self._world.main_room or "")
         self._told = evolve(health)
 
+        quiet = health.alias_lost or health.silent_since is not None
+        was_quiet = told.alias_lost or told.silent_since is not None
+        if quiet and not was_quiet:
+            self._silent_since = health.silent_since or now
+        if health.outside:
+            self._drift.wanted()
+
         async def commit(tx: Tx) -> None:
             if health.alias_lost and not told.alias_lost:
                 await self._say(tx, "alias", alarms.address_gone(here))
             elif health.silent_since is not None and told.silent_since is None:
                 running = await store.in_state(tx, State.EXECUTING)
                 unknown = [(r.id, r.text, r.person) for r in running]
-                self._silent_since = health.silent_since
                 await self._say(tx, "silent", alarms.silent(here, health.silent_since, unknown))
-            elif health.silent_since is None and told.silent_since is not None:
-                since = self._silent_since or told.silent_since
-                await self._say(tx, "answers", alarms.answers_again(here, since, now))
+            elif was_quiet and not quiet and self._silent_since is not None:
+                said = alarms.answers_again(here, self._silent_since, now)
+                await self._say(tx, "answers", said)
+            if told.outside and not health.outside:
+                await self._say(tx, "inside", alarms.inside())
+            if told.emergency and not health.emergency:
+                await self._say(tx, "emergency", alarms.emergency_over())
             if health.version != told.version and health.version and health.dialect is None:
                 said = alarms.unknown_version(here, f"Conduit {health.version}")
                 await self._say(tx, "version", said)

@@ -276,6 +276,15 @@ def emergency(here: Here) -> Message:
     )
 
 
+def emergency_over() -> Message:
+    return news("Conduit's emergency password is no longer set; everything runs again.")
+
+
+def inside() -> Message:
+    """The bot was removed from the admin room, and let in again."""
+    return news("I am in Conduit's admin room again; everything runs again.")
+
+
 # --- what may be wrong, as a list ----------------------------------------------------------------
 
 PROBLEMS = {

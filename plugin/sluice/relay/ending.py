@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, frozen
 
+from .. import audit
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Invocation, Kind, Line, Outcome, Tag
 from ..chat.ending import Delivery, Ending, Handed, How, Part
-from ..chat.results import result
+from ..chat.results import contradicted, result
 from ..db.connection import Tx
 from ..matrix.api import MatrixError
 from ..matrix.probes import Account, Media, Probes
@@ -215,6 +216,24 @@ class Endings:
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Takes an answer that may hold a password out of the admin room."""
         await self._deliveries.scrub(tx, answer)
+
+    async def too_late(
+        self, tx: Tx, request: Request, outcome: Outcome, answer: str | None
+    ) -> None:
+        """An answer after a person has said what became of it: told if it says something else."""
+        if Tag.SECRET in COMMANDS[request.invocation.command].tags and answer is not None:
+            await self.scrub(tx, answer)
+        ended, _ = await audit.page(tx, request=request.id, kinds=("ended",), limit=1)
+        by = str(ended[0].what.get("by") or "") if ended else ""
+        if not by or (outcome.kind is Kind.DONE) is (request.state is State.DONE):
+            return
+        desk = self._world.desk(tx, request.room)
+        ending = await self._ending(desk, request, {})
+        ending = evolve(ending, by=desk.name(by))
+        said = contradicted(desk.here, ending, request.invocation, outcome)
+        await desk.record("late answer", request, outcome=outcome.kind.value, code=outcome.code)
+        key = f"request.{request.id}.contradicted"
+        await self._world.outbox.put(tx, request.room, key, said)
 
     async def in_case(self, tx: Tx, request: Request) -> None:
         """What must follow of a line of which nobody knows whether it was done."""

@@ -15,22 +15,24 @@ class Fences:
     def __init__(self) -> None:
         self.bell = asyncio.Event()  # rung for `pulse`: one is wanted, or one has echoed
         self.wanted = False  # for a reason that only a fence sent from now on can settle
-        self.echoed = False  # since `pulse` looked last
+        self.doubt = False  # and because something may have gone wrong
+        self.echoed = False  # one that was sent in doubt, since `pulse` looked last
         self._sent = 0
-        self._out: dict[str, tuple[int, float]] = {}  # nonce -> (its number, when it was sent)
+        self._out: dict[str, tuple[int, float, bool]] = {}  # nonce -> (number, sent, in doubt)
         self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
 
     def want(self) -> None:
         """Something may have gone wrong that fences sent so far cannot tell."""
-        self.wanted = True
+        self.wanted = self.doubt = True
         self.bell.set()
 
     async def echo(self) -> bool:
-        """Wants a fence, and whether it echoed; False as soon as the other side counts as
-        silent."""
+        """Wants a fence, without any doubt, and whether it echoed; False as soon as the other
+        side counts as silent."""
         waiting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._sent, waiting))
-        self.want()
+        self.wanted = True
+        self.bell.set()
         return await waiting
 
     # --- for who sends them
@@ -39,13 +41,13 @@ class Fences:
         """The nonce of a fence that is sent now."""
         nonce = secrets.token_hex(4)
         self._sent += 1
-        self._out[nonce] = (self._sent, now)
-        self.wanted = False
+        self._out[nonce] = (self._sent, now, self.doubt)
+        self.wanted = self.doubt = False
         return nonce
 
     def failed(self, nonce: str) -> None:
         """It may not be in the room."""
-        self._out.pop(nonce, None)
+        *_, self.doubt = self._out.pop(nonce, (0, 0.0, True))
         self.wanted = True
 
     def lost(self) -> None:
@@ -59,18 +61,19 @@ class Fences:
 
     def age(self, now: float) -> float:
         """Seconds that the oldest of them is out; 0 without one."""
-        return max((now - at for _, at in self._out.values()), default=0.0)
+        return max((now - at for _, at, _ in self._out.values()), default=0.0)
 
     # --- for who reads the room
 
     def came(self, nonce: str) -> None:
         """The echo of one: it, and those before it, are over."""
-        number, _ = self._out.pop(nonce, (0, 0.0))
+        number = self._out.get(nonce, (0, 0.0, True))[0]
+        over = [sent for sent in self._out.values() if sent[0] <= number]
         self._out = {key: sent for key, sent in self._out.items() if sent[0] > number}
         done = [waiting for since, waiting in self._waiting if since < number]
         self._waiting = [each for each in self._waiting if each[0] >= number]
         self._tell(done, True)
-        self.echoed = True
+        self.echoed |= any(doubt for _, _, doubt in over)
         self.bell.set()
 
     def give_up(self) -> None:

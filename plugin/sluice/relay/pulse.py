@@ -80,14 +80,16 @@ class Pulse:
         limits = self._timeouts()
         if not room.health.answering:
             if now - self._fenced >= _AGAIN:
+                room.fences.doubt = True
                 await self._fence(now)
         elif self._overdue(now, limits) and room.fences.age(now) >= limits.usual:
             await self._silent(now)
-        elif (
-            room.fences.wanted
-            or (correlator.must_fence(room.queue) and not room.fences.out)
-            or correlator.fence_due(room.queue, now, limits.usual, limits.slow)
+        elif room.fences.wanted:
+            await self._fence(now)
+        elif (correlator.must_fence(room.queue) and not room.fences.out) or (
+            correlator.fence_due(room.queue, now, limits.usual, limits.slow)
         ):
+            room.fences.doubt = True
             await self._fence(now)
         elif room.fences.age(now) > _SEEN_WITHIN and correlator.head(room.queue) is None:
             room.reader.suspect()  # sent, and not there

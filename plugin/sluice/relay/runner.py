@@ -30,6 +30,7 @@ from ..requests.guard import Go, Stop, Turn
 from ..requests.model import LineRow, LineState, Request, State
 from ..world import World
 from .ending import Endings, Look
+from .model import Asked, Content
 from .room import AdminRoom, Answer
 from .sending import NotSent, Sending, Sent, Unclear
 
@@ -242,13 +243,19 @@ class Runner:
         else:
             await self._conclude(request, evolve(row, outcome=outcome))
 
-    async def _look(self, request: Request, row: LineRow) -> Look:
+    async def _read(
+        self, request: Request, row: LineRow
+    ) -> tuple[Outcome, Line, Content | None, Asked | None]:
+        """What the answer of a line means, with what it was read from."""
         line = lines(request.invocation, *self._spelling())[row.number - 1]
         content = await self._room.content_of(row.answer_event) if row.answer_event else None
         asked, outcome = self._room.oracle.asked(spell(*self._spelling(), line)), row.outcome
         if outcome is None and content is not None and asked is not None:
             outcome = interpret(asked, content)
-        outcome = outcome or Outcome(Kind.UNKNOWN, "lost")
+        return outcome or Outcome(Kind.UNKNOWN, "lost"), line, content, asked
+
+    async def _look(self, request: Request, row: LineRow) -> Look:
+        outcome, line, content, asked = await self._read(request, row)
         if outcome.code in ("usage", "lost"):
             self._room.fences.want()  # another version may be behind it
         look = await self._endings.look(request, line, outcome, row, content, asked)
@@ -257,14 +264,21 @@ class Runner:
 
     async def _tell(self, turn: Turn) -> None:
         """An answer, or its loss, after nobody waited for it any more."""
-        request, row = await self._db.read(lambda tx: store.get(tx, turn.request)), None
-        if request is not None:
-            row = await self._row(turn)
+        request = await self._db.read(lambda tx: store.get(tx, turn.request))
+        row = await self._row(turn)
         if request is None or row is None or row.state is not LineState.SETTLED:
             return  # it is out, and followed
         if row.outcome is None or row.outcome.kind is not Kind.UNKNOWN:
             return
-        look = await self._look(request, evolve(row, outcome=None))
+        row = evolve(row, outcome=None)
+        if request.state is not State.UNKNOWN:
+            outcome, *_ = await self._read(request, row)
+            if outcome.kind is not Kind.UNKNOWN:
+                await self._db.write(
+                    lambda tx: self._endings.too_late(tx, request, outcome, row.answer_event)
+                )
+            return
+        look = await self._look(request, row)
         if look.outcome.kind is not Kind.UNKNOWN:
             await self._settle(turn, look.outcome, look.scrub)
         self._looks.pop(request.id, None)

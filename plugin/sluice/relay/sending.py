@@ -105,6 +105,7 @@ class Sending:
                 return self._room.arrived[ref]
             if not in_flight:
                 return Unclear("lost") if self._room.unexplained else not_sent
+            self._room.fences.doubt = True
             if not await self._room.fences.echo():
                 return Unclear("silent")
             in_flight = False

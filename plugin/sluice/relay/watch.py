@@ -18,7 +18,7 @@ from .correlator import LOST
 from .room import AdminRoom
 from .sending import Sending
 
-_HOUR = 3600.0
+_HOUR, _EMERGENCY = 3600.0, 60.0  # seconds between looks, and while the password is set
 _AGAIN = 5.0  # seconds until a look is tried again that failed
 _VERSION = re.compile(r"@conduit:\S+: (\S+)\n?")
 
@@ -36,13 +36,14 @@ class Watch:
         self.on_checked: Callable[[bool], Awaitable[None]]
 
     async def run(self, beat: asyncio.Event) -> None:
-        """After each beat, and hourly; until cancelled."""
+        """After each beat, and from time to time; until cancelled."""
         thorough = True
         while True:
             try:
-                await asyncio.wait_for(beat.wait(), _HOUR)
+                emergency = self._room.health.emergency
+                await asyncio.wait_for(beat.wait(), _EMERGENCY if emergency else _HOUR)
             except asyncio.TimeoutError:
-                thorough = True
+                thorough = not emergency
             beat.clear()
             try:
                 await self._check(thorough)
@@ -83,15 +84,20 @@ class Watch:
             name = ""  # no federation: Conduit has no such route then
         if name == "Conduit":
             return version
+        if self._room.health.emergency:
+            return None  # an answer would be a command
         answer = await self._sending.ask("version", ("--version",))
         found = _VERSION.fullmatch(str(answer[1].get("body"))) if answer else None
         return found.group(1) if found else None
 
     async def _try_emergency(self) -> None:
         """The answer to `--version` begins like a command. While the emergency password is set,
-        the server takes it for one and answers it too; before the echo of a fence, or never."""
-        answer = await self._sending.ask("emergency", ("--version",))
-        if answer is None:
+        the server takes it for one and answers it too: before the echo of a fence, or never.
+        With nothing open before it, nobody else's answer can be taken for that one."""
+        fences = self._room.fences
+        if not await fences.echo():
             return
-        if await self._room.fences.echo() and self._room.ended.get(answer[0]) == LOST:
+        answer = await self._sending.ask("emergency", ("--version",))
+        if answer is not None and await fences.echo() and self._room.ended.get(answer[0]) == LOST:
             await self._room.emergency(False)
+            fences.want()  # and then its version
