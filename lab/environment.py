@@ -24,6 +24,7 @@ NEEDED = (
     "tzdata",
     "pytest",
     "pytest-asyncio",
+    "pytest-rerunfailures",
     "pytest-xdist",
     "hypothesis",
     "coverage",
