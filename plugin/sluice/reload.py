@@ -9,12 +9,14 @@ exactly that.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ruamel.yaml import YAML
 
 from . import audit
+from .catalog.commands import in_group
 from .chat import alarms
 from .chat.words import Here
 from .db import meta
@@ -29,6 +31,7 @@ from .world import World
 
 _LAST, _BY = "policy", "policy by"  # the last valid text, and the version that found it valid
 _SAFE = "safe mode"  # set while it was safe mode when it was looked last
+_GROUPS = "groups"  # the commands of each group, as this version or an earlier one has them
 _SHOWN = 100  # characters that maubot's UI shows of an error
 
 log = logging.getLogger("sluice.policy")
@@ -131,6 +134,9 @@ class Reload:
                     said = _reloaded(here, change, requests)
             if said is not None:
                 await world.outbox.put(tx, room, f"policy.{world.now()}", said)
+            if world.settings is not None and (gained := await _gained(tx)):
+                said = alarms.groups_grew(here, world.version, gained)
+                await world.outbox.put(tx, room, f"groups.{world.now()}", said)
 
         await self._db.write(commit)
         self._before = None
@@ -221,6 +227,18 @@ class Reload:
     def _safe_mode(self, room: str) -> Message:
         world = self._world
         return alarms.safe_mode(world.here(room), _told(world.problems), file=world.file)
+
+
+async def _gained(tx: Tx) -> Mapping[str, Sequence[str]]:
+    """What the groups that a policy may allow hold, and did not at the last start."""
+    before = json.loads(await meta.get(tx, _GROUPS) or "{}")
+    now = {group: sorted(in_group(group)) for group in ("#read", "#inspect", "*")}
+    if now != before:
+        await meta.put(tx, _GROUPS, json.dumps(now))
+    new = {
+        group: [n for n in now.get(group, ()) if n not in names] for group, names in before.items()
+    }
+    return {group: names for group, names in new.items() if names}
 
 
 def _told(problems: Sequence[Problem]) -> list[tuple[int, str]]:

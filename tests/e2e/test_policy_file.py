@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -99,6 +102,29 @@ async def test_a_text_that_was_changed_while_the_bot_was_down_is_told(
     await bot.start()
     live = await room.shows("^❗ New policy live", within=20)
     assert "bo: no longer disableroom" in live.text.split("\n")
+
+
+@pytest.mark.skipif(os.environ.get("SLUICE_DB") == "postgres", reason="edits SQLite by hand")
+async def test_a_version_with_new_commands_says_what_the_groups_gained(
+    world: World, bot: Bot
+) -> None:
+    room = await ready(world)
+    await bot.stop()
+    path = bot.database.removeprefix("sqlite:")
+    with sqlite3.connect(path) as database:  # as an earlier version would have left it
+        query = "SELECT value FROM sluice_meta WHERE key='groups'"
+        groups = json.loads(database.execute(query).fetchone()[0])
+        groups["#inspect"].remove("media")
+        update = "UPDATE sluice_meta SET value=? WHERE key='groups'"
+        database.execute(update, (json.dumps(groups),))
+    for _ in range(2):
+        await bot.start()
+        await bot.process.logs("Sluice is ready")
+        await room.ask("!version")
+        await bot.stop()
+    await room.read()
+    told = [said for said in room.said if "has new commands" in said.text]
+    assert [said.text.split("\n")[1] for said in told] == ["#inspect: now also media"]
 
 
 async def test_safe_mode_without_any_valid_policy(world: World, tmp_path: Path) -> None:

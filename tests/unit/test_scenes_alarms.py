@@ -35,6 +35,17 @@ def test_scene_1_the_first_start_reads_the_roles_out():
     assert not message.text
 
 
+def test_a_new_version_says_what_the_groups_of_the_policy_gained():
+    message = alarms.groups_grew(here(), "1.1.0", {"#inspect": ["peek", "poke"], "*": ["peek"]})
+    expect(
+        message,
+        "❗ Sluice 1.1.0 has new commands, and who may use a group may use them too."
+        " ⏎ #inspect: now also peek, poke ⏎ *: now also peek"
+        " ⏎ Not wanted? Name the commands one by one in the policy.",
+    )
+    assert message.push == (ANA, DAN)
+
+
 def test_scene_1_something_is_wrong_at_the_start():
     problems = [
         alarms.problem(here(), kind, about, start=True)

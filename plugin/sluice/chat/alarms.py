@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..message import Message, Text, code
 from .clock import span
@@ -57,10 +57,9 @@ def ready(
     *,
     encrypted: bool,
     remove_after: float,
-    gained: Sequence[Line] = (),
     problems: Sequence[Text] = (),
 ) -> Message:
-    """The first start. conduit: `Conduit 0.10.12`. gained: what a new version added to groups."""
+    """The first start. conduit: `Conduit 0.10.12`."""
     if problems:
         n = count(len(problems), "problem")
         return alarm(here.owners, f"Sluice is ready, with {n}.", *numbered(problems))
@@ -69,8 +68,17 @@ def ready(
         f"Sluice {version} is ready. {conduit} on {here.server} answers.",
         roles_line(roles),
         f"Passwords go out as {how} and are removed after {span(remove_after)}.",
-        *gained,
         ("Commands: ", here.cmd("help"), " · Health: ", here.cmd("status")),
+    )
+
+
+def groups_grew(here: Here, version: str, gained: Mapping[str, Sequence[str]]) -> Message:
+    """The first start of a new version, which has new commands. gained: by group of the policy."""
+    return alarm(
+        here.owners,
+        f"Sluice {version} has new commands, and who may use a group may use them too.",
+        *((code(group), f": now also {', '.join(names)}") for group, names in gained.items()),
+        "Not wanted? Name the commands one by one in the policy.",
     )
 
 
