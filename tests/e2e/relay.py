@@ -56,10 +56,14 @@ class Relay(Office):
         relay: str = "",
         secrets: str = "",
         max_age: str = "",
+        mods: str = "",
         **options: object,
     ) -> Relay:
-        """relay, secrets, max_age: what the policy says in these places instead."""
+        """relay, secrets, max_age, mods: what the policy says in these places instead."""
         policy = POLICY
+        if mods:
+            policy = policy.replace("members: [bo, cy]", f"members: {mods}")
+            policy = policy.replace("  roles:", '    eve: "@eve:example.org"\n  roles:')
         for key, value in (("relay", relay), ("secrets", secrets), ("command_max_age", max_age)):
             if value:
                 policy = re.sub(rf"(?m)^{key}: .*$", f"{key}: {value}", policy)
