@@ -95,7 +95,8 @@ class App:
     def _make(self, nonce: str) -> None:
         """The parts that need no room. Each gets what it uses, and nothing knows the app."""
         world, db, hs = self.world, self._db, self._hs
-        probes, self._questions, lists = Probes(hs, world.server), Questions(), Lists()
+        self._questions, lists = Questions(), Lists()
+        self._probes = probes = Probes(hs, world.server)
         rooms = PrivateRooms(hs, db, self._encryption)
         self._nonce = nonce
         watch = self._doors.open_private
@@ -242,6 +243,8 @@ class App:
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
         settings = self.world.live
         room = settings.admin_room or await self._hs.alias(f"#admins:{settings.server}")
+        if room is None:
+            self._doors.absent(f"#admins:{settings.server}", "admin_room")
         if room is None or not await self._doors.enter(room, joined, "admin_room"):
             return
         self._reload.admin_room_is(room)
@@ -390,6 +393,7 @@ class App:
         problem = await self._reload.again()
         if self.world.admin is None and self.world.opened is not None:
             self.world.opened.clear()  # it may name the room that there was none to look for
+            self._probes.server = self.world.server
         self._doors.wanted.set()
         self._wake()
         return problem

@@ -108,12 +108,16 @@ class Doors:
         if room in joined or await self.join(room):
             self._absent.discard(room)
             return True
+        self.absent(room, why)
+        return False
+
+    def absent(self, room: str, why: str) -> None:
+        """Once in the log."""
         if room not in self._absent:
             self._absent.add(room)
             line = line_of(self._world.settings.text, why) if self._world.settings else 1
             me = self._world.me
             self._log.error("config:%d: %s: I am not in %s, invite %s there", line, why, room, me)
-        return False
 
     async def join(self, room: str) -> bool:
         try:

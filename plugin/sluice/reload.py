@@ -8,6 +8,7 @@ exactly that.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -44,6 +45,7 @@ class Reload:
         self._world, self._db, self._text = world, db, text
         self._server = world.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
+        self._lock = asyncio.Lock()  # one edit after the other
         self._before: Settings | None = None  # what was live when the bot ran last, if not this
         self.rooms: tuple[str, ...] = ()
 
@@ -154,6 +156,10 @@ class Reload:
 
     async def again(self) -> str | None:
         """A new text: live at once, or refused; the ops room is told. The first error, if any."""
+        async with self._lock:
+            return await self._again()
+
+    async def _again(self) -> str | None:
         world = self._world
         before = world.settings, world.problems, world.rooms
         try:

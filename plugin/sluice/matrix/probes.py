@@ -54,7 +54,7 @@ class Probes:
     """server: the name of the homeserver whose accounts are asked about."""
 
     def __init__(self, homeserver: Homeserver, server: str) -> None:
-        self._hs, self._server = homeserver, server
+        self._hs, self.server = homeserver, server
 
     async def account(self, mxid: str) -> Account:
         """A local account. The login with a random password costs the server one hash."""
@@ -85,7 +85,7 @@ class Probes:
         Conduit tells a bridge's range only at a login, also of a name that nobody has.
         """
         found = await self._available(localpart)
-        mxid = f"@{localpart}:{self._server}"
+        mxid = f"@{localpart}:{self.server}"
         if found is Name.FREE and await self._login(mxid) == "M_EXCLUSIVE":
             return Name.EXCLUSIVE
         return found
@@ -110,14 +110,14 @@ class Probes:
 
     async def _name_by_profile(self, localpart: str) -> Name:
         try:
-            profile = await self._hs.profile(f"@{localpart}:{self._server}", LIMIT)
+            profile = await self._hs.profile(f"@{localpart}:{self.server}", LIMIT)
         except MatrixError:
             return Name.UNKNOWN
         return Name.FREE if profile is None else Name.TAKEN
 
     async def media(self, mxc: str) -> Media:
         """Of a file of this server. One of another is fetched anew by whoever asks for it."""
-        if not mxc.startswith(f"mxc://{self._server}/"):
+        if not mxc.startswith(f"mxc://{self.server}/"):
             return Media.UNKNOWN
         try:
             status = await self._hs.media_status(mxc, LIMIT)

@@ -170,7 +170,9 @@ class Drift:
             return
         admin, address = self._world.admin, f"#admins:{self._world.server}"
         if admin is None:
-            yield Trouble("not_in_admin_room", self._world.me)
+            gone = self._address == "" and self._world.settings.admin_room is None
+            outside = Trouble("not_in_admin_room", self._world.me)
+            yield Trouble("address_gone", address) if gone else outside
             return
         health = admin.health
         clock = self._world.here("").clock

@@ -46,7 +46,7 @@ class OpsRoom:
 
     @property
     def view(self) -> RoomView:
-        return self._world.rooms[self.room]
+        return self._world.rooms.get(self.room) or RoomView(self.room)  # gone: nobody is in it
 
     async def take(self, event: Event) -> Handled | None:
         """One event, in order. May ask the server; what it stores is one commit."""
