@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from lab.bot import Bot, FullMaubot
-from lab.chat import Chat
+from lab.chat import Chat, eventually
 from lab.homeserver import Homeserver
 from lab.world import World
 from tests.e2e.office import CLOCK, NewDatabase
@@ -179,7 +179,7 @@ async def test_a_key_that_never_comes_is_told_after_a_minute(
 
 
 async def test_a_password_goes_into_an_encrypted_room_that_can_be_read_later(
-    world: World, room: SealedChat
+    world: World, room: SealedChat, bot: Bot
 ) -> None:
     name = f"alice{world.suffix}"
     answer = await room.ask(f"!adduser {name}", within=20)
@@ -193,6 +193,14 @@ async def test_a_password_goes_into_an_encrypted_room_that_can_be_read_later(
     raw = await world["bo"].event(private.room, said.id)
     assert raw["type"] == SEALED
     assert not re.search(password[1], room.transcript())
+
+    await bot.restart()  # a tap still counts
+    await world["bo"].react(private.room, said.id, "✅")
+
+    async def removed() -> bool:
+        return not (await world["bo"].event(private.room, said.id))["content"]
+
+    await eventually(removed, "the password is removed", within=20)
 
 
 async def test_without_crypto_it_says_so_in_clear_and_answers_nothing(

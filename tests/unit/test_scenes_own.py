@@ -489,6 +489,8 @@ async def test_drift_is_told_once_until_it_is_over(room: Ops) -> None:
     await room.drift.hourly()
     assert await room.news() == []
     room.fake.join(room.admin_room, EVE)
+    room.fake.put(room.room, ANA, "m.room.join_rules", {"join_rule": "public"}, "")
+    # What the room itself is told at once is not told again.
     room.fake.put(room.room, ANA, "m.room.tombstone", {"replacement_room": "!new:x"}, "")
     await room.look()
     await room.drift.hourly()
@@ -497,7 +499,7 @@ async def test_drift_is_told_once_until_it_is_over(room: Ops) -> None:
         "❗ 2 things are wrong that were not:\n"
         "1. @eve:example.org is in the admin room but no owner: it can do everything there. "
         "Remove it.\n"
-        "2. This room was upgraded; I stay here. An owner puts the new id into ops_rooms.\n"
+        "2. This room is public: anyone can read along. Make it invite-only.\n"
         "All: !status"
     )
     await room.drift.hourly()

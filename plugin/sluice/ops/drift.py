@@ -25,7 +25,16 @@ from ..world import World
 
 _ORDER = tuple(alarms.PROBLEMS)
 _SAID_ELSEWHERE = frozenset(
-    ("log_broken", "safe_mode", "silent", "address_gone", "emergency", "unknown_version")
+    (
+        "log_broken",
+        "safe_mode",
+        "silent",
+        "address_gone",
+        "emergency",
+        "unknown_version",
+        "upgraded",
+        "no_crypto",
+    )
 )
 """Those with an alarm of their own at the moment they begin."""
 _TOLD = "drift"  # in the database: what was told and lasts
