@@ -55,6 +55,7 @@ class Housekeeping:
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
         self._away: tuple[float, float] | None = None  # from, to: before this start
+        self._gap = 0.0  # when the last part of a timeline ended that was not read
         self._errors: set[str] = set()
         self._waits = False  # to say hello
 
@@ -233,16 +234,21 @@ class Housekeeping:
         self._drift.wanted()
 
     def history_replaced(self, gap: Gap, inner: Handled | None) -> Handled:
-        """A room's history was not read for a while: said once, with what is now unknown."""
+        """A room's history was not read for a while: said once for all rooms, with what is now
+        unknown."""
         here = self._world.here(self._world.main_room or "")
+        told, self._gap = gap.since < self._gap + _AWAY, gap.until
 
         async def commit(tx: Tx) -> None:
             if inner is not None:
                 await inner.commit(tx)
             running = [r.id for r in await store.in_state(tx, State.EXECUTING)]
+            if inner is None and gap.why != "replaced":
+                running = []  # only of an ops room: lines are read as they should
             said = alarms.history_replaced(here, gap.since, gap.until, running)
             await audit.append(tx, self._world.now(), "gap", {"room": gap.room, "why": gap.why})
-            await self._say(tx, "gap", said)
+            if not told:
+                await self._say(tx, "gap", said)
 
         return Handled(commit, inner.after if inner is not None else None)
 

@@ -72,6 +72,10 @@ class Relay(Office):
         env.update(options.pop("env", {}))  # type: ignore[call-overload]
         await world.start_bot(folder, world.policy(policy), env=env, **options)
         await self.room.shows("is ready", within=20)
+        await self.admin.wait(
+            lambda said: said.text.startswith("Registration is currently"),
+            "the answer to what is asked at the start",
+        )
         return self
 
     def _clock(self, folder: Path) -> dict[str, str]:

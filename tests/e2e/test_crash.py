@@ -53,12 +53,13 @@ class Mortal:
         self.made += 1
         return f"mortal{self.made}"
 
-    async def start(self, word: str, die: str = "") -> Path:
-        """The bot runs; it will die at this step of the command that holds this word."""
+    async def start(self, word: str, die: str = "", *, holds: str = "") -> Path:
+        """The bot runs; it will die at this step of the command that holds this word (or what
+        else it holds)."""
         steps = self.folder / f"steps-{word}"
         self.relay.bot.process.env = {
             **(self.relay.bot.process.env or {}),
-            "SLUICE_TEST_WORD": self.relay.name(word),
+            "SLUICE_TEST_WORD": holds or self.relay.name(word),
             "SLUICE_TEST_DIE": die,
             "SLUICE_TEST_STEPS": str(steps),
         }

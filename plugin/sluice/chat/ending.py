@@ -17,7 +17,7 @@ class How(Enum):
     """How the end of a request became known."""
 
     ANSWERED = "answered"
-    PROBED = "probed"  # Conduit restarted before it answered; a probe told
+    PROBED = "probed"  # no answer, or none that tells: a look did
     LATE = "late"  # the answer came after the outcome had been called unknown
     SAID = "said"  # a person resolved it
 
@@ -56,7 +56,8 @@ class Ending:
     quota: (used, of, seconds) of a limit per person, worth telling. left_out: why lines were not
     sent ("paused by bo"). raw: unlisted text of Conduit that may be shown; in_private: it went to
     the asker instead; removed: Conduit's copy in the admin room is gone. lost: accounts
-    whose new password could not be handed over. holder: the person of
+    whose new password could not be handed over. doubt: why the answer told nothing, where a look
+    did (a code of WHY_UNKNOWN). holder: the person of
     the policy whose account `also` got a new password, with no role and no vote until
     `distrusted`; trusts: who can end that sooner.
     """
@@ -85,6 +86,7 @@ class Ending:
     in_private: bool = False
     removed: bool = False
     lost: tuple[str, ...] = ()
+    doubt: str = ""
     holder: str = ""
     distrusted: float | None = None
     trusts: tuple[str, ...] = ()

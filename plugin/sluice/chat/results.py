@@ -53,8 +53,7 @@ def _done(case: Case) -> Message:
     elif (ending.glass or ending.how is not How.ANSWERED) and not secret:
         lines = ()
     number = ending.numbered("done", here.clock)
-    why = "I do not understand Conduit's answer" if ending.raw else f"{_RESTARTED} answered"
-    looked = f" {why}; I looked myself."
+    looked = f" {_why_looked(ending, 'answered')}; I looked myself."
     head: Text = (*number, *done.clause) if number else capital(done.clause)
     head = (*head, *by, ".") if ending.glass else (*head, ".", *by)
     head = (*head, looked) if ending.how is How.PROBED else head
@@ -65,6 +64,12 @@ def _done(case: Case) -> Message:
         push = (ending.mxid, *case.invocation.values("user"), *here.owners)
         return alarm(push, (f"#{ending.request} done: ", *done.clause, ".", *by), *rows[1:])
     return _send(ending, Sign.DONE, rows)
+
+
+def _why_looked(ending: Ending, then: str) -> str:
+    """Why the answer told nothing. then: what Conduit did not do before it restarted."""
+    why = WHY_UNKNOWN.get("unrecognised" if ending.raw else ending.doubt)
+    return f"{_RESTARTED} {then}" if why is None else f"{why[0].upper()}{why[1:-1]}"
 
 
 def _thrown_away(case: Case, clause: Text) -> Message:
@@ -177,8 +182,7 @@ def _how_failed(case: Case) -> Text:
     if ending.how is How.PROBED or outcome.code == "probe":
         still = _STILL.get(command)
         nothing = (*still(case), ", nothing changed.") if still else ("Nothing changed.",)
-        why = "I do not understand Conduit's answer" if ending.raw else f"{_RESTARTED} ran"
-        return (f"{why}. ", *nothing)
+        return (f"{_why_looked(ending, 'ran')}. ", *nothing)
     if outcome.code == "still_there":
         many = len(_wrong(case))
         files = "the file" if many == 1 else f"{many} files"
@@ -205,7 +209,7 @@ WHY_UNKNOWN = {
     "ambiguous": "I cannot tell which answer is its own.",
     "redacted": "Conduit's answer was deleted before I read it.",
     "silent": "Conduit does not answer.",
-    "replaced": "the homeserver was restored or replaced.",
+    "replaced": "The homeserver was restored or replaced.",
     "device": "I was signed in anew before I knew whether it was sent.",
 }
 _LOOK = {

@@ -42,7 +42,7 @@ class Look:
 
     shown: the view of a command that only looks. body: an answer whose list is kept. raw: one that
     nobody understands and that may be shown. name: of the room that it is about. scrub: the answer
-    that may hold a password.
+    that may hold a password. doubt: why the answer told nothing, where a look did.
     """
 
     outcome: Outcome
@@ -54,6 +54,7 @@ class Look:
     raw: str | None = None
     name: str = ""
     scrub: str | None = None
+    doubt: str = ""
 
 
 class Endings:
@@ -89,7 +90,7 @@ class Endings:
             return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
             told = await self._probe(command.probe, request.invocation, line)
-            return Look(told or outcome, probed=told is not None, raw=raw)
+            return Look(told or outcome, told is not None, raw=raw, doubt=outcome.code)
         if outcome.kind is not Kind.DONE or content is None:
             return Look(outcome)
         if request.invocation.command in ("disableroom", "enableroom"):
@@ -123,7 +124,7 @@ class Endings:
             return Look(Outcome(Kind.DONE, "handed"), delivery=before)
         probe = COMMANDS[request.invocation.command].probe
         told = await self._probe(probe, request.invocation, line)
-        return Look(told or outcome, probed=told is not None)
+        return Look(told or outcome, told is not None, doubt=outcome.code)
 
     async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
         """Conduit answers "success" to anything: only a download tells what is gone."""
@@ -282,6 +283,7 @@ class Endings:
             raw=raw,
             in_private=bool(private) and raw is None,
             removed=self._deliveries.scrubs,
+            doubt=next((look.doubt for look in seen if look.probed), ""),
             left_out=_words(request),
         )
 

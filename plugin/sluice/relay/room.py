@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..catalog.answers import Emergency, server_notice
 from ..catalog.conduit import ConduitOracle
@@ -32,6 +32,7 @@ from .model import Content, Echoed, Lost, NeedFence, Notice, Seen, Settled, Who
 
 MARK = "org.sluicebot.line"
 FENCE = correlator.FENCE
+REPLACED = "replaced"  # why a line is lost: a part of the timeline was not read
 _QUEUE, _EMERGENCY = "queue", "emergency"
 _KEPT = 300  # contents of the server user's messages kept in memory, for held answers
 
@@ -144,7 +145,8 @@ class AdminRoom:
     def reset(self) -> Handled:
         """The timeline has a gap: everything open is lost, and the next thing is a fence."""
         queue, effects = correlator.reset(self.queue)
-        step = Step(self, queue, None, effects)
+        told = [evolve(e, why=REPLACED) if isinstance(e, Lost) else e for e in effects]
+        step = Step(self, queue, None, tuple(told))
         return Handled(step.commit, step.after)
 
     async def content_of(self, event_id: str) -> Content | None:

@@ -31,7 +31,7 @@ from ..requests.model import LineRow, LineState, Request, State
 from ..world import World
 from .ending import Endings, Look
 from .model import Asked, Content
-from .room import AdminRoom, Answer
+from .room import REPLACED, AdminRoom, Answer
 from .sending import NotSent, Sending, Sent, Unclear
 
 _IDLE = 1.0  # seconds between looks at the line while something is in the way
@@ -214,6 +214,9 @@ class Runner:
         answer = await fate
         if answer is None:
             await self._unknown(request, row, _SILENT)
+            return
+        if answer.why == REPLACED and not await self._room.fences.echo():
+            await self._unknown(request, row, _SILENT)  # it may be in the queue still
             return
         lost = None if not answer.why else Outcome(Kind.UNKNOWN, answer.why)
         await self._conclude(request, evolve(row, answer_event=answer.event, outcome=lost))

@@ -57,11 +57,9 @@ class Sending:
     async def _put(self, ref: str, body: str, txn: str) -> str:
         content = {"msgtype": "m.text", "body": body, MARK: f"{self._nonce}/{ref}"}
         self._room.flying[ref] = content
-        try:
-            event_id = await self._hs.send(self._room.room, "m.room.message", content, txn)
-        finally:
-            self._room.flying.pop(ref, None)
+        event_id = await self._hs.send(self._room.room, "m.room.message", content, txn)
         self._room.ours(event_id, ref, content)
+        self._room.flying.pop(ref, None)
         return event_id
 
     # --- lines
@@ -83,7 +81,10 @@ class Sending:
             not_sent = NotSent(str(error), wait, passing(error))
         self._room.reader.urgent(True)
         if not_sent is not None:
-            return await self.find(ref, not_sent, in_flight)
+            try:
+                return await self.find(ref, not_sent, in_flight)
+            finally:
+                self._room.flying.pop(ref, None)
         return await self._see(ref) or Unclear("lost")
 
     async def find(self, ref: str, not_sent: NotSent, in_flight: bool) -> Sent:
@@ -152,6 +153,7 @@ class Sending:
             body = fence(self._room.server, nonce)
             await self._put(FENCE, body, self.txn(FENCE, nonce))
         except MatrixError:
+            self._room.flying.pop(FENCE, None)
             self._room.fences.failed(nonce)
             raise
         self._room.reader.urgent(True)
