@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import pytest
 
+from lab.chat import eventually
 from lab.homeserver import Homeserver
+from lab.proxy import FaultProxy, Rule
 from lab.world import World
 from tests.e2e.office import NewDatabase, Office
 
 
 @pytest.fixture(scope="module")
+async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
+    proxy = FaultProxy(server.base)
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
+
+
+@pytest.fixture(scope="module")
 async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+    server: Homeserver,
+    proxy: FaultProxy,
+    new_database: NewDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Office]:
     world = await World.create(server, "-changes")
     world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("changes"))
+    yield await Office.open(world, tmp_path_factory.mktemp("changes"), base=proxy.base)
     await world.end()
 
 
 @pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
+async def office(shared: Office, proxy: FaultProxy) -> AsyncIterator[Office]:
     """The same for all tests here: each acts on accounts of its own."""
     yield shared
+    proxy.clear()
     await shared.tidy()
 
 
@@ -139,6 +154,34 @@ async def test_a_deleted_card_cancels_with_a_new_message(office: Office) -> None
     await office.shows(rf"^⛔ #{card.number} cancelled: the card was deleted\. Nothing ran\.")
     await office.taps("cy", card)
     await office.never_ran(spam)
+
+
+async def test_a_card_that_is_deleted_before_the_bot_knows_that_it_was_sent_cancels(
+    office: Office, proxy: FaultProxy
+) -> None:
+    """It is read back without its text, and with that without what told which card it is."""
+    spam, room = await office.account(), re.escape(office.world.ops_room)
+    sent = proxy.add("held", method="PUT", path=f"{room}/send/", times=1)
+    command = await office.says("bo", f"!deactivate {spam.mxid} reason casino")
+    await eventually(lambda: _hit(sent), "the card is on its way")
+    unread = proxy.add("held", path=f"{room}/messages")
+    buttons = proxy.add("held", method="PUT", path=f"{room}/send/m.reaction")
+    proxy.rules.remove(sent)
+    card = await office.card_behind(command)
+    await office.removes("ana", card.id)
+    reads = proxy.add("slow", path=f"{room}/messages", seconds=0)
+    proxy.rules.remove(unread)
+    for _ in range(20):  # a bot that does not wait for its own sending reads on meanwhile
+        await asyncio.sleep(0.05)
+        if reads.hits > 2:
+            break
+    proxy.rules.remove(buttons)
+    await office.shows(rf"^⛔ #{card.number} cancelled: the card was deleted\. Nothing ran\.")
+    await office.never_ran(spam)
+
+
+async def _hit(rule: Rule) -> bool:
+    return rule.hits > 0
 
 
 async def test_a_card_whose_content_is_erased_from_another_room_goes_on(office: Office) -> None:

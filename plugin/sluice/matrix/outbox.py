@@ -169,6 +169,18 @@ class Outbox:
         )
         return key
 
+    async def unclear(self, tx: Tx, room: str, event_id: str) -> bool:
+        """Whether this may be a message of ours that is being sent: one that was removed before
+        it was read back has lost its mark, and only the sender will know it."""
+        found = await tx.fetchval(
+            "SELECT 1 FROM sluice_outbox WHERE room=$1 AND kind=$2 AND state=0 AND NOT EXISTS "
+            "(SELECT 1 FROM sluice_outbox WHERE event_id=$3) LIMIT 1",
+            room,
+            SAY,
+            event_id,
+        )
+        return found is not None
+
     def seen(self, event: Event) -> Callable[[Tx], Awaitable[None]] | None:
         """What to store of an event of the timeline: the id of a message of ours, if it is not
         known yet. So whoever reacts to a message is read after its id is stored.

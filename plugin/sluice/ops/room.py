@@ -6,13 +6,14 @@ answer; a redaction, a join, a new power can change what counts. Here is only th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from ..catalog.parse import NotRun
 from ..chat import alarms, read, refusals
 from ..db.connection import Database, Tx
-from ..matrix.api import Event, Homeserver
+from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled
@@ -27,6 +28,7 @@ from .names import Names
 from .questions import Question, Questions, Where
 
 _UNREAD_EVERY = 60.0
+_SENT_WITHIN = 5.0
 
 
 class OpsRoom:
@@ -63,7 +65,7 @@ class OpsRoom:
         if kind == "m.reaction":
             return await self._tap(event, content)
         if kind == "m.room.redaction":
-            return self._redaction(event, content)
+            return await self._redaction(event, content)
         if kind == ENCRYPTED and self._world.crypto:
             return await self._unreadable(event)
         return None
@@ -219,7 +221,7 @@ class OpsRoom:
             return None
         return Cast(where.event_id, request.id, where.mxid, side, how, self.room)
 
-    def _redaction(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+    async def _redaction(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such
         an event, and the server only does not apply it; and what comes encrypted can call itself
         a redaction."""
@@ -231,6 +233,8 @@ class OpsRoom:
         question = self._questions.of_command(target)
         if question is not None and (able or question.where.mxid == sender):
             self._questions.close(question.key)
+        if able:
+            await self._sent(target)
 
         async def commit(tx: Tx) -> None:
             request = await store.of_command(tx, self.room, target)
@@ -239,3 +243,17 @@ class OpsRoom:
                 await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
 
         return Handled(commit, self._commands.moved)
+
+    async def _sent(self, target: str) -> None:
+        """Waits until it is known whether this is a card of ours. Raises NoResponse."""
+
+        async def unclear(tx: Tx) -> bool:
+            if await store.vote(tx, target) or await store.of_command(tx, self.room, target):
+                return False
+            return await self._world.outbox.unclear(tx, self.room, target)
+
+        until = self._world.now() + _SENT_WITHIN
+        while await self._db.read(unclear):
+            if self._world.now() > until:
+                raise NoResponse("a message of ours is still being sent")
+            await asyncio.sleep(0.05)
