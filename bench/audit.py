@@ -65,7 +65,6 @@ async def measure(path: Path, count: int) -> dict[str, dict[str, float]]:
     inner = Inner.create(f"sqlite:{path}", db_args={"min_size": 1, "max_size": 1})
     await inner.start()
     db = Database(inner)
-    await db.start()
 
     async def make(tx: Any) -> None:
         for statement in (*meta.SCHEMA, *audit.SCHEMA):

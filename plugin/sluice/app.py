@@ -76,7 +76,6 @@ class App:
 
     async def start(self) -> None:
         """Opens the store and reads the policy; all else goes on in the background."""
-        await self._db.start()
         me = self._client.mxid
         nonce = await self._db.write(meta.nonce)
         self._encryption = Encryption(self._client, self._hs)

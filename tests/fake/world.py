@@ -44,7 +44,6 @@ async def database(url: str | None = None) -> AsyncIterator[Database]:
         )
         await inner.start()
         wrapped = Database(inner)
-        await wrapped.start()
         try:
             yield wrapped
         finally:

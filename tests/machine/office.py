@@ -142,7 +142,6 @@ class Real:
         self._pool = Pool.create(url, upgrade_table=upgrade_table)
         self.drive(self._pool.start())
         self._database = Database(self._pool)
-        self.drive(self._database.start())
         self.after_write = self._database.after_write
 
     async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:

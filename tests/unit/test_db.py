@@ -197,7 +197,7 @@ async def test_mistakes_in_a_statement_are_no_storage_failure(db: Database) -> N
 async def test_sqlite_commits_are_durable(db: Database) -> None:
     if not db._sqlite:
         pytest.skip("PostgreSQL is by default")
-    assert await db.read(lambda tx: tx.fetchval("PRAGMA synchronous")) == 2
+    assert await db.write(lambda tx: tx.fetchval("PRAGMA synchronous")) == 2
 
 
 def test_a_txn_id_depends_on_everything_and_on_nothing_else() -> None:

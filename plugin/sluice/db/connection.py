@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -41,11 +42,6 @@ class Database:
         self._after: list[Callable[[], None]] = []
         self._sqlite = inner.scheme.value == "sqlite"
 
-    async def start(self) -> None:
-        """Makes a commit on SQLite durable (mautrix opens it with synchronous=NORMAL)."""
-        if self._sqlite:
-            await self.read(lambda tx: tx.execute("PRAGMA synchronous=FULL"))
-
     async def stop(self) -> None:
         """Waits for the blocks that still run, whoever has stopped waiting for them."""
         while self._running:
@@ -58,18 +54,25 @@ class Database:
     async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs block(tx) in one transaction under the writer lock. Only database calls in it.
 
-        Raises StorageFailed, or what the block raises; then nothing of it is stored.
+        Raises StorageFailed, or what the block raises; then nothing of it is stored. On SQLite
+        the commit is durable (mautrix opens it with synchronous=NORMAL, and in standalone mode
+        maubot stores its own token over the same connection: those need not wait for the disk).
         """
 
         async def body() -> T:
             async with self._lock, self._inner.acquire() as conn:
+                if self._sqlite:
+                    await self._tx(conn).execute("PRAGMA synchronous=FULL")
                 try:
                     async with conn.transaction():
-                        result = await block(conn)
+                        result = await block(self._tx(conn))
                 except Exception:
                     if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
                         await conn.execute("ROLLBACK")
                     raise
+                finally:
+                    if self._sqlite and not conn.wrapped.in_transaction:
+                        await self._tx(conn).execute("PRAGMA synchronous=NORMAL")
             for call in self._after:
                 call()
             return result
@@ -81,9 +84,12 @@ class Database:
 
         async def body() -> T:
             async with self._inner.acquire() as conn:
-                return await block(conn)
+                return await block(self._tx(conn))
 
         return await self._alone(body)
+
+    def _tx(self, conn: Any) -> Tx:
+        return _Sqlite(conn.wrapped) if self._sqlite else conn
 
     async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
         # Context().run: on Python 3.10 create_task takes no context.
@@ -101,6 +107,29 @@ class Database:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # seen, also when nobody waits for it any more
+
+
+_MARK = re.compile(r"\$(\d+)")
+
+
+class _Sqlite:
+    """A connection that goes to its thread once for a statement; mautrix goes three times."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    async def fetch(self, query: str, *args: Any) -> list[Row]:
+        return list(await self._wrapped.execute_fetchall(_MARK.sub(r"?\1", query), args))
+
+    async def fetchrow(self, query: str, *args: Any) -> Row | None:
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        row = await self.fetchrow(query, *args)
+        return None if row is None else row[0]
+
+    execute = fetch
 
 
 # PostgreSQL: connection, resources (disk full), intervention, system, rollback, lock, read-only.
