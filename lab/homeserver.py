@@ -85,6 +85,10 @@ class Homeserver:
     async def stop(self) -> None:
         raise NotImplementedError
 
+    async def resume(self) -> None:
+        """Starts it again after `stop`."""
+        raise NotImplementedError
+
     async def restart(self) -> None:
         """kill -9 and start again: what waited in the admin room's queue is lost."""
         raise NotImplementedError
@@ -230,13 +234,18 @@ class SynapseWithDouble(Homeserver):
 
     async def start(self) -> None:
         self._write_config()
-        await self.resume()
+        await self._start_synapse()
         self.conduit = await self._shared_secret("conduit", admin=True)
         self.ana = await self._shared_secret("ana", admin=False)
         await self._make_admin_room()
         await self._start_double()
 
     async def resume(self) -> None:
+        await self._start_synapse()
+        self.double_process.forget_log()
+        await self._start_double()
+
+    async def _start_synapse(self) -> None:
         self.process.start()
         await self.process.ready(self._is_up)
 
@@ -361,7 +370,7 @@ class SynapseWithDouble(Homeserver):
         await self.double.set(hold=True)  # nothing more is answered from here on
         await self.double.restart()
         await self.process.kill()
-        await self.resume()
+        await self._start_synapse()
         await self.conduit.call("POST", "/_lab/registration", {"on": self._opens_at_start})
         await self.double.set(hold=False)
 

@@ -13,7 +13,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -115,6 +116,15 @@ class Process:
         while self.child.poll() is None:
             await asyncio.sleep(0.005)
         return self.child.returncode
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """SIGSTOP: what happens meanwhile reaches it all at once."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
         """To the whole group of the child."""

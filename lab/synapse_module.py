@@ -3,7 +3,7 @@
 It tells the double what Conduit would have posted about (registrations, password changes, reports,
 self-deactivations), keeps the switch of `allow-registration`, deactivates accounts without making
 them leave their rooms, says M_USER_DEACTIVATED at a login as Conduit does, and takes away
-Synapse's delays on /register/available.
+Synapse's limits on /register/available and /hierarchy.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class LabModule:
     def __init__(self, config: dict[str, Any], api: ModuleApi) -> None:
         self.api, self.hs = api, api._hs
         self.double, self.registration = config["double"], bool(config["registration"])
+        self._let_room_summaries_be()
         self._watch_registrations()
         self._watch_passwords()
         self._watch_reports()
@@ -51,6 +52,14 @@ class LabModule:
             )
         except Exception as error:
             self.api.logger.warning("the double was not told of %s: %r", what, error)
+
+    def _let_room_summaries_be(self) -> None:
+        """Conduit does not limit /hierarchy; Synapse does, to five a second, by a constant."""
+
+        async def ratelimit(*_: Any, **__: Any) -> None:
+            pass
+
+        self.hs.get_room_summary_handler()._ratelimiter.ratelimit = ratelimit
 
     def _watch_registrations(self) -> None:
         handler = self.hs.get_registration_handler()

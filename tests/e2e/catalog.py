@@ -48,13 +48,15 @@ def shows(text: str, *patterns: str) -> None:
 
 
 class House(Office):
+    again = ""  # a second try of a test takes other names than the first
+
     @property
     def server(self) -> Homeserver:
         return self.world.server
 
     def name(self, local: str) -> str:
         """A localpart that nobody else has."""
-        return f"{local}{self.world.suffix}"
+        return f"{local}{self.world.suffix}{self.again}"
 
     def mxid(self, local: str) -> str:
         return f"@{self.name(local)}:{self.server.name}"

@@ -93,6 +93,14 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(autouse=True)
+def names_of_this_try(request: pytest.FixtureRequest) -> None:
+    """A house stands for a whole module: what a first try made is there in the second."""
+    if "house" in request.fixturenames:
+        count = getattr(request.node, "execution_count", 1)
+        request.getfixturevalue("house").again = f"-{count}" if count > 1 else ""
+
+
 @pytest.fixture
 async def bot(world: World, tmp_path: Path) -> Bot:
     return await world.start_bot(tmp_path / "bot")

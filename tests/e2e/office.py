@@ -7,9 +7,7 @@ counted, and accounts are asked by signing in.
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -274,15 +272,6 @@ class Office:
         self._cards.clear()
 
     # --- the bot
-
-    @contextmanager
-    def asleep(self) -> Iterator[None]:
-        """SIGSTOP: what is said meanwhile reaches the bot all at once."""
-        self.bot.process.signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.bot.process.signal(signal.SIGCONT)
 
     async def new_policy(self, text: str, *, by: str = "ana") -> Said:
         """Saved and read; what the bot says about it."""

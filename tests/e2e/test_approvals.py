@@ -298,7 +298,7 @@ async def test_one_human_with_two_accounts_is_one_vote(office: Office) -> None:
 async def test_two_approvals_that_arrive_at_once_run_it_once(office: Office) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    with office.asleep():
+    with office.bot.process.asleep():
         await office.taps("cy", card)
         await office.taps("dan", card)
         await office.taps("cy", card, "👍")
@@ -310,7 +310,7 @@ async def test_two_approvals_that_arrive_at_once_run_it_once(office: Office) -> 
 async def test_the_two_votes_it_needs_may_arrive_at_once(office: Office) -> None:
     spam = await office.account()
     card = await office.card("ana", f"!deactivateall reason wave\n{spam.mxid}")
-    with office.asleep():
+    with office.bot.process.asleep():
         await office.taps("dan", card)
         await office.taps("cy", card)
     await office.shows(rf"^✅ #{card.number}")
@@ -321,7 +321,7 @@ async def test_the_two_votes_it_needs_may_arrive_at_once(office: Office) -> None
 async def test_a_no_before_a_yes_in_the_same_moment_ends_it(office: Office) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    with office.asleep():
+    with office.bot.process.asleep():
         await office.taps("dan", card, "❌")
         await office.taps("cy", card)
     await office.shows(rf"^⛔ #{card.number} denied by dan")
@@ -332,7 +332,7 @@ async def test_a_no_behind_a_yes_ends_it_too_while_nothing_was_sent(office: Offi
     """Everything in the room is read before the first line is sent."""
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    with office.asleep():
+    with office.bot.process.asleep():
         await office.taps("cy", card)
         await office.taps("dan", card, "❌")
     await office.shows(rf"^⛔ #{card.number} denied by dan")

@@ -76,7 +76,7 @@ async def test_a_vote_in_the_moment_of_expiry_does_not_run_it(office: Office) ->
     """Neither the clock nor the vote has to come first."""
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    with office.asleep():
+    with office.bot.process.asleep():
         office.later(HOUR)
         await office.taps("cy", card)
     await office.shows(rf"^⛔ #{card.number} expired at")

@@ -97,7 +97,7 @@ async def test_list_rooms(house: House, name: str) -> None:
     shows(
         await house.does(f"!rooms green-{name}"),
         rf"^📋 1 of \d+ rooms matches “green-{name}”, most members first:$",
-        rf"^1\. “Garden {name} <b>x</b>”, 1 member, #green-{name}-cat:",
+        rf"^1\. “Garden {name} <b>x</b>”, 1 member, {house.alias(f'green-{name}')}",
     )
     shows(await house.does(f"!rooms {room[:12]}"), rf"^1\. “Garden {name}")
     shows(await house.does(f"!rooms {hidden[:12]}"), rf"^1\. 1 member, {re.escape(hidden)}")

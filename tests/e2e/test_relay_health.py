@@ -241,10 +241,7 @@ async def test_the_homeserver_was_away(own: Relay) -> None:
     await server.stop()
     await asyncio.sleep(3)
     own.later(720)
-    await server.resume()  # type: ignore[attr-defined]
-    if not isinstance(server, Conduit):
-        server.double_process.forget_log()  # type: ignore[attr-defined]
-        await server._start_double()  # type: ignore[attr-defined]
+    await server.resume()
     said = await own.shows("^🔔 The homeserver was away from", within=40)
     assert "Open requests and votes are all here." in said.text
     await works(own)
