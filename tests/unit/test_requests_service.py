@@ -81,7 +81,6 @@ async def database(
     pool = Pool.create(url, upgrade_table=upgrade_table)
     await pool.start()
     made = Database(pool)
-    await made.start()
     yield made
     await pool.stop()
 
