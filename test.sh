@@ -17,6 +17,6 @@ fi
 "$python" -m ruff format --check .
 "$python" -m mypy
 "$python" -m lab.mbp
-# Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run again, and that is
-# shown: on a machine that is busy with something else its time limits can be too short.
+# Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run
+# again, and that is shown: on a busy machine its time limits can be too short.
 exec "$python" -m pytest -n 4 --dist loadfile --reruns 2 -rR "$@"
