@@ -18,5 +18,6 @@ fi
 "$python" -m mypy
 "$python" -m lab.mbp
 # Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run
-# again, and that is shown: on a busy machine its time limits can be too short.
-exec "$python" -m pytest -n 4 --dist loadfile --reruns 2 -rR "$@"
+# again, and that is shown: on a busy machine its time limits can be too short. Files in the order
+# of their names: the long ones of e2e/ come first, and the many short ones fill what is left.
+exec "$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -rR "$@"
