@@ -61,18 +61,19 @@ class Database:
 
         async def body() -> T:
             async with self._lock, self._inner.acquire() as conn:
+                tx = self._tx(conn)
                 if self._sqlite:
-                    await self._tx(conn).execute("PRAGMA synchronous=FULL")
+                    await tx.execute("PRAGMA synchronous=FULL")
                 try:
                     async with conn.transaction():
-                        result = await block(self._tx(conn))
+                        result = await block(tx)
                 except Exception:
                     if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
                         await conn.execute("ROLLBACK")
                     raise
                 finally:
                     if self._sqlite and not conn.wrapped.in_transaction:
-                        await self._tx(conn).execute("PRAGMA synchronous=NORMAL")
+                        await tx.execute("PRAGMA synchronous=NORMAL")
             for call in self._after:
                 call()
             return result
