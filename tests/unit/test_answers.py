@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sluice.catalog.answers import (
@@ -390,8 +390,12 @@ def test_an_answer_of_another_msgtype_is_none(msgtype: Any) -> None:
             assert interpret(sample.asked(name), text(sample.body, msgtype)).kind is UNKNOWN
 
 
+BODIES = {sample.body.strip() for _, sample in ALL}
+
+
 @given(st.text(max_size=200))
 def test_unlisted_text_is_never_a_success(body: str) -> None:
+    assume(body.strip() not in BODIES)  # hypothesis also tries the literals of the code
     for name, sample in ALL:
         if name != "show-media":
             outcome = interpret(sample.asked(name), text(body))
