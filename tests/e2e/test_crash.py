@@ -4,7 +4,7 @@ Each time it is started again, and then there must be exactly one line in the ad
 result in the ops room, and the right state. Which steps there are is not written down here: a run
 without a death lists them. In full, with 5 deaths at each:
 
-    SLUICE_DEATHS=5 python -m pytest tests/e2e/test_crash.py
+    SLUICE_DEATHS=5 python -m pytest -n 4 --dist load tests/e2e/test_crash.py
 
 Without SLUICE_DEATHS a sample is run.
 """
@@ -219,17 +219,18 @@ async def check(mortal: Mortal, command: Command, death: Death) -> None:
     mortal.told.append(f"{step}: {found[0].text.splitlines()[0]}")
 
 
+@pytest.mark.parametrize("turn", range(DEATHS or 1))
 @pytest.mark.parametrize("kind", [AddUser, Deactivate, ResetPassword])
 async def test_one_line_and_one_result_wherever_the_bot_is_killed(
-    world: World, tmp_path: Path, kind: type[Command]
+    world: World, tmp_path: Path, kind: type[Command], turn: int
 ) -> None:
-    """Each start is the restart after the death before it."""
+    """One death at each step. Each start is the restart after the death before it."""
     if world.database:
         pytest.skip("reads the log from SQLite")
     mortal = await Mortal.open(world, tmp_path)
     command = kind(mortal)
     steps = await steps_of(mortal, command)
-    wanted = steps * DEATHS or random.Random(0).sample(steps, SAMPLE)
+    wanted = steps if DEATHS else random.Random(turn).sample(steps, SAMPLE)
     deaths = [Death(mortal.word(), step) for step in wanted]
     for death, after in zip([None, *deaths], [*deaths, None], strict=True):
         if after is not None:
