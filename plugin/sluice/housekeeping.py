@@ -208,7 +208,8 @@ class Housekeeping:
                 unknown = [(r.id, r.text, r.person) for r in running]
                 await self._say(tx, "silent", alarms.silent(here, health.silent_since, unknown))
             elif was_quiet and not quiet and self._silent_since is not None:
-                said = alarms.answers_again(here, self._silent_since, now)
+                waiting = len(await store.places(tx))
+                said = alarms.answers_again(here, self._silent_since, now, waiting)
                 await self._say(tx, "answers", said)
             if told.outside and not health.outside:
                 await self._say(tx, "inside", alarms.inside())

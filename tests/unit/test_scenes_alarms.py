@@ -166,6 +166,12 @@ def test_scene_50_conduit_does_not_answer():
         "🔔 Conduit answers again since 15:08 UTC, after 18 minutes."
         " ⏎ Nothing was kept: send again what you still need.",
     )
+    expect(
+        alarms.answers_again(here("15:08"), at("14:50"), at("15:08"), waiting=1),
+        "🔔 Conduit answers again since 15:08 UTC, after 18 minutes."
+        " ⏎ 1 request in line when it fell silent, in turn now: !pending."
+        " What I refused since was not kept: send it again.",
+    )
 
 
 def test_scene_51_the_homeserver_was_away():

@@ -232,12 +232,14 @@ def address_gone(here: Here) -> Message:
     )
 
 
-def answers_again(here: Here, since: float, at: float) -> Message:
+def answers_again(here: Here, since: float, at: float, waiting: int = 0) -> Message:
+    """waiting: requests that were in line before it fell silent, and run now."""
     after = span(at - since)
-    return news(
-        f"Conduit answers again since {here.clock.at(at)}, after {after}.",
-        "Nothing was kept: send again what you still need.",
-    )
+    kept: Text = ("Nothing was kept: send again what you still need.",)
+    if waiting:
+        those = f"{count(waiting, 'request')} in line when it fell silent, in turn now: "
+        kept = (those, here.cmd("pending"), ". What I refused since was not kept: send it again.")
+    return news(f"Conduit answers again since {here.clock.at(at)}, after {after}.", kept)
 
 
 def homeserver_back(here: Here, start: float, end: float, max_age: float) -> Message:
