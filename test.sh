@@ -3,15 +3,20 @@
 # tests. With CONDUIT_BIN naming a Conduit, the end-to-end tests run against that server.
 set -eu
 cd "$(dirname "$0")"
-python="$(python3 lab/environment.py)"
 
 # A few tests want PostgreSQL; without it they are skipped, saying so.
-if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        (apt-get update && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y --no-install-recommends postgresql) >/dev/null || true
+install_postgresql() {
+    if ! command -v initdb && ! ls /usr/lib/postgresql/*/bin/initdb; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get; then
+            apt-get update && DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y --no-install-recommends postgresql
+        fi
     fi
-fi
+}
+
+install_postgresql >/dev/null 2>&1 &
+python="$(python3 lab/environment.py)"
+wait
 
 "$python" -m ruff check .
 "$python" -m ruff format --check .

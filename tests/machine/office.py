@@ -209,6 +209,7 @@ class Members:
         self.joined = set(names)
         self.powers: dict[str, float] = {}
         self.known = True
+        self.public = False
 
     def power(self, mxid: str) -> float:
         return self.powers.get(mxid, 0)

@@ -157,7 +157,7 @@ async def test_cancel_between_the_lines_sends_nothing_more(office: Office) -> No
     assert await ends(office, request.id) is State.FAILED
 
 
-@pytest.mark.parametrize("why", ["paused", "no votes", "policy", "left", "silent"])
+@pytest.mark.parametrize("why", ["paused", "no votes", "policy", "left", "public", "silent"])
 async def test_the_guard_stands_before_every_line(office: Office, why: str) -> None:
     request = await office.types(BO, invocation(SPREE))
     tap = await votes(office, CY, request.id)
@@ -172,6 +172,8 @@ async def test_the_guard_stands_before_every_line(office: Office, why: str) -> N
         office.settings = settings(OPEN.replace("deactivateall, enableroom", "enableroom"))
     elif why == "left":
         office.room.joined.discard(BO)
+    elif why == "public":
+        office.room.public = True
     else:
         office.health = Health.BAD
     went = await begins(office, request.id, 2)

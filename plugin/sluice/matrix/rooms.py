@@ -149,6 +149,11 @@ class RoomView:
         return self._text("m.room.join_rules", "join_rule") or "invite"
 
     @property
+    def public(self) -> bool:
+        """Anybody can join."""
+        return self.join_rule == "public"
+
+    @property
     def history_visibility(self) -> str:
         return self._text("m.room.history_visibility", "history_visibility") or "shared"
 

@@ -17,7 +17,7 @@ from ..catalog.answers import users_in
 from ..catalog.asking import Bad, offer
 from ..catalog.commands import COMMANDS, alike
 from ..catalog.dialects import Unspellable
-from ..catalog.model import Invocation, Tag, Typed
+from ..catalog.model import Invocation, Typed
 from ..catalog.parse import AskFirst, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
 from ..chat import private, questions, refusals
 from ..chat.about import AccountFact, FileFact, RoomFact
@@ -33,6 +33,7 @@ from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_perso
 from ..relay import store as kept
 from ..relay.delivery import Deliveries
 from ..relay.views import Lists
+from ..requests.desk import only_looks, only_reads
 from ..world import World
 from .found import Choice, Found, Look, Refusal
 from .mixed import Bads, only
@@ -156,7 +157,6 @@ class Checks:
     def stopped(self, where: Where, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
         here, admin = self._world.here(where.room), self._world.admin
-        tags = COMMANDS[invocation.command].tags
         if admin is None or admin.health.outside:
             return refusals.outside(here)
         health = admin.health
@@ -168,11 +168,10 @@ class Checks:
             return refusals.no_address(here)
         if health.silent_since is not None:
             return refusals.silent(here, health.silent_since)
-        if health.dialect is None and tags != frozenset({Tag.READ}):
+        if health.dialect is None and not only_reads(invocation):
             look = "users"
             return refusals.unknown_version(here, f"Conduit {health.version}", look)
-        view = self._world.rooms[where.room]
-        if view.join_rule == "public" and not tags <= {Tag.READ, Tag.INSPECT}:
+        if self._world.rooms[where.room].public and not only_looks(invocation):
             return refusals.public_room()
         try:
             self._world.planned(invocation)
@@ -262,7 +261,7 @@ class Checks:
         last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
         known = {here.local(each): each for each in users_in(last.body)} if last else {}
         called = called_here(self._world.rooms[where.room], here.local(mxid))
-        looks = COMMANDS[invocation.command].tags <= {Tag.READ, Tag.INSPECT}
+        looks = only_looks(invocation)
         alikes = alike(here.local(mxid), known, slips=4 if looks else 2)
         near = list(dict.fromkeys((*called, *(known[name] for name in alikes))))
         if not near:

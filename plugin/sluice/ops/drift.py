@@ -216,7 +216,7 @@ class Drift:
             yield Trouble("no_scrub", f"{power:g}")
 
     def _of_room(self, room: str, view: RoomView) -> Iterator[Trouble]:
-        if view.join_rule == "public":
+        if view.public:
             yield Trouble("public", room=room)
         if view.history_visibility == "world_readable":
             yield Trouble("world_readable", room=room)

@@ -38,6 +38,8 @@ class Room(Protocol):
     def known(self) -> bool: ...  # its state was read; before that nothing is said of it
     @property
     def joined(self) -> Collection[str]: ...
+    @property
+    def public(self) -> bool: ...  # anybody can join: only what looks runs
 
     def power(self, mxid: str) -> float:
         """Infinite for a creator of a room of version 12."""
@@ -95,6 +97,11 @@ class Changed(RuntimeError):
 def only_reads(what: Invocation) -> bool:
     """A `#read` command: what still runs while paused."""
     return COMMANDS[what.command].tags == frozenset({Tag.READ})
+
+
+def only_looks(what: Invocation) -> bool:
+    """A `#read` or `#inspect` command: what still runs in a public room."""
+    return COMMANDS[what.command].tags <= {Tag.READ, Tag.INSPECT}
 
 
 def card_key(request: int) -> str:

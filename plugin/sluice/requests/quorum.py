@@ -24,7 +24,7 @@ from ..policy.model import Decision, Facts, Slot, Verdict
 from ..policy.people import holds as holds_role
 from ..policy.people import in_order, members_of, mxids_of
 from . import limits, store
-from .desk import Desk
+from .desk import Desk, only_looks
 from .machine import Fact
 from .model import Cause, Request, Side
 from .votes import Tally, could_help, largest, same_person, tally
@@ -177,6 +177,8 @@ async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weigh
         why = (": this room is no ops room any more",)
     elif not desk.asker(request.room, request.mxid).joined:
         why = (": ", who, " left this room")
+    elif desk.view.rooms[request.room].public and not only_looks(request.invocation):
+        why = (": this room is public now",)
     elif decision.verdict is Verdict.DENY:
         why = (": ", *decision.because) if decision.rules else (": ", who, " lost the right")
     elif decision.reason and not request.invocation.reason:
