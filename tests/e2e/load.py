@@ -8,6 +8,7 @@ or if Sluice said something of the administrator's commands.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import sys
 import tempfile
@@ -20,17 +21,24 @@ from lab.chat import Chat
 from lab.homeserver import homeserver
 from lab.world import World
 
+WAITING = 50  # requests of one person in line
 _MADE = re.compile(r"✅ Account made: @([a-z0-9-]+):")
 
 
 async def _types(chat: Chat, who: str, count: int) -> dict[str, str]:
-    """event id -> the name that was asked for."""
-    return {await chat.say(f"!adduser {who}load{n:02}"): f"{who}load{n:02}" for n in range(count)}
-
-
-async def _admin(world: World, count: int) -> None:
-    admin, user = world.server.ana, world.server.server_user
+    """event id -> the name that was asked for. No more wait at a time than may."""
+    asked: dict[str, str] = {}
     for n in range(count):
+        if n >= WAITING:
+            await chat.answer_to(list(asked)[n - WAITING], within=120)
+        asked[await chat.say(f"!adduser {who}load{n:02}")] = f"{who}load{n:02}"
+    return asked
+
+
+async def _admin(world: World) -> None:
+    """Types until the others are done."""
+    admin, user = world.server.ana, world.server.server_user
+    for n in itertools.count():
         line = f"{user}: create-user anaload{n:02}"
         event = await admin.say(world.server.admin_room, line)
         if n % 5 == 0:
@@ -63,7 +71,7 @@ async def main(count: int) -> int:
                 chats = {who: await world.ops(who) for who in ("bo", "cy")}
                 await chats["bo"].ask("!memory", within=30)
                 begun = time.time()
-                typing = asyncio.create_task(_admin(world, count))
+                typing = asyncio.create_task(_admin(world))
                 asked = await asyncio.gather(
                     *(_types(chat, who, count) for who, chat in chats.items())
                 )
@@ -71,7 +79,7 @@ async def main(count: int) -> int:
                     await _results(chat, names)
                     for chat, names in zip(chats.values(), asked, strict=True)
                 ]
-                await typing
+                typing.cancel()
                 foreign = [s.text for s in chats["bo"].said if "anaload" in s.text]
                 return await _report(world, count, begun, done, foreign)
             finally:
