@@ -1,6 +1,7 @@
 """A user who makes answers that kill Conduit's handler: moderators may type what they like.
 
-On a homeserver of its own, because the rooms stay. The policy is the shipped example.
+On a real Conduit only (Synapse takes no file name that long), and on one of its own, because the
+rooms stay. The policy is the shipped example.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ MANY = 1_150  # rooms, with which the list of rooms is
 @pytest.fixture
 async def hostile(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[Homeserver]:
     server = homeserver(tmp_path / "hostile", http)
+    if server.double:
+        pytest.skip("Synapse takes no file name of 33,000 bytes")
     await server.start()
     yield server
     await server.stop()
@@ -102,7 +105,7 @@ async def test_no_command_of_a_moderator_kills_the_handler(
     eve = await office.account("eve")
     mxc = await eve.upload(b"x" * 100, "n" * LONG, "image/png")
     room = await eve.create_room(name="films")
-    await _makes_rooms(eve, 5 if hostile.double else MANY)
+    await _makes_rooms(eve, MANY)
     typed = _typed(eve, mxc, room, await eve.say(room, "hello"))
     looking = commands.in_group("#read") | commands.in_group("#inspect")
     assert looking <= typed.keys(), "a command of a moderator is missing here"
