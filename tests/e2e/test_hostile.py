@@ -103,7 +103,8 @@ async def test_no_command_of_a_moderator_kills_the_handler(
     world = await World.create(hostile)
     office = await Office.open(world, tmp_path / "bot", Path("base-config.yaml").read_text())
     eve = await office.account("eve")
-    mxc = await eve.upload(b"x" * 100, "n" * LONG, "image/png")
+    long = 100 if hostile.version.startswith("0.9") else LONG  # 0.9 refuses to store it
+    mxc = await eve.upload(b"x" * 100, "n" * long, "image/png")
     room = await eve.create_room(name="films")
     await _makes_rooms(eve, MANY)
     typed = _typed(eve, mxc, room, await eve.say(room, "hello"))
