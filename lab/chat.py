@@ -136,7 +136,7 @@ class Chat:
         self, match: Match, what: str = "a message", *, after: str = "", within: float = 10
     ) -> Said:
         """The first event that matches, optionally behind a given event; fails with the room."""
-        until, pause = time.monotonic() + within, 0.02
+        until, pause = time.monotonic() + within, 0.05
         while True:
             await self.read()
             for said in self._behind(after):

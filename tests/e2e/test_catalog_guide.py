@@ -142,7 +142,7 @@ async def test_show_config(house: House, name: str) -> None:
 async def test_memory_usage(house: House, name: str) -> None:
     shows(
         await house.does(f"!{name}"),
-        r"^📋 Conduit's caches hold \d+ entr",
+        r"^📋 Conduit's caches hold [\d,]+ entr",
         "^Largest: ",
         "14 lines",
     )
