@@ -18,11 +18,18 @@ install_postgresql >/dev/null 2>&1 &
 python="$(python3 lab/environment.py)"
 wait
 
-"$python" -m ruff check .
-"$python" -m ruff format --check .
-"$python" -m mypy
-"$python" -m lab.mbp
+# Beside the tests, because these leave time to spare.
+static_checks() {
+    "$python" -m ruff check . && "$python" -m ruff format --check . &&
+        "$python" -m mypy && "$python" -m lab.mbp
+}
+static_checks &
+checks=$!
+
 # Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run
 # again, and that is shown: on a busy machine its time limits can be too short. Files in the order
 # of their names: the long ones of e2e/ come first, and the many short ones fill what is left.
-exec "$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -rR "$@"
+status=0
+"$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -rR "$@" || status=$?
+wait "$checks" || status=1
+exit "$status"

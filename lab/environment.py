@@ -64,8 +64,11 @@ def _install(path: Path) -> None:
     else:
         venv.create(VENV, clear=True, with_pip=True)
         pip = [str(path), "-m", "pip"]
-    options = ["--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS)]
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(CONSTRAINTS)]
     subprocess.run([*pip, "install", *options, *NEEDED], check=True, stdout=sys.stderr)
+    # pip would compile on one core only; what cannot be compiled is nobody's import
+    compile_all = [str(path), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
+    subprocess.run(compile_all, check=False, stdout=sys.stderr)
 
 
 def _pip_is_new_enough() -> bool:
