@@ -29,6 +29,8 @@ from lab.world import World
 from tests.e2e.relay import Relay
 
 GIVES_UP = 30  # seconds
+SHORTEST = 2  # minutes: below that nothing was put to the test
+ENDS = {"!adduser": r"✅ .*\b[Aa]ccount made: ", "!memory": r"📋 Conduit's caches hold "}
 DEAD, BUSY = re.compile(r"\b(dead|died|stuck)\b"), re.compile(r"\bbusy\b")
 
 
@@ -76,10 +78,10 @@ async def main(minutes: float, slow_timeout: int) -> int:
 async def watch(relay: Relay, servers: list[str]) -> int:
     busy = await relay.types(keeps_busy(servers))
     await asyncio.sleep(1)
-    asked = [
-        await relay.says("bo", f"!adduser {relay.name('late')}"),
-        await relay.says("cy", "!memory"),
-    ]
+    asked = {
+        "!adduser": await relay.says("bo", f"!adduser {relay.name('late')}"),
+        "!memory": await relay.says("cy", "!memory"),
+    }
     answer = await relay.admin.wait(
         lambda said: said.sender == relay.world.server.server_user,
         "the answer to what takes so long",
@@ -88,7 +90,7 @@ async def watch(relay: Relay, servers: list[str]) -> int:
     )
     await asyncio.sleep(5)  # what is late comes now
     await relay.quiet()
-    ends = [await _last_word(relay, event) for event in asked]
+    ends = {command: await _last_word(relay, event) for command, event in asked.items()}
     return report(relay, busy, answer, ends)
 
 
@@ -97,7 +99,7 @@ async def _last_word(relay: Relay, event: str) -> Said:
     return [s for s in relay.room.said if s.reply_to == event and s.kind == "m.room.message"][-1]
 
 
-def report(relay: Relay, busy: str, answer: Said, ends: list[Said]) -> int:
+def report(relay: Relay, busy: str, answer: Said, ends: dict[str, Said]) -> int:
     between, minutes = _between(relay, busy, answer)
     fences = sum("sluice-fence" in said.text for said in between)
     print(f"busy for {minutes:.1f} min: {fences} fences and {len(between) - fences} other lines")
@@ -106,8 +108,13 @@ def report(relay: Relay, busy: str, answer: Said, ends: list[Said]) -> int:
     wrong = [text for text in said if DEAD.search(text) and not BUSY.search(text)]
     if fences > minutes + 1 or len(between) - fences > 1:
         wrong.append(f"too many lines: {[said.text for said in between]}")
-    if minutes < len(ends):
+    if minutes < SHORTEST:
         wrong.append("it was not busy for long")
+    wrong += [
+        f"{command} ended with: {end.text}"
+        for command, end in ends.items()
+        if not re.match(ENDS[command], end.text)
+    ]
     print(*(f"WRONG: {text}" for text in wrong), sep="\n")
     return 1 if wrong else 0
 

@@ -35,12 +35,13 @@ async def _types(chat: Chat, who: str, count: int) -> dict[str, str]:
     return asked
 
 
-async def _admin(world: World) -> None:
-    """Types until the others are done."""
+async def _admin(world: World, typed: list[str]) -> None:
+    """Types until the others are done. typed: the events, as they are sent."""
     admin, user = world.server.ana, world.server.server_user
     for n in itertools.count():
         line = f"{user}: create-user anaload{n:02}"
         event = await admin.say(world.server.admin_room, line)
+        typed.append(event)
         if n % 5 == 0:
             await admin.redact(world.server.admin_room, event)
         await asyncio.sleep(0.2)
@@ -71,7 +72,8 @@ async def main(count: int) -> int:
                 chats = {who: await world.ops(who) for who in ("bo", "cy")}
                 await chats["bo"].ask("!memory", within=30)
                 begun = time.time()
-                typing = asyncio.create_task(_admin(world))
+                typed: list[str] = []
+                typing = asyncio.create_task(_admin(world, typed))
                 asked = await asyncio.gather(
                     *(_types(chat, who, count) for who, chat in chats.items())
                 )
@@ -79,7 +81,10 @@ async def main(count: int) -> int:
                     await _results(chat, names)
                     for chat, names in zip(chats.values(), asked, strict=True)
                 ]
+                if typing.done():
+                    await typing  # it ends by an error only: then nobody typed beside them
                 typing.cancel()
+                print(f"beside {len(typed)} commands of the administrator")
                 foreign = [s.text for s in chats["bo"].said if "anaload" in s.text]
                 return await _report(world, count, begun, done, foreign)
             finally:

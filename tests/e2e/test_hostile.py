@@ -17,7 +17,7 @@ import pytest
 
 from lab.chat import Said
 from lab.client import Client
-from lab.homeserver import Homeserver, homeserver
+from lab.homeserver import homeserver
 from lab.world import World
 from sluice.catalog import commands
 from tests.e2e.office import Office
@@ -27,13 +27,19 @@ MANY = 1_150  # rooms, with which the list of rooms is
 
 
 @pytest.fixture
-async def hostile(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[Homeserver]:
+async def hostile(tmp_path: Path, http: aiohttp.ClientSession) -> AsyncIterator[World]:
     server = homeserver(tmp_path / "hostile", http)
     if server.double:
         pytest.skip("Synapse takes no file name of 33,000 bytes")
     await server.start()
-    yield server
+    world = await World.create(server)
+    yield world
+    await world.end()
     await server.stop()
+
+
+async def _office(world: World, folder: Path) -> Office:
+    return await Office.open(world, folder, Path("base-config.yaml").read_text())
 
 
 async def _makes_rooms(who: Client, count: int) -> None:
@@ -96,14 +102,11 @@ async def _is_alive(office: Office) -> bool:
     return (await office.asks("cy", "!memory", within=60)).text.startswith("📋")
 
 
-async def test_no_command_of_a_moderator_kills_the_handler(
-    hostile: Homeserver, tmp_path: Path
-) -> None:
+async def test_no_command_of_a_moderator_kills_the_handler(hostile: World, tmp_path: Path) -> None:
     """Nobody taps ✅ on a question; cards are approved."""
-    world = await World.create(hostile)
-    office = await Office.open(world, tmp_path / "bot", Path("base-config.yaml").read_text())
+    office = await _office(hostile, tmp_path / "bot")
     eve = await office.account("eve")
-    long = 100 if hostile.version.startswith("0.9") else LONG  # 0.9 refuses to store it
+    long = 100 if hostile.server.version.startswith("0.9") else LONG  # 0.9 refuses to store it
     mxc = await eve.upload(b"x" * 100, "n" * long, "image/png")
     room = await eve.create_room(name="films")
     await _makes_rooms(eve, MANY)
@@ -116,25 +119,23 @@ async def test_no_command_of_a_moderator_kills_the_handler(
             await office.taps("cy", said)
             await _end_behind(office, said)
         assert await _is_alive(office), f"{line}:\n{office.admin.transcript()}"
-    await world.end()
 
 
-async def test_what_is_asked_would_have_killed_it(hostile: Homeserver, tmp_path: Path) -> None:
+async def test_what_is_asked_would_have_killed_it(hostile: World, tmp_path: Path) -> None:
     """The danger is real: somebody taps ✅, and Conduit does not answer any more."""
-    if hostile.version.startswith("0.9"):
+    if hostile.server.version.startswith("0.9"):
         pytest.skip("0.9 has no media commands")
-    world = await World.create(hostile)
-    office = await Office.open(world, tmp_path / "bot", Path("base-config.yaml").read_text())
+    office = await _office(hostile, tmp_path / "bot")
     eve = await office.account("eve")
     await eve.upload(b"x" * 100, "n" * LONG, "image/png")
     said = await office.asks("bo", f"!media {eve.mxid}")
     assert said.text.startswith("❓ Look at files? Tap ✅. A file can be named so that"), said.text
     await office.taps("bo", said)
     line = await office.admin.wait(lambda said: "list-media" in said.text, "the line")
-    await hostile.ana.say(hostile.admin_room, f"{hostile.server_user}: memory-usage")
+    server = hostile.server
+    await server.ana.say(server.admin_room, f"{server.server_user}: memory-usage")
     await asyncio.sleep(4)
     assert not await _answers(office, after=line.id), office.admin.transcript()
-    await world.end()
 
 
 async def _answers(office: Office, after: str) -> list[str]:

@@ -16,15 +16,14 @@ from attrs import evolve
 
 from .. import audit
 from ..catalog.answers import interpret
-from ..catalog.commands import COMMANDS
 from ..catalog.dialects import Unspellable, lines, spell
-from ..catalog.model import Dialect, Kind, Line, Outcome, Tag
+from ..catalog.model import Dialect, Kind, Line, Outcome
 from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import MatrixError
 from ..requests import guard, store
-from ..requests.desk import Changed, only_reads
+from ..requests.desk import Changed, only_looks, only_reads
 from ..requests.ending import end
 from ..requests.guard import Go, Stop, Turn
 from ..requests.model import LineRow, LineState, Request, State
@@ -116,7 +115,7 @@ class Runner:
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
         await self._endings.in_case(tx, request)
-        reads = COMMANDS[request.invocation.command].tags <= {Tag.READ, Tag.INSPECT}
+        reads = only_looks(request.invocation)
         said = alarms.relay_error(desk.here, error, request.id, request.text, reads=reads)
         await end(desk, request.id, said)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Kind, Tag
+from ..catalog.model import Kind
 from ..chat import cards
 from ..message import Message
 from . import limits, store
-from .desk import Desk
+from .desk import Desk, only_looks
 from .machine import Event, Fact, worst
 from .model import Request, Review, State
 
@@ -55,7 +54,7 @@ async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -
         return None
     lines = await store.lines(desk.tx, number)
     kinds = [line.outcome.kind if line.outcome else Kind.FAILED for line in lines]
-    reads = COMMANDS[request.invocation.command].tags <= frozenset({Tag.READ, Tag.INSPECT})
+    reads = only_looks(request.invocation)
     facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
     event = Event.END if request.state is State.EXECUTING else Event.TOLD
     ended = await _finish(desk, request, event, facts, message, told_by)
