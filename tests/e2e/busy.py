@@ -78,10 +78,8 @@ async def main(minutes: float, slow_timeout: int) -> int:
 async def watch(relay: Relay, servers: list[str]) -> int:
     busy = await relay.types(keeps_busy(servers))
     await asyncio.sleep(1)
-    asked = {
-        "!adduser": await relay.says("bo", f"!adduser {relay.name('late')}"),
-        "!memory": await relay.says("cy", "!memory"),
-    }
+    made = await relay.says("bo", f"!adduser {relay.name('late')}")
+    looked = await relay.says("cy", "!memory")
     answer = await relay.admin.wait(
         lambda said: said.sender == relay.world.server.server_user,
         "the answer to what takes so long",
@@ -90,13 +88,18 @@ async def watch(relay: Relay, servers: list[str]) -> int:
     )
     await asyncio.sleep(5)  # what is late comes now
     await relay.quiet()
-    ends = {command: await _last_word(relay, event) for command, event in asked.items()}
+    ends = {
+        "!adduser": await _last_word(relay, made, relay.mxid("late")),
+        "!memory": await _last_word(relay, looked),
+    }
     return report(relay, busy, answer, ends)
 
 
-async def _last_word(relay: Relay, event: str) -> Said:
+async def _last_word(relay: Relay, event: str, account: str | None = None) -> Said:
+    """The newest answer to a command; a result that comes after all names its account instead."""
     await relay.room.read()
-    return [s for s in relay.room.said if s.reply_to == event and s.kind == "m.room.message"][-1]
+    said = [each for each in relay.room.said if each.sender == relay.bot.mxid and each.text]
+    return [s for s in said if s.reply_to == event or (account and account in s.text)][-1]
 
 
 def report(relay: Relay, busy: str, answer: Said, ends: dict[str, Said]) -> int:
