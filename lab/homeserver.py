@@ -290,6 +290,8 @@ class SynapseWithDouble(Homeserver):
             "allow_public_rooms_over_federation": False,
             "url_preview_enabled": False,
             "presence": {"enabled": False},
+            "push": {"enabled": False},
+            "send_federation": False,
             "bcrypt_rounds": 4,
             "default_room_version": self.room_version,
             "room_list_publication_rules": [{"action": "allow"}],  # as Conduit does

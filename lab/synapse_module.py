@@ -14,8 +14,9 @@ from typing import Any
 from synapse.api.errors import Codes, SynapseError
 from synapse.module_api import DirectServeJsonResource, ModuleApi
 from synapse.rest.client.register import UsernameAvailabilityRestServlet
-from synapse.storage.engines.sqlite import Sqlite3Engine
 from synapse.types import UserID
+
+from .synapse_speed import one_process_that_waits_for_nothing
 
 PREFIX = "/_lab"
 
@@ -27,17 +28,7 @@ async def _available(self: Any, request: Any) -> tuple[int, dict[str, bool]]:
 
 
 UsernameAvailabilityRestServlet.on_GET = _available  # type: ignore[method-assign]
-
-_on_new_connection = Sqlite3Engine.on_new_connection
-
-
-def _not_waiting_for_the_disk(self: Any, connection: Any) -> None:
-    """Nobody keeps a lab over a power cut; a kill -9 loses nothing that was committed."""
-    _on_new_connection(self, connection)
-    connection.execute("PRAGMA synchronous = OFF")
-
-
-Sqlite3Engine.on_new_connection = _not_waiting_for_the_disk  # type: ignore[method-assign]
+one_process_that_waits_for_nothing()
 
 
 class LabModule:

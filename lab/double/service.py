@@ -14,12 +14,15 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
+
 from ..client import V3, Client, Refused, esc
 from . import texts, words
 from .handler import Died, Handler
 
 EVENT_LIMIT = 65_535
 ENVELOPE = 900  # what an event has besides its content: ids, hashes, signatures
+AWAY = (aiohttp.ClientError, OSError, TimeoutError)  # the homeserver restarts
 log = logging.getLogger("double")
 
 
@@ -220,8 +223,12 @@ class Double:
         self._token, since = newest["end"], ""
         print("double ready", flush=True)
         while True:
-            await self._read_on()
-            since = await self._doorbell(since)
+            try:
+                await self._read_on()
+                since = await self._doorbell(since)
+            except AWAY as error:
+                log.warning("the homeserver is away: %s", type(error).__name__)
+                await asyncio.sleep(0.2)
 
     @property
     def _messages(self) -> str:
@@ -234,25 +241,15 @@ class Double:
         params = {"filter": json.dumps(wanted), "timeout": 20_000 if since else 0}
         if since:
             params["since"] = since
-        try:
-            answer = await self.conduit.call("GET", f"{V3}/sync", **params)
-        except (OSError, TimeoutError) as error:  # the homeserver restarts
-            log.warning("sync: %s", type(error).__name__)
-            await asyncio.sleep(0.2)
-            return since
-        return str(answer["next_batch"])
+        return str((await self.conduit.call("GET", f"{V3}/sync", **params))["next_batch"])
 
     async def _read_on(self) -> None:
         """To the newest event; one reading at a time, so that the order stays."""
         async with self._reading:
             while True:
-                try:
-                    page = await self.conduit.call(
-                        "GET", self._messages, **{"dir": "f", "limit": 100, "from": self._token}
-                    )
-                except OSError as error:
-                    log.warning("messages: %s", type(error).__name__)
-                    return
+                page = await self.conduit.call(
+                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": self._token}
+                )
                 new = [event for event in page["chunk"] if event["event_id"] not in self._known]
                 await self._take(new)
                 self._token = page.get("end") or self._token
@@ -260,15 +257,16 @@ class Double:
                     return
 
     async def _take(self, events: list[dict[str, Any]]) -> None:
+        """All of them, or none when the homeserver goes away meanwhile."""
         commands = []
         for event in events:
-            self._known[event["event_id"]] = None
             body = await self._body(event)
             if words.is_command(self.handler.server, body) and self._counts(event["sender"]):
                 commands.append(body)
         if commands and await self._alias_is_here():
             for body in commands:
                 self._queue.put_nowait(Item(body))
+        self._known.update((event["event_id"], None) for event in events)
 
     def _counts(self, sender: str) -> bool:
         return sender != self.conduit.mxid or self.knobs.emergency
