@@ -24,7 +24,8 @@ import aiohttp
 
 from . import mbp
 from .client import Client
-from .process import NotReady, Process, free_port
+from .nursery import Program
+from .process import NotReady, free_port
 
 LOGGING = {
     "version": 1,
@@ -77,7 +78,7 @@ class Bot:
         self.policy_file.write_text(policy)
         self.is_sluice, self._heard = plugin is None, False
         self.plugin = plugin or _staged()
-        self.process = Process(
+        self.process = Program(
             [
                 *(sys.executable, "-m", "maubot.standalone"),
                 *("-c", str(folder / "config.json")),
@@ -188,7 +189,7 @@ class FullMaubot:
         self.folder, self.http, self.database = folder, http, database
         self.port, self.password = free_port(), secrets.token_hex(8)
         self.base, self.token = f"http://127.0.0.1:{self.port}", ""
-        self.process = Process(
+        self.process = Program(
             [sys.executable, "-m", "maubot", "-c", str(folder / "config.json")],
             folder / "maubot.log",
             cwd=folder,

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
 try:
@@ -23,6 +24,22 @@ try:
     _LIBC.prctl  # noqa: B018 - asks whether there is one
 except (OSError, AttributeError):  # not Linux: children end with an orderly end only
     _LIBC = None
+
+
+def end_with_the_parent(parent: int) -> None:
+    """To be called in a child."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+class Child(Protocol):
+    """A `subprocess.Popen`, or what looks like one."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
 
 
 def free_port() -> int:
@@ -47,7 +64,7 @@ class Process:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.argv, self.log, self.cwd, self.env = list(argv), log, cwd, env
-        self.child: subprocess.Popen[bytes] | None = None
+        self.child: Child | None = None
 
     @property
     def running(self) -> bool:
@@ -59,16 +76,12 @@ class Process:
         return self.child.pid
 
     def start(self) -> None:
+        self.child = self._spawn()
+
+    def _spawn(self) -> Child:
         parent = os.getpid()
-
-        def end_with_the_parent() -> None:
-            if _LIBC is not None:
-                _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                if os.getppid() != parent:
-                    os._exit(1)
-
         with self.log.open("ab") as log:
-            self.child = subprocess.Popen(
+            return subprocess.Popen(
                 self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -76,7 +89,7 @@ class Process:
                 cwd=self.cwd,
                 env={**os.environ, **(self.env or {})},
                 start_new_session=True,
-                preexec_fn=end_with_the_parent,
+                preexec_fn=lambda: end_with_the_parent(parent),
             )
 
     async def ready(self, is_up: Callable[[], Awaitable[bool]], within: float = 30) -> None:
@@ -115,7 +128,7 @@ class Process:
             self.signal(signal.SIGKILL)
         while self.child.poll() is None:
             await asyncio.sleep(0.005)
-        return self.child.returncode
+        return self.child.poll()
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
