@@ -31,9 +31,10 @@ class Program(Process):
     """A Process whose argv is [sys.executable, "-m", module, …] or [sys.executable, script, …]."""
 
     def _spawn(self) -> Child:
-        if sys.platform != "linux":
-            return super()._spawn()
         env = {**os.environ, **(self.env or {})}
+        at_the_start = (self.env or {}).get("PYTHONPATH")  # only a new interpreter reads that
+        if sys.platform != "linux" or at_the_start:
+            return super()._spawn()
         return _nursery().bears(self.argv[1:], self.log, self.cwd or Path.cwd(), env)
 
 
