@@ -22,7 +22,8 @@ from lab.world import World
 
 BARE = Path(__file__).parent / "bare_relay"
 PAUSE = 0.004  # seconds between two looks at the timeline
-PATIENCE = 5.0  # after which an answer of the bare relay counts as lost
+PATIENCE = 60.0  # after which an answer counts as lost
+PATIENCE_WITH_BARE = 5.0  # the bare relay never finds again what it missed
 
 
 @dataclass
@@ -43,12 +44,17 @@ class Times:
         return self.at(0.5)
 
 
-async def one(chat: Chat, text: str, is_result: Callable[[Said, str], bool]) -> float | None:
+async def one(
+    chat: Chat,
+    text: str,
+    is_result: Callable[[Said, str], bool],
+    patience: float = PATIENCE,
+) -> float | None:
     """Says it and waits for what `is_result` takes as its result, given the command's event id."""
     begun = time.perf_counter()
     command = await chat.say(text)
     seen = len(chat.said)
-    while time.perf_counter() - begun < PATIENCE:
+    while time.perf_counter() - begun < patience:
         await chat.read()
         for said in chat.said[seen:]:
             if is_result(said, command):
@@ -93,17 +99,23 @@ async def in_turns(pair: Pair, count: int, block: int = 100) -> tuple[Times, Tim
     for start in range(0, count, block):
         rounds = min(block, count - start)
         async with pair.running(pair.bare, "ana") as chat:
-            await _measure(chat, "!x memory-usage", _any_of(pair.bare), rounds, bare)
+            result = _any_of(pair.bare)
+            await _measure(chat, "!x memory-usage", result, rounds, bare, PATIENCE_WITH_BARE)
         async with pair.running(pair.sluice, "ana") as chat:
             await _measure(chat, "!memory", _reply_of(pair.sluice), rounds, sluice)
     return sluice, bare
 
 
 async def _measure(
-    chat: Chat, text: str, is_result: Callable[[Said, str], bool], rounds: int, times: Times
+    chat: Chat,
+    text: str,
+    is_result: Callable[[Said, str], bool],
+    rounds: int,
+    times: Times,
+    patience: float = PATIENCE,
 ) -> None:
     for _ in range(rounds):
-        took = await one(chat, text, is_result)
+        took = await one(chat, text, is_result, patience)
         if took is None:
             times.lost += 1
         else:

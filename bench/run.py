@@ -91,6 +91,7 @@ async def _rows(pair: Pair, parts: set[str], count: int) -> list[Row]:
     if "faults" in parts:
         times = await behind_faults(pair, count)
         text = f"{times.lost} lost, {times.doubled} doubled, {times.crossed} crossed"
+        text += f", the slowest {ms(times.at(1))}"
         clean = not (times.lost or times.doubled or times.crossed)
         rows.append(Row(f"{count} commands behind the fault proxy", text, "none", clean))
         late = times.at(0.999)
