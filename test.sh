@@ -26,10 +26,19 @@ static_checks() {
 static_checks &
 checks=$!
 
+# 2,000 random games of approvals, other ones each time; a game that breaks something is printed
+# with its seed.
+play() {
+    [ $# != 0 ] || PYTHONPATH=plugin "$python" -m tests.machine.requests 2000 --jobs 1
+}
+play "$@" &
+games=$!
+
 # Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run
 # again, and that is shown: on a busy machine its time limits can be too short. Files in the order
 # of their names: the long ones of e2e/ come first, and the many short ones fill what is left.
 status=0
 "$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -rR "$@" || status=$?
 wait "$checks" || status=1
+wait "$games" || status=1
 exit "$status"
