@@ -16,7 +16,7 @@ import runpy
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,11 +31,11 @@ class Program(Process):
     """A Process whose argv is [sys.executable, "-m", module, …] or [sys.executable, script, …]."""
 
     def _spawn(self) -> Child:
-        env = {**os.environ, **(self.env or {})}
         at_the_start = (self.env or {}).get("PYTHONPATH")  # only a new interpreter reads that
         if sys.platform != "linux" or at_the_start:
             return super()._spawn()
-        return _nursery().bears(self.argv[1:], self.log, self.cwd or Path.cwd(), env)
+        cwd = self.cwd or Path.cwd()
+        return _nursery().bears(self.argv[1:], self.log, cwd, self.environment)
 
 
 class _Adopted:
@@ -64,8 +64,8 @@ class _Nursery:
             start_new_session=True,
         )
 
-    def bears(self, argv: Sequence[str], log: Path, cwd: Path, env: Mapping[str, str]) -> Child:
-        asked = {"argv": argv, "log": str(log), "cwd": str(cwd), "env": dict(env)}
+    def bears(self, argv: Sequence[str], log: Path, cwd: Path, env: dict[str, str]) -> Child:
+        asked = {"argv": argv, "log": str(log), "cwd": str(cwd), "env": env}
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -71,6 +71,11 @@ class Process:
         return self.child is not None and self.child.poll() is None
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Ours, and what this process is told besides."""
+        return {**os.environ, **(self.env or {})}
+
+    @property
     def pid(self) -> int:
         assert self.child is not None, "not started"
         return self.child.pid
@@ -87,7 +92,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 cwd=self.cwd,
-                env={**os.environ, **(self.env or {})},
+                env=self.environment,
                 start_new_session=True,
                 preexec_fn=lambda: end_with_the_parent(parent),
             )

@@ -266,7 +266,7 @@ class Double:
         if commands and await self._alias_is_here():
             for body in commands:
                 self._queue.put_nowait(Item(body))
-        self._known.update((event["event_id"], None) for event in events)
+        self._known.update(dict.fromkeys(event["event_id"] for event in events))
 
     def _counts(self, sender: str) -> bool:
         return sender != self.conduit.mxid or self.knobs.emergency
