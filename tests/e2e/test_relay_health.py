@@ -237,9 +237,10 @@ async def test_what_only_reads_fails_and_is_never_unknown(own: Relay) -> None:
 
 async def test_the_homeserver_was_away(own: Relay) -> None:
     """Scene 51: one message with from and to, afterwards."""
-    server = own.world.server
+    server, bot = own.world.server, own.bot.process
+    bot.forget_log()
     await server.stop()
-    await asyncio.sleep(3)
+    await bot.logs("The homeserver does not answer:")  # the absence begins when it is noticed
     own.later(720)
     await server.resume()
     said = await own.shows("^🔔 The homeserver was away from", within=40)
