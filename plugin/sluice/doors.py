@@ -49,6 +49,18 @@ def inviter(data: object, me: str) -> str | None:
     return found.pop() or None if len(found) == 1 else None
 
 
+def rang(data: object) -> set[str]:
+    """The ids of the events for which a sync response names a joined room; {""} if it does not
+    tell them all."""
+    timeline = data.get("timeline") if isinstance(data, Mapping) else None
+    if not isinstance(timeline, Mapping) or timeline.get("limited"):
+        return {""}
+    events = timeline.get("events")
+    listed = events if isinstance(events, list) and events else [None]
+    ids = [event.get("event_id") if isinstance(event, Mapping) else None for event in listed]
+    return {event if isinstance(event, str) else "" for event in ids}
+
+
 class Doors:
     """What else the rooms need is set by who makes it: who takes the events of an ops room, or of
     a private one, and what a gap causes, and an event whose handler failed."""
@@ -228,9 +240,10 @@ class Doors:
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
         """A sync response named these rooms; nothing else in it is believed."""
-        for room in rooms.get("join") or {}:
+        joined = rooms.get("join")
+        for room, data in joined.items() if isinstance(joined, Mapping) else ():
             if room in self._readers:
-                self._readers[room].doorbell()
+                self._readers[room].doorbell(rang(data))
         for room in rooms.get("leave") or {}:
             self.doubt(room)
         invited = rooms.get("invite")

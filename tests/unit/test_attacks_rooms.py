@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sluice.doors import inviter
+from sluice.doors import inviter, rang
 from sluice.housekeeping import Housekeeping
 from sluice.ops.private import PrivateRoom
 from sluice.relay import store
@@ -75,3 +75,21 @@ async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_st
     with pytest.raises(ValueError, match="too long"):
         await house.tick()
     assert await office.db.read(store.standing) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "ids"),
+    [
+        ({"timeline": {"events": [{"event_id": "$1"}, {"event_id": "$2"}]}}, {"$1", "$2"}),
+        ({"timeline": {"events": [{"event_id": "$1"}], "limited": True}}, {""}),
+        ({"timeline": {"events": [{"event_id": "$1"}, {"event_id": 7}]}}, {"$1", ""}),
+        ({"timeline": {"events": [{"event_id": "$1"}, "garbage"]}}, {"$1", ""}),
+        ({"timeline": {"events": []}, "ephemeral": {"events": [{"type": "m.typing"}]}}, {""}),
+        ({"timeline": {"events": 7}}, {""}),
+        ({"timeline": ["$1"]}, {""}),
+        ({}, {""}),
+        ("garbage", {""}),
+    ],
+)
+def test_a_bell_that_does_not_tell_all_its_events_rings(data: object, ids: set[str]) -> None:
+    assert rang(data) == ids

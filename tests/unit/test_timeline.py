@@ -398,6 +398,24 @@ async def test_a_doorbell_during_a_read_causes_one_more(w: World, room: str, bo:
     assert reader.delay() == 0
 
 
+async def test_a_bell_for_what_was_read_is_none(w: World, room: str, bo: str) -> None:
+    reader = await begun(w, room, Handler())
+    seen = w.fake.say(room, bo, "seen")
+
+    def rings(line: str) -> None:
+        if line.endswith("/messages"):
+            w.fake.before = None
+            reader.doorbell([seen])
+
+    w.fake.before = rings
+    await reader.step()
+    assert reader.delay() > 0
+    reader.doorbell([seen])
+    assert reader.delay() > 0
+    reader.doorbell([seen, "$new"])
+    assert reader.delay() == 0
+
+
 async def test_the_homeserver_says_how_long_to_wait(w: World, room: str) -> None:
     reader = await begun(w, room, Handler())
     body = {"errcode": "M_LIMIT_EXCEEDED", "error": "slow down", "retry_after_ms": 2500}

@@ -39,3 +39,14 @@ class Gap:
 
 class NotJoined(MatrixError):
     """The room is not read, because we are not in it (or stop)."""
+
+
+def is_exit(event: Event, mxid: str) -> bool:
+    """Our own leave, kick or ban. An old one may be read again: the caller asks the server."""
+    content = event.get("content")
+    return (
+        event.get("type") == "m.room.member"
+        and event.get("state_key") == mxid
+        and isinstance(content, dict)
+        and content.get("membership") in ("leave", "ban")
+    )

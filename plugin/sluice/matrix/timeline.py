@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from ..db.connection import Database, StorageFailed, Tx
 from . import cursor as store
 from .api import PAGE, Event, Homeserver, MatrixError, Page, RateLimited, Refused, passing
 from .cursor import Cursor
 from .late import Late, Unseal
-from .model import Gap, Handled, Handler, NotJoined
+from .model import Gap, Handled, Handler, NotJoined, is_exit
 from .schedule import Schedule
 
 # Seconds.
@@ -65,7 +65,8 @@ class Reader:
         self._held: Cursor | None = None  # where to begin again while events wait for their keys
         self._recent: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._bell = self._doubt = self._suspect = self._unsure = True
+        self._rang = {""}  # the events behind the bells, "" for one that names none
+        self._doubt = self._suspect = self._unsure = True
         self._at_end = self._stopping = False
         self._schedule = Schedule(poll, now())
         self._stored: Cursor | None = None
@@ -76,10 +77,18 @@ class Reader:
 
     # --- what others tell it
 
-    def doorbell(self) -> None:
-        """Something may have happened: read at once, once more if a read is under way."""
-        self._bell, self._schedule.heard = True, self._now()
+    def doorbell(self, events: Iterable[str] = ("",)) -> None:
+        """Something may have happened: read at once, once more if a read is under way.
+
+        events: what rang, if that is known. A bell for what was read already is none.
+        """
+        self._rang.update(events)
+        self._schedule.heard = self._now()
         self._wake.set()
+
+    def _rings(self) -> bool:
+        self._rang = {event for event in self._rang if event not in self._recent}
+        return bool(self._rang)
 
     def urgent(self, on: bool) -> None:
         """While on, something is awaited: read after 15 ms, then less and less often."""
@@ -159,14 +168,15 @@ class Reader:
 
     def delay(self) -> float:
         """Seconds until the next read, if nothing happens."""
-        if self._bell and not self._schedule.failures:
+        if self._rings() and not self._schedule.failures:
             return 0.0
         wait = self._schedule.delay(self._now(), joined=self.joined)
         return wait if self._schedule.failures else min(wait, self._late.delay())
 
     async def step(self) -> None:
         """One read. What goes wrong is kept, and makes the next one come later."""
-        rang, self._bell = self._bell, False
+        rang = self._rings()
+        self._rang.clear()
         waiting, self._waiting = self._waiting, []
         self._schedule.reading()
         try:
@@ -274,9 +284,10 @@ class Reader:
                 await self._handle(opened, after if event is new[-1] else begin)
             self._remember(event["event_id"])
             self._schedule.heard = self._now()
-            self._doubt |= _is_exit(event, self._hs.mxid)
+            self._doubt |= is_exit(event, self._hs.mxid)
         self._cursor = after
-        self._bell |= self._doubt
+        if self._doubt:
+            self._rang.add("")
         return bool(new)
 
     async def _handle(self, event: Event, cursor: Cursor) -> None:
@@ -387,14 +398,3 @@ class Reader:
         self._recent[event_id] = None
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
-
-
-def _is_exit(event: Event, mxid: str) -> bool:
-    """Our own leave, kick or ban. An old one may be read again: the caller asks the server."""
-    content = event.get("content")
-    return (
-        event.get("type") == "m.room.member"
-        and event.get("state_key") == mxid
-        and isinstance(content, dict)
-        and content.get("membership") in ("leave", "ban")
-    )
