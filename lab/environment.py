@@ -11,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -57,6 +58,50 @@ def _install(path: Path) -> None:
             f"Python 3.10, 3.11 or 3.12 is needed for the lab, this is {sys.version.split()[0]}"
         )
     print(f"making {VENV} and installing into it, about half a minute", file=sys.stderr)
+    if not _uv(path):
+        _pip(path)
+    # pip would compile on one core only, and all of it; what cannot be compiled is nobody's import
+    options = ["-qq", "-j", "0", "-x", "/phonenumbers/|/tests?/"]
+    compile_all = [str(path), "-m", "compileall", *options, str(VENV / "lib")]
+    subprocess.run(compile_all, check=False, stdout=sys.stderr)
+
+
+def _uv(path: Path) -> bool:
+    """Installs with uv, which takes a quarter of pip's time, if pip can get it."""
+    with tempfile.TemporaryDirectory(prefix="uv-") as folder:
+        get = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "uv"]
+        if subprocess.run(get, check=False, capture_output=True).returncode:
+            return False
+        venv.create(VENV, clear=True, with_pip=False)
+        run = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(path)]
+        return not subprocess.run(
+            [*run, "-c", str(CONSTRAINTS), *NEEDED],
+            check=False,
+            stdout=sys.stderr,
+            env={**_as_uv_says_it(), **os.environ, "PYTHONPATH": folder},
+        ).returncode
+
+
+def _as_uv_says_it() -> dict[str, str]:
+    """Where pip is told to look (by its files, or by the environment), in uv's words."""
+    words = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_INDEX",
+        "find-links": "UV_FIND_LINKS",
+        "cert": "SSL_CERT_FILE",
+    }
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    pairs = (line.partition("=")[::2] for line in told.stdout.splitlines())
+    keys = ((key.rpartition(".")[2], value.strip("'\"")) for key, value in pairs)
+    return {words[key]: value for key, value in keys if key in words}
+
+
+def _pip(path: Path) -> None:
     if _pip_is_new_enough():
         # from outside: Debian's python3 may lack what puts pip into an environment
         venv.create(VENV, clear=True, with_pip=False)
@@ -66,9 +111,6 @@ def _install(path: Path) -> None:
         pip = [str(path), "-m", "pip"]
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(CONSTRAINTS)]
     subprocess.run([*pip, "install", *options, *NEEDED], check=True, stdout=sys.stderr)
-    # pip would compile on one core only; what cannot be compiled is nobody's import
-    compile_all = [str(path), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
-    subprocess.run(compile_all, check=False, stdout=sys.stderr)
 
 
 def _pip_is_new_enough() -> bool:
