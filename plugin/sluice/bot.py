@@ -18,6 +18,7 @@ from mautrix.util.config import BaseProxyConfig
 from .app import App
 from .db.migrations import upgrade_table
 from .policy_text import PolicyText
+from .signals import raise_between_steps
 
 
 class Config(BaseProxyConfig):
@@ -43,6 +44,7 @@ class Sluice(Plugin):
 
     async def pre_start(self) -> None:
         """All that can fail is here, and raises for nothing that may pass: see App.start."""
+        raise_between_steps()
         text = PolicyText(self.config, self.loader)
         await text.fill_empty()
         self.app = App(self.client, self.database, self.log, text, str(self.loader.meta.version))
