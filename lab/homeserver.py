@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from .client import V3, Client, Refused, esc
+from .client import V3, Client, Refused
 from .double import texts
 from .process import Process, free_port
 
@@ -358,10 +358,10 @@ class SynapseWithDouble(Homeserver):
         await self.double.set(registration_at_start=on)
 
     async def account(self, localpart: str, password: str = PASSWORD) -> Client:
-        path = f"/_synapse/admin/v2/users/{esc(f'@{localpart}:{self.name}')}"
-        body = {"password": password, "displayname": f"{localpart} ⚡️"}
-        await self.conduit.call("PUT", path, body)
-        return await self.login(localpart, password)
+        body = {"localpart": localpart, "password": password, "displayname": f"{localpart} ⚡️"}
+        return Client(self.http, self.base).signed_in(
+            await self.conduit.call("POST", "/_lab/account", body), password
+        )
 
     async def stop(self) -> None:
         await self.double_process.stop(grace=1)

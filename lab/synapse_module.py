@@ -129,6 +129,18 @@ class LabModule:
         if deactivated and not by_admin:
             await self.tell("deactivated", user=user)
 
+    async def account(self, localpart: str, password: str, displayname: str) -> dict[str, str]:
+        """Somebody new, signed in: what takes an admin's request and a login otherwise."""
+        accounts = self.hs.get_registration_handler()
+        user = await accounts.register_user(
+            localpart=localpart,
+            password_hash=await self.hs.get_auth_handler().hash(password),
+            default_display_name=displayname,
+            by_admin=True,
+        )
+        device, token, *_ = await accounts.register_device(user, None, None)
+        return {"user_id": user, "device_id": device, "access_token": token}
+
     async def deactivate_in_place(self, user: str) -> None:
         """What Conduit does without --leave-rooms: no sessions, no password, all memberships."""
         store = self.hs.get_datastores().main
@@ -148,7 +160,8 @@ class LabModule:
 
 class _Control(DirectServeJsonResource):
     """For the double: POST /_lab/registration {"on"}, /_lab/deactivate {"user"} and
-    /_lab/password {"user", "password"}. Loopback only."""
+    /_lab/password {"user", "password"}; for the lab: /_lab/account {"localpart", "password",
+    "displayname"}. Loopback only."""
 
     isLeaf = True
 
@@ -160,6 +173,8 @@ class _Control(DirectServeJsonResource):
         body = json.load(request.content)
         if request.path.endswith(b"/registration"):
             self.module.registration = bool(body["on"])
+        elif request.path.endswith(b"/account"):
+            return 200, await self.module.account(**body)
         elif request.path.endswith(b"/password"):
             await self.module.set_password(body["user"], body["password"])
         else:
