@@ -18,27 +18,45 @@ install_postgresql >/dev/null 2>&1 &
 python="$(python3 lab/environment.py)"
 wait
 
-# Beside the tests, because these leave time to spare.
 static_checks() {
     "$python" -m ruff check . && "$python" -m ruff format --check . &&
         "$python" -m mypy && "$python" -m lab.mbp
 }
-static_checks &
-checks=$!
 
 # 2,000 random games of approvals, other ones each time; a game that breaks something is printed
 # with its seed.
 play() {
-    [ $# != 0 ] || PYTHONPATH=plugin "$python" -m tests.machine.requests 2000 --jobs 1
+    PYTHONPATH=plugin "$python" -m tests.machine.requests 2000 --jobs 1
 }
-play "$@" &
-games=$!
 
-# Four at once, also on two cores: most of an end-to-end test is waiting. One that fails is run
-# again, and that is shown: on a busy machine its time limits can be too short. Files in the order
-# of their names: the long ones of e2e/ come first, and the many short ones fill what is left.
+# One that fails is run again, and that is shown: on a busy machine its time limits can be too
+# short.
+tests() {
+    "$python" -m pytest --reruns 2 -rR "$@"
+}
+
+# Four at once, also on two cores: most of an end-to-end test is waiting.
+four_at_once() {
+    tests -n 4 --dist loadfile --no-loadscope-reorder "$@"
+}
+
 status=0
-"$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -rR "$@" || status=$?
+static_checks &
+checks=$!
+if [ $# = 0 ]; then
+    # What needs no server has time beside the rest, in a process of its own.
+    computed="$(mktemp)"
+    tests tests/unit tests/machine >"$computed" 2>&1 &
+    computing=$!
+    play &
+    games=$!
+    four_at_once tests/e2e || status=1
+    wait "$computing" || status=1
+    cat "$computed"
+    rm "$computed"
+    wait "$games" || status=1
+else
+    four_at_once "$@" || status=1
+fi
 wait "$checks" || status=1
-wait "$games" || status=1
 exit "$status"
