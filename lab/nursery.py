@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -31,8 +32,7 @@ class Program(Process):
     """A Process whose argv is [sys.executable, "-m", module, …] or [sys.executable, script, …]."""
 
     def _spawn(self) -> Child:
-        at_the_start = (self.env or {}).get("PYTHONPATH")  # only a new interpreter reads that
-        if sys.platform != "linux" or at_the_start:
+        if sys.platform != "linux":
             return super()._spawn()
         cwd = self.cwd or Path.cwd()
         return _nursery().bears(self.argv[1:], self.log, cwd, self.environment)
@@ -108,6 +108,7 @@ def _become(asked: dict[str, Any], asks: int) -> NoReturn:
     os.environ.update(asked["env"])
     os.write(1, f"{os.getpid()}\n".encode())
     _redirect(asked["log"])
+    _begin_as_an_interpreter_does()
     argv = asked["argv"]
     if argv[0] == "-m":
         sys.path[0], sys.argv = asked["cwd"], argv[1:]
@@ -116,6 +117,15 @@ def _become(asked: dict[str, Any], asks: int) -> NoReturn:
         sys.path[0], sys.argv = str(Path(argv[0]).parent), argv
         runpy.run_path(argv[0], run_name="__main__")
     sys.exit()
+
+
+def _begin_as_an_interpreter_does() -> None:
+    """What PYTHONPATH is for: folders to import from, and the module that is run at the start."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = filter(None, folders)
+    sys.modules.pop("sitecustomize", None)
+    if importlib.util.find_spec("sitecustomize"):
+        importlib.import_module("sitecustomize")
 
 
 def _redirect(log: str) -> None:
