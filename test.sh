@@ -26,7 +26,7 @@ static_checks() {
 # 2,000 random games of approvals, other ones each time; a game that breaks something is printed
 # with its seed.
 play() {
-    PYTHONPATH=plugin "$python" -m tests.machine.requests 2000 --jobs 1
+    PYTHONPATH=plugin "$python" -m tests.machine.requests 2000 --jobs 2
 }
 
 # One that fails is run again, and that is shown: on a busy machine its time limits can be too
