@@ -51,7 +51,7 @@ if [ $# = 0 ]; then
     play &
     games=$!
     # The files that take longest stand behind d; they come first, not last and alone.
-    four_at_once tests/e2e/test_[e-z]*.py tests/e2e/test_[a-d]*.py || status=1
+    four_at_once tests/e2e/test_[!a-d]*.py tests/e2e/test_[a-d]*.py || status=1
     wait "$computing" || status=1
     cat "$computed"
     rm "$computed"

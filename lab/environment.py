@@ -82,7 +82,8 @@ def _quickest() -> str:
 
 
 def _make(maker: str, *options: str) -> None:
-    subprocess.run([maker, "-m", "venv", "--clear", *options, str(VENV)], check=True)
+    make = [maker, "-m", "venv", "--clear", *options, str(VENV)]
+    subprocess.run(make, check=True, stdout=sys.stderr)
 
 
 def _uv(maker: str, path: Path) -> bool:
@@ -126,7 +127,7 @@ def _pip(maker: str, path: Path) -> None:
         _make(maker, "--without-pip")
         pip = [sys.executable, "-m", "pip", "--python", str(path)]
     else:
-        _make(maker)
+        _make(sys.executable)
         pip = [str(path), "-m", "pip"]
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(CONSTRAINTS)]
     subprocess.run([*pip, "install", *options, *NEEDED], check=True, stdout=sys.stderr)
