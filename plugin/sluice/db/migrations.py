@@ -1,4 +1,5 @@
-"""What the database looks like: the tables of every store, in one revision."""
+"""What the database looks like: the tables of every store as Sluice 1.0 made them, and what each
+later revision changes. A revision that was released is never edited."""
 
 from __future__ import annotations
 
@@ -18,14 +19,16 @@ STORES = (
     "sluice.audit",
     "sluice.relay.store",
 )
-"""The modules that have tables; each exports SCHEMA."""
+"""The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
+SCHEMA_2, what revision 2 adds to them."""
 
 upgrade_table = UpgradeTable()
 
 
-def schema() -> tuple[str, ...]:
-    """Every CREATE statement, the same on SQLite and PostgreSQL."""
-    return tuple(statement for name in STORES for statement in import_module(name).SCHEMA)
+def schema(attribute: str = "SCHEMA") -> tuple[str, ...]:
+    """The statements of one revision, the same on SQLite and PostgreSQL."""
+    modules = map(import_module, STORES)
+    return tuple(line for module in modules for line in getattr(module, attribute, ()))
 
 
 async def first(conn: Any) -> None:
@@ -34,4 +37,10 @@ async def first(conn: Any) -> None:
     await meta.nonce(conn)
 
 
+async def second(conn: Any) -> None:
+    for statement in schema("SCHEMA_2"):
+        await conn.execute(statement)
+
+
 upgrade_table.register(first, description="the tables of Sluice 1.0")
+upgrade_table.register(second, description="what Sluice 1.1 adds")
