@@ -4,6 +4,7 @@
     python3 -m lab --tour        a guided conversation, exit 1 if a step does not go as told
     python3 -m lab replay F…     transcripts of real servers against the double
     python3 -m lab interpret F…  the same answers as the catalog reads them
+    python3 -m lab book          plays the scenes of docs/conversations.md and writes them anew
 
 Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
 Conduit, that server is started instead of Synapse with the double.
@@ -50,9 +51,10 @@ def main() -> int:
     parser.add_argument("--version", default="0.10.12", help="the Conduit that the double plays")
     parser.add_argument("--room-version", default="12", help="of the double's admin room")
     parser.add_argument("--crypto", action="store_true", help="the bot can read encrypted rooms")
-    verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret")
+    verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret | book")
     for verb in ("replay", "interpret"):
         verbs.add_parser(verb).add_argument("files", nargs="+")
+    verbs.add_parser("book")
     args = parser.parse_args()
     in_the_environment()
     if args.verb == "replay":
@@ -64,6 +66,11 @@ def main() -> int:
         from .interpret import interpret
 
         return int(interpret(args.files) > 0)
+    if args.verb == "book":
+        sys.path.insert(0, str(environment.ROOT / "plugin"))
+        from tests.stage.book import main as write_the_book
+
+        return write_the_book()
     return start(args)
 
 

@@ -68,7 +68,7 @@ class Failure(Exception):
 class FakeHomeserver:
     def __init__(self, flavour: str = "conduit", name: str = "fake.test") -> None:
         self.conduit = flavour == "conduit"
-        self.name = name
+        self.name, self.version = name, "0.10.12"
         self.accounts: dict[str, Account] = {}
         self.sessions: dict[str, tuple[str, str]] = {}  # token -> mxid, device
         self.rooms: dict[str, Room] = {}
@@ -205,7 +205,7 @@ class FakeHomeserver:
             return web.json_response({"content_uri": f"mxc://{mxc}"})
         if parts[:2] == ["_matrix", "federation"]:
             name = "Conduit" if self.conduit else "Synapse"
-            return web.json_response({"server": {"name": name, "version": "0.10.12"}})
+            return web.json_response({"server": {"name": name, "version": self.version}})
         body = json.loads(raw) if raw else {}
         method, rest = request.method, parts[3:]
         if parts[2] == "v1" and rest[0] == "rooms":
