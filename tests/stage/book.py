@@ -28,6 +28,8 @@ from lab.chat import Said
 from lab.double import texts
 from lab.double.backend import File
 
+from tests.fake.homeserver import Fault
+
 from .stage import ADMIN, CAST, OPS, POLICY, SERVER, Stage, on_stage
 
 BOOK = Path(__file__).parents[2] / "docs" / "conversations.md"
@@ -310,6 +312,80 @@ async def _room(play: Play, name: str, alias: str) -> None:
     home.aliases[alias] = room
 
 
+async def _away(play: Play, minutes: str) -> None:
+    """Nobody reaches the homeserver; people cannot type either."""
+    home, app = play.stage.home, play.stage.app
+    assert app is not None
+    home.faults.append(Fault("", None, times=1_000_000))
+    app.connection_lost()
+    await play.stage.settle(60 * int(minutes))
+    home.faults.clear()
+    app.doorbell({"join": {room: {} for room in home.rooms}})
+    await play.stage.settle(30)
+
+
+async def _restored(play: Play) -> None:
+    """Of the ops room the server knows only what was said before the last three messages."""
+    home, app = play.stage.home, play.stage.app
+    assert app is not None
+    play.shown[OPS] = len(home.rooms[OPS].events) - 3
+    home.restore(OPS, play.shown[OPS])
+    app.connection_lost()
+    await play.stage.settle(30)
+
+
+async def _address(play: Play, state: str) -> None:
+    aliases = play.stage.home.aliases
+    if state == "gone":
+        aliases.pop(f"#admins:{SERVER}")
+    else:
+        aliases[f"#admins:{SERVER}"] = ADMIN
+    await play.stage.settle()
+
+
+async def _becomes(play: Play, what: str) -> None:
+    kind, content = {
+        "public": ("m.room.join_rules", {"join_rule": "public"}),
+        "encrypted": ("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}),
+        "upgraded": ("m.room.tombstone", {"body": "moved", "replacement_room": f"!new:{SERVER}"}),
+    }[what]
+    play.stage.home.put(OPS, play.stage["ana"].mxid, kind, content, "")
+    await play.stage.settle()
+
+
+async def _emergency(play: Play, state: str) -> None:
+    play.stage.conduit.set(emergency=state == "set")
+    if state == "set":
+        play.stage.conduit.post(texts.EMERGENCY)
+    elif play.stage.app is not None:
+        await play.stage.conduit.restart()
+        play.stage.app.connection_lost()
+    await play.stage.settle(90)
+
+
+async def _many(play: Play, who: str, line: str, times: str) -> None:
+    """What the bot says to it is not in the book."""
+    for _ in range(int(times)):
+        await play.stage.says(who, line)
+    play.skip()
+
+
+async def _crowd(play: Play, count: str) -> None:
+    for number in range(int(count)):
+        play.stage.home.person(f"account{number:04}")
+
+
+async def _stranger_inside(play: Play) -> None:
+    play.stage.home.put(
+        ADMIN,
+        "@kim:evil.example",
+        "m.room.member",
+        {"membership": "join"},
+        "@kim:evil.example",
+    )
+    await play.stage.settle()
+
+
 async def _drops(play: Play) -> None:
     play.stage.conduit.set(dropped=1)
 
@@ -327,11 +403,19 @@ DIRECTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     rf"({_NAMES}|sluice) has power (-?\d+) in the (admin|ops) room": _power,
     rf"({_NAMES}) leaves the ops room": _leaves,
     r"Conduit is (\S+)": _conduit_is,
-    r"there are (.*)": _exists,
-    r"@(\S+) is deactivated": _deactivated,
+    r"@(\w+) is deactivated": _deactivated,
     r"Conduit says: (.*)": _notice,
     r"Conduit's next answer is: (.*)": _instead,
     r"Conduit loses the next command": _drops,
+    r"the homeserver is away for (\d+) minutes": _away,
+    r"the server is restored from a backup": _restored,
+    r"the address of the admin room is (gone|back)": _address,
+    r"the ops room becomes (public|encrypted|upgraded)": _becomes,
+    r"Conduit's emergency password is (set|taken out)": _emergency,
+    rf"({_NAMES}) types (.*) (\d+) times": _many,
+    r"there are (\d+) accounts": _crowd,
+    r"@kim:evil.example is in the admin room": _stranger_inside,
+    r"there are (\D.*)": _exists,
     rf"({_NAMES}) posts the file “(.*)”": _posts,
     r"there is the public room “(.*)” with the address (\S+)": _room,
 }
