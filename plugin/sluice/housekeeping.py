@@ -173,7 +173,7 @@ class Housekeeping:
                     read_out(settings.policy),
                     encrypted=self._world.crypto,
                     remove_after=settings.secrets.remove_after,
-                    problems=self._drift.words(room, start=True),
+                    problems=await self._drift.words(tx, room, start=True),
                 )
                 await self._say(tx, "ready", hello)
                 await self._drift.tell(tx, silent=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from attrs import frozen
+
 from ..message import Message, Text, code
 from .clock import span
 from .words import (
@@ -297,31 +299,83 @@ def inside() -> Message:
 
 # --- what may be wrong, as a list ----------------------------------------------------------------
 
+
+@frozen
+class ProblemText:
+    """words: what is wrong, with its remedy. start: the same in the first message, if shorter.
+
+    alarm: it has an alarm of its own at the moment it begins; else `drifted` tells it.
+    Holes: `{0}` what it is about, `{1}`, `{2}` … what else the trouble says, and any other a
+    command, in which `%0` is what it is about: `{log %0}`.
+    """
+
+    words: str
+    start: str = ""
+    alarm: bool = False
+
+
 PROBLEMS = {
-    "log_broken": "My log is not what I wrote: somebody changed the database. Find out who.",
-    "safe_mode": "The policy has an error in line {0}: every command is refused. Correct it.",
-    "silent": "Conduit has not answered since {0}: restart it if nothing slow is running there.",
-    "not_in_admin_room": "I am not in the admin room: nothing can run. Invite {0} there.",
-    "address_gone": "{0} leads nowhere: commands are not answered. Repair: {help repair}",
-    "address_elsewhere": "{0} leads to another room: commands are not answered. "
-    "Repair: {help repair}",
-    "emergency": "Conduit's emergency password is set. Take it out of its config file.",
-    "remote_member": "{0} is in the admin room: another server can read passwords there. "
-    "Remove it.",
-    "not_owner": "{0} is in the admin room but no owner: it can do everything there. Remove it.",
-    "no_scrub": "My power in the admin room is {0}: I cannot remove passwords. Give me 50.",
-    "public": "This room is public: anyone can read along. Make it invite-only.",
-    "world_readable": "This room's history is open to the world. Set it to members only.",
-    "upgraded": "This room was upgraded; I stay here. An owner puts the new id into ops_rooms.",
-    "no_crypto": "This room is encrypted and I cannot read it. "
-    "Set up encryption for the bot in maubot.",
-    "autojoin": "maubot's autojoin is on: anyone can pull me into a room. Switch it off.",
-    "unknown_version": "{0} is unknown to me: only commands that read work. Update Sluice.",
-    "no_account": "{0} is in the policy and has no account: whoever gets that name gets its "
-    "rights.",
-    "one_owner": "There is one owner only: nobody can review a break-glass. Name a second one.",
+    "log_broken": ProblemText(
+        "My log is not what I wrote: somebody changed the database. Find out who.", alarm=True
+    ),
+    "safe_mode": ProblemText(
+        "The policy has an error in line {0}: every command is refused. Correct it.", alarm=True
+    ),
+    "silent": ProblemText(
+        "Conduit has not answered since {0}: restart it if nothing slow is running there.",
+        alarm=True,
+    ),
+    "not_in_admin_room": ProblemText(
+        "I am not in the admin room: nothing can run. Invite {0} there."
+    ),
+    "address_gone": ProblemText(
+        "{0} leads nowhere: commands are not answered. Repair: {help repair}", alarm=True
+    ),
+    "address_elsewhere": ProblemText(
+        "{0} leads to another room: commands are not answered. Repair: {help repair}"
+    ),
+    "emergency": ProblemText(
+        "Conduit's emergency password is set. Take it out of its config file.", alarm=True
+    ),
+    "remote_member": ProblemText(
+        "{0} is in the admin room: another server can read passwords there. Remove it."
+    ),
+    "not_owner": ProblemText(
+        "{0} is in the admin room but no owner: it can do everything there. Remove it."
+    ),
+    "no_scrub": ProblemText(
+        "My power in the admin room is {0}: I cannot remove passwords. Give me 50.",
+        start="My power in the admin room is {0}: passwords stay readable there. Give me 50.",
+    ),
+    "public": ProblemText(
+        "This room is public: anyone can read along. Make it invite-only.",
+        start="This room is public. Make it invite-only.",
+    ),
+    "world_readable": ProblemText(
+        "This room's history is open to the world. Set it to members only."
+    ),
+    "upgraded": ProblemText(
+        "This room was upgraded; I stay here. An owner puts the new id into ops_rooms.",
+        alarm=True,
+    ),
+    "no_crypto": ProblemText(
+        "This room is encrypted and I cannot read it. Set up encryption for the bot in maubot.",
+        alarm=True,
+    ),
+    "autojoin": ProblemText(
+        "maubot's autojoin is on: anyone can pull me into a room. Switch it off."
+    ),
+    "unknown_version": ProblemText(
+        "{0} is unknown to me: only commands that read work. Update Sluice.", alarm=True
+    ),
+    "no_account": ProblemText(
+        "{0} is in the policy and has no account: whoever gets that name gets its rights."
+    ),
+    "one_owner": ProblemText(
+        "There is one owner only: nobody can review a break-glass. Name a second one."
+    ),
 }
-"""What can be wrong, the worst first, each with its remedy."""
+"""What can be wrong, the worst first. Each has a row here and is found by a source of `Drift`."""
 
 
 def drifted(here: Here, problems: Sequence[Text]) -> Message:
@@ -332,18 +386,15 @@ def drifted(here: Here, problems: Sequence[Text]) -> Message:
     return alarm(here.owners, head, *numbered(problems[:9]), ("All: ", here.cmd("status")))
 
 
-_AT_START = {
-    "no_scrub": "My power in the admin room is {0}: passwords stay readable there. Give me 50.",
-    "public": "This room is public. Make it invite-only.",
-}
-
-
-def problem(here: Here, kind: str, about: str = "", *, start: bool = False) -> Text:
-    """One problem in words. about: the id, version, time or number it is about."""
-    words = (_AT_START if start else {}).get(kind) or PROBLEMS[kind]
-    holes: dict[str, Word] = {
-        "{0}": code(about) if about[:1] in ("@", "#", "!") else about,
-        "{help repair}": here.cmd("help repair"),
-    }
-    parts = re.split(r"(\{[^}]*\})", words)
-    return tuple(holes.get(part, part) for part in parts if part)
+def problem(here: Here, kind: str, about: str = "", *more: Word, start: bool = False) -> Text:
+    """One problem in words. about, more: what fills its holes."""
+    row = PROBLEMS[kind]
+    holes: dict[str, Word] = {f"{{{n}}}": word for n, word in enumerate(more, 1)}
+    holes["{0}"] = code(about) if about[:1] in ("@", "#", "!") else about
+    said: list[Word] = []
+    for part in re.split(r"(\{[^}]*\})", (start and row.start) or row.words):
+        if part[:1] == "{" and part not in holes:
+            said.append(here.cmd(part[1:-1].replace("%0", about)))
+        elif part:
+            said.append(holes.get(part, part))
+    return tuple(said)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from attrs import frozen
 
 from .. import audit
 from ..audit import Broken, Head
 from ..chat import alarms
+from ..chat.words import Word
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import Homeserver, MatrixError
@@ -24,19 +25,6 @@ from ..policy.people import members_of, mxids_of
 from ..world import World
 
 _ORDER = tuple(alarms.PROBLEMS)
-_SAID_ELSEWHERE = frozenset(
-    (
-        "log_broken",
-        "safe_mode",
-        "silent",
-        "address_gone",
-        "emergency",
-        "unknown_version",
-        "upgraded",
-        "no_crypto",
-    )
-)
-"""Those with an alarm of their own at the moment they begin."""
 _TOLD = "drift"  # in the database: what was told and lasts
 _HOUR = 3600.0
 _MOST_ACCOUNTS = 200  # named accounts that are looked up
@@ -44,19 +32,27 @@ _MOST_ACCOUNTS = 200  # named accounts that are looked up
 
 @frozen
 class Trouble:
-    """One problem. about: the id, version, time or number it is about. room: of an ops room."""
+    """One problem. kind: a row of `alarms.PROBLEMS`. about: the id, version, time or number it is
+    about; told once for each. more: what else its words say. room: of an ops room."""
 
     kind: str
     about: str = ""
     room: str = ""
+    more: tuple[Word, ...] = ()
 
     @property
     def key(self) -> str:
         return f"{self.kind} {self.about} {self.room}"
 
 
+Source = Callable[[Tx], Awaitable[Iterable[Trouble]]]
+"""Finds the problems of one theme as they are now. It asks the database only: what the server must
+be asked for is asked before."""
+
+
 class Drift:
-    """autojoin: whether maubot accepts every invitation, None where that cannot be seen."""
+    """autojoin: whether maubot accepts every invitation, None where that cannot be seen.
+    sources: what else finds problems; each kind has a row in `alarms.PROBLEMS`."""
 
     def __init__(
         self,
@@ -64,7 +60,9 @@ class Drift:
         db: Database,
         homeserver: Homeserver,
         autojoin: Callable[[], bool | None] = lambda: None,
+        sources: Sequence[Source] = (),
     ) -> None:
+        self._sources: tuple[Source, ...] = (self._of_world, *sources)
         self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
@@ -152,11 +150,16 @@ class Drift:
 
     # --- what is wrong now
 
-    def troubles(self) -> tuple[Trouble, ...]:
+    async def troubles(self, tx: Tx) -> tuple[Trouble, ...]:
         """The worst first."""
-        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        found = [each for source in self._sources for each in await source(tx)]
+        return tuple(sorted(found, key=lambda each: _ORDER.index(each.kind)))
+
+    async def _of_world(self, _: Tx) -> Iterable[Trouble]:
+        """What needs no look into the database."""
         rooms = (t for room, view in self._world.rooms.items() for t in self._of_room(room, view))
-        return tuple(sorted((*found, *rooms), key=lambda each: _ORDER.index(each.kind)))
+        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        return (*found, *rooms)
 
     def _of_sluice(self) -> Iterator[Trouble]:
         if self.broken is not None:
@@ -227,13 +230,13 @@ class Drift:
 
     # --- telling
 
-    def words(self, room: str, *, start: bool = False) -> tuple[Text, ...]:
+    async def words(self, tx: Tx, room: str, *, start: bool = False) -> tuple[Text, ...]:
         """Every problem in words, for this room. start: as the first message says it."""
-        return tuple(self._said(room, each, start) for each in self.troubles())
+        return tuple(self._said(room, each, start) for each in await self.troubles(tx))
 
     def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
         here = self._world.here(room)
-        said = alarms.problem(here, trouble.kind, trouble.about, start=start)
+        said = alarms.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
         return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
 
     async def hourly(self) -> None:
@@ -244,12 +247,12 @@ class Drift:
 
     async def tell(self, tx: Tx, *, silent: bool = False) -> None:
         """Says each new problem once. silent: it is said already, at the first start."""
-        room, found = self._world.main_room, self.troubles()
+        room, found = self._world.main_room, await self.troubles(tx)
         told = set(json.loads(await meta.get(tx, _TOLD) or "[]"))
         new = [each for each in found if each.key not in told]
         if {each.key for each in found} != told:
             await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
-        new = [each for each in new if each.kind not in _SAID_ELSEWHERE]
+        new = [each for each in new if not alarms.PROBLEMS[each.kind].alarm]
         if new and room is not None and not silent:
             words = [self._said(room, each) for each in new]
             said = alarms.drifted(self._world.here(room), words)

@@ -76,5 +76,5 @@ class Status:
             registration=(window.until or True) if window is not None else world.registration,
             paused_by=pause.by if pause is not None else "",
             paused_at=pause.at if pause is not None else 0,
-            problems=self._drift.words(room),
+            problems=await self._drift.words(tx, room),
         )
