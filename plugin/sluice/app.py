@@ -32,6 +32,7 @@ from .ops.drift import Drift
 from .ops.log import Log
 from .ops.own import Own
 from .ops.private import PrivateRoom
+from .ops.problems import sources
 from .ops.questions import Questions
 from .ops.room import OpsRoom
 from .ops.status import Status
@@ -48,6 +49,8 @@ from .relay.sending import Sending
 from .relay.views import Lists, Views
 from .relay.watch import Watch
 from .reload import Reload
+from .requests.desk import Changed
+from .supervise import Loop, Supervisor
 from .world import World
 
 _TICK = 1.0
@@ -67,7 +70,9 @@ class App:
         self._hs = Homeserver(client)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
-        self._told: set[str] = set()  # errors of the clock
+        passing = (MatrixError, StorageFailed, Changed)
+        self._supervisor = Supervisor(passing, self._stopped, log)
+        self._connected = False
         self._hello = False  # whether all is said that is to be said at the start
         self._lost = False  # a long poll failed, and none has worked since
         self._known = False  # whether the private rooms of earlier runs are read
@@ -81,15 +86,16 @@ class App:
         self._encryption = Encryption(self._client, self._hs)
         outbox = Outbox(self._db, nonce, me)
         self.world = World(me, self._version, time.time, outbox, self._encryption.available)
+        self.world.opened = asyncio.Event()
         self._reload = Reload(self.world, self._db, self._text)
         await self._reload.first()
         self._doors = Doors(
-            self.world, self._db, self._hs, self._encryption, self._aside, self._log
+            self.world, self._db, self._hs, self._encryption, self._spawn, self._log
         )
         doubt = self._doors.doubt
         self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=doubt)
         self._make(nonce)
-        self._spawn(self._run())
+        self._keep("opens rooms", self._run)
 
     def _make(self, nonce: str) -> None:
         """The parts that need no room. Each gets what it uses, and nothing knows the app."""
@@ -107,7 +113,7 @@ class App:
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db, self._log)
-        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
+        self._drift = Drift(world, db, hs, lambda: self._text.autojoin, sources(world))
         self._house = Housekeeping(
             world, db, self._deliveries, self._questions, self._notices, self._drift
         )
@@ -124,26 +130,25 @@ class App:
             world, db, self._commands, lists, answers, log, status, self.reload
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, must_run: bool = True) -> None:
-        """must_run: owners are told if it ends with an error, because nothing goes on then."""
+    def _keep(self, does: str, loop: Loop) -> None:
+        """For as long as the plugin lives. does: for people, after "the part of me that"."""
+        self._spawn(self._supervisor.supervise(does, loop))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """What ends by itself."""
 
         async def guarded() -> None:
             try:
                 await work
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                self._log.exception("A part of Sluice ended with an error; restart the plugin")
-                if must_run:
-                    broken = self._house.own_error("", type(error).__name__)
-                    await self._db.write(broken.commit)
+            except Exception:  # of one room, or one invitation: everything else goes on
+                self._log.exception("A task ended with an error")
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        self._spawn(work, must_run=False)
+    async def _stopped(self, does: str, error: str) -> None:
+        await self._db.write(lambda tx: self._house.stopped(tx, does, error))
 
     async def stop(self) -> None:
         tasks = tuple(self._tasks)
@@ -160,18 +165,19 @@ class App:
         await self._db.stop()
 
     async def _run(self) -> None:
-        self.world.opened = asyncio.Event()
-        await self._connect()
-        self._spawn(self._send())
-        self._spawn(self._tick())
-        self._spawn(self._registration.run())
-        self._spawn(self._drift.run(), must_run=False)
+        if not self._connected:
+            await self._connect()
+            self._connected = True
+            self._spawn(self._send())
+            self._keep("ends votes and removes passwords in time", self._tick)
+            self._keep("closes registration in time", self._registration.run)
+            self._keep("looks for problems", self._drift.run)
         while True:
             self._doors.wanted.clear()
             try:
                 await self._open_rooms()
                 if self.world.admin is None:
-                    self.world.opened.set()
+                    self._opened.set()
                 await self._greet()
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("Rooms cannot be opened yet: %s", error)
@@ -188,12 +194,11 @@ class App:
             await asyncio.wait_for(self._greeted.wait(), _SAY_NOTHING)
         except asyncio.TimeoutError:
             pass
-        self._sender.start()
+        self._sender.start(self._supervisor.supervise)
 
     async def _greet(self) -> None:
         """Once, when the start is over and the ops rooms are read."""
-        opened = self.world.opened
-        if self._hello or not opened or not opened.is_set() or not self.world.rooms:
+        if self._hello or not self._opened.is_set() or not self.world.rooms:
             return
         if not self._greeted.is_set():
             reading = [self._doors.heard(room) for room in self.world.rooms]
@@ -206,6 +211,11 @@ class App:
         if not self._greeted.is_set():
             self._greeted.set()
             self._log.info("Sluice is ready")
+
+    @property
+    def _opened(self) -> asyncio.Event:
+        assert self.world.opened is not None
+        return self.world.opened
 
     async def _connect(self) -> None:
         while True:
@@ -285,9 +295,9 @@ class App:
         await view.refresh(self._hs)
         self.world.admin, self.world.admin_view = admin, view
         self._registration.ask = sending.ask
-        self._spawn(pulse.run())
-        self._spawn(watch.run(pulse.beat))
-        self._spawn(self._relay())
+        self._keep("sees whether Conduit answers", pulse.run)
+        self._keep("looks at Conduit's version", lambda: watch.run(pulse.beat))
+        self._keep("takes commands to Conduit", self._relay)
 
     async def _relay(self) -> None:
         """Once it is known whether Conduit answers: what was out, then what stands in line."""
@@ -296,8 +306,7 @@ class App:
         await self._watch.looked.wait()
         admin.ready = True
         await self._health_changed(admin)
-        assert self.world.opened is not None
-        self.world.opened.set()
+        self._opened.set()
         self._doors.wanted.set()
         await self._runner.run()
 
@@ -321,7 +330,10 @@ class App:
             await self._house.welcome(room, f"welcome.{self.world.now()}")
 
     async def _broken(self, event_id: str, error: str) -> Handled:
-        return self._house.own_error(event_id, error)
+        """event_id: "" if reading itself failed."""
+        if event_id:
+            return self._house.own_error(event_id, error)
+        return Handled(lambda tx: self._house.stopped(tx, "reads a room", error))
 
     # --- what rings, and what changes
 
@@ -347,8 +359,9 @@ class App:
         return Timeouts(float(relay.timeout), float(relay.slow_timeout))
 
     async def _health_changed(self, admin: AdminRoom) -> None:
+        """What could not be said now is said by the clock."""
         try:
-            await self._house.health_changed(admin.health)
+            await self._house.health_changed()
         finally:
             if not admin.health.answering:
                 admin.give_up()
@@ -368,30 +381,14 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            try:
-                await self._house.tick()
-            except (MatrixError, StorageFailed) as error:
-                self._log.warning("The clock waits: %s", error)
-            except Exception as error:  # it goes on: passwords are removed by it
-                await self._stumbled(error)
+            await self._house.tick()
             self._wake()
-
-    async def _stumbled(self, error: Exception) -> None:
-        name = type(error).__name__
-        if name in self._told:
-            return
-        self._told.add(name)
-        self._log.error("The clock stumbled, and goes on", exc_info=error)
-        try:
-            await self._db.write(self._house.own_error("", name).commit)
-        except StorageFailed as failed:
-            self._log.warning("That is not stored: %s", failed)
 
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""
         problem = await self._reload.again()
-        if self.world.admin is None and self.world.opened is not None:
-            self.world.opened.clear()  # it may name the room that there was none to look for
+        if self.world.admin is None:
+            self._opened.clear()  # it may name the room that there was none to look for
             self._probes.server = self.world.server
         self._doors.wanted.set()
         self._wake()

@@ -26,6 +26,8 @@ from .relay.room import AdminRoom
 from .requests.desk import Desk, Health, View
 from .settings import Settings
 
+_KEPT = 300  # commands that are known to open an account again
+
 
 @frozen
 class Window:
@@ -54,10 +56,17 @@ class World:
     opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
     registration: bool | None = None  # as Conduit said last
     registration_at_start: bool | None = None  # what its config file makes of it
+    absence: tuple[float, float] = (0.0, 0.0)  # from, to: when the bot did not run, or read, last
     missed: int = 0  # commands that were too old when they were read
     notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
-    reopening: set[str] = field(factory=set)  # commands that open a deactivated account again
+    reopening: dict[str, None] = field(factory=dict)  # commands that open an account again
     window: Window | None = None  # what `registration on for` opened and nobody closed yet
+
+    def reopens(self, command: str) -> None:
+        """This command makes a deactivated account usable again."""
+        self.reopening[command] = None
+        while len(self.reopening) > _KEPT:
+            del self.reopening[next(iter(self.reopening))]
 
     @property
     def conduit_version(self) -> str:

@@ -127,6 +127,11 @@ class Command:
     def own(self) -> bool:
         return not self.conduit
 
+    @property
+    def can_stop(self) -> bool:
+        """Whether its answer can become so long that it ends Conduit's handler."""
+        return self.sized or self.attacker_sized
+
     def param(self, name: str) -> Param | None:
         return next((p for p in self.params if p.name == name), None)
 

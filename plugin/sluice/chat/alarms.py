@@ -186,6 +186,15 @@ def cannot_log(here: Here) -> Message:
     return alarm(here.owners, CANNOT_LOG)
 
 
+_ERROR_AGAIN = 6 * 3600  # seconds after which an error of the same class is told again
+
+
+def error_key(error: str, now: float) -> str:
+    """What the outbox calls the message of an error that may come with every event: one in six
+    hours. A key is used once and for ever, so it has the time in it."""
+    return f"error.{error}.{int(now // _ERROR_AGAIN)}"
+
+
 def own_error(here: Here, error: str, event_id: str) -> Message:
     """An exception in a pure step, told once. error: the class only, never its text."""
     return alarm(
@@ -195,11 +204,19 @@ def own_error(here: Here, error: str, event_id: str) -> Message:
     )
 
 
+def stopped(here: Here, does: str, error: str) -> Message:
+    """A loop ended with a bug. does: what it is for. error: the class only, never its text."""
+    return alarm(
+        here.owners,
+        f"The part of me that {does} stopped on an error and was started again.",
+        ("An error of mine: ", code(error), ", please report it; maubot's log has the rest."),
+        "If it goes on I say so again in six hours. Restarting the plugin may help.",
+    )
+
+
 def relay_error(here: Here, error: str, request: int, line: str, *, reads: bool) -> Message:
-    """An exception on the way to Conduit or back. request: whose line was out; 0 if none was."""
+    """An exception on the way to Conduit or back. request: whose line was out."""
     told: Text = ("An error of mine: ", code(error), ", please report it.")
-    if not request:
-        return alarm(here.owners, "I cannot send what stands in line.", told)
     head = f"#{request} {'failed' if reads else 'outcome unknown'}: "
     done, failed = (here.cmd(f"resolve {request} {how}") for how in ("done", "failed"))
     look: list[Text] = [] if reads else [("Look whether it is done: ", done, " or ", failed)]
@@ -209,18 +226,29 @@ def relay_error(here: Here, error: str, request: int, line: str, *, reads: bool)
 # --- Conduit and the homeserver -----------------------------------------------------------------
 
 
-def silent(here: Here, since: float, unknown: Sequence[tuple[int, str, str]] = ()) -> Message:
-    """No answer, no echo. unknown: (request, command line, person) of what was running."""
-    parts: list[Word] = []
-    for request, line, who in unknown:
-        parts += [f"#{request} (" if not parts else f", #{request} (", code(line), ", "]
-        parts += [person(who), ")"]
-    tail: Text = (" Outcome unknown: ", *parts, ".") if parts else ()
+Running = Sequence["tuple[int, str, str]"]
+"""(request, command line, person) of what was running."""
+
+
+def _running(each: Running) -> Text:
+    """`#12 (`deactivate @spam`, bo), #14 (…)`"""
+    parts = [(f"#{n} (", code(line), ", ", person(who), ")") for n, line, who in each]
+    return tuple(word for part in parts for word in (", ", *part))[1:]
+
+
+def silent(here: Here, since: float, unknown: Running = (), lists: Running = ()) -> Message:
+    """No answer, no echo. lists: those whose answers may have been too long."""
+    why: Text = (
+        *_running(lists),
+        " was running: its answer may have been too long. Only an owner can run it again.",
+    )
+    tail: Text = (" Outcome unknown: ", *_running(unknown), ".") if unknown else ()
     return alarm(
         here.owners,
         f"Conduit has not answered admin commands since {here.clock.at(since)}: "
         "it is busy, or stuck.",
         "If nothing slow is running there, restart Conduit. Chats go on, only commands wait.",
+        *([why] if lists else []),
         ("I try every minute and say when it is back.", *tail),
     )
 
@@ -325,6 +353,10 @@ PROBLEMS = {
         "Conduit has not answered since {0}: restart it if nothing slow is running there.",
         alarm=True,
     ),
+    "no_answer": ProblemText(
+        "Conduit answers nothing since {0}: it is busy, or stuck. I say so when I know.",
+        alarm=True,
+    ),
     "not_in_admin_room": ProblemText(
         "I am not in the admin room: nothing can run. Invite {0} there."
     ),
@@ -336,6 +368,30 @@ PROBLEMS = {
     ),
     "emergency": ProblemText(
         "Conduit's emergency password is set. Take it out of its config file.", alarm=True
+    ),
+    "registration_late": ProblemText(
+        "Registration should be off since {0}, and Conduit has not confirmed it. "
+        "Sure way: restart Conduit.",
+        alarm=True,
+    ),
+    "registration_open": ProblemText(
+        "Registration is on, without an end: anybody can make an account. "
+        "Close it: {registration off}"
+    ),
+    "clocks": ProblemText(
+        "My clock and the server's differ by {1}: commands may be refused as too old. "
+        "Set both right."
+    ),
+    "unknown": ProblemText(
+        "#{0} {1}: nobody knows whether it ran. Look, then: {resolve %0 done} or "
+        "{resolve %0 failed}",
+        alarm=True,
+    ),
+    "unknown_more": ProblemText("{0} more have an unknown outcome. See them: {log}", alarm=True),
+    "stopper": ProblemText(
+        "{1} of {2} got no answer at {3}, and may have stopped Conduit: only an owner can run it "
+        "again.",
+        alarm=True,
     ),
     "remote_member": ProblemText(
         "{0} is in the admin room: another server can read passwords there. Remove it."

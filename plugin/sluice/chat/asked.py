@@ -180,8 +180,9 @@ def step_sent(took: float | None) -> Text:
 class Status:
     """conduit: `Conduit 0.10.12`; answers: seconds the last answer took, None if it is silent.
 
-    running, open: requests. entries: of the log, unbroken. admins: members of the admin room; odd:
-    how many of them should not be there. paused_by: "" if not paused. problems: the worst first.
+    running, open: requests. entries: of the log, unbroken. admins: members of the admin room.
+    registration_meant: Conduit's config file opens it. paused_by: "" if not paused. problems: the
+    worst first.
     """
 
     conduit: str
@@ -194,6 +195,7 @@ class Status:
     admins: int
     scrubs: bool
     registration: Window
+    registration_meant: bool = False
     paused_by: str = ""
     paused_at: float = 0
     problems: tuple[Text, ...] = ()
@@ -215,7 +217,8 @@ def status(here: Here, s: Status) -> Message:
         return view(head, *numbered(s.problems[:9]), *last, *_paused(here, s))
     policy = here.clock.dated(s.policy_at or 0)
     scrub = "I remove passwords there" if s.scrubs else "passwords stay readable there"
-    window = {True: "on, without an end", False: "off", None: "not known"}
+    on = "on, as in its config file" if s.registration_meant else "on, without an end"
+    window = {True: on, False: "off", None: "not known"}
     is_open = (
         f"on until {here.clock.at(s.registration)}"
         if isinstance(s.registration, float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..message import Message, Text, code, quote
-from .words import Here, ask, codes, not_run
+from .words import Here, ask, codes, not_run, person
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 """The buttons of a choice, in order."""
@@ -85,4 +85,13 @@ def attacker_sized(command: str) -> Message:
     return ask(
         "Look at files? Tap ✅. A file can be named so that this stops Conduit's admin commands",
         "until Conduit is restarted. I ask once a day.",
+    )
+
+
+def may_stop_again(here: Here, command: str, who: str, at: float) -> Message:
+    """A command that got no answer the last time, and whose answer can stop Conduit."""
+    return ask(
+        (here.cmd(command), " of ", person(who), f" got no answer at {here.clock.at(at)}."),
+        "Its answer may have stopped Conduit's admin commands, and may do so again. "
+        "Try again? Tap ✅.",
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ..catalog.parse import NotRun
 from ..message import Message, Text, code, quote
 from .alarms import CANNOT_LOG
+from .clock import about
 from .words import Here, not_run, people, person
 
 
@@ -83,6 +84,23 @@ def too_old(here: Here, who: str, mxid: str, at: float) -> Message:
     """Typed while the bot, or the homeserver, was away."""
     since = f"Not run: I was away when you wrote this at {here.clock.at(at)}. "
     return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
+
+
+def late(here: Here, who: str, mxid: str, at: float) -> Message:
+    """It was on its way for longer than a command may be."""
+    since = f"Not run: it reached me late, you wrote it at {here.clock.at(at)}. "
+    return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
+
+
+def clocks(here: Here, who: str, mxid: str, by: float, server: str) -> Message:
+    """Its date tells nothing. by: seconds. server: whose clock it is; "" for our homeserver's."""
+    whose: Text = ("the one of ", code(server)) if server else ("the server's",)
+    differ = ("Not run: my clock and ", *whose, f" differ by {about(by)}.")
+    if server:
+        then: Text = (person(who), ", tell whoever runs that server.")
+    else:
+        then = ("Owners, set both clocks right. How far they are apart: ", here.cmd("status"))
+    return not_run((*differ, " So I cannot see how old this is."), then, to=mxid)
 
 
 def unknown_version(here: Here, conduit: str, look: str) -> Message:
@@ -178,4 +196,13 @@ def attacker_sized() -> Message:
     return not_run(
         "Not run: a file can be named so that looking at it stops Conduit's admin commands.",
         ("The setting ", code("relay.attacker_sized"), " refuses it; an owner can change that."),
+    )
+
+
+def stopped_conduit(here: Here, command: str, at: float, owners: tuple[str, ...]) -> Message:
+    """A command that got no answer the last time, and whose answer can stop Conduit."""
+    last: Text = (here.cmd(command), f" got no answer at {here.clock.at(at)}")
+    return not_run(
+        ("Not run: ", *last, ", and its answer may have stopped Conduit."),
+        ("Only an owner can try it again: ", *people(owners), "."),
     )

@@ -31,6 +31,10 @@ class Tx(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> Row | None: ...
     async def fetchval(self, query: str, *args: Any) -> Any: ...
 
+    def after(self, call: Callable[[], object]) -> None:
+        """`call` runs once this transaction is committed, before the next one begins; never if
+        it is not. What is kept in memory changes only so: a block may fail, and run again."""
+
 
 class Database:
     """Wraps a mautrix Database. `write` holds the one writer lock; `read` does not."""
@@ -60,8 +64,9 @@ class Database:
         """
 
         async def body() -> T:
+            then: list[Callable[[], object]] = []
             async with self._lock, self._inner.acquire() as conn:
-                tx = self._tx(conn)
+                tx = self._tx(conn, then)
                 if self._sqlite:
                     await tx.execute("PRAGMA synchronous=FULL")
                 try:
@@ -74,7 +79,7 @@ class Database:
                 finally:
                     if self._sqlite and not conn.wrapped.in_transaction:
                         await tx.execute("PRAGMA synchronous=NORMAL")
-            for call in self._after:
+            for call in (*then, *self._after):
                 call()
             return result
 
@@ -85,12 +90,12 @@ class Database:
 
         async def body() -> T:
             async with self._inner.acquire() as conn:
-                return await block(self._tx(conn))
+                return await block(self._tx(conn, []))
 
         return await self._alone(body)
 
-    def _tx(self, conn: Any) -> Tx:
-        return _Sqlite(conn.wrapped) if self._sqlite else conn
+    def _tx(self, conn: Any, then: list[Callable[[], object]]) -> Tx:
+        return _Sqlite(conn.wrapped, then) if self._sqlite else _Postgres(conn, then)
 
     async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
         # Context().run: on Python 3.10 create_task takes no context.
@@ -116,8 +121,8 @@ _MARK = re.compile(r"\$(\d+)")
 class _Sqlite:
     """A connection that goes to its thread once for a statement; mautrix goes three times."""
 
-    def __init__(self, wrapped: Any) -> None:
-        self._wrapped = wrapped
+    def __init__(self, wrapped: Any, then: list[Callable[[], object]]) -> None:
+        self._wrapped, self.after = wrapped, then.append
 
     async def fetch(self, query: str, *args: Any) -> list[Row]:
         return list(await self._wrapped.execute_fetchall(_MARK.sub(r"?\1", query), args))
@@ -131,6 +136,14 @@ class _Sqlite:
         return None if row is None else row[0]
 
     execute = fetch
+
+
+class _Postgres:
+    """A connection of asyncpg, which has the same methods."""
+
+    def __init__(self, conn: Any, then: list[Callable[[], object]]) -> None:
+        self.execute, self.fetch = conn.execute, conn.fetch
+        self.fetchrow, self.fetchval, self.after = conn.fetchrow, conn.fetchval, then.append
 
 
 # PostgreSQL: connection, resources (disk full), intervention, system, rollback, lock, read-only.

@@ -18,6 +18,8 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
+from .skew import Skew
+
 Json = dict[str, Any]
 Event = dict[str, Any]
 PAGE = 100  # events; Conduit cuts `limit` to this
@@ -108,6 +110,7 @@ class Homeserver:
     ) -> None:
         self._client = client
         self._sleep = sleep
+        self.skew = Skew()
 
     @property
     def mxid(self) -> str:
@@ -158,8 +161,10 @@ class Homeserver:
         if body is not None:
             headers["Content-Type"] = kind
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = self.skew.now()
         try:
             async with self._open(method, path, data, query, token, headers, timeout) as reply:
+                self.skew.heard(reply.headers.get("Date"), sent)
                 status, raw = reply.status, await reply.read()
         except _LOST as exc:
             raise NoResponse(type(exc).__name__) from None

@@ -10,12 +10,13 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from ..db.connection import Database, Row, StorageFailed, Tx
+from ..supervise import Loop
 from .api import Homeserver, MatrixError, RateLimited, Refused, passing
 from .encryption import MESSAGE, Encryption, NoCrypto
 from .outbox import DROPPED, EDIT, MARK, REACT, REDACT, SAY, SENT, Outbox
@@ -55,9 +56,13 @@ class Sender:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
-    def start(self) -> None:
-        """After the rooms were read: what arrived before a crash is known then."""
-        self._task = asyncio.create_task(self._run(), name="sluice sends")
+    def start(
+        self, supervise: Callable[[str, Loop], Coroutine[Any, Any, None]] | None = None
+    ) -> None:
+        """After the rooms were read: what arrived before a crash is known then. supervise: keeps
+        the loop alive."""
+        run = self._run() if supervise is None else supervise("sends messages", self._run)
+        self._task = asyncio.create_task(run, name="sluice sends")
 
     async def stop(self) -> None:
         self._stopping = True
@@ -91,6 +96,7 @@ class Sender:
         now = self._now()
         ready = [room for room in rooms if self._retry.get(room, (0, now))[1] <= now]
         await asyncio.gather(*map(self._drain, ready))
+        self._retry = {room: when for room, when in self._retry.items() if room in rooms}
         waits = [again - now for _, again in self._retry.values()]
         return max(0.0, min(waits)) if waits else None
 

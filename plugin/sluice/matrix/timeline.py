@@ -38,7 +38,8 @@ class Reader:
     """The one reader of one room.
 
     handler: see Handler. A MatrixError that may pass, or StorageFailed, makes the event come again
-    later; any other exception is `broken`'s: (event id, class of the error) -> what to store.
+    later; any other exception is `broken`'s: (event id, class of the error) -> what to store. So
+    is one of reading itself, with no event id.
     gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey.
     """
 
@@ -57,6 +58,7 @@ class Reader:
     ) -> None:
         self.room = room
         self.failing_since: float | None = None  # reads fail since then
+        self._bug = ""  # class of an error of ours that was told since then
         self.joined = False
         self._hs, self._db, self._now = homeserver, database, now
         self._handler, self._gap, self._broken = handler, gap, broken
@@ -183,11 +185,11 @@ class Reader:
             await self._read(rang, to_end=bool(waiting) or self._unsure)
         except Exception as exc:
             self._waiting += waiting
-            self._failed(exc)
+            await self._failed(exc)
             return
         if self.failing_since is not None:
             log.info("%s: reading again", self.room)
-            self.failing_since = None
+            self.failing_since, self._bug = None, ""
         self._schedule.worked()
         for done in waiting:
             if done.done():  # nobody waits any more
@@ -199,14 +201,26 @@ class Reader:
             else:
                 self._waiting.append(done)
 
-    def _failed(self, exc: Exception) -> None:
+    async def _failed(self, exc: Exception) -> None:
         self._unsure = self._suspect = True
         self._schedule.failed(exc.retry_after if isinstance(exc, RateLimited) else 0.0)
         self._doubt |= isinstance(exc, Refused)
+        known = isinstance(exc, (MatrixError, StorageFailed))
         if self.failing_since is None:
             self.failing_since = self._now()
-            known = isinstance(exc, (MatrixError, StorageFailed))
             log.warning("%s: reading failed: %s", self.room, exc, exc_info=None if known else exc)
+        if not known and self._bug != type(exc).__name__:
+            await self._tell(type(exc).__name__)
+
+    async def _tell(self, bug: str) -> None:
+        """An error of ours that is no event's: the room is read again, and it is told."""
+        try:
+            handled = await self._broken("", bug)
+            if handled is not None:
+                await self._db.write(handled.commit)
+            self._bug = bug
+        except Exception as exc:
+            log.error("%s: that could not be told", self.room, exc_info=exc)
 
     # --- one read
 

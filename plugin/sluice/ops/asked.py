@@ -92,7 +92,7 @@ class Answers:
         policy, held = desk.policy, await desk.roles(ask.room, ask.mxid)
         role = highest(policy, held)
         message, left = help.overview(desk.here, role, may(policy, held), approvers(policy, held))
-        self._lists.keep(ask.room, ask.mxid, left, desk.now)
+        self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
         return message
 
     async def _topic(self, desk: Desk, ask: Ask, topic: list[str]) -> Message:

@@ -147,7 +147,7 @@ class Checks:
         except CannotDeliver as error:
             return Refusal(self._undeliverable(where, error.reason))
         if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
-            return await self._sizes.by_others(found)
+            return await self._sizes.by_others(where, found)
         return found
 
     async def confirmed(self, invocation: Invocation) -> None:

@@ -33,6 +33,7 @@ from ..requests.model import Request
 from ..requests.quorum import judge
 from ..requests.submit import Ask
 from ..world import World
+from .arrival import Arrivals, Cause
 from .checks import Checks
 from .found import Choice, Found, Look, Refusal
 from .mixed import Bads, sift
@@ -56,6 +57,7 @@ class Commands:
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._questions, self.checks, self._wake = questions, checks, wake
+        self._arrivals = Arrivals(world, homeserver)
         self.understand = checks.understand
         self.own: Own  # set by who makes both
 
@@ -133,7 +135,8 @@ class Commands:
         if self._world.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._world.problems]
             return self.answer(where, alarms.refused_in_safe_mode(problems))
-        if abs(self._world.now() - where.at) > self.max_age:
+        off = self._arrivals.off(where, self.max_age)
+        if off is not None and not (off is Cause.OURS and command.name == "status"):
             return self._missed(where)
         try:
             invocation = await self.understand(where, typed)
@@ -152,11 +155,15 @@ class Commands:
         return float(self._world.settings.command_max_age if self._world.settings else 300)
 
     def _missed(self, where: Where) -> Handled:
-        here = self._world.here(where.room)
-        who = self._name(where.mxid)
-        handled = self.answer(where, refusals.too_old(here, who, where.mxid, where.at))
-        self._world.missed += 1
-        return handled
+        """Too old, or dated in the future."""
+        said = self._arrivals.refusal(where, self._name(where.mxid), self.max_age)
+        answered = self.answer(where, said)
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            self._arrivals.told(tx, where, self.max_age)
+
+        return Handled(commit)
 
     def _name(self, mxid: str) -> str:
         settings = self._world.settings
@@ -333,7 +340,7 @@ class Commands:
             found.facts,
         )
         if found.reopens:
-            self._world.reopening.add(where.event_id)
+            tx.after(lambda: self._world.reopens(where.event_id))
         if glass:
             return await emergency.break_glass(desk, asked)
         return await submit.submit(desk, asked)

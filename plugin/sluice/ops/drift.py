@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from attrs import frozen
 
 from .. import audit
 from ..audit import Broken, Head
 from ..chat import alarms
+from ..chat.clock import about
 from ..chat.words import Word
 from ..db import meta
-from ..db.connection import Database, StorageFailed, Tx
+from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.rooms import RoomView
 from ..message import Text, code
 from ..policy.people import members_of, mxids_of
+from ..relay import correlator
+from ..relay.room import AdminRoom
 from ..world import World
+from .arrival import DIFFER
 
 _ORDER = tuple(alarms.PROBLEMS)
 _TOLD = "drift"  # in the database: what was told and lasts
-_HOUR = 3600.0
+_HOUR, _WAITS = 3600.0, 10.0
 _MOST_ACCOUNTS = 200  # named accounts that are looked up
 
 
@@ -78,14 +83,10 @@ class Drift:
         self._due.set()
 
     async def run(self) -> None:
-        """Until cancelled. What cannot be looked at now is looked at the next time."""
+        """Until cancelled."""
         while True:
             await self._due.wait()
-            self._due.clear()
-            try:
-                await self.hourly()
-            except StorageFailed:
-                pass  # nothing can be told either; whoever sends a line says so
+            await self.hourly()  # if it fails it is due still
 
     async def look(self, *, accounts: bool = False) -> None:
         """Asks the server and follows the log on from where it was good.
@@ -97,11 +98,14 @@ class Drift:
             return
         try:
             self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
-            if accounts and self._world.now() - self._accounts_at >= _HOUR:
-                self._without = await self._missing()
-                self._accounts_at = self._world.now()
         except MatrixError:
             self._address = None
+        if accounts and self._world.now() - self._accounts_at >= _HOUR:
+            try:
+                self._without = await self._missing()
+            except MatrixError:
+                return  # what was found the last time holds, and it is tried again
+            self._accounts_at = self._world.now()
 
     async def _missing(self) -> tuple[str, ...]:
         policy = self._world.live.policy
@@ -119,8 +123,7 @@ class Drift:
                 try:
                     after = await self._db.read(self._follow)
                 except Broken as error:
-                    self.broken = error.seq
-                    await self._db.write(self._tell_broken)
+                    await self._db.write(partial(self._tell_broken, seq=error.seq))
                     return
                 if after == self.log:
                     return
@@ -141,12 +144,13 @@ class Drift:
             last = audit.follow(last, row)
         return last
 
-    async def _tell_broken(self, tx: Tx) -> None:
+    async def _tell_broken(self, tx: Tx, *, seq: int) -> None:
         room = self._world.main_room
-        if room is not None and self.broken is not None:
-            key = f"log.broken.{self.broken}.{self._world.now()}"
-            said = alarms.log_broken(self._world.here(room), self.broken)
+        if room is not None:
+            key = f"log.broken.{seq}.{self._world.now()}"
+            said = alarms.log_broken(self._world.here(room), seq)
             await self._world.outbox.put(tx, room, key, said)
+        tx.after(lambda: setattr(self, "broken", seq))
 
     # --- what is wrong now
 
@@ -187,19 +191,30 @@ class Drift:
             yield Trouble("address_gone", address) if gone else outside
             return
         health = admin.health
-        clock = self._world.here("").clock
-        if health.silent_since is not None:
-            yield Trouble("silent", clock.at(health.silent_since))
+        clock, waits = self._world.here("").clock, self._waits(admin)
         if health.outside:
             yield Trouble("not_in_admin_room", self._world.me)
         if self._address == "" or (self._address is None and health.alias_lost):
             yield Trouble("address_gone", address)
         elif self._address is not None and self._address != admin.room:
             yield Trouble("address_elsewhere", address)
+        elif health.silent_since is not None:  # else a restart is no remedy
+            yield Trouble("silent", clock.at(health.silent_since))
+        elif waits is not None and health.answering:
+            yield Trouble("no_answer", clock.at(waits))
+        ahead = self._hs.skew.seconds
+        if ahead is not None and abs(ahead) >= DIFFER:
+            yield Trouble("clocks", more=(about(abs(ahead)),))
         if health.emergency:
             yield Trouble("emergency")
         if health.version and health.dialect is None:
             yield Trouble("unknown_version", f"Conduit {health.version}")
+
+    def _waits(self, admin: AdminRoom) -> float | None:
+        """Since when the oldest command or fence there has no answer, if that is long."""
+        now, head = self._world.now(), correlator.head(admin.queue)
+        since = min(head[1] if head else now, now - admin.fences.age(now))
+        return since if now - since > _WAITS else None
 
     def _of_admin_room(self) -> Iterator[Trouble]:
         """Every member of it is all-powerful, whatever the policy says."""
@@ -241,6 +256,14 @@ class Drift:
 
     async def hourly(self) -> None:
         """Looks, and tells what is new since the last time."""
+        self._due.clear()
+        try:
+            await self._hourly()
+        except BaseException:
+            self._due.set()
+            raise
+
+    async def _hourly(self) -> None:
         await self.look(accounts=True)
         if self._world.settings is not None and self._world.main_room is not None:
             await self._db.write(self.tell)

@@ -147,7 +147,7 @@ class Log:
         message, left = asked.log(desk.here, who, rows, total)
         if left is not None and total > len(rows):
             left = evolve(left, tail="The older ones stand in the file (log export).")
-        self._lists.keep(ask.room, ask.mxid, left, desk.now)
+        self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
         await self._read(desk, ask, str(ask.invocation.get("filter") or "all"))
         return message
 
@@ -165,7 +165,7 @@ class Log:
             steps = await _steps(desk, request, lines)
             message = asked.log_one(desk.here, request, steps, answer)
             pages = self._names(desk, request, lines)
-            self._lists.keep(ask.room, ask.mxid, pages, desk.now)
+            self._lists.after(desk.tx, ask.room, ask.mxid, pages, desk.now)
             if pages is None:
                 return message
             total = sum(row.size for row in lines)

@@ -191,7 +191,7 @@ class Own:
             if not isinstance(found, Pages):
                 return found
             message, left = pages.more(desk.here, found)
-            self._lists.keep(ask.room, ask.mxid, left, desk.now)
+            self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
             return message
 
         return a.answer(build)

@@ -73,9 +73,6 @@ class Questions:
     def of_command(self, command: str) -> Question | None:
         return next((q for q in self._open.values() if q.where.command == command), None)
 
-    def expire(self, now: float) -> tuple[Question, ...]:
-        """Those whose time is over; they are closed."""
-        gone = tuple(q for q in self._open.values() if now > q.asked + LIFE)
-        for question in gone:
-            self.close(question.key)
-        return gone
+    def due(self, now: float) -> tuple[Question, ...]:
+        """Those whose time is over. They are closed once it is stored that they read so."""
+        return tuple(q for q in self._open.values() if now > q.asked + LIFE)

@@ -144,9 +144,15 @@ class OpsRoom:
         if now - self._unread.get(sender, 0.0) < _UNREAD_EVERY:
             return None
         handled = await self._commands.refuse(self._where(event), refusals.unreadable())
-        if handled is not None:
-            self._unread[sender] = now
-        return handled
+        if handled is None:
+            return None
+        told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
+
+        async def commit(tx: Tx) -> None:
+            await handled.commit(tx)
+            tx.after(lambda: setattr(self, "_unread", {**told, sender: now}))
+
+        return Handled(commit, handled.after)
 
     async def _answer(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
         """A reply to a question; anything else is chat."""

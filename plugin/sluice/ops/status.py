@@ -74,6 +74,7 @@ class Status:
             admins=len(view.joined) if view is not None else 0,
             scrubs=scrubs,
             registration=(window.until or True) if window is not None else world.registration,
+            registration_meant=window is None and bool(world.registration_at_start),
             paused_by=pause.by if pause is not None else "",
             paused_at=pause.at if pause is not None else 0,
             problems=await self._drift.words(tx, room),

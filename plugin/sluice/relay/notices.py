@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..catalog.answers import (
     Developers,
     Emergency,
@@ -19,11 +21,10 @@ from ..message import Message
 from ..policy.people import members_of, mxids_of
 from ..world import World
 from . import store
-from .delivery import Deliveries
+from .delivery import REPLACED, Deliveries
 from .model import Content
 
 _KEPT = 500  # notices of which it is known whom they are about
-_OURS = 60.0  # seconds in which a changed password may have been our doing
 
 
 class Notices:
@@ -46,15 +47,18 @@ class Notices:
         key = f"notice.{event_id}"
         if kind:
             wave, alone = arrive(self._waves.get(kind, Wave()), about, self._world.now())
-            self._waves[kind] = wave
+            tx.after(partial(self._waves.__setitem__, kind, wave))
             if not alone:
                 return
         if about:  # of what is said only: anybody can register, report, or change a password
-            known = self._world.notice_about
-            known[key] = (about,)
-            while len(known) > _KEPT:
-                del known[next(iter(known))]
+            tx.after(lambda: self._known(key, about))
         await self._world.outbox.put(tx, room, key, message)
+
+    def _known(self, key: str, about: str) -> None:
+        known = self._world.notice_about
+        known[key] = (about,)
+        while len(known) > _KEPT:
+            del known[next(iter(known))]
 
     def _said(self, content: Content, raw: bool) -> tuple[str, str, Message] | None:
         """(kind for folding, account it is about, message); None: not passed on."""
@@ -65,7 +69,7 @@ class Notices:
         if isinstance(notice, Registered) and wanted.registered:
             return "registered", notice.user, texts.registered(here, notice.user, is_open)
         if isinstance(notice, PasswordChanged) and wanted.passwords:
-            if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < _OURS:
+            if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < REPLACED:
                 return None
             return "password_changed", notice.user, texts.password_changed(notice.user)
         if isinstance(notice, SelfDeactivated) and wanted.registered:
@@ -103,7 +107,7 @@ class Notices:
         room, now = self._world.main_room, self._world.now()
         for kind, wave in self._waves.items():
             left, message = ebb(self._world.here(room or ""), kind, wave, now)
-            self._waves[kind] = left
+            tx.after(partial(self._waves.__setitem__, kind, left))
             if message is not None and room is not None:
                 await self._world.outbox.put(tx, room, f"wave.{kind}.{now}", message)
 

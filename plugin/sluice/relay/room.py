@@ -65,6 +65,7 @@ class AdminRoom:
         self.health, self.fences = Health(), Fences()
         self.reader: Reader  # set by who makes both
         self.turn = asyncio.Lock()  # one line, of a request or of the house, is out at a time
+        self.away_since: float | None = None  # the homeserver does not answer since then
         self.ready = False  # it is known whether the other side answers
         self.on_notice: Callable[[Tx, str, Content, bool], Awaitable[None]]
         self.on_health: Callable[[], Awaitable[None]]
@@ -72,7 +73,7 @@ class AdminRoom:
         self.queue = correlator.Queue()
         self.oracle = ConduitOracle(server, Dialect.V0_10)
         self.flying: dict[str, Content] = {}  # sent, and no response yet: by ref
-        self.arrived: dict[str, str] = {}  # lines of ours read in the room: ref -> event id
+        self.arrived: OrderedDict[str, str] = OrderedDict()  # lines of ours read: ref -> event id
         self.unexplained = False  # a redacted message of ours was read, since the last line
         self.ended: OrderedDict[str, str] = OrderedDict()  # messages of the server that were
         # taken for commands: "" where they were answered, else why that is not known
@@ -206,11 +207,23 @@ class AdminRoom:
         """A fence must echo before the next line."""
         return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
 
+    async def address(self, holds: bool, *, proven: bool = False) -> None:
+        """Where `#admins` leads was asked: whether to this room. Once it does again, the other
+        side counts as silent until it has shown that it listens. proven: it has just done so."""
+        health = self.health
+        if holds is not health.alias_lost:
+            return
+        health.alias_lost = not holds
+        if holds and not proven and health.silent_since is None:
+            health.silent_since = self._clock()
+            self.fences.want()
+        await self.on_health()
+
     async def emergency(self, on: bool) -> None:
         """The emergency password is set, or no longer. It outlasts a restart of the bot."""
-        self.health.emergency = on
         if not on:
             await self._db.write(lambda tx: meta.drop(tx, _EMERGENCY))
+        self.health.emergency = on
         await self.on_health()
 
 
@@ -275,7 +288,7 @@ class Step:
         if self.seen is None:
             room.fences.lost()
         elif self.seen.who is Who.OURS:
-            room.arrived[self.seen.ref] = self.seen.event_id
+            _keep(room.arrived, self.seen.ref, self.seen.event_id)
             room._arrival.set()
         for effect in self.effects:
             self._told(effect)

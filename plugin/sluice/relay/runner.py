@@ -59,7 +59,6 @@ class Runner:
         self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._tries: dict[Turn, int] = {}
         self._looks: dict[int, dict[int, Look]] = {}  # of the requests that run
-        self._told: set[str] = set()  # errors of ours, while no line was out
         self.heard: Callable[[str], Awaitable[bool]]  # set by who makes it: see App.heard
 
     def wake(self) -> None:
@@ -74,17 +73,18 @@ class Runner:
             self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled; storage and network are tried again."""
+        """Until cancelled."""
         while True:
             self._wake.clear()
             try:
                 moved = await self._next()
-            except (MatrixError, StorageFailed, Changed) as error:
-                self._log.warning("The relay waits: %s", error)
-                moved = False
+            except (MatrixError, StorageFailed, Changed):
+                raise
             except Exception as error:
+                if not await self._stumbled(type(error).__name__):
+                    raise
                 self._log.error("An error of mine on the way of a line", exc_info=error)
-                moved = await self._stumbled(type(error).__name__)
+                moved = True
             if not moved:
                 try:
                     await asyncio.wait_for(self._wake.wait(), _IDLE)
@@ -92,25 +92,16 @@ class Runner:
                     pass
 
     async def _stumbled(self, error: str) -> bool:
-        """A line that is out ends as unknown, so that what stands behind it can run."""
-        try:
-            out, _ = await self._db.read(self._find)
-            await self._db.write(lambda tx: self._end_badly(tx, error, out))
-        except (StorageFailed, Changed):
-            return False
-        return out is not None
-
-    async def _end_badly(self, tx: Tx, error: str, out: tuple[Request, LineRow] | None) -> None:
-        room = self._world.main_room or ""
-        if out is None and error in self._told:
-            return
-        self._told.add(error)
-        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
+        """A line that is out ends as unknown, so that what stands behind it can run. False: none
+        is."""
+        out, _ = await self._db.read(self._find)
         if out is None:
-            said = alarms.relay_error(self._world.here(room), error, 0, "", reads=False)
-            await self._world.outbox.put(tx, room, f"error.relay.{error}", said)
-            return
-        request, row = out
+            return False
+        await self._db.write(lambda tx: self._end_badly(tx, error, *out))
+        return True
+
+    async def _end_badly(self, tx: Tx, error: str, request: Request, row: LineRow) -> None:
+        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
         turn, desk = Turn(row.request, row.number), self._world.desk(tx, request.room)
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))

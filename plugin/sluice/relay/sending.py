@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from logging import Logger
 from typing import Union
 
@@ -120,10 +120,16 @@ class Sending:
                 await self._room.reader.check()
         return self._room.arrived.get(ref)
 
-    async def ask(self, what: str, words: Sequence[str]) -> tuple[str, Content] | None:
+    async def ask(
+        self,
+        what: str,
+        words: Sequence[str],
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[str, Content] | None:
         """A question of the house: one harmless line, and the event id and content of its answer.
 
-        None if none came, or if none is to be expected.
+        None if none came, or if none is to be expected: then nothing is sent. before: runs
+        before the line is sent, and not without one.
         """
         room = self._room
         async with room.turn:
@@ -131,6 +137,8 @@ class Sending:
                 return None
             ref = f"{what}-{secrets.token_hex(4)}"
             dialect = room.health.dialect or Dialect.V0_10
+            if before is not None:
+                await before()
             fate = room.expect(ref)
             sent = await self.line(
                 ref, spell(dialect, room.server, Line(tuple(words))), self.txn("house", ref)

@@ -23,6 +23,7 @@ from ..chat import files, lists
 from ..chat.lists import RoomRow, View
 from ..chat.pages import Pages
 from ..chat.words import Here
+from ..db.connection import Tx
 from ..matrix.api import MatrixError
 from ..matrix.files import File, Files
 from ..matrix.probes import Probes, RoomFacts
@@ -56,6 +57,10 @@ class Lists:
             self._open[room, mxid] = (now, pages)
         else:
             self._open.pop((room, mxid), None)
+
+    def after(self, tx: Tx, room: str, mxid: str, pages: Pages | None, now: float) -> None:
+        """As `keep`, once it is committed that the page before was said."""
+        tx.after(lambda: self.keep(room, mxid, pages, now))
 
     def get(self, room: str, mxid: str, now: float) -> Pages | None:
         at, pages = self._open.get((room, mxid), (0.0, None))

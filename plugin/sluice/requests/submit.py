@@ -81,7 +81,8 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
     if error := ask.decision.error:  # the check itself broke: a no, and owners are told once
         await desk.record("error", request, event=ask.event_id, error=error)
         told = alarms.own_error(desk.here, error, ask.event_id)
-        await desk.outbox.put(desk.tx, ask.room, f"error.{error}", told)
+        key = alarms.error_key(error, desk.now)
+        await desk.outbox.put(desk.tx, ask.room, key, told)
     message = door.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
