@@ -169,7 +169,7 @@ class App:
             await self._connect()
             self._connected = True
             self._spawn(self._send())
-            self._keep("ends votes and removes passwords in time", self._tick)
+            self._keep("keeps time limits", self._tick)
             self._keep("closes registration in time", self._registration.run)
             self._keep("looks for problems", self._drift.run)
         while True:

@@ -536,7 +536,7 @@ def test_scene_49_a_command_that_reads():
     expect(
         ended("users", "lost", Kind.FAILED, invocation=stops),
         "❌ Failed: Conduit restarted before it answered. Nothing changed. "
-        "Its answer may have been too long: only an owner can try again.",
+        "⏎ Its answer may have been too long: only an owner can try again.",
     )
 
 
