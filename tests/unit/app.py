@@ -78,7 +78,7 @@ class Live:
     def _heard(
         self, room: str, sender: str, kind: str, content: Any, *key: Any, **top: Any
     ) -> str:
-        top.setdefault("origin_server_ts", int(time.time() * 1000))
+        top.setdefault("origin_server_ts", int(self.clock() * 1000))
         event_id: str = self._put(room, sender, kind, content, *key, **top)
         if (room, kind) == (self.admin_room, "m.room.message") and sender != CONDUIT:
             self._asked.put_nowait(str(content.get("body")))
@@ -95,13 +95,8 @@ class Live:
             except Died:
                 self.busy = True
                 continue
-            self._put(
-                self.admin_room,
-                CONDUIT,
-                "m.room.message",
-                content,
-                origin_server_ts=int(time.time() * 1000),
-            )
+            stamp = int(self.clock() * 1000)
+            self._put(self.admin_room, CONDUIT, "m.room.message", content, origin_server_ts=stamp)
 
     @property
     def admin(self) -> AdminRoom:
@@ -114,10 +109,10 @@ class Live:
         lines = len(self.fake.bodies(self.admin_room, self.me))
         self.types(ANA, line)
         await until(lambda: len(self.fake.bodies(self.admin_room, self.me)) > lines)
-        await until(lambda: bool(self.admin.queue.entries))
 
     async def timeouts(self, seconds: float = 65.0) -> None:
         """The time of what was asked is over, and then that of the fence behind it."""
+        await until(lambda: bool(self.admin.queue.entries))
         self.clock.ahead += seconds
         await until(lambda: self.admin.fences.out)
         self.clock.ahead += 65

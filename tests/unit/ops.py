@@ -27,6 +27,7 @@ from sluice.ops.commands import Commands
 from sluice.ops.drift import Drift
 from sluice.ops.log import Log
 from sluice.ops.own import Own
+from sluice.ops.problems import sources
 from sluice.ops.questions import Questions, Where
 from sluice.ops.status import Status
 from sluice.relay.correlator import Queue
@@ -90,7 +91,7 @@ class Ops:
         checks = Checks(world, db, hs, probes, deliveries, self.lists, encryption.unseal)
         self.questions = Questions()
         self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)
-        self.drift = Drift(world, db, hs)
+        self.drift = Drift(world, db, hs, sources=sources(world))
         self.commands.own = Own(
             world,
             db,

@@ -172,6 +172,7 @@ async def test_a_silence_that_began_while_the_disk_was_full_is_told_when_it_is_n
     async with live(monkeypatch) as bot:
         await bot.ready()
         await bot.is_asked("!memory")
+        await until(lambda: bool(bot.admin.queue.entries))
         bot.disk(full=True)
         await bot.timeouts()
         await until(lambda: bot.admin.health.silent_since is not None)
