@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from attrs import evolve
 from ruamel.yaml import YAML
 
 from . import audit
@@ -160,8 +161,6 @@ class Reload:
             return await self._again()
 
     async def _again(self) -> str | None:
-        world = self._world
-        before = world.settings, world.problems, world.rooms
         try:
             source, loaded = self._read()
             settings = loaded.settings
@@ -169,16 +168,22 @@ class Reload:
                 await self._refuse(loaded)
                 problem = loaded.errors[0]
                 return f"line {problem.line}: {problem.text}"[:_SHOWN]
-            await self._db.write(lambda tx: self._swap(tx, settings))
-        except BaseException:
-            world.settings, world.problems, world.rooms = before
+            await self._db.write(lambda tx: self._swap(tx, settings, source))
+        except Exception:  # not of a cancellation: the block goes on, and tells when it is live
             self._text.refuse()
             raise
-        self._text.accept(source)
         return None
 
-    async def _swap(self, tx: Tx, settings: Settings) -> None:
-        world = self._world
+    def _is_live(self, settings: Settings, source: Source) -> None:
+        """It is committed."""
+        world, rooms = self._world, self._world.rooms.items()
+        world.settings, world.problems = settings, ()
+        world.rooms = {room: view for room, view in rooms if room in settings.ops_rooms}
+        self._text.accept(source)
+
+    async def _swap(self, tx: Tx, settings: Settings, source: Source) -> None:
+        world = evolve(self._world)  # as it will be: who looks meanwhile sees what is live
+        tx.after(lambda: self._is_live(settings, source))
         old, safe, told = world.settings, bool(world.problems), world.main_room
         await self._take(tx, settings, old)
         world.settings, world.problems = settings, ()
@@ -200,7 +205,7 @@ class Reload:
         """Keeps the text for a later start, and records it if it is another one."""
         before = await meta.get(tx, _LAST)
         await meta.put(tx, _BY, self._world.version)
-        self._last = settings.text
+        tx.after(lambda: setattr(self, "_last", settings.text))
         if before == settings.text:
             return
         await meta.put(tx, _LAST, settings.text)

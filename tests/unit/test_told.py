@@ -3,8 +3,10 @@ and run again. And what is recorded has happened."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -262,3 +264,57 @@ async def test_closing_registration_while_conduit_is_silent_records_nothing_and_
         await bot.hears("Registration is off again")
         kinds = [row["kind"] for row in await bot.rows("SELECT kind FROM sluice_audit")]
         assert kinds.count("intent") == kinds.count("outcome")
+
+
+# --- a new policy
+
+
+async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        old, seen = bot.app.world.settings, []
+        bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
+
+        async def fails(*_: Any) -> None:
+            seen.append(bot.app.world.settings)
+            raise StorageFailed("database or disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("sluice.reload.changes.policy_changed", fails)
+            with pytest.raises(StorageFailed):
+                await bot.app.reload()
+        assert seen == [old]
+        assert bot.app.world.settings is old
+        assert await bot.app.reload() is None
+        assert bot.app.world.live.command_max_age == 420
+
+
+async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The commit is not cancelled with who waits for it."""
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        go_on, db = asyncio.Event(), bot.app._db
+        before = asyncio.create_task(db.write(lambda tx: go_on.wait()))
+        await asyncio.sleep(0)
+        bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
+        swaps: list[Any] = []
+        write = db.write
+
+        async def asked(block: Any) -> Any:
+            swaps.append(block)
+            return await write(block)
+
+        monkeypatch.setattr(bot.app._reload, "_db", SimpleNamespace(write=asked))
+        reload = asyncio.create_task(bot.app._reload.again())
+        await until(lambda: len(swaps) > 0)
+        reload.cancel()
+        await asyncio.gather(reload, return_exceptions=True)
+        go_on.set()
+        await before
+        await until(lambda: bot.app.world.live.command_max_age == 420)
+        stored = await bot.rows("SELECT value FROM sluice_meta WHERE key='policy'")
+        assert "7m" in stored[0]["value"]

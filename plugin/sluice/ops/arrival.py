@@ -53,7 +53,7 @@ def cause(a: Arrival, max_age: float) -> tuple[Cause, float]:
     seems = a.now - a.at
     skew = a.ahead if a.ahead is not None and abs(a.ahead) >= DIFFER else 0.0
     age = seems + skew  # as if the homeserver's clock and ours were one
-    if any(since <= a.now - age <= until for since, until in a.absences):
+    if any(since <= a.now - age <= until for since, until in a.absences if until):
         return Cause.AWAY, 0.0
     if skew and abs(age) <= max_age:
         return Cause.OURS, abs(skew)
