@@ -56,9 +56,11 @@ class Pulse:
         while True:
             try:
                 await self._look()
-            except MatrixError:  # what is out may be lost; back again, a fence is wanted
+            except MatrixError as error:  # what is out may be lost; back again, a fence is wanted
                 self._room.fences.lost()
-                self._room.away_since = self._room.away_since or self._clock()
+                if self._room.away_since is None:
+                    self._room.away_since = self._clock()
+                    self._log.warning("The homeserver does not answer: %s", error)
                 raise
             await self._wait(_TICK)
 
