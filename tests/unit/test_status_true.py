@@ -3,6 +3,7 @@ remedy."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from sluice.matrix.api import NoResponse
 from sluice.world import Window
-from tests.unit.app import ANA, BO, SERVER, live, until
+from tests.unit.app import ANA, BO, CONDUIT, SERVER, live, until
 from tests.unit.ops import Ops, ops
 
 ADDRESS = f"#admins:{SERVER}"
@@ -209,4 +210,31 @@ async def test_a_list_that_was_running_when_conduit_fell_silent_is_run_again_by_
         assert "!users of ana got no answer at" in bot.said[-1]
         bot.taps(ANA)
         await bot.hears("4 accounts")
+        assert "All good" in await bot.status()
+
+
+async def test_a_list_whose_answer_comes_late_has_not_stopped_conduit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        bot.types(ANA, "!users")
+        await bot.hears("I have never seen this server's list of users")
+        bot.busy = True
+        lines = len(bot.fake.bodies(bot.admin_room, bot.me))
+        bot.taps(ANA)
+        await until(lambda: len(bot.fake.bodies(bot.admin_room, bot.me)) > lines)
+        line = bot.fake.bodies(bot.admin_room, bot.me)[-1]
+        await bot.timeouts()
+        await bot.hears("Failed: Conduit does not answer.")
+        assert "!users of ana got no answer at" in await bot.status()
+        bot.busy = False
+        content = await bot.handler.answer(line)
+        bot.fake.put(bot.admin_room, CONDUIT, "m.room.message", content)
+        await bot.hears("Conduit answers again")
+        query = "SELECT key FROM sluice_meta WHERE key LIKE 'stopped.%'"
+        for _ in range(200):
+            if not await bot.rows(query):
+                break
+            await asyncio.sleep(0.05)
         assert "All good" in await bot.status()

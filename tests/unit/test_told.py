@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -297,24 +296,20 @@ async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
     """The commit is not cancelled with who waits for it."""
     async with live(monkeypatch) as bot:
         await bot.ready()
-        go_on, db = asyncio.Event(), bot.app._db
-        before = asyncio.create_task(db.write(lambda tx: go_on.wait()))
-        await asyncio.sleep(0)
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(desk: Any) -> tuple[Any, ...]:
+            inside.set()
+            await go_on.wait()
+            return ()
+
+        monkeypatch.setattr("sluice.reload.changes.policy_changed", slow)
         bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
-        swaps: list[Any] = []
-        write = db.write
-
-        async def asked(block: Any) -> Any:
-            swaps.append(block)
-            return await write(block)
-
-        monkeypatch.setattr(bot.app._reload, "_db", SimpleNamespace(write=asked))
         reload = asyncio.create_task(bot.app._reload.again())
-        await until(lambda: len(swaps) > 0)
+        await inside.wait()
         reload.cancel()
         await asyncio.gather(reload, return_exceptions=True)
         go_on.set()
-        await before
         await until(lambda: bot.app.world.live.command_max_age == 420)
         stored = await bot.rows("SELECT value FROM sluice_meta WHERE key='policy'")
         assert "7m" in stored[0]["value"]
