@@ -73,14 +73,14 @@ class Pulse:
         bell.clear()
 
     async def _look(self) -> None:
-        room, now = self._room, self._clock()
+        room = self._room
         if echoed := room.fences.echoed:
-            await self._answered()
             room.fences.echoed = False
+            await self._answered()
         await self._inside()
-        if echoed or self._address_due(now):
-            await self._address(now, proven=echoed)
-        limits = self._timeouts()
+        if echoed or self._address_due(self._clock()):
+            await self._address(self._clock(), proven=echoed)
+        now, limits = self._clock(), self._timeouts()  # asking may have taken long
         if not room.health.answering:
             if now - self._fenced >= _AGAIN:
                 room.fences.doubt = True
@@ -149,7 +149,7 @@ class Pulse:
         self._looked, lost = now, self._room.health.alias_lost
         try:
             holds = await self._address_holds()
-        except MatrixError as error:
+        except Refused as error:
             self._log.warning("Where #admins leads is not known: %s", error)
             return
         if holds and lost:
