@@ -176,7 +176,8 @@ class App:
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("Rooms cannot be opened yet: %s", error)
             try:
-                missing = self.world.admin is None or self._doors.missing
+                admin = self.world.admin
+                missing = admin is None or not admin.reader.joined or self._doors.missing
                 await asyncio.wait_for(self._doors.wanted.wait(), _RETRY if missing else 60.0)
             except asyncio.TimeoutError:
                 pass
@@ -227,17 +228,19 @@ class App:
         if self.world.admin is None and self.world.settings is not None:
             await self._open_admin(joined)
         elif (admin := self.world.admin) is not None and admin.room not in joined:
-            await self._back_in(admin)
+            await self._back_in(admin, joined)
         self._doors.named = self._reload.rooms
         await self._doors.open_ops_rooms(joined)
         if not self._known:
             await self._doors.open_known(joined)
             self._known = True
 
-    async def _back_in(self, admin: AdminRoom) -> None:
+    async def _back_in(self, admin: AdminRoom, joined: tuple[str, ...]) -> None:
         """We were removed from the admin room: an invitation back is accepted."""
-        if await self._doors.join(admin.room):
+        if await self._doors.enter(admin.room, joined, "admin_room"):
             admin.reader.doubt()
+            if self.world.admin_view is not None:  # who is in it may have changed unseen
+                await self.world.admin_view.refresh(self._hs)
 
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
         settings = self.world.live

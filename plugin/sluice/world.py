@@ -23,8 +23,10 @@ from .policy.document import Problem
 from .policy.model import Facts
 from .policy.people import members_of, mxids_of, roles
 from .relay.room import AdminRoom
-from .requests.desk import Desk, Health, View
+from .requests.desk import Aside, Desk, Health, View
 from .settings import Settings
+
+OUT, UNREAD = "I am not in its room", "its room cannot be read"  # why a room is away
 
 
 @frozen
@@ -49,6 +51,7 @@ class World:
     settings: Settings | None = None
     problems: tuple[Problem, ...] = ()
     rooms: dict[str, RoomView] = field(factory=dict)
+    away: dict[str, Aside] = field(factory=dict)  # ops rooms that Doors cannot hear
     admin: AdminRoom | None = None
     admin_view: RoomView | None = None
     opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
@@ -94,6 +97,15 @@ class World:
         view = self.rooms.get(room)
         return view is not None and view.encrypted and not self.crypto
 
+    @property
+    def aside(self) -> dict[str, Aside]:
+        """The ops rooms of which nothing runs now, and why: nothing is heard of them (Doors).
+
+        What stands in line there steps aside for the other rooms, and is given up when that lasts.
+        """
+        wanted = self.settings.ops_rooms if self.settings else ()
+        return {room: why for room, why in self.away.items() if room in wanted}
+
     def has_role(self, mxid: str) -> bool:
         """In any of the ops rooms, with the power they have there."""
         if self.settings is None:
@@ -104,9 +116,11 @@ class World:
 
     @property
     def main_room(self) -> str | None:
-        """Where alarms, reloads, seals and server notices go: the first that is configured."""
+        """Where alarms, reloads, seals and server notices go: the first that is configured and
+        not aside, else the first."""
         wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
-        return next((room for room in wanted if room in self.rooms), None)
+        opened, aside = [room for room in wanted if room in self.rooms], self.aside
+        return next((room for room in opened if room not in aside), next(iter(opened), None))
 
     def facts(self) -> Facts:
         """What the policy may know, without limits and distrust."""
@@ -149,5 +163,6 @@ class World:
             facts=self.facts(),
             health=self.health(),
             max_age=settings.command_max_age,
+            aside=self.aside,
         )
         return Desk(tx, view, audit, self.outbox)

@@ -204,6 +204,18 @@ def relay_error(here: Here, error: str, request: int, line: str, *, reads: bool)
     return alarm(here.owners, (head, code(line[:300]), "."), told, *look)
 
 
+def cannot_begin(here: Here, error: str, request: int, line: str) -> Message:
+    """An exception before a line was sent: nothing more of this request is."""
+    return alarm(
+        here.owners,
+        (
+            f"I stopped #{request} by an error of mine, nothing more of it is sent: ",
+            code(line[:300]),
+        ),
+        ("The error: ", code(error), ", please report it. What stands behind it goes on."),
+    )
+
+
 # --- Conduit and the homeserver -----------------------------------------------------------------
 
 
@@ -295,6 +307,33 @@ def inside() -> Message:
     return news("I am in Conduit's admin room again; everything runs again.")
 
 
+def removed(here: Here, room: str, by: str | None) -> Message:
+    """Out of an ops room; said in another one. by: a name, None where nobody knows."""
+    head: Text = ("I am not in the ops room ", code(room), " any more")
+    if by is not None:
+        head = (person(by), " removed me from the ops room ", code(room))
+    return alarm(
+        here.owners,
+        (*head, ": nothing typed there runs."),
+        ("If that is wrong, invite ", code(here.bot), " there again."),
+    )
+
+
+def let_in_again(here: Here, since: float, by: str | None) -> Message:
+    """In the ops room itself. by: who had removed me, None where nobody knows."""
+    who: Text = (", ", person(by), " had removed me") if by is not None else ()
+    return alarm(
+        here.owners,
+        (
+            f"I am in this room again, I was out from {here.clock.between(since, here.clock.now)}",
+            *who,
+            ".",
+        ),
+        "I read now what was said meanwhile, but the server may hide some of it from me.",
+        "A vote or ❌ of that time that its card does not show: tap it again.",
+    )
+
+
 # --- what may be wrong, as a list ----------------------------------------------------------------
 
 PROBLEMS = {
@@ -302,6 +341,9 @@ PROBLEMS = {
     "safe_mode": "The policy has an error in line {0}: every command is refused. Correct it.",
     "silent": "Conduit has not answered since {0}: restart it if nothing slow is running there.",
     "not_in_admin_room": "I am not in the admin room: nothing can run. Invite {0} there.",
+    "not_in_ops_room": "I am not in the ops room {0}: nothing typed there runs. Invite me there.",
+    "unread_room": "I cannot read the ops room {0}: nothing typed there runs. "
+    "Look into the homeserver's log.",
     "address_gone": "{0} leads nowhere: commands are not answered. Repair: {help repair}",
     "address_elsewhere": "{0} leads to another room: commands are not answered. "
     "Repair: {help repair}",

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..message import Message, Sign, Text, quote, say
+from ..message import Message, Sign, Text, code, quote, say
 from ..requests.model import Cause, Request, State
 from .about import About
-from .words import Here, Word, count, not_run, people, person, view
+from .words import Here, Word, alarm, count, not_run, people, person, view
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying
 
@@ -212,6 +212,15 @@ def over(request: Request, told: About, here: Here, why: str = "") -> Message:
     return not_run(*rows, to=request.mxid)
 
 
+def elsewhere(request: Request, told: About, push: Sequence[str], here: Here) -> Message:
+    """❗ in another room, how a request ended whose own room I cannot speak in now."""
+    never_ran = request.state in (State.CANCELLED, State.EXPIRED, State.DENIED)
+    ended = f"#{request.id} {called(request.state)}: "
+    row = _how_it_ended(request, told, here) if never_ran else (ended, *told.short, ".")
+    asked: Text = ("Asked by ", person(request.person), " in ", code(request.room))
+    return alarm(push, row, (*asked, ", where I cannot say it now."))
+
+
 def expired_note(votes: Standing) -> Text:
     """`without a vote`, `with 1 of 2 votes`, `before its turn`."""
     if votes.filled == votes.needed:
@@ -261,6 +270,8 @@ def not_counted(request: Request, who: str, cause: Cause, votes: Standing, here:
     if cause is Cause.NO_ROLE:
         roles = [a(role) for role in votes.roles]
         return not_run((*head, f"{number} needs ", *people(roles), "."))
+    if cause is Cause.MANY:
+        return not_run((*head, f"you have voted on {number} too often, somebody else must."))
     why = "is your own request" if cause is Cause.OWN else "is about your account"
     can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
     return not_run((*head, f"{number} {why}.", *can))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..db.connection import Database
+from ..db.connection import Database, Tx
 from .api import PAGE, Homeserver, Json, MatrixError, passing
 from .encryption import MEGOLM, Encryption, NoCrypto
 from .rooms import RoomView
@@ -79,6 +79,12 @@ def new_room(mxid: str, *, encrypted: bool) -> Json:
         },
         "initial_state": state,
     }
+
+
+async def rooms_of(tx: Tx, mxids: Sequence[str]) -> list[str]:
+    """The rooms that were made for these accounts."""
+    rows = await tx.fetch("SELECT mxid, room FROM sluice_private")
+    return [str(row["room"]) for row in rows if row["mxid"] in mxids]
 
 
 class PrivateRooms:

@@ -39,7 +39,8 @@ class Reader:
 
     handler: see Handler. A MatrixError that may pass, or StorageFailed, makes the event come again
     later; any other exception is `broken`'s: (event id, class of the error) -> what to store.
-    gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey.
+    gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey. moved: we
+    are in the room, or are not any more: rings when that changes.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Reader:
         gap: Callable[[Gap], Awaitable[Handled | None]],
         broken: Callable[[str, str], Awaitable[Handled | None]],
         unseal: Unseal | None = None,
+        moved: Callable[[], None] = lambda: None,
         poll: float = 2.0,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -60,7 +62,7 @@ class Reader:
         self.joined = False
         self._hs, self._db, self._now = homeserver, database, now
         self._handler, self._gap, self._broken = handler, gap, broken
-        self._late = Late(unseal, now)
+        self._moved, self._late = moved, Late(unseal, now)
         self._cursor: Cursor | None = None
         self._held: Cursor | None = None  # where to begin again while events wait for their keys
         self._recent: dict[str, None] = {}
@@ -233,8 +235,10 @@ class Reader:
 
     async def _are_in(self) -> bool:
         self._asked = self._now()
-        self.joined = self.room in await self._hs.joined_rooms()
+        before, self.joined = self.joined, self.room in await self._hs.joined_rooms()
         self._doubt = False
+        if self.joined is not before:
+            self._moved()
         return self.joined
 
     async def _handle_late(self) -> None:

@@ -21,7 +21,7 @@ from ..matrix.api import Homeserver, MatrixError
 from ..matrix.rooms import RoomView
 from ..message import Text, code
 from ..policy.people import members_of, mxids_of
-from ..world import World
+from ..world import OUT, World
 
 _ORDER = tuple(alarms.PROBLEMS)
 _SAID_ELSEWHERE = frozenset(
@@ -167,6 +167,8 @@ class Drift:
             yield Trouble("autojoin")
         if self._world.settings is None:
             return
+        for room, away in self._world.away.items():
+            yield Trouble("not_in_ops_room" if away.why == OUT else "unread_room", room)
         policy = self._world.settings.policy
         if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
             yield Trouble("one_owner")

@@ -288,7 +288,9 @@ async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list
     """The life of a request, in order."""
     who = request.person
     rows = [Row(request.created, asked.step_asked(who, request.invocation.reason))]
-    rows += [Row(v.at, asked.step_voted(v)) for v in await store.votes(desk.tx, request.id)]
+    votes = await store.votes(desk.tx, request.id)
+    each = {(v.mxid, v.side, v.cause, v.withdrawn): v for v in reversed(votes)}  # repeats: once
+    rows += [Row(v.at, asked.step_voted(v)) for v in each.values()]
     sent = [row for row in lines if row.sent_at is not None]
     if len(sent) == 1:
         (only,) = sent

@@ -127,7 +127,10 @@ class OpsRoom:
         where = self._where(event)
         vote = read.vote(content)
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
-            return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
+            return Handled(
+                lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
+                self._commands.moved,
+            )
         typed = self._commands.read(self.room, content)
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from logging import Logger
+from typing import Union
 
 from attrs import evolve
 
@@ -24,8 +25,8 @@ from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import MatrixError
 from ..requests import guard, store
 from ..requests.desk import Changed, only_looks, only_reads
-from ..requests.ending import end
-from ..requests.guard import Go, Stop, Turn
+from ..requests.ending import end, over
+from ..requests.guard import Go, Stop, Turn, Wait
 from ..requests.model import LineRow, LineState, Request, State
 from ..world import World
 from .ending import Endings, Look
@@ -39,6 +40,7 @@ _LONGEST = 60.0  # seconds that a server's wish to wait is followed
 _JUST_NOW = 1.0  # seconds in which nobody takes back what needs no vote
 _SILENT, _NOT_SENT, _DEVICE = "silent", "not_sent", "device"
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
+_PASSING = (MatrixError, StorageFailed, Changed)  # it is tried again
 _AFTER_RESTART = NotSent("it did not arrive before the restart")
 
 
@@ -79,7 +81,7 @@ class Runner:
             self._wake.clear()
             try:
                 moved = await self._next()
-            except (MatrixError, StorageFailed, Changed) as error:
+            except _PASSING as error:
                 self._log.warning("The relay waits: %s", error)
                 moved = False
             except Exception as error:
@@ -145,8 +147,30 @@ class Runner:
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
         waited = self._world.now() - request.created > _JUST_NOW
-        if (request.slots or waited) and not await self.heard(request.room):
-            return False
+        aside = request.room in self._world.aside  # then all that can be is that it is stopped
+        if not aside and (request.slots or waited) and not await self.heard(request.room):
+            return request.room in self._world.aside  # those of other rooms go on
+        async with self._room.turn:
+            try:
+                verdict, body, txn = await self._begin(request, turn)
+            except _PASSING:
+                raise
+            except Exception as error:
+                self._log.error("#%d cannot begin", request.id, exc_info=error)
+                await self._cannot_begin(request, type(error).__name__)
+                return True
+            if isinstance(verdict, Go) and not body:
+                await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
+            elif isinstance(verdict, Go):
+                fate = self._room.expect(_ref(turn))
+                sent = await self._sending.line(_ref(turn), body, txn)
+                await self._was_sent(verdict.request, LineRow(*_row(turn)), sent, fate)
+        if isinstance(verdict, Stop) and not verdict.ended:
+            await self._stop(request)
+        return isinstance(verdict, (Go, Stop))
+
+    async def _begin(self, request: Request, turn: Turn) -> tuple[Union[Go, Wait, Stop], str, str]:
+        """The guard's verdict, the line (empty if it cannot be spelled), its transaction id."""
         dialect, server = self._spelling()
         try:
             if self._room.health.dialect is None and not only_reads(request.invocation):
@@ -157,23 +181,56 @@ class Runner:
             self._log.error("#%d is not sent: %s", request.id, error)
             planned, body = (Line(()),) * turn.number, ""
         txn = self._sending.txn("line", request.event_id, turn.number)
-        async with self._room.turn:
-            intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
+        intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
 
-            async def begin(tx: Tx) -> object:
-                await meta.put(tx, "device", self._device)
-                return await guard.begin(self._world.desk(tx, request.room), turn, planned, intent)
+        async def begin(tx: Tx) -> Union[Go, Wait, Stop]:
+            await meta.put(tx, "device", self._device)
+            return await guard.begin(self._world.desk(tx, request.room), turn, planned, intent)
 
-            verdict = await self._db.write(begin)
-            if isinstance(verdict, Go) and not body:
-                await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
-            elif isinstance(verdict, Go):
-                fate = self._room.expect(_ref(turn))
-                sent = await self._sending.line(_ref(turn), body, txn)
-                await self._was_sent(verdict.request, LineRow(*_row(turn)), sent, fate)
-        if isinstance(verdict, Stop) and not verdict.ended:
+        return await self._db.write(begin), body, txn
+
+    async def _cannot_begin(self, request: Request, error: str) -> None:
+        """A mistake of ours before the line was sent: its request ends, with the error, and what
+        stands behind it goes on."""
+
+        async def give_up(tx: Tx, *, tell: bool) -> Request | None:
+            desk = self._world.desk(tx, request.room)
+            record = {"event": "relay", "error": error, "request": request.id}
+            await audit.append(tx, desk.now, "error", record)
+            after = await guard.broken(desk, request.id, error)
+            if after is not None:
+                said = alarms.cannot_begin(desk.here, error, request.id, request.text)
+                await desk.outbox.put(tx, request.room, f"request.{request.id}.broken", said)
+                if tell and after.state is State.CANCELLED:
+                    await over(desk, after)
+            return after
+
+        try:
+            after = await self._db.write(lambda tx: give_up(tx, tell=True))
+        except _PASSING:
+            raise
+        except Exception as broken:  # what is wrong with it may be wrong with its card too
+            self._log.error("#%d cannot be told", request.id, exc_info=broken)
+            after = await self._db.write(lambda tx: give_up(tx, tell=False))
+        if after is not None and after.state is State.EXECUTING:
+            await self._stop(after)
+
+    async def _stop(self, request: Request) -> None:
+        """Nothing more of it is sent: it ends with what was done."""
+        try:
             await self._end_if_over(request.id, stopped=True)
-        return isinstance(verdict, (Go, Stop))
+        except _PASSING:
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            self._log.error("#%d ends without its result", request.id, exc_info=error)
+
+            async def block(tx: Tx) -> None:
+                desk = self._world.desk(tx, request.room)
+                said = alarms.cannot_begin(desk.here, name, request.id, request.text)
+                await end(desk, request.id, said)
+
+            await self._db.write(block)
 
     async def _follow(self, request: Request, row: LineRow) -> None:
         """A line that is out already: before a restart, or before something went wrong."""

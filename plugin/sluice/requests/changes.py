@@ -54,17 +54,22 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 
 
 async def tick(desk: Desk) -> None:
-    """What is due: requests that expire, and the one reminder at half time."""
-    for request in await _open(desk):
-        if min(_end(request), _half(request)) <= desk.now:
+    """What is due: requests that expire, or wait for a room that cannot be heard, and the one
+    reminder at half time."""
+    for request in await store.in_state(desk.tx, State.PENDING):
+        if _next(desk, request) <= desk.now:
             await _due(desk, request)
 
 
 async def _due(desk: Desk, request: Request) -> None:
     weighed = await weigh(desk, request)
-    half = {Fact.HALF} if _half(request) <= desk.now else set()
-    note = cards.expired_note(weighed.votes.standing)
-    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half, note)
+    facts, note = set(weighed.facts), cards.expired_note(weighed.votes.standing)
+    if _half(desk, request) <= desk.now:
+        facts.add(Fact.HALF)
+    if Fact.EXPIRED not in facts and _stale(desk, request) <= desk.now:
+        facts.add(Fact.STALE)
+        note = (f": {desk.view.aside[request.room].why}",)
+    moved = await desk.apply(request, Event.CLOCK, facts, note)
     if moved is None:
         return
     row, request = moved
@@ -81,17 +86,34 @@ def _end(request: Request) -> float:
     return NEVER if request.expires is None else request.expires
 
 
-def _half(request: Request) -> float:
-    """When half of its time is over; never, where nothing expires or it was reminded."""
+def _half(desk: Desk, request: Request) -> float:
+    """When half of its time is over; never, where nothing expires or it was reminded, or where
+    nobody would see it."""
     if request.expires is None or request.reminded or request.in_line_since is not None:
         return NEVER
+    if request.room in desk.view.aside or not desk.sees(request):
+        return NEVER
     return (request.created + request.expires) / 2
+
+
+def _stale(desk: Desk, request: Request) -> float:
+    """When what stands in line is given up, because its room is aside; never, where it is not."""
+    aside = desk.view.aside.get(request.room)
+    if aside is None or request.in_line_since is None:
+        return NEVER
+    return max(aside.since, request.in_line_since) + desk.view.max_age
+
+
+def _next(desk: Desk, request: Request) -> float:
+    if not desk.sees(request) and request.room not in desk.view.aside:
+        return NEVER  # it is not read yet
+    return min(_end(request), _half(desk, request), _stale(desk, request))
 
 
 async def next_due(desk: Desk) -> float | None:
     """When `tick` has something to do; epoch seconds."""
     pending = await store.in_state(desk.tx, State.PENDING)
-    due = min((min(_end(request), _half(request)) for request in pending), default=NEVER)
+    due = min((_next(desk, request) for request in pending), default=NEVER)
     return None if due == NEVER else due
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Invocation, Tag
@@ -72,10 +72,22 @@ class Health(str, Enum):
 
 
 @frozen
+class Aside:
+    """Why nothing of an ops room runs now, and since when (epoch seconds).
+
+    why: in words that go on after "cancelled: ".
+    """
+
+    since: float
+    why: str
+
+
+@frozen
 class View:
     """The world at one moment. facts: without limits and distrust, which the database knows.
 
-    max_age: seconds after which a command is too old to run.
+    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
+    heard or spoken in; what stands in line there lets that of the other rooms pass.
     """
 
     now: float
@@ -85,6 +97,7 @@ class View:
     facts: Facts
     health: Health = Health.GOOD
     max_age: float = 300
+    aside: Mapping[str, Aside] = field(factory=dict)
 
 
 MAX_TEXT = 12_000  # characters of a command in a record, which must fit in; the digest has it all
@@ -190,6 +203,16 @@ class Desk:
         """Whether its room can be looked at; one that is no ops room any more has nobody in it."""
         where = self.view.rooms.get(request.room)
         return where is None or where.known
+
+    def given_up(self, room: str, since: float) -> bool:
+        """Whether what has waited since then was held up by its room alone for too long."""
+        aside = self.view.aside.get(room)
+        return aside is not None and self.now - max(since, aside.since) > self.view.max_age
+
+    def elsewhere(self) -> str | None:
+        """The first ops room in which something can be said now."""
+        rooms = self.view.rooms.items()
+        return next((r for r, v in rooms if v.known and r not in self.view.aside), None)
 
     async def distrusted(self) -> frozenset[str]:
         return frozenset(await store.distrusted(self.tx, self.now))

@@ -67,7 +67,10 @@ async def _quota(desk: Desk) -> tuple[Text, Text]:
     if len(used) >= glass.max:
         words.append((f"{len(used)} of {glass.max} {_span(glass.every)} is used",))
         at = used[-glass.max] + glass.every
-    because = words[0] if len(words) == 1 else (*words[0], ", and ", *words[-1]) if words else ()
+    because: Text = ()
+    for number, reason in enumerate(words, 1):
+        between = ", and " if number == len(words) else ", "
+        because = (*because, between, *reason) if because else reason
     return because, measures.next_glass(at, reviewers, desk.here)
 
 

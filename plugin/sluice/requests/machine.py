@@ -42,6 +42,7 @@ class Event(str, Enum):
     CANCEL = "cancel"
     CLOCK = "clock"
     BEGIN = "next line may be sent"
+    BREAK = "the guard breaks"
     END = "last line settled"
     TOLD = "late answer, look or resolve"
     REVIEW = "break-glass reviewed"
@@ -57,7 +58,7 @@ class Fact(str, Enum):
     REASON_GONE = "asker gone, or the policy says no"
     COMPLETE = "votes suffice"
     EXPIRED = "expired"
-    STALE = "in line without votes for too long"
+    STALE = "in line for too long"
     HALF = "half of the time is over"
     STOPPED = "cancelled meanwhile"
     PAUSED = "paused"
@@ -136,6 +137,7 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.DELETE, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CANCEL, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "EXPIRED", State.EXPIRED, _E.TELL),
+    _row(_P, Event.CLOCK, "STALE", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "HALF NEEDS_VOTES", _P, _E.REMIND),
     # the guard of the first line, in the transaction of its intent
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
@@ -146,12 +148,16 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.BEGIN, "UNHEALTHY", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "IN_DOUBT", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
+    # something of ours is broken: what cannot begin must not keep what stands behind it
+    _row(_P, Event.BREAK, "", State.CANCELLED, _E.TELL),
+    _row(_X, Event.BREAK, "", _X, _E.STOP),
     # the guard of every later line, and of one that is sent again
     _row(_X, Event.BEGIN, "STOPPED", _X, _E.STOP),
     _row(_X, Event.BEGIN, "EXPIRED", _X, _E.STOP),
     _row(_X, Event.BEGIN, "REASON_GONE", _X, _E.STOP),
     _row(_X, Event.BEGIN, "NEEDS_VOTES", _X, _E.STOP),
     _row(_X, Event.BEGIN, "PAUSED", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "STALE", _X, _E.STOP),
     _row(_X, Event.BEGIN, "UNHEALTHY", _X, _E.STOP),
     _row(_X, Event.BEGIN, "IN_DOUBT", _X, _E.WAIT),
     _row(_X, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),

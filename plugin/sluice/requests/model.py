@@ -129,6 +129,7 @@ class Cause(str, Enum):
     STRANGER = "no role at all"  # not answered either
     LATE = "too late"
     NOT_NEEDED = "no vote needed"
+    MANY = "too many votes of one account"  # only answered, never stored
 
 
 @frozen
@@ -146,3 +147,8 @@ class Vote:
     cause: Cause = Cause.NONE
     withdrawn: bool = False
     reason: str = ""
+
+    @property
+    def approves(self) -> bool:
+        """Whether it stands for the request; who may vote is another question."""
+        return self.side is Side.APPROVE and self.cause is Cause.NONE and not self.withdrawn

@@ -26,7 +26,7 @@ from ..policy.people import in_order, members_of, mxids_of
 from . import limits, store
 from .desk import Desk, only_looks
 from .machine import Fact
-from .model import Cause, Request, Side
+from .model import Cause, Request
 from .votes import Tally, could_help, largest, same_person, tally
 
 
@@ -113,12 +113,8 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
         who = desk.asker(request.room, mxid)
         return who.joined and holds_role(policy, mxid, role, who.power, distrusted)
 
-    standing = [
-        vote.mxid
-        for vote in await store.votes(desk.tx, request.id)
-        if vote.side is Side.APPROVE and not vote.withdrawn and vote.cause is Cause.NONE
-    ]
-    voters = tuple(dict.fromkeys(standing))
+    stored = await store.votes(desk.tx, request.id)
+    voters = tuple(dict.fromkeys(vote.mxid for vote in stored if vote.approves))
     barred = (request.mxid, *targets(request.invocation))
     result = tally(slots, voters, holds, same, barred)
     no_say = {same(mxid) for mxid in barred}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve, frozen
 
 from ..catalog.commands import COMMANDS
@@ -19,6 +21,7 @@ from .model import Cause, How, LineState, Request, Review, Side, State, Vote
 from .quorum import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
 
+MOST_VOTES = 10  # of one account on one request; a deny that counts is kept all the same
 _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 
@@ -47,27 +50,42 @@ async def vote(desk: Desk, cast: Cast) -> None:
     request = await known(desk, cast.request, cast.room, cast.event_id if has_role else "")
     if request is None or await store.vote(desk.tx, cast.event_id) is not None:
         return
+    own = [v for v in await store.votes(desk.tx, request.id) if v.mxid == cast.mxid]
     if not has_role:
-        if request.state is State.PENDING or request.review is Review.OPEN:  # it could count later
+        could_count = request.state is State.PENDING or request.review is Review.OPEN
+        if could_count and len(own) < MOST_VOTES:  # later, with a role
             await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
         return
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
     if request.glass:
         if await emergency.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
-            await _keep(desk, request, cast, Cause.NONE)
+            await _keep(desk, request, cast, Cause.NONE, own)
             await _thank(desk, cast)
             return
         cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
-    await _count(desk, request, cast, before, cause)
+    await _count(desk, request, cast, before, cause, own)
 
 
-async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, cause: Cause) -> None:
-    """The vote, by somebody with a role, and what the machine makes of it."""
+async def _count(
+    desk: Desk,
+    request: Request,
+    cast: Cast,
+    before: Weighed,
+    cause: Cause,
+    own: Sequence[Vote],
+) -> None:
+    """The vote, by somebody with a role, and what the machine makes of it. own: their earlier
+    ones."""
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
     late = late and request.review is not Review.OPEN
     kept = Cause.LATE if late else cause
-    await _keep(desk, request, cast, kept)
+    counts = kept is Cause.NONE
+    if counts and cast.side is Side.APPROVE and len(own) >= MOST_VOTES:
+        await _once_more(desk, request, cast, before.votes)
+        return
+    if counts or len(own) < MOST_VOTES:
+        await _keep(desk, request, cast, kept, own)
     after = await weigh(desk, request)
     facts = set(after.facts)
     facts |= {Fact.OWN} if cause is Cause.OWN else set()
@@ -86,12 +104,24 @@ async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, caus
     if Effect.REJECT_VOTE in row.effects:
         await _answer(desk, request, cast, kept, after.votes)
     elif cast.how is How.COMMAND and cast.side is Side.APPROVE and _again(before.votes, cast.mxid):
-        message = cards.counts_already(request, after.votes.standing)
-        await desk.reply(cast.room, cast.event_id, message)
+        await _counts_already(desk, request, cast, after.votes)
     else:
         if Effect.SHOW in row.effects:
             await desk.show_votes(request, after.votes.standing)
         await _thank(desk, cast)
+
+
+async def _once_more(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+    """An approval after so many votes of the same account that no further one is kept."""
+    if not _again(votes, cast.mxid):
+        await _answer(desk, request, cast, Cause.MANY, votes)
+    elif cast.how is How.COMMAND:
+        await _counts_already(desk, request, cast, votes)
+
+
+async def _counts_already(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+    message = cards.counts_already(request, votes.standing)
+    await desk.reply(cast.room, cast.event_id, message)
 
 
 async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | None:
@@ -118,15 +148,24 @@ def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
     )
 
 
-async def _keep(desk: Desk, request: Request, cast: Cast, cause: Cause) -> None:
+async def _keep(
+    desk: Desk, request: Request, cast: Cast, cause: Cause, own: Sequence[Vote]
+) -> None:
+    """Stores it; the log holds a vote that only repeats one that stands once."""
     await store.add_vote(desk.tx, _kept(desk, cast, cause))
+    if any((v.side, v.cause, v.withdrawn) == (cast.side, cause, False) for v in own):
+        return
     fields = {"voter": cast.mxid, "side": cast.side.value, "how": cast.how.value}
     kind = "vote" if cause is Cause.NONE else "vote rejected"
     await desk.record(kind, request, event=cast.event_id, cause=cause.value, **fields)
 
 
 async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes: Count) -> None:
-    """Once a person and request; a typed command is always answered."""
+    """Once a person and request; a typed command is always answered.
+
+    What is answered to the first vote that is not kept any more has a key of its own: the stored
+    votes do not show that it was said.
+    """
     name = desk.name(cast.mxid)
     earlier = [
         vote
@@ -140,7 +179,9 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     standing = emergency.wanted(desk, request) if request.glass else votes.standing
     message = cards.not_counted(request, name, cause, standing, desk.here)
     reply_to = None if cast.how is How.REACTION else cast.event_id
-    key = f"reply.{cast.event_id}"
+    stored = await store.vote(desk.tx, cast.event_id) is not None
+    once = f"request.{request.id}.votes.{cast.mxid}"
+    key = f"reply.{cast.event_id}" if stored or cast.how is How.COMMAND else once
     await desk.outbox.put(desk.tx, cast.room, key, message, reply_to=reply_to)
 
 
@@ -187,7 +228,11 @@ async def _withdrawn(desk: Desk, vote: Vote) -> None:
     if request is None or request.state is not State.PENDING or not counted:
         return
     await store.withdraw(desk.tx, vote.event_id)
-    await desk.record("vote withdrawn", request, voter=vote.mxid, event=vote.event_id)
+    fields = {"voter": vote.mxid, "event": vote.event_id}
+    for other in await store.votes(desk.tx, request.id):
+        if other.mxid == vote.mxid and other.approves:
+            fields.setdefault("stands", other.event_id)  # a tap that repeated it
+    await desk.record("vote withdrawn", request, **fields)
     weighed = await weigh(desk, request)
     moved = await desk.apply(request, Event.WITHDRAW, weighed.facts)
     if moved is not None:
