@@ -370,9 +370,15 @@ class Doors:
     def _moved(self, room: str) -> None:
         """Whether we are in a room that is read has changed."""
         self.wanted.set()
-        if room not in self._ops:
-            now = "now" if self._readers[room].joined else "not"
-            self._log.info("I am %s in %s", now, room)
+        admin = self._world.admin
+        if room in self.ops_rooms or admin is None or room == admin.room:
+            return  # `enter` says it
+        if not self._readers[room].joined:
+            self._absent.add(room)
+            self._log.warning("I am not in %s any more", room)
+        elif room in self._absent:
+            self._absent.discard(room)
+            self._log.info("I am in %s again", room)
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
         """A sync response named these rooms; nothing else in it is believed."""
