@@ -152,10 +152,13 @@ class Doors:
             return
         if opened:
             await self._return(room)
-            return
-        await self._open_ops(room)
-        if room not in joined:
-            await self.invited(room)
+        elif self._is_out(room) and (since := await self._read_until(room)) is not None:
+            await self._open_ops(room)
+            await self._say_back(room, since)
+        else:
+            await self._open_ops(room)
+            if room not in joined:
+                await self.invited(room)
 
     async def enter(self, room: str, joined: tuple[str, ...], why: str) -> bool:
         """Into a room that is configured. why: the key of the policy that names it."""
@@ -204,10 +207,21 @@ class Doors:
     async def _return(self, room: str) -> None:
         """We are in an ops room again: who is in it is asked anew, and its timeline is read on
         from where we were. The server may hide what was said meanwhile, so the time is named."""
-        since, now = self._world.away[room].since, self._world.now()
         self._encryption.changed(room)
         await self._world.rooms[room].refresh(self._hs)
-        here = self._world.here(room)
+        await self._say_back(room, self._world.away[room].since)
+        self._forget(room)
+        self._readers[room].doubt()
+        if self._world.settings is not None:
+            await self._db.write(lambda tx: changes.room_changed(self._world.desk(tx), room))
+
+    async def _read_until(self, room: str) -> float | None:
+        """When an earlier run read this ops room last; None if none did."""
+        found = await self._db.read(lambda tx: cursor.load(tx, room))
+        return found[1] if found is not None else None
+
+    async def _say_back(self, room: str, since: float) -> None:
+        now, here = self._world.now(), self._world.here(room)
         said = alarms.let_in_again(here, since, self._remover(room))
 
         async def commit(tx: Tx) -> None:
@@ -215,10 +229,6 @@ class Doors:
             await audit.append(tx, now, "gap", {"room": room, "why": "removed"})
 
         await self._db.write(commit)
-        self._forget(room)
-        self._readers[room].doubt()
-        if self._world.settings is not None:
-            await self._db.write(lambda tx: changes.room_changed(self._world.desk(tx), room))
 
     def _forget(self, room: str) -> None:
         """That it was away."""

@@ -292,6 +292,8 @@ async def test_a_start_outside_a_room_goes_on_when_it_is_let_in(floor: Floor, pl
     assert await floor.is_state(1, State.PENDING)
     floor.invite(room)
     await floor.look()
+    said = await floor.shows(room)
+    assert [body for body in said if body.startswith("❗ I am in this room again, I was out from")]
     await floor.runs(lambda: floor.is_state(1, State.DONE))
 
 

@@ -160,7 +160,7 @@ async def resume(desk: Desk, ask: Ask) -> None:
         return
     await store.put_pause(desk.tx, None)
     await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
-    runs = list(await store.places(desk.tx))
+    runs = [r.id for r in await store.line(desk.tx) if r.room not in desk.view.aside]
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)
