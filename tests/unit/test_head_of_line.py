@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sluice import audit, doors
+from sluice.chat import alarms
 from sluice.db import meta
 from sluice.doors import Doors, remover
 from sluice.matrix.encryption import Encryption
@@ -28,7 +29,7 @@ from sluice.requests.voting import Cast
 from sluice.settings import load
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
-from tests.unit.scenes import SERVER, at
+from tests.unit.scenes import SERVER, at, check, here
 from tests.unit.test_attacks_relay import Relay
 
 log = logging.getLogger("test.doors")
@@ -815,3 +816,12 @@ async def test_every_reason_against_a_break_glass_is_named(floor: Floor) -> None
     answer = (await floor.shows(floor.first))[-1].replace("\n", " ")
     for reason in ("#1 is not reviewed yet", "#2 is not reviewed yet", "2 of 2 today is used"):
         assert reason in answer, answer
+
+
+def test_the_words_for_lost_rooms_and_broken_requests_keep_the_rules() -> None:
+    room, there = "!" + "x" * 40 + ":long.server.example.org", here()
+    for by in (None, "bo", EVE):
+        check(alarms.removed(there, room, by))
+        check(alarms.let_in_again(there, at("13:50"), by))
+    for line in ("users", "deactivateall " + " ".join(f"@s{n}:example.org" for n in range(50))):
+        check(alarms.cannot_begin(there, "UnicodeDecodeError", 1234, line))
