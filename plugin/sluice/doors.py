@@ -171,6 +171,8 @@ class Doors:
         if room in self._absent:
             self._absent.discard(room)
             self._log.info("I am in %s again", room)
+        if room not in self.ops_rooms:
+            self._removers.pop(room, None)
         return True
 
     def absent(self, room: str, why: str) -> None:
@@ -267,7 +269,6 @@ class Doors:
 
     async def open_known(self, joined: tuple[str, ...]) -> None:
         """The private rooms of earlier runs: a tap there still ends a password's time."""
-
         for room in await self._db.read(self._known):
             if room in joined:
                 self.open_private(room)
@@ -388,6 +389,7 @@ class Doors:
             self._log.warning("I am not in %s any more", room)
         elif room in self._absent:
             self._absent.discard(room)
+            self._removers.pop(room, None)
             self._log.info("I am in %s again", room)
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
