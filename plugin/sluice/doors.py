@@ -35,6 +35,7 @@ from .world import OUT, UNREAD, World
 _CHATS = "chats"  # in the database: private chats that were accepted
 _MOST_CHATS = 200
 _PRIVATE = "SELECT room FROM sluice_private"
+_NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
 _HEARD_WITHIN = 10.0  # seconds in which all that stands in a room is read, or the room is away
 
 OnGap = Callable[[Gap], Awaitable["Handled | None"]]
@@ -196,8 +197,11 @@ class Doors:
         nowhere = where is None or where in self._world.aside
         if where is None or nowhere or room not in self._ops or room in self._told:
             return
+        since = self._world.away[room].since
+        if room not in self._removers and self._world.now() - since < _NAMED_WITHIN:
+            return  # sync may still name who did it
         said = alarms.removed(self._world.here(where), room, self._remover(room))
-        key = f"removed.{room}.{self._world.away[room].since}"
+        key = f"removed.{room}.{since}"
         await self._db.write(lambda tx: self._world.outbox.put(tx, where, key, said))
         self._told.add(room)
 

@@ -59,7 +59,7 @@ async def resume(office: Office) -> None:
 async def out(world: World, room: str) -> None:
     """The bot has noticed."""
     assert world.bot is not None
-    await world.bot.process.logs(f"removed me from {room}, invite")
+    await world.bot.process.logs(f"{room}, invite {world.bot_account.mxid} there")
 
 
 async def in_again(world: World, room: str, by: str = "ana") -> None:

@@ -261,6 +261,17 @@ async def test_out_and_in_again_between_two_looks_is_told_all_the_same(floor: Fl
     await floor.runs(lambda: floor.is_state(1, State.DONE))
 
 
+async def test_where_nobody_knows_who_removed_us_it_is_told_all_the_same(floor: Floor) -> None:
+    """Sync, which alone may name them, has a moment to do so."""
+    floor.kick(floor.second, seen=False)
+    await floor.look()
+    assert await floor.shows(floor.first) == []
+    floor.ops.clock.go(6)
+    await floor.look()
+    (told,) = await floor.shows(floor.first)
+    assert told.startswith(f"❗ I am not in the ops room {floor.second} any more: nothing typed")
+
+
 async def test_who_left_while_we_were_out_does_not_count_afterwards(floor: Floor) -> None:
     """The server may hide it from us: members are asked anew."""
     await floor.says(floor.second, BO, WIPE)
