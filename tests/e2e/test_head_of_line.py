@@ -14,7 +14,7 @@ from lab.chat import Chat, eventually
 from lab.client import V3, Client, esc
 from lab.world import World
 from tests.e2e.office import Office
-from tests.e2e.test_policy_rooms import another_room, invite_to_chat, is_in
+from tests.e2e.test_policy_rooms import _answers, another_room, invite_to_chat, is_in
 
 SECONDS = 15  # "within seconds", on a machine that does other things too
 
@@ -29,11 +29,7 @@ async def two_rooms(world: World, folder: Path, **more: object) -> tuple[Office,
     joined = world.bot_account.mxid
     await room.wait(lambda said: said.raw.get("state_key") == joined, "the bot", within=20)
 
-    async def answers() -> bool:
-        event = await room.say("!can users")
-        return bool(await room.answer_to(event, 2))
-
-    await eventually(answers, "an answer")
+    await eventually(lambda: _answers(room, "!can users"), "an answer", 30)
     return office, room, second
 
 
@@ -128,11 +124,13 @@ async def test_kicked_from_a_private_chat_and_invited_again(world: World, tmp_pa
     chat = await invite_to_chat(world["bo"], me)
     await eventually(lambda: is_in(world["bo"], chat, me), "in bo's chat", SECONDS)
     room = await Chat.open(world["bo"], chat)
-    first = await room.ask("!users", SECONDS)
+
+    # what is typed before its first reading is not read
+    await eventually(lambda: _answers(room, "!users"), "an answer in bo's chat", 30)
     await world["bo"].kick(chat, me)
     await world["bo"].invite(chat, me)
     await eventually(lambda: is_in(world["bo"], chat, me), "in bo's chat again", SECONDS)
-    assert (await room.ask("!users", SECONDS)).text == first.text
+    assert "commands work in the ops room only" in (await room.ask("!users", SECONDS)).text
 
 
 async def test_what_waits_for_a_lost_room_keeps_no_other_waiting(
