@@ -14,6 +14,7 @@ from typing import Any
 
 from .db import meta
 from .db.connection import Database, StorageFailed
+from .db.holder import Holder
 from .doors import Doors
 from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
@@ -25,6 +26,8 @@ from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
 from .matrix.sender import Sender
+from .matrix.session import Session
+from .ops.account import Account
 from .ops.asked import Answers
 from .ops.checks import Checks
 from .ops.commands import Commands
@@ -51,6 +54,7 @@ from .reload import Reload
 from .world import World
 
 _TICK = 1.0
+_HELD = 0.5  # seconds between looks whether another process still has the database
 _RETRY = 2.0
 _CATCH_UP = 5.0  # seconds that what was missed may take before the bot says that it is back
 _SAY_NOTHING = 10.0  # seconds after which something is said although it is not all read yet
@@ -64,18 +68,37 @@ class App:
     ) -> None:
         self._client, self._log, self._text, self._version = client, log, text, version
         self._db = Database(database)
-        self._hs = Homeserver(client)
+        self._holder = Holder(database, self._db)
+        self._session = Session(time.time)
+        self._hs = Homeserver(client, session=self._session)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
         self._told: set[str] = set()  # errors of the clock
         self._hello = False  # whether all is said that is to be said at the start
         self._lost = False  # a long poll failed, and none has worked since
         self._known = False  # whether the private rooms of earlier runs are read
+        self._holds = False  # the database is ours; before that nothing is read, sent or said
 
     # --- life
 
     async def start(self) -> None:
-        """Opens the store and reads the policy; all else goes on in the background."""
+        """Takes the database and reads the policy; all else goes on in the background. While
+        another process has the database, all of it waits there."""
+        try:
+            if await self._holder.take():
+                await self._begin()
+            else:
+                self._spawn(self._wait())
+        except BaseException:
+            await self._holder.release()
+            raise
+
+    async def _wait(self) -> None:
+        while not await self._holder.take():
+            await asyncio.sleep(_HELD)
+        await self._begin()
+
+    async def _begin(self) -> None:
         me = self._client.mxid
         nonce = await self._db.write(meta.nonce)
         self._encryption = Encryption(self._client, self._hs)
@@ -89,6 +112,7 @@ class App:
         doubt = self._doors.doubt
         self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=doubt)
         self._make(nonce)
+        self._holds = True
         self._spawn(self._run())
 
     def _make(self, nonce: str) -> None:
@@ -107,7 +131,8 @@ class App:
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db, self._log)
-        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
+        self._drift = Drift(world, db, hs, lambda: self._text.autojoin, self._session)
+        self._account = Account(world, db, hs, self._encryption, nonce)
         self._house = Housekeeping(
             world, db, self._deliveries, self._questions, self._notices, self._drift
         )
@@ -118,6 +143,7 @@ class App:
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room
         doors.gap, doors.opens, doors.invited = self._gap, self._opens, self._joined
+        doors.look, doors.own = self._account.look, self._account.take
         self._house.welcome = status.say
         doors.broken = self._broken
         self._commands.own = Own(
@@ -134,7 +160,7 @@ class App:
                 raise
             except Exception as error:
                 self._log.exception("A part of Sluice ended with an error; restart the plugin")
-                if must_run:
+                if must_run and self._holds:
                     broken = self._house.own_error("", type(error).__name__)
                     await self._db.write(broken.commit)
 
@@ -150,6 +176,14 @@ class App:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if self._holds:
+                await self._end()
+        finally:
+            await self._db.stop()
+            await self._holder.release()
+
+    async def _end(self) -> None:
         await self._doors.stop()
         await self._sender.stop()
         if self._greeted.is_set():
@@ -157,7 +191,6 @@ class App:
                 await self._house.stopping()
             except StorageFailed as error:
                 self._log.warning("The time of this stop is not stored: %s", error)
-        await self._db.stop()
 
     async def _run(self) -> None:
         self.world.opened = asyncio.Event()
@@ -192,6 +225,7 @@ class App:
 
     async def _greet(self) -> None:
         """Once, when the start is over and the ops rooms are read."""
+        await self._account.tell()
         opened = self.world.opened
         if self._hello or not opened or not opened.is_set() or not self.world.rooms:
             return
@@ -211,8 +245,9 @@ class App:
         while True:
             try:
                 self._device = str((await self._hs.whoami()).get("device_id") or "")
+                await self._db.write(lambda tx: self._session.on_device(tx, self._device))
                 await self._encryption.start()
-            except MatrixError as error:
+            except (MatrixError, StorageFailed) as error:
                 self._log.warning("The homeserver does not answer yet: %s", error)
                 await asyncio.sleep(_RETRY)
             else:
@@ -229,6 +264,7 @@ class App:
         elif (admin := self.world.admin) is not None and admin.room not in joined:
             await self._back_in(admin)
         self._doors.named = self._reload.rooms
+        await self._account.look(room for room in self._doors.ops_rooms if room in joined)
         await self._doors.open_ops_rooms(joined)
         if not self._known:
             await self._doors.open_known(joined)
@@ -326,6 +362,9 @@ class App:
     # --- what rings, and what changes
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
+        self._session.synced()
+        if not self._holds:
+            return
         if self._lost:  # maubot waits before it tries again: more than one restart fits in
             self.connection_lost()
             self._lost = False
@@ -333,6 +372,8 @@ class App:
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
+        if not self._holds:
+            return
         self._lost = True
         self._doors.suspect()
         if self.world.admin is not None:
@@ -368,6 +409,8 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
+            if self._session.sync_ended():
+                self._drift.wanted()
             try:
                 await self._house.tick()
             except (MatrixError, StorageFailed) as error:
@@ -389,6 +432,8 @@ class App:
 
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""
+        if not self._holds:
+            return "not taken: another process works on my database, this one waits for its end"
         problem = await self._reload.again()
         if self.world.admin is None and self.world.opened is not None:
             self.world.opened.clear()  # it may name the room that there was none to look for

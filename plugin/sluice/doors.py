@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from logging import Logger
 from typing import Any
 
@@ -71,6 +71,8 @@ class Doors:
     private: Callable[[str], Handler]
     gap: OnGap
     broken: Callable[[str, str], Awaitable[Handled | None]]
+    look: Callable[[Iterable[str]], Awaitable[None]]  # at what stands in rooms, before it is read
+    own: Callable[[str, Event, Handler], Awaitable[Handled | None]]  # handles it, if it is ours
 
     def __init__(
         self,
@@ -177,7 +179,13 @@ class Doors:
                 return None
 
             async def begin() -> None:
-                await self.read(room, self.private(room), gap)
+                while True:
+                    try:
+                        await self.read(room, self.private(room), gap)
+                        return
+                    except MatrixError as error:
+                        self._log.warning("%s is not read yet: %s", room, error)
+                        await self._hs.pause(2.0)
 
             self._spawn(begin())
 
@@ -208,8 +216,9 @@ class Doors:
         async def hear(event: Event) -> Handled | None:
             if event.get("type") in ("m.room.member", "m.room.encryption"):
                 self._encryption.changed(room)  # who may read what we write from now on
-            return await handler(event)
+            return await self.own(room, event, handler)
 
+        await self.look((room,))
         reader = self._readers[room] = Reader(
             self._hs,
             self._db,

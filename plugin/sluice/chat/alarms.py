@@ -295,9 +295,48 @@ def inside() -> Message:
     return news("I am in Conduit's admin room again; everything runs again.")
 
 
+# --- the bot's account ---------------------------------------------------------------------------
+
+
+def somebody_else(here: Here, where: Text, *, before: bool) -> Message:
+    """An event of our account that we did not write. before: while the bot was not running."""
+    when = "while I was not running" if before else f"at {here.clock.at(here.clock.now)}"
+    return alarm(
+        here.owners,
+        ("Somebody else uses my account: ", *where, f" {when}, and that was not me."),
+        "Paused by myself: only commands that read run now. I do not show what was written; look "
+        "in that room.",
+        "Either a second Sluice runs on this account: stop it. Or somebody has its token: change "
+        "the account's password with all its devices signed out, and give maubot a new token.",
+        ("When that is done: ", here.cmd("resume")),
+    )
+
+
+def restored(here: Here, since: float, number: int, cards: int) -> Message:
+    """Messages of ours that the database does not know. number: that the next request gets."""
+    gone = f"{count(cards, 'open card')} of that time is marked as gone. " if cards == 1 else ""
+    if cards > 1:
+        gone = f"{count(cards, 'open card')} of that time are marked as gone. "
+    return alarm(
+        here.owners,
+        f"My database was restored from a backup: I do not know what I did after "
+        f"{here.clock.dated(since)}.",
+        "Requests and votes of that time are gone, and so are their entries in my log. (Or a "
+        "second Sluice used my account while this one was stopped.)",
+        f"{gone}What is still needed is asked again; new requests begin with #{number}.",
+    )
+
+
+def gone_with_restore() -> Message:
+    """Instead of a card that the database does not know any more."""
+    return not_run("Gone: my database was restored from an older backup. Ask again.")
+
+
 # --- what may be wrong, as a list ----------------------------------------------------------------
 
 PROBLEMS = {
+    "foreign": "Somebody else uses my account, since {0}: only commands that read run. "
+    "Stop a second Sluice, or change the account's password. Then: {resume}",
     "log_broken": "My log is not what I wrote: somebody changed the database. Find out who.",
     "safe_mode": "The policy has an error in line {0}: every command is refused. Correct it.",
     "silent": "Conduit has not answered since {0}: restart it if nothing slow is running there.",
@@ -315,6 +354,10 @@ PROBLEMS = {
     "upgraded": "This room was upgraded; I stay here. An owner puts the new id into ops_rooms.",
     "no_crypto": "This room is encrypted and I cannot read it. "
     "Set up encryption for the bot in maubot.",
+    "no_sync": "maubot's own connection has been down since {0}: keys of encrypted rooms do not "
+    "come, and I answer late. Look at the token in maubot, then restart the instance.",
+    "new_device": "I am signed in as a new device, {0}: in encrypted rooms I cannot read what was "
+    "said before, and people may have to verify me again. Not you? Change my password.",
     "autojoin": "maubot's autojoin is on: anyone can pull me into a room. Switch it off.",
     "unknown_version": "{0} is unknown to me: only commands that read work. Update Sluice.",
     "no_account": "{0} is in the policy and has no account: whoever gets that name gets its "
@@ -342,8 +385,9 @@ def problem(here: Here, kind: str, about: str = "", *, start: bool = False) -> T
     """One problem in words. about: the id, version, time or number it is about."""
     words = (_AT_START if start else {}).get(kind) or PROBLEMS[kind]
     holes: dict[str, Word] = {
-        "{0}": code(about) if about[:1] in ("@", "#", "!") else about,
+        "{0}": code(about) if about[:1] in ("@", "#", "!") or kind == "new_device" else about,
         "{help repair}": here.cmd("help repair"),
+        "{resume}": here.cmd("resume"),
     }
     parts = re.split(r"(\{[^}]*\})", words)
     return tuple(holes.get(part, part) for part in parts if part)

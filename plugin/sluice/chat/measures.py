@@ -76,6 +76,8 @@ def paused(
 def while_paused(pause: Pause, owners: Sequence[str], here: Here) -> Message:
     since = here.clock.at(pause.at)
     head: Text = ("Not run: paused by ", person(pause.by), f" since {since}. ")
+    if pause.by_itself:
+        head = (f"Not run: since {since} somebody else uses my account. First see to that, then ",)
     return not_run((*head, *people(owners), " can ", here.cmd("resume")))
 
 

@@ -23,6 +23,10 @@ class StorageFailed(Exception):
     """The database could not do it now: full, locked, gone. Nothing of the block is stored."""
 
 
+class NotHolder(StorageFailed):
+    """Another process works on this database now: nothing of ours is stored any more."""
+
+
 class Tx(Protocol):
     """What is allowed inside a block: plain SQL with $1 parameters, the same on both engines."""
 
@@ -41,11 +45,30 @@ class Database:
         self._running: set[asyncio.Task[Any]] = set()
         self._after: list[Callable[[], None]] = []
         self._sqlite = inner.scheme.value == "sqlite"
+        self._holder: str | None = None  # what stands in the database while it is ours
 
     async def stop(self) -> None:
         """Waits for the blocks that still run, whoever has stopped waiting for them."""
         while self._running:
             await asyncio.wait(set(self._running))
+
+    async def hold(self, name: str) -> None:
+        """From now on it is written only as long as nobody else has put another name there."""
+        self._holder = None
+
+        async def block(tx: Tx) -> None:
+            await tx.execute(_HOLD, name)
+
+        await self.write(block)
+        self._holder = name
+
+    async def _check(self, tx: Tx) -> None:
+        """Part of every transaction, so of every INTENT. On SQLite what was read is still so at
+        the commit; on PostgreSQL the row is kept as it is until then."""
+        if self._holder is not None:
+            found = await tx.fetchval(_HELD if self._sqlite else f"{_HELD} FOR SHARE")
+            if found != self._holder:
+                raise NotHolder("another process holds this database")
 
     def after_write(self, call: Callable[[], None]) -> None:
         """`call` runs after every commit."""
@@ -66,6 +89,7 @@ class Database:
                     await tx.execute("PRAGMA synchronous=FULL")
                 try:
                     async with conn.transaction():
+                        await self._check(tx)
                         result = await block(tx)
                 except Exception:
                     if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
@@ -110,6 +134,11 @@ class Database:
             task.exception()  # seen, also when nobody waits for it any more
 
 
+_HELD = "SELECT value FROM sluice_meta WHERE key='holder'"
+_HOLD = (
+    "INSERT INTO sluice_meta (key, value) VALUES ('holder', $1) "
+    "ON CONFLICT (key) DO UPDATE SET value=excluded.value"
+)
 _MARK = re.compile(r"\$(\d+)")
 
 

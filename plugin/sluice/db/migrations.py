@@ -15,6 +15,7 @@ STORES = (
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
     "sluice.matrix.private",
+    "sluice.matrix.written",
     "sluice.requests.store",
     "sluice.audit",
     "sluice.relay.store",

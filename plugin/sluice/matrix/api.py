@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -100,14 +100,25 @@ class Session:
     token: str = field(repr=False)
 
 
+class SessionLife(Protocol):
+    """Who is told how requests of our own session end (`session`)."""
+
+    def answered(self) -> None: ...
+    def lost(self) -> None: ...
+    def unknown_token(self) -> None: ...
+
+
 class Homeserver:
     """The client API as one account sees it. `client` is mautrix'; its api may be replaced."""
 
     def __init__(
-        self, client: Any, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        client: Any,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        session: SessionLife | None = None,
     ) -> None:
         self._client = client
-        self._sleep = sleep
+        self._sleep, self._session = sleep, session
 
     @property
     def mxid(self) -> str:
@@ -162,7 +173,11 @@ class Homeserver:
             async with self._open(method, path, data, query, token, headers, timeout) as reply:
                 status, raw = reply.status, await reply.read()
         except _LOST as exc:
+            if token is None and self._session is not None:
+                self._session.lost()
             raise NoResponse(type(exc).__name__) from None
+        if token is None and self._session is not None:
+            self._told(self._session, status, raw)
         try:
             answer = json.loads(raw)
         except ValueError:
@@ -172,6 +187,12 @@ class Homeserver:
         if not isinstance(answer, (dict, list)):
             raise NoResponse("no JSON")
         return answer
+
+    def _told(self, session: SessionLife, status: int, raw: bytes) -> None:
+        if 200 <= status < 300:
+            session.answered()
+        elif status == 401 and b"M_UNKNOWN_TOKEN" in raw:
+            session.unknown_token()
 
     def _open(
         self,

@@ -17,6 +17,7 @@ from attrs import evolve
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..message import Message
+from . import written
 from .api import Event
 from .files import File
 
@@ -198,9 +199,19 @@ class Outbox:
                 SENT,
                 txn,
             )
-            await tx.execute("DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2", txn, EDIT)
+            await self.forget(tx, txn, EDIT, event["event_id"])
 
         return block
+
+    async def forget(self, tx: Tx, txn: str, kind: str, event_id: str | None) -> None:
+        """A row that is over, if it is of this kind; that it was ours stays known."""
+        row = await tx.fetchrow(
+            "DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2 RETURNING room, event_id",
+            txn,
+            kind,
+        )
+        if row is not None:
+            await written.keep(tx, txn, row["room"], event_id or row["event_id"], self._now())
 
     async def _add(
         self,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..db.connection import Database
+from . import written
 from .api import PAGE, Homeserver, Json, MatrixError, passing
 from .encryption import MEGOLM, Encryption, NoCrypto
 from .rooms import RoomView
@@ -151,6 +153,7 @@ class PrivateRooms:
         The same txn may be sent again after a crash. Raises CannotDeliver: then nothing was sent,
         as far as anybody can know.
         """
+        await self._db.write(lambda tx: written.note(tx, txn, room, time.time()))
         for attempt in range(1, TRIES + 1):
             try:
                 if not await self._holds(room, mxid):

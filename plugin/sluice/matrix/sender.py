@@ -103,7 +103,7 @@ class Sender:
                 return
             done: list[Done] = []
             wait = await self._send_all(rows, done)
-            await self._db.write(lambda tx: _store(tx, done))  # noqa: B023 (awaited here)
+            await self._db.write(lambda tx: self._store(tx, done))  # noqa: B023 (awaited here)
             self._outbox.known.extend(each.row["txn"] for each in done if each.event_id)
             failures, _ = self._retry.pop(room, (0, 0.0))
             if wait is not None:
@@ -202,26 +202,24 @@ class Sender:
         return str(found)
 
 
+    async def _store(self, tx: Tx, done: Sequence[Done]) -> None:
+        """Messages and reactions are kept, without their text; edits and redactions are over."""
+        for each in done:
+            row = each.row
+            if row["kind"] in (EDIT, REDACT) and not each.error:
+                await self._outbox.forget(tx, row["txn"], row["kind"], each.event_id)
+                if row["kind"] == REDACT:  # the reaction that it took away
+                    await self._outbox.forget(tx, row["key"], REACT, None)
+                continue
+            await tx.execute(
+                "UPDATE sluice_outbox SET event_id=COALESCE(event_id, $1), state=$2, content='', "
+                "error=$3 WHERE txn=$4",
+                each.event_id,
+                DROPPED if each.error else SENT,
+                each.error,
+                row["txn"],
+            )
+
+
 def _names(row: Row, key: str) -> bool:
     return bool(row["kind"] == SAY and row["key"] == key)
-
-
-async def _store(tx: Tx, done: Sequence[Done]) -> None:
-    """Messages and reactions are kept, without their text; edits and redactions are over."""
-    for each in done:
-        row = each.row
-        if row["kind"] in (EDIT, REDACT) and not each.error:
-            await tx.execute("DELETE FROM sluice_outbox WHERE txn=$1", row["txn"])
-            if row["kind"] == REDACT:  # the reaction that it took away
-                await tx.execute(
-                    "DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2", row["key"], REACT
-                )
-            continue
-        await tx.execute(
-            "UPDATE sluice_outbox SET event_id=COALESCE(event_id, $1), state=$2, content='', "
-            "error=$3 WHERE txn=$4",
-            each.event_id,
-            DROPPED if each.error else SENT,
-            each.error,
-            row["txn"],
-        )

@@ -19,6 +19,7 @@ from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.rooms import RoomView
+from ..matrix.session import Session
 from ..message import Text, code
 from ..policy.people import members_of, mxids_of
 from ..world import World
@@ -64,8 +65,10 @@ class Drift:
         db: Database,
         homeserver: Homeserver,
         autojoin: Callable[[], bool | None] = lambda: None,
+        session: Session | None = None,
     ) -> None:
         self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
+        self._session = session or Session(world.now)
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
@@ -163,6 +166,10 @@ class Drift:
             yield Trouble("log_broken")
         if self._world.problems:
             yield Trouble("safe_mode", str(self._world.problems[0].line))
+        if (since := self._session.no_sync_since) is not None:
+            yield Trouble("no_sync", self._world.here("").clock.at(since))
+        if self._session.new_device:
+            yield Trouble("new_device", self._session.new_device)
         if self._autojoin():
             yield Trouble("autojoin")
         if self._world.settings is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .. import audit
-from ..chat import asked
+from ..chat import alarms, asked
 from ..chat.asked import Status as Shown
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
+from ..message import Text
 from ..requests import store
-from ..requests.model import State
+from ..requests.model import Pause, State
 from ..world import World
 from .asked import policy_since
 from .asking import Asking
@@ -76,5 +77,12 @@ class Status:
             registration=(window.until or True) if window is not None else world.registration,
             paused_by=pause.by if pause is not None else "",
             paused_at=pause.at if pause is not None else 0,
-            problems=self._drift.words(room),
+            problems=(*self._held(room, pause), *self._drift.words(room)),
         )
+
+    def _held(self, room: str, pause: Pause | None) -> tuple[Text, ...]:
+        """Somebody else uses the account: before everything else, until an owner resumes."""
+        if pause is None or not pause.by_itself:
+            return ()
+        here = self._world.here(room)
+        return (alarms.problem(here, "foreign", here.clock.at(pause.at)),)

@@ -20,6 +20,7 @@ from ..catalog.conduit import ConduitOracle
 from ..catalog.model import Dialect, Kind, Outcome
 from ..db import meta
 from ..db.connection import Database, Tx
+from ..matrix import written
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
 from ..matrix.timeline import Reader
@@ -128,7 +129,10 @@ class AdminRoom:
         return Seen(event_id, Who.OTHER, content, redacted=not content)
 
     def _explained(self, event_id: str, content: Content) -> tuple[str, Content]:
-        """Which line or fence of ours this is, and what was sent, whatever the room says now."""
+        """Which line or fence of ours this is, and what was sent, whatever the room says now.
+
+        That it is ours is known already (`ops.account`): what is not comes without its marks.
+        """
         mark = content.get(MARK)
         if isinstance(mark, str) and mark.startswith(f"{self._nonce}/"):
             return mark.partition("/")[2], content
@@ -141,6 +145,11 @@ class AdminRoom:
     def ours(self, event_id: str, ref: str, content: Content) -> None:
         """The server said that this is the event of a line or fence."""
         _keep(self._ours, event_id, (ref, content))
+
+    async def noted(self, txn: str) -> None:
+        """Before something is sent: else it would be taken for somebody else's."""
+        now = self._clock()
+        await self._db.write(lambda tx: written.note(tx, txn, self.room, now))
 
     def reset(self) -> Handled:
         """The timeline has a gap: everything open is lost, and the next thing is a fence."""

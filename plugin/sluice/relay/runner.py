@@ -21,6 +21,7 @@ from ..catalog.model import Dialect, Kind, Line, Outcome
 from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
+from ..matrix import written
 from ..matrix.api import MatrixError
 from ..requests import guard, store
 from ..requests.desk import Changed, only_looks, only_reads
@@ -162,7 +163,11 @@ class Runner:
 
             async def begin(tx: Tx) -> object:
                 await meta.put(tx, "device", self._device)
-                return await guard.begin(self._world.desk(tx, request.room), turn, planned, intent)
+                desk = self._world.desk(tx, request.room)
+                verdict = await guard.begin(desk, turn, planned, intent)
+                if isinstance(verdict, Go):
+                    await written.note(tx, txn, self._room.room, desk.now)
+                return verdict
 
             verdict = await self._db.write(begin)
             if isinstance(verdict, Go) and not body:

@@ -97,6 +97,9 @@ class LineRow:
     answered_at: float | None = None
 
 
+ITSELF = "Sluice itself"  # who has paused, if nobody did; no name in a policy has a blank
+
+
 @frozen
 class Pause:
     """by: a name. at: since when."""
@@ -104,6 +107,11 @@ class Pause:
     by: str
     at: float
     why: str
+
+    @property
+    def by_itself(self) -> bool:
+        """Nobody said it: somebody else uses the bot's account."""
+        return self.by == ITSELF
 
 
 class Side(str, Enum):

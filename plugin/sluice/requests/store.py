@@ -21,6 +21,7 @@ from .codec import digest, read, write
 from .model import Cause, How, LineRow, LineState, Pause, Request, Review, Side, State, Vote
 
 T = TypeVar("T")
+_ABOVE = "numbers above"  # in meta: the highest number that a later database had given
 
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE sluice_request (
@@ -167,7 +168,13 @@ async def insert_row(tx: Tx, table: str, row: dict[str, Any], tail: str = "") ->
 
 
 async def next_id(tx: Tx) -> int:
-    return int(await tx.fetchval("SELECT COALESCE(MAX(id), 0) FROM sluice_request")) + 1
+    highest = await tx.fetchval("SELECT COALESCE(MAX(id), 0) FROM sluice_request")
+    return max(int(highest), int(await meta.get(tx, _ABOVE) or 0)) + 1
+
+
+async def go_on_above(tx: Tx, number: int) -> None:
+    """Numbers that are not in this database were given: after a restored backup."""
+    await meta.put(tx, _ABOVE, str(number))
 
 
 async def insert(tx: Tx, request: Request, decision: Decision) -> None:
