@@ -54,7 +54,6 @@ from .reload import Reload
 from .world import World
 
 _TICK = 1.0
-_HELD = 0.5  # seconds between looks whether another process still has the database
 _RETRY = 2.0
 _CATCH_UP = 5.0  # seconds that what was missed may take before the bot says that it is back
 _SAY_NOTHING = 10.0  # seconds after which something is said although it is not all read yet
@@ -94,8 +93,7 @@ class App:
             raise
 
     async def _wait(self) -> None:
-        while not await self._holder.take():
-            await asyncio.sleep(_HELD)
+        await self._holder.wait()
         await self._begin()
 
     async def _begin(self) -> None:

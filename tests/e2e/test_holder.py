@@ -24,7 +24,9 @@ async def office(world: World, tmp_path: Path) -> Office:
     return await Office.open(world, tmp_path / "bot")
 
 
-def second(office: Office, folder: Path, database: str = "", *, account: Client | None = None) -> Bot:
+def second(
+    office: Office, folder: Path, database: str = "", *, account: Client | None = None
+) -> Bot:
     """Another Sluice on the same account."""
     policy = office.world.policy(POLICY)
     return Bot(folder, account or office.world.bot_account, policy, database=database)
@@ -167,9 +169,9 @@ def copy(bot: Bot, to: Path) -> None:
     """As `.backup` makes it."""
     if not bot.database.startswith("sqlite:"):
         pytest.skip("a backup of SQLite")
-    with sqlite3.connect(bot.database.removeprefix("sqlite:")) as source:
-        with sqlite3.connect(to) as target:
-            source.backup(target)
+    path = bot.database.removeprefix("sqlite:")
+    with sqlite3.connect(path) as source, sqlite3.connect(to) as target:
+        source.backup(target)
 
 
 async def test_two_processes_on_one_database(office: Office, tmp_path: Path) -> None:
@@ -275,9 +277,10 @@ async def test_a_dead_token_is_in_the_log_with_its_remedy(office: Office) -> Non
     fresh = await office.world.server.login(account.localpart, account.password)
     await account.call("POST", f"{V3}/logout", {})
     try:
-        await office.bot.process.logs("restart the instance: a running one keeps the old token", 20)
+        await office.bot.process.logs(
+            "restart the instance: a running one keeps the old token", 20
+        )
         await office.bot.process.logs("401")
         assert office.bot.log.count("does not know my access token any more") == 1
     finally:
         office.world.bot_account = fresh
-

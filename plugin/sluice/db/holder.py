@@ -24,6 +24,7 @@ from . import meta
 from .connection import Database, NotHolder, StorageFailed, Tx
 
 _POOL_ONLY = ("min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "loop")
+_AGAIN = 0.5  # seconds between two tries
 _WAIT = 10.0  # seconds for PostgreSQL to answer
 
 log = logging.getLogger("sluice.database")
@@ -55,8 +56,15 @@ class Holder:
             self._tell("The database cannot be taken yet: %s", error)
             return False
         if self._told:
-            log.warning("The other process has ended; this one goes on")
+            log.warning("The database is ours now: this process goes on")
         return True
+
+    async def wait(self) -> None:
+        """Until it is ours: nothing rings when another process ends."""
+        while True:
+            if await self.take():
+                return
+            await asyncio.sleep(_AGAIN)
 
     async def release(self) -> None:
         """Whoever waits goes on now."""
@@ -77,7 +85,7 @@ class Holder:
         rows = await self._db.read(lambda tx: tx.fetch("PRAGMA database_list"))
         path = next((row[2] for row in rows if row[1] == "main"), "")
         if path:
-            return self._lock_file(f"{os.path.realpath(path)}.lock")
+            return self._lock_file(path)
         log.warning("This database has no file, so no other process can have it: no lock")
         return True
 
@@ -87,7 +95,8 @@ class Holder:
         self._told = True
 
     def _lock_file(self, path: str) -> bool:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Beside the file itself, whatever link leads to it."""
+        file = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -128,7 +137,7 @@ class Holder:
         log.warning("The connection that holds the lock of the database is gone")
         while True:
             try:
-                if await self._lock_connection():
+                if not self._connection.is_closed() or await self._lock_connection():
                     await self._db.write(_nothing)  # is it still our name that stands there?
                     log.warning("The database is held again")
                     break
@@ -139,7 +148,7 @@ class Holder:
                 break
             except (OSError, StorageFailed, asyncio.TimeoutError) as error:
                 log.warning("The lock of the database cannot be taken: %s", error)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_AGAIN)
         self._taking_back = None
 
 

@@ -201,7 +201,6 @@ class Sender:
             raise LookupError("what it acts on was not sent")
         return str(found)
 
-
     async def _store(self, tx: Tx, done: Sequence[Done]) -> None:
         """Messages and reactions are kept, without their text; edits and redactions are over."""
         for each in done:

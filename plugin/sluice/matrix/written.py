@@ -118,7 +118,9 @@ async def is_ours(tx: Tx, room: str, event: Event, now: float) -> bool:
         return False
     # Redacted, it has lost its marks; after a new token Synapse does not show transaction ids.
     bare = not content(event) or event.get("type") == ENCRYPTED or _LINE in content(event)
-    return bool(bare) and bool(await tx.fetchval(_OPEN, room, now - UNCLEAR))
+    if not bare:
+        return False
+    return await tx.fetchval(_OPEN, room, now - UNCLEAR) is not None
 
 
 def mark(event: Event) -> str:
