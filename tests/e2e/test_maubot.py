@@ -13,7 +13,7 @@ import pytest
 
 from lab import mbp
 from lab.bot import FullMaubot
-from lab.chat import Chat, eventually
+from lab.chat import Chat
 from lab.proxy import FaultProxy
 from lab.world import World
 from tests.fake.postgres import another

@@ -100,7 +100,7 @@ def asked(event: Event, me: str) -> bool:
     if "state_key" not in event:
         return event.get("type") in _SAID
     if event.get("type") == "m.room.member":
-        return event["state_key"] != me
+        return bool(event["state_key"] != me)
     return event.get("type") == "m.room.power_levels"
 
 
@@ -117,10 +117,10 @@ async def is_ours(tx: Tx, room: str, event: Event, now: float) -> bool:
     if told or "state_key" in event:
         return False
     # Redacted, it has lost its marks; after a new token Synapse does not show transaction ids.
-    bare = not content(event) or event.get("type") == ENCRYPTED or _LINE in content(event)
-    if not bare:
+    said, sealed = content(event), event.get("type") == ENCRYPTED
+    if said and not sealed and _LINE not in said:
         return False
-    return await tx.fetchval(_OPEN, room, now - UNCLEAR) is not None
+    return bool(await tx.fetchval(_OPEN, room, now - UNCLEAR))
 
 
 def mark(event: Event) -> str:
