@@ -77,6 +77,10 @@ async def writes(office: Office, what: str) -> None:
         await thief.send(world.server.admin_room, content)
     elif what == "a message in the ops room":
         await thief.say(world.ops_room, "🔔 Paused by ana.")
+    elif what == "a message in a private room":
+        await office.asks("bo", f"!adduser first{world.suffix}")
+        private = await world.private("bo")
+        await thief.say(private.room, "🔑 sign in here: https://evil.example")
     elif what == "a tap":
         event = await office.says("eve", "hello")
         await thief.react(world.ops_room, event, "✅")
@@ -98,6 +102,7 @@ async def writes(office: Office, what: str) -> None:
         "our own mark",
         "the nonce of a line",
         "a message in the ops room",
+        "a message in a private room",
         "a tap",
         "an encrypted event",
         "power levels",
