@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from ..message import Message, Text, code, quote
+from ..policy.because import period
 from ..policy.model import Decision, Quota, Verdict
 from ..requests.model import Request, Side, State, Vote
 from .alarms import numbered
@@ -15,7 +16,7 @@ from .notices import Window
 from .pages import Pages, following, rows_of
 from .words import Here, Line, count, people, person, view
 
-_EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}
+_EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}  # else "in 90 minutes"
 
 
 # --- can ----------------------------------------------------------------------------------------
@@ -40,7 +41,7 @@ def can(decision: Decision, who: str = "") -> Message:
 
 def left_of(quota: Quota) -> Text:
     """`4 of 5 left this hour for all (rule wipes).`"""
-    when = _EVERY.get(quota.every, f"in {quota.every // 3600 or 1} hours")
+    when = _EVERY.get(quota.every) or period(quota.every)
     whom = "for all" if quota.per == "everyone" else "for each person"
     label = quota.rule.label
     rule = label if label.startswith("line ") else f"rule {label}"

@@ -53,8 +53,9 @@ def no_such_address(alias: str) -> Message:
 def reserved(pattern: str) -> Message:
     """A name that `reserved_names` holds."""
     if pattern.endswith("*") and len(pattern) > 1 and "*" not in pattern[:-1]:
-        which: Text = ("Not run: names that begin with ", pattern[:-1], " belong to bridges.")
-        return not_run((*which, " Choose another name."))
+        why = "belong to bridges" if pattern[0] == "_" else "are kept"
+        which = f"Not run: names that begin with {pattern[:-1]} {why}. Choose another name."
+        return not_run(which)
     return not_run(("Not run: names like ", code(pattern), " are kept. Choose another name."))
 
 

@@ -150,8 +150,9 @@ class RoomView:
 
     @property
     def public(self) -> bool:
-        """Anybody can join."""
-        return self.join_rule == "public"
+        """Somebody whom nobody here let in can join: whatever rule there is but these three, so
+        also by being in some other room (`restricted`)."""
+        return self.join_rule not in ("invite", "private", "knock")
 
     @property
     def history_visibility(self) -> str:

@@ -199,9 +199,8 @@ class Checks:
         """Why an account of this name cannot be made: in a list, and alone."""
         local = mxid[1:].partition(":")[0]
         settings = self._world.live
-        pattern = next((p for p in settings.reserved_names if settings.reserved(local)), None)
-        if pattern is not None:
-            return ("a bridge's name",), refusals.reserved(pattern)
+        if (pattern := settings.reserved(local)) is not None:
+            return ("a reserved name",), refusals.reserved(pattern)
         name = await self._probes.name(local)
         if name is Name.TAKEN:
             return ("exists already",), refusals.exists(here, mxid)
