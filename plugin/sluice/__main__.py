@@ -14,11 +14,12 @@ import time
 from collections.abc import Sequence
 
 from .chat import asked
+from .difference import difference
 from .policy.because import demand, period
 from .policy.document import Bad, unknown
 from .policy.explain import explain, reasons
 from .policy.loader import ACCOUNT
-from .policy.matrix import demand_of, diff, who_can
+from .policy.matrix import demand_of, who_can
 from .policy.model import Decision, Facts, Verdict
 from .policy.proofs import asker_of, invocation_of, moment
 from .policy.rules import plain
@@ -158,8 +159,8 @@ def _print_matrix(settings: Settings) -> None:
 
 
 def _print_diff(old: Settings, new: Settings) -> None:
-    change = diff(old.policy, new.policy)
-    print(f"{change.head}." if change.head else "Nobody gained or lost anything.")
+    change = difference(old, new)
+    print(f"{change.head}." if change.lines else "Nothing changes.")
     for line in change.lines:
         print(f"  {plain(line)}")
     if change.unchanged:

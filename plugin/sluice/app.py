@@ -394,5 +394,6 @@ class App:
             self.world.opened.clear()  # it may name the room that there was none to look for
             self._probes.server = self.world.server
         self._doors.wanted.set()
+        self._drift.wanted()  # whether the accounts that it names exist
         self._wake()
         return problem

@@ -79,12 +79,12 @@ class World:
         prefix = self.settings.prefix if self.settings else "!"
         return Here(self.server, clock, prefix, self.me, self.owners_in(room))
 
-    def owners_in(self, room: str) -> tuple[str, ...]:
-        """The MXIDs of owners who are in this room: whom an alarm pushes."""
-        view = self.rooms.get(room)
-        if self.settings is None or view is None:
+    def owners_in(self, room: str, settings: Settings | None = None) -> tuple[str, ...]:
+        """The MXIDs of owners who are in this room: whom an alarm pushes. settings: not of now."""
+        view, settings = self.rooms.get(room), settings or self.settings
+        if settings is None or view is None:
             return ()
-        policy = self.settings.policy
+        policy = settings.policy
         accounts = (m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p))
         return tuple(mxid for mxid in accounts if mxid in view.joined)
 

@@ -35,14 +35,16 @@ from policies import (
     policy_of,
     problems_of,
     require_line,
+    settings_of,
 )
 
 from sluice.catalog.commands import COMMANDS
 from sluice.catalog.model import Invocation, Tag
+from sluice.difference import difference
 from sluice.policy import decide as decide_module
 from sluice.policy.decide import decide, limits_of
 from sluice.policy.explain import explain
-from sluice.policy.matrix import diff, who_can
+from sluice.policy.matrix import who_can
 from sluice.policy.model import Account, Asker, Decision, Facts, Verdict
 from sluice.policy.pattern import Refused, compile_pattern
 from sluice.policy.people import (
@@ -54,6 +56,7 @@ from sluice.policy.people import (
     roles_of_person,
 )
 from sluice.policy.rules import Policy, Window
+from sluice.settings import Settings
 
 RANK = {Verdict.DENY: 0, Verdict.APPROVE: 1, Verdict.ALLOW: 2}
 BOT = "@sluice:example.org"
@@ -82,6 +85,10 @@ def meaning(decision: Decision) -> Any:
         decision.retry_at,
         {(quota.rule.label, quota.used, quota.cost) for quota in decision.limits},
     )
+
+
+def settings_with(document: dict[str, Any]) -> Settings:
+    return settings_of(json.dumps({"ops_rooms": ["!ops:example.org"], "policy": document}))
 
 
 def open_to_all(document: dict[str, Any]) -> dict[str, Any]:
@@ -564,10 +571,11 @@ def test_t21_any_text_gives_settings_or_errors(text):
 @PROPERTY
 @given(documents(), documents())
 def test_t22_a_new_text_tells_who_gained_and_lost(one, other):
-    old, new = policy_of(one), policy_of(other)
-    assert diff(old, old).head == ""
-    assert diff(old, old).lines == ()
-    change = diff(old, new)
+    before_, after_ = settings_with(one), settings_with(other)
+    old, new = before_.policy, after_.policy
+    assert difference(before_, before_).head == ""
+    assert difference(before_, before_).lines == ()
+    change = difference(before_, after_)
     told = "\n".join(
         "".join(p if isinstance(p, str) else p.text for p in line) for line in change.lines
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ..message import Message, Text, code
+from attrs import evolve
+
+from ..difference import Change
+from ..message import MAX_LINES, Message, Sign, Text, code, plain, say
 from .clock import span
 from .words import (
     Here,
-    Line,
     Word,
     alarm,
     count,
@@ -17,6 +19,7 @@ from .words import (
     marked,
     news,
     not_run,
+    people,
     person,
 )
 
@@ -98,37 +101,94 @@ def safe_mode(here: Here, problems: Sequence[tuple[int, str]], *, file: bool) ->
     )
 
 
+def outdated(here: Here, problems: Sequence[tuple[int, str]]) -> Message:
+    """The first start of a version that would not take the text that is live."""
+    n = count(len(problems), "line")
+    lines: list[Text] = [(f"Line {line}: ", *marked(what)) for line, what in problems[:8]]
+    if len(problems) > len(lines):
+        lines.append(("All of them: ", here.cmd("status")))
+    return say(
+        Sign.NEWS,
+        f"This version wants {n} of the policy written differently. Until then nothing stops.",
+        *lines,
+        "I read them in the stricter way. The next text you save must have them corrected.",
+        push=here.owners,
+        text=bool(here.owners),
+    )
+
+
 def refused_in_safe_mode(problems: Sequence[tuple[int, str]]) -> Message:
     line, what = problems[0]
     return not_run((f"Not run: safe mode. Policy line {line}: ", *marked(what)))
 
 
-def safe_mode_over(roles: Sequence[Role]) -> Message:
-    return news("The policy is valid, safe mode is over.", roles_line(roles))
+def safe_mode_over(
+    here: Here, change: Change | None, roles: Sequence[Role], requests: Text = ()
+) -> tuple[Message, ...]:
+    """change: against the last valid text, None if there was none; whoever wants to change rights
+    unseen goes through safe mode."""
+    over = "The policy is valid, safe mode is over."
+    if change is None or not change.lines:
+        same: list[Text] = [] if change is None else [("It says what the last valid one said.",)]
+        push = () if change is None else here.owners
+        return (say(Sign.NEWS, over, *same, roles_line(roles), push=push, text=bool(push)),)
+    against: Text = (f"Compared with the last valid one: {change.head}.",)
+    change = evolve(change, lines=(against, *change.lines), loosens=change.loosens + 1)
+    return _whole(Sign.NEWS, here, over, change, [roles_line(roles)], requests)
 
 
-def reloaded(
-    here: Here, head: str, changes: Sequence[Line], unchanged: Text, requests: Text = ()
-) -> Message:
-    """New rights. head: `bo lost 2 commands, cy gained 1`; empty when nobody's rights changed.
-
-    changes: one line for each person or command; unchanged: names and roles with the same rights;
-    requests: what became of open requests.
-    """
+def reloaded(here: Here, change: Change, requests: Text = ()) -> tuple[Message, ...]:
+    """A new text, in one message, or in several if what it loosens needs more. requests: what
+    became of open requests."""
     since = f"New policy live since {here.clock.at(here.clock.now)}: "
-    if not head and not changes:
-        return news(f"{since}nobody gained or lost anything.", *([requests] if requests else []))
-    shown = list(changes[:7])
-    if len(changes) > len(shown):
-        shown.append((f"and {count(len(changes) - len(shown), 'more change')}",))
-    return alarm(
-        here.owners,
-        f"{since}{head or 'the rules changed'}.",
-        *shown,
-        *([("Unchanged: ", *unchanged)] if unchanged else []),
-        *([requests] if requests else []),
-        ("Not you, owners? ", here.cmd("pause"), ", then ", here.cmd("log reload")),
+    if not change.lines:
+        said = f"{since}nobody gained or lost anything."
+        return (news(said, *([requests] if requests else [])),)
+    same: list[Text] = [("Unchanged: ", *change.unchanged)] if change.unchanged else []
+    return _whole(Sign.ALARM, here, f"{since}{change.head}.", change, same, requests)
+
+
+_WIDE = 6_000  # characters of one message, about
+
+
+def _whole(
+    sign: Sign, here: Here, head: str, change: Change, tail: Sequence[Text], requests: Text
+) -> tuple[Message, ...]:
+    """What loosens stands first and is never cut; of the rest there is what still fits."""
+    look = ("Not you, owners? ", here.cmd("pause"), ", then ", here.cmd("log reload"))
+    last: list[Text] = [*tail, *([requests] if requests else []), look]
+    stricter = change.lines[change.loosens :]
+    most = MAX_LINES - 2  # the head takes up to two
+    pages = _pages(change.lines[: change.loosens], most)
+    if len(pages[-1]) + bool(stricter) + len(last) > most:
+        pages.append([])
+    free = most - len(last) - len(pages[-1])
+    kept = _pages(stricter[: free if len(stricter) <= free else free - 1], most)[0]
+    if left := len(stricter) - len(kept):
+        more = count(left, "more line")
+        kept = [*kept, (f"and {more} of what only tightens: ", here.cmd("log export"))]
+    pages[-1] += [*kept, *last]
+    return tuple(
+        say(
+            sign,
+            f"The new policy, part {n} of {len(pages)}:" if n > 1 else head,
+            *rows,
+            push=here.owners if n == 1 else (),
+            text=n == 1 or sign is Sign.ALARM,
+        )
+        for n, rows in enumerate(pages, 1)
     )
+
+
+def _pages(lines: Sequence[Text], most: int) -> list[list[Text]]:
+    """So many lines a page, and fewer if they are long."""
+    pages: list[list[Text]] = [[]]
+    for line in lines:
+        wide = sum(len(plain(each)) for each in (*pages[-1], line)) > _WIDE
+        if pages[-1] and (wide or len(pages[-1]) >= most):
+            pages.append([])
+        pages[-1].append(line)
+    return pages
 
 
 def policy_rejected(here: Here, problems: Sequence[tuple[int, str]], *, tests: int = 0) -> Message:
@@ -141,6 +201,21 @@ def policy_rejected(here: Here, problems: Sequence[tuple[int, str]], *, tests: i
     more = [f"{count(len(others), *noun)}: {where}."] if others else []
     head = f"New policy not taken, the old one stays live. {first}"
     return alarm(here.owners, head, marked(what), *more)
+
+
+def named_made(here: Here, mxid: str, trusted_by: Sequence[str]) -> Message:
+    """An account that the policy named before there was one. trusted_by: owners who can."""
+    who = here.local(mxid)
+    if trusted_by:
+        remedy: Text = (*people(trusted_by), ", if it is who you mean: ", here.cmd(f"trust {who}"))
+    else:
+        remedy = ("No owner is left to trust it: save the policy without it, then with it again",)
+    return alarm(
+        here.owners,
+        (code(mxid), " was just made, and the policy names it: it has no rights yet."),
+        "Whoever was first has that name now. It gets its role and vote when an owner trusts it.",
+        (*remedy, ". Else take it out of the policy."),
+    )
 
 
 def unreadable_room(here: Here) -> Message:
@@ -317,8 +392,9 @@ PROBLEMS = {
     "Set up encryption for the bot in maubot.",
     "autojoin": "maubot's autojoin is on: anyone can pull me into a room. Switch it off.",
     "unknown_version": "{0} is unknown to me: only commands that read work. Update Sluice.",
-    "no_account": "{0} is in the policy and has no account: whoever gets that name gets its "
-    "rights.",
+    "no_account": "{0} is in the policy and has no account. Once it is made, an owner must "
+    "trust it.",
+    "outdated": "Policy line {0}. The next text must have it corrected; I read the stricter way.",
     "one_owner": "There is one owner only: nobody can review a break-glass. Name a second one.",
 }
 """What can be wrong, the worst first, each with its remedy."""
@@ -346,4 +422,5 @@ def problem(here: Here, kind: str, about: str = "", *, start: bool = False) -> T
         "{help repair}": here.cmd("help repair"),
     }
     parts = re.split(r"(\{[^}]*\})", words)
-    return tuple(holes.get(part, part) for part in parts if part)
+    found = tuple(holes.get(part, part) for part in parts if part)
+    return marked(words.format(about)) if kind == "outdated" else found

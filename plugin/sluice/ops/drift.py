@@ -21,6 +21,7 @@ from ..matrix.api import Homeserver, MatrixError
 from ..matrix.rooms import RoomView
 from ..message import Text, code
 from ..policy.people import members_of, mxids_of
+from ..relay import named
 from ..world import World
 
 _ORDER = tuple(alarms.PROBLEMS)
@@ -28,6 +29,7 @@ _SAID_ELSEWHERE = frozenset(
     (
         "log_broken",
         "safe_mode",
+        "outdated",
         "silent",
         "address_gone",
         "emergency",
@@ -39,7 +41,7 @@ _SAID_ELSEWHERE = frozenset(
 """Those with an alarm of their own at the moment they begin."""
 _TOLD = "drift"  # in the database: what was told and lasts
 _HOUR = 3600.0
-_MOST_ACCOUNTS = 200  # named accounts that are looked up
+_MOST_ACCOUNTS = 1_000  # named accounts that are looked up
 
 
 @frozen
@@ -69,6 +71,7 @@ class Drift:
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
+        self._names: frozenset[str] = frozenset()  # which names were
         self._due, self._log_lock = asyncio.Event(), asyncio.Lock()
         self.log = Head()  # up to where the log was found unbroken
         self.broken: int | None = None  # the first entry of it that is wrong
@@ -99,20 +102,23 @@ class Drift:
             return
         try:
             self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
-            if accounts and self._world.now() - self._accounts_at >= _HOUR:
+            names = self._world.live.policy.named
+            due = self._world.now() - self._accounts_at >= _HOUR
+            if accounts and (due or names != self._names):
                 self._without = await self._missing()
-                self._accounts_at = self._world.now()
+                self._accounts_at, self._names = self._world.now(), names
         except MatrixError:
             self._address = None
 
     async def _missing(self) -> tuple[str, ...]:
         policy = self._world.live.policy
         own = [m for m in sorted(policy.named) if m.endswith(f":{self._world.server}")]
-        found = []
+        missing, there = list[str](), list[str]()
         for mxid in own[:_MOST_ACCOUNTS]:
-            if await self._hs.profile(mxid) is None:
-                found.append(mxid)
-        return tuple(found)
+            found = await self._hs.profile(mxid)
+            (missing if found is None else there).append(mxid)
+        await self._db.write(lambda tx: named.looked(self._world, tx, there, missing))
+        return tuple(missing)
 
     async def check_log(self) -> None:
         """A page at a time, so that nobody waits long for the database."""
@@ -168,6 +174,8 @@ class Drift:
         if self._world.settings is None:
             return
         policy = self._world.settings.policy
+        for problem in self._world.settings.outdated:
+            yield Trouble("outdated", f"{problem.line}: {problem.text}")
         if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
             yield Trouble("one_owner")
         for mxid in self._without:

@@ -18,7 +18,7 @@ from ..db.connection import Tx
 from ..message import Message
 from ..policy.people import members_of, mxids_of
 from ..world import World
-from . import store
+from . import named, store
 from .delivery import Deliveries
 from .model import Content
 
@@ -33,10 +33,11 @@ class Notices:
 
     async def take(self, tx: Tx, event_id: str, content: Content, raw: bool) -> None:
         """One server notice, in the transaction in which it was read."""
-        room = self._world.main_room
+        room, notice = self._world.main_room, server_notice(content)
+        if isinstance(notice, Registered) and self._world.settings is not None:
+            await named.registered(self._world, tx, notice.user)
         if room is None or self._world.settings is None:
             return
-        notice = server_notice(content)
         if isinstance(notice, Registered):
             await store.came(tx, notice.user)
         found = self._said(content, raw)

@@ -356,9 +356,11 @@ async def trust(tx: Tx, mxid: str) -> None:
     await tx.execute("DELETE FROM sluice_distrust WHERE mxid = $1", mxid)
 
 
-async def trust_again(tx: Tx, request: int) -> None:
-    """The request that would have made somebody distrusted did not happen."""
-    await tx.execute("DELETE FROM sluice_distrust WHERE request = $1", request)
+async def trust_again(tx: Tx, request: int, mxid: str | None = None) -> None:
+    """What made somebody distrusted did not happen, or is over. mxid: only of this account."""
+    where = "request = $1" + ("" if mxid is None else " AND mxid = $2")
+    args = (request,) if mxid is None else (request, mxid)
+    await tx.execute(f"DELETE FROM sluice_distrust WHERE {where}", *args)
 
 
 async def distrusted_until(tx: Tx, mxid: str, request: int) -> float | None:
