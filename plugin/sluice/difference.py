@@ -61,8 +61,8 @@ def difference(old: Settings, new: Settings) -> Change:
     looser = [line.text for line in lines if line.loosens]
     stricter = [line.text for line in lines if not line.loosens]
     if lines and not head:
-        head = f"{len(looser)} changes may loosen something, {len(stricter)} only tighten"
-        head = head.replace("1 changes", "1 change").replace("1 only tighten", "1 only tightens")
+        head = f"{len(lines)} change{'s' if len(lines) > 1 else ''} of the rules"
+        head += f", {len(looser)} may loosen something" if looser else ", to tighten only"
     return Change(head, (*looser, *stricter), len(looser), unchanged)
 
 

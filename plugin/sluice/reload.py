@@ -140,7 +140,8 @@ class Reload:
                 old = self._told or (world.settings if safe else None)
                 requests = await changes.policy_changed(world.desk(tx)) if self._told else ()
                 push = self._owners(room, old, world.settings)
-                said += self._changed(room, old, world.settings, requests, push, safe=safe)
+                if safe or (old is not None and difference(old, world.settings).lines):
+                    said += self._changed(room, old, world.settings, requests, push, safe=safe)
                 said += await self._outdated(tx, room, world.settings)
                 await meta.drop(tx, _SAFE)
                 await meta.put(tx, _TOLD, world.settings.text)
