@@ -194,7 +194,12 @@ def _item(title: Text, old: Any, new: Any) -> Iterator[Line]:
     else:
         loosens = not found or not all(_tightens(*leaf, about) for leaf in found)
     told = "both" if old is not None and new is not None else "new" if old is None else "old"
-    phrases = [phrase for path, was, now in found for phrase in _phrases(path, was, now, told)]
+    phrases = [
+        phrase
+        for path, was, now in found
+        if told == "both" or path != ("id",)  # it stands in the title
+        for phrase in _phrases(path, was, now, told)
+    ]
     if not found and (told == "both" or about is None):
         return
     row: list[Union[str, Code]] = []

@@ -521,8 +521,8 @@ async def test_drift_names_accounts_of_the_policy_that_do_not_exist(room: Ops) -
     await room.drift.hourly()
     (said,) = await room.news()
     assert said == (
-        "❗ @cy:example.org is in the policy and has no account: whoever gets that name gets its "
-        "rights."
+        "❗ @cy:example.org is in the policy and has no account. Once it is made, an owner must "
+        "trust it."
     )
     words = [
         "".join(w if isinstance(w, str) else w.plain for w in t) for t in room.drift.words("")
