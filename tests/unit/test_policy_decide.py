@@ -178,9 +178,7 @@ def test_who_is_not_in_the_room_and_who_is_not_trusted():
     away = ask(evolve(BO, joined=False), "rooms")
     assert why(away)[1].endswith("no, bo is not in this room")
     facts = evolve(FACTS, distrusted=frozenset({"@bo:example.org"}))
-    assert why(ask(BO, "rooms", facts))[1].endswith(
-        "bo has no role until an owner trusts it"
-    )
+    assert why(ask(BO, "rooms", facts))[1].endswith("bo has no role until an owner trusts it")
     low = ask(evolve(HAL, power=0), "rooms")
     assert why(low)[1].endswith("@hal:example.org has too little power in this room")
 
