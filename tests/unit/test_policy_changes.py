@@ -91,10 +91,6 @@ def texts(draw: st.DrawFn) -> str:
     }
     if draw(st.booleans()):
         del document["break_glass"]
-    for number, line in enumerate(document["limit"]):
-        if draw(st.booleans()):
-            del line["id"]
-            line["every"] = f"{number + 1}h"
     text: dict[str, Any] = {"policy": document}
     more: dict[str, Any] = {
         "ops_rooms": [["!ops:example.org"], ["!a:b.org", "!ops:example.org"],
