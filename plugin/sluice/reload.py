@@ -110,6 +110,8 @@ class Reload:
         settings = loaded.settings
         if settings is None:
             self._world.problems, self._world.settings = loaded.errors, before
+            if last == source.text:  # valid for an earlier version, not for this one
+                log.error("The last valid policy is not valid for this version of Sluice")
             return
         self._text.accept(source)
         self._world.settings = settings

@@ -42,6 +42,7 @@ _ALONE = (
     "gap",
     "error",
     "rejected more",
+    "named account made",
 )
 """Records that belong to no request, and that everybody's log shows."""
 _WORDS: Mapping[str, tuple[str, ...]] = {
