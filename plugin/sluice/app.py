@@ -12,11 +12,13 @@ from collections.abc import Coroutine, Mapping
 from logging import Logger
 from typing import Any
 
+from .chat import alarms
 from .db import meta
 from .db.connection import Database, StorageFailed
 from .doors import Doors
 from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
 from .matrix.model import Gap, Handled, Handler
@@ -24,7 +26,7 @@ from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
-from .matrix.sender import Sender
+from .matrix.sender import Sender, Speech
 from .ops.asked import Answers
 from .ops.checks import Checks
 from .ops.commands import Commands
@@ -35,6 +37,7 @@ from .ops.private import PrivateRoom
 from .ops.questions import Questions
 from .ops.room import OpsRoom
 from .ops.status import Status
+from .ops.storage import Storage
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
 from .relay.ending import Endings
@@ -78,7 +81,7 @@ class App:
         """Opens the store and reads the policy; all else goes on in the background."""
         me = self._client.mxid
         nonce = await self._db.write(meta.nonce)
-        self._encryption = Encryption(self._client, self._hs)
+        self._encryption = Encryption(self._client, self._hs, lambda room: self._drift.wanted())
         outbox = Outbox(self._db, nonce, me)
         self.world = World(me, self._version, time.time, outbox, self._encryption.available)
         self._reload = Reload(self.world, self._db, self._text)
@@ -86,8 +89,15 @@ class App:
         self._doors = Doors(
             self.world, self._db, self._hs, self._encryption, self._aside, self._log
         )
-        doubt = self._doors.doubt
-        self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=doubt)
+        self._direct = Direct(self._hs, self._encryption, outbox)
+        self._storage = Storage(self.world, self._db, self._direct)
+        speech = Speech(
+            may=self.world.may_speak,
+            held=lambda room: alarms.held_back(self.world.here(room)),
+            refused=self._refused,
+            failed=self._cannot_send,
+        )
+        self._sender = Sender(self._hs, self._db, self._encryption, outbox, speech)
         self._make(nonce)
         self._spawn(self._run())
 
@@ -114,7 +124,7 @@ class App:
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
         answers = Answers(world, db, hs, probes, self._commands, lists)
         log = Log(world, db, lists, files)
-        status = Status(world, db, hs, self._drift)
+        status = Status(world, db, hs, self._drift, self._direct)
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room
         doors.gap, doors.opens, doors.invited = self._gap, self._opens, self._joined
@@ -303,7 +313,10 @@ class App:
 
     def _ops_room(self, room: str) -> OpsRoom:
         commands, questions = self._commands, self._questions
-        return OpsRoom(room, self.world, self._db, self._hs, commands, questions)
+        storage, changed = self._storage, self._drift.wanted
+        return OpsRoom(
+            room, self.world, self._db, self._hs, commands, questions, storage, changed
+        )
 
     def _private_room(self, room: str) -> Handler:
         return PrivateRoom(room, self.world, self._deliveries).take
@@ -369,12 +382,24 @@ class App:
         while True:
             await asyncio.sleep(_TICK)
             try:
+                await self._storage.look()
                 await self._house.tick()
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("The clock waits: %s", error)
             except Exception as error:  # it goes on: passwords are removed by it
                 await self._stumbled(error)
             self._wake()
+
+    def _refused(self, room: str) -> None:
+        """The server took no message of ours there."""
+        self._doors.doubt(room)
+        self._drift.wanted()
+
+    def _cannot_send(self, error: str) -> None:
+        """Told once: what sends goes on by itself."""
+        if error not in self._told:
+            self._told.add(error)
+            self._aside(self._db.write(lambda tx: self._house.cannot_send(tx, error)))
 
     async def _stumbled(self, error: Exception) -> None:
         name = type(error).__name__

@@ -60,8 +60,11 @@ class Housekeeping:
         self._waits = False  # to say hello
 
     async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
-        room = self._world.main_room
-        if room is not None and message is not None:
+        if message is None:
+            return
+        for room in self._world.told_rooms:
+            if room != self._world.main_room and message.push:
+                message = evolve(message, push=self._world.owners_in(room))
             await self._world.outbox.put(tx, room, f"{key}.{self._world.now()}", message)
 
     # --- the clock
@@ -266,3 +269,9 @@ class Housekeeping:
                 await self._say(tx, "error", alarms.own_error(here, error, event_id))
 
         return Handled(commit)
+
+    async def cannot_send(self, tx: Tx, error: str) -> None:
+        """An error of ours in what sends messages."""
+        here = self._world.here(self._world.main_room or "")
+        await audit.append(tx, self._world.now(), "error", {"event": "outbox", "error": error})
+        await self._say(tx, "error", alarms.cannot_send(here, error))

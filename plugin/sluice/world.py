@@ -17,6 +17,8 @@ from .catalog.model import Dialect, Invocation, Line
 from .chat.clock import Clock
 from .chat.words import Here
 from .db.connection import Tx
+from .matrix.encryption import MEGOLM, MESSAGE
+from .matrix.late import ENCRYPTED
 from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .policy.document import Problem
@@ -94,6 +96,31 @@ class World:
         view = self.rooms.get(room)
         return view is not None and view.encrypted and not self.crypto
 
+    def mute(self, room: str) -> str:
+        """Why nothing can be said in an ops room, as the kind of the problem; "" if it can. What
+        is typed there is not run, and what is open waits: nobody would be told of it."""
+        if found := self.silenced(room):
+            return found
+        return "refused" if room in self.outbox.refused else ""
+
+    def silenced(self, room: str) -> str:
+        """As `mute`, by the room's own state."""
+        view = self.rooms.get(room)
+        if view is None or not view.known:
+            return ""
+        if self.deaf(room):
+            return "no_crypto"
+        if view.encrypted and view.algorithm not in ("", MEGOLM):
+            return "odd_crypto"
+        kind = ENCRYPTED if view.encrypted else MESSAGE
+        return "" if view.can_send(kind, self.me) else "mute"
+
+    def may_speak(self, room: str) -> bool:
+        """Whether a message of ours can stand in a room, as far as is known."""
+        view = self.rooms.get(room)
+        inside = view is None or not view.known or self.me in view.joined
+        return inside and not self.silenced(room)
+
     def has_role(self, mxid: str) -> bool:
         """In any of the ops rooms, with the power they have there."""
         if self.settings is None:
@@ -107,6 +134,21 @@ class World:
         """Where alarms, reloads, seals and server notices go: the first that is configured."""
         wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
         return next((room for room in wanted if room in self.rooms), None)
+
+    @property
+    def told_rooms(self) -> tuple[str, ...]:
+        """Where everybody's alarms go: the main room, and as long as nothing can be said there
+        also the first other one where it can."""
+        main = self.main_room
+        if main is None or not self.mute(main):
+            return () if main is None else (main,)
+        return main, *self.speaking(besides=main)[:1]
+
+    def speaking(self, besides: str = "") -> tuple[str, ...]:
+        """The ops rooms where something can be said, in their order."""
+        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
+        there = (room for room in wanted if room in self.rooms and room != besides)
+        return tuple(room for room in there if not self.mute(room))
 
     def facts(self) -> Facts:
         """What the policy may know, without limits and distrust."""
@@ -149,5 +191,7 @@ class World:
             facts=self.facts(),
             health=self.health(),
             max_age=settings.command_max_age,
+            mute=frozenset(room for room in settings.ops_rooms if self.mute(room)),
+            told=self.told_rooms,
         )
         return Desk(tx, view, audit, self.outbox)

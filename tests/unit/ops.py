@@ -14,6 +14,7 @@ from sluice import audit
 from sluice.catalog.model import Dialect, Kind, Outcome
 from sluice.chat.read import read
 from sluice.matrix.api import Homeserver
+from sluice.matrix.direct import Direct
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
 from sluice.matrix.outbox import Outbox
@@ -29,6 +30,7 @@ from sluice.ops.log import Log
 from sluice.ops.own import Own
 from sluice.ops.questions import Questions, Where
 from sluice.ops.status import Status
+from sluice.ops.storage import Storage
 from sluice.relay.correlator import Queue
 from sluice.relay.delivery import Deliveries
 from sluice.relay.room import AdminRoom
@@ -91,6 +93,8 @@ class Ops:
         self.questions = Questions()
         self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)
         self.drift = Drift(world, db, hs)
+        direct = Direct(hs, encryption, world.outbox)
+        self.storage = Storage(world, db, direct)
         self.commands.own = Own(
             world,
             db,
@@ -98,7 +102,7 @@ class Ops:
             self.lists,
             Answers(world, db, hs, probes, self.commands, self.lists),
             Log(world, db, self.lists, Files(hs, encryption)),
-            Status(world, db, hs, self.drift),
+            Status(world, db, hs, self.drift, direct),
             self._reload,
         )
 

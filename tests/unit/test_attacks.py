@@ -29,7 +29,14 @@ class Room:
     def __init__(self, office: Ops) -> None:
         self.ops = office
         self._room = OpsRoom(
-            office.room, office.world, office.db, office.hs, office.commands, office.questions
+            office.room,
+            office.world,
+            office.db,
+            office.hs,
+            office.commands,
+            office.questions,
+            office.storage,
+            office.drift.wanted,
         )
         self._number = 0
 

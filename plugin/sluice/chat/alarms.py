@@ -20,9 +20,13 @@ from .words import (
     person,
 )
 
-CANNOT_LOG = (
-    "I cannot write my log (disk full), and without it I send nothing. Owners, make space."
-)
+
+def why_no_log(*, full: bool) -> str:
+    """The sentence for a database that cannot be written. full: for want of space."""
+    why, then = ("disk full", "make space") if full else ("the database fails", "look at it")
+    return f"I cannot write my log ({why}), and without it I send nothing. Owners, {then}."
+
+
 
 Role = tuple[str, tuple[str, ...], float]
 """A role as it is read out: name, members (persons, MXIDs, `@*:server`), least room power."""
@@ -151,6 +155,11 @@ def unreadable_room(here: Here) -> Message:
     )
 
 
+def held_back(here: Here) -> Message:
+    """Said first, once the bot can speak again in a room."""
+    return news(f"Since {here.clock.at(here.clock.now)} I could not write here. Held back:")
+
+
 def unknown_version(here: Here, conduit: str) -> Message:
     reads = listed([here.cmd(c) for c in ("users", "rooms", "registration", "config")])
     return alarm(
@@ -180,8 +189,8 @@ def log_broken(here: Here, entry: int) -> Message:
     )
 
 
-def cannot_log(here: Here) -> Message:
-    return alarm(here.owners, CANNOT_LOG)
+def cannot_log(here: Here, *, full: bool = True) -> Message:
+    return alarm(here.owners, why_no_log(full=full))
 
 
 def own_error(here: Here, error: str, event_id: str) -> Message:
@@ -190,6 +199,15 @@ def own_error(here: Here, error: str, event_id: str) -> Message:
         here.owners,
         ("I could not handle a message here, an error of mine: ", code(error), "."),
         ("Nothing ran because of it. Event ", code(event_id), "; please report it."),
+    )
+
+
+def cannot_send(here: Here, error: str) -> Message:
+    """An exception in what sends messages, told once."""
+    return alarm(
+        here.owners,
+        ("Some of my messages were late, an error of mine: ", code(error), "."),
+        "I go on and try them again; please report it.",
     )
 
 
@@ -298,6 +316,7 @@ def inside() -> Message:
 # --- what may be wrong, as a list ----------------------------------------------------------------
 
 PROBLEMS = {
+    "storage": "I cannot write my log ({0}): nothing can run. Make it work again.",
     "log_broken": "My log is not what I wrote: somebody changed the database. Find out who.",
     "safe_mode": "The policy has an error in line {0}: every command is refused. Correct it.",
     "silent": "Conduit has not answered since {0}: restart it if nothing slow is running there.",
@@ -305,6 +324,14 @@ PROBLEMS = {
     "address_gone": "{0} leads nowhere: commands are not answered. Repair: {help repair}",
     "address_elsewhere": "{0} leads to another room: commands are not answered. "
     "Repair: {help repair}",
+    "mute": "No power to write in this room: I have {0}, “Send messages” needs {1}. Nothing typed "
+    "there runs. Change it in the room's settings, Roles & Permissions.",
+    "refused": "The server takes none of my messages in this room ({0}). Nothing typed there runs. "
+    "Look whether I am a member there, and the server's log.",
+    "odd_crypto": "This room is encrypted in a way unknown to me ({0}). Nothing typed there runs. "
+    "Use another room as ops room.",
+    "emptied": "Somebody erased this room's encryption setting; I go on encrypting. "
+    "Switch encryption on again in the room's settings, Security & Privacy.",
     "emergency": "Conduit's emergency password is set. Take it out of its config file.",
     "remote_member": "{0} is in the admin room: another server can read passwords there. "
     "Remove it.",
@@ -315,6 +342,14 @@ PROBLEMS = {
     "upgraded": "This room was upgraded; I stay here. An owner puts the new id into ops_rooms.",
     "no_crypto": "This room is encrypted and I cannot read it. "
     "Set up encryption for the bot in maubot.",
+    "no_react": "No power to react in this room: I have {0}, “Send reactions” needs {1}. My "
+    "questions and cards have no buttons there. Change it in Roles & Permissions.",
+    "no_unreact": "No power to remove my reactions in this room: I have {0}, “Remove messages sent "
+    "by me” needs {1}. Buttons stay after the end. Change it in Roles & Permissions.",
+    "no_tap": "Not everybody can tap ✅ in this room: {0}. “Send reactions” needs {1}. Change it in "
+    "Roles & Permissions, or vote with {approve}.",
+    "no_untap": "Not everybody can take a tap back in this room: {0}. “Remove messages sent by me” "
+    "needs {1}. Change it in Roles & Permissions.",
     "autojoin": "maubot's autojoin is on: anyone can pull me into a room. Switch it off.",
     "unknown_version": "{0} is unknown to me: only commands that read work. Update Sluice.",
     "no_account": "{0} is in the policy and has no account: whoever gets that name gets its "
@@ -339,10 +374,14 @@ _AT_START = {
 
 
 def problem(here: Here, kind: str, about: str = "", *, start: bool = False) -> Text:
-    """One problem in words. about: the id, version, time or number it is about."""
+    """One problem in words. about: the id, version, time or number it is about; two with a |
+    between them."""
     words = (_AT_START if start else {}).get(kind) or PROBLEMS[kind]
+    about, _, second = about.partition("|")
     holes: dict[str, Word] = {
         "{0}": code(about) if about[:1] in ("@", "#", "!") else about,
+        "{1}": second,
+        "{approve}": here.cmd("approve 12"),
         "{help repair}": here.cmd("help repair"),
     }
     parts = re.split(r"(\{[^}]*\})", words)

@@ -61,9 +61,16 @@ class Standing:
 
 
 def card(
-    request: Request, told: About, votes: Standing, push: Sequence[str], here: Here
+    request: Request,
+    told: About,
+    votes: Standing,
+    push: Sequence[str],
+    here: Here,
+    *,
+    taps: bool = True,
 ) -> Message:
-    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot."""
+    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot. taps:
+    whether all of them can react in this room."""
     head = (f"#{request.id} Approve? ", person(request.person), " asks: ", *told.what)
     if len(votes.needs) == 1:
         who = _any(votes.needs[0].names)
@@ -72,11 +79,19 @@ def card(
     needs: Text = (f"Needs {count(votes.needed, 'vote')}: ", *who, ".")
     if request.expires is not None:
         needs = (*needs, f" Open until {here.clock.until(request.expires)}.")
-    rows = [head, *_body(request, told), needs, _tap(request, here)]
+    rows = [head, *_body(request, told), needs, _tap(request, here, taps)]
     return say(Sign.CARD, *rows, push=tuple(push), text=True)
 
 
-def voted(request: Request, told: About, votes: Standing, here: Here, place: int = 0) -> Message:
+def voted(
+    request: Request,
+    told: About,
+    votes: Standing,
+    here: Here,
+    place: int = 0,
+    *,
+    taps: bool = True,
+) -> Message:
     """The card after a vote came or went. place: in line, once nothing is missing any more."""
     by: Text = (" (", *people(votes.by, "and"), ")") if votes.by else ()
     head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
@@ -85,7 +100,7 @@ def voted(request: Request, told: About, votes: Standing, here: Here, place: int
     rows = [_joined((*head, *told.short, ".", *lost, *now)), *_body(request, told)]
     until = " ".join(str(word).strip() for word in _until(request, here))
     rows += [(until,)] if until else []
-    rows.append(_tap(request, here))
+    rows.append(_tap(request, here, taps))
     return say(Sign.CARD, *rows, text=True)
 
 
@@ -123,8 +138,11 @@ def _until(request: Request, here: Here) -> Text:
     return () if request.expires is None else (f" Open until {here.clock.at(request.expires)}.",)
 
 
-def _tap(request: Request, here: Here) -> Text:
+def _tap(request: Request, here: Here, taps: bool) -> Text:
     n = request.id
+    if not taps:
+        typed = ("Type ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
+        return (*typed, ". Not everybody can tap here.")
     return ("Tap ✅ or ❌. Or: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
 
 

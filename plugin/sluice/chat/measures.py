@@ -132,6 +132,25 @@ def glass(
     return alarm(push, *rows)
 
 
+def no_reviewer(reviewers: Sequence[str]) -> tuple[Text, Text]:
+    """Why there is no break-glass while nobody could review it, and when there is."""
+    who, is_there = people(reviewers), "is" if len(reviewers) == 1 else "are"
+    because: Text = (*people(reviewers, "and"), f" would review it and {is_there} in no ops room")
+    return because, ("Next: when ", *who, " is in one.")
+
+
+def review_due(
+    request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
+) -> Message:
+    """Once a day, while nobody has reviewed a break-glass."""
+    n, at = request.id, here.clock.at(request.created)
+    head: Text = (f"Break-glass #{n} is not reviewed yet, ", *people(reviewers), ": ")
+    who: Text = ("By ", person(request.person), f" at {at}. Reason: ")
+    how: Text = ("Review it: ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
+    reason = quote(request.invocation.reason or "")
+    return alarm(push, (*head, *told.short), (*who, reason), how)
+
+
 def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:
     """When the next break-glass is possible. at: when the quota has room; reviewers: still due."""
     when = f"Next: {here.clock.at(at)}" if at is not None else "Next:"

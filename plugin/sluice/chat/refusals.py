@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from ..catalog.parse import NotRun
 from ..message import Message, Text, code, quote
-from .alarms import CANNOT_LOG
+from .alarms import why_no_log
 from .words import Here, not_run, people, person
 
 
@@ -136,8 +138,8 @@ def public_room() -> Message:
     return not_run("Not run: this room is public, so only what looks runs here. Make it private.")
 
 
-def cannot_log() -> Message:
-    return not_run(f"Not run: {CANNOT_LOG}")
+def cannot_log(*, full: bool = True) -> Message:
+    return not_run(f"Not run: {why_no_log(full=full)}")
 
 
 def not_encrypted() -> Message:
@@ -179,3 +181,13 @@ def attacker_sized() -> Message:
         "Not run: a file can be named so that looking at it stops Conduit's admin commands.",
         ("The setting ", code("relay.attacker_sized"), " refuses it; an owner can change that."),
     )
+
+
+def unheard(n: int, push: Sequence[str]) -> Message:
+    """To who typed commands while the bot could not write there; once for all of them."""
+    what = "the command typed" if n == 1 else f"the {n} commands typed"
+    said = not_run(
+        f"Not run: {what} here while I could not write here.",
+        "Send again what is still right." if n > 1 else "Send it again if it is still right.",
+    )
+    return evolve(said, push=tuple(push), text=True)

@@ -12,8 +12,11 @@ import asyncio
 import contextvars
 import re
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
+
+from attrs import frozen
 
 T = TypeVar("T")
 Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
@@ -21,6 +24,20 @@ Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
 
 class StorageFailed(Exception):
     """The database could not do it now: full, locked, gone. Nothing of the block is stored."""
+
+
+@frozen
+class Failing:
+    """Nothing could be written from `since` to `last` (seconds of a clock that only grows).
+    full: for want of space."""
+
+    since: float
+    last: float
+    full: bool
+
+    @property
+    def lasted(self) -> float:
+        return self.last - self.since
 
 
 class Tx(Protocol):
@@ -35,8 +52,9 @@ class Tx(Protocol):
 class Database:
     """Wraps a mautrix Database. `write` holds the one writer lock; `read` does not."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, now: Callable[[], float] = time.monotonic) -> None:
+        self._inner, self._now = inner, now
+        self.failing: Failing | None = None  # since the last write that worked
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._after: list[Callable[[], None]] = []
@@ -78,7 +96,14 @@ class Database:
                 call()
             return result
 
-        return await self._alone(body)
+        try:
+            written = await self._alone(body)
+        except StorageFailed as error:
+            now, full = self._now(), "full" in str(error).lower()
+            self.failing = Failing(self.failing.since if self.failing else now, now, full)
+            raise
+        self.failing = None
+        return written
 
     async def read(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs block(tx) without the lock and without a transaction."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterator
 
 from attrs import frozen
@@ -18,14 +19,17 @@ from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
 from ..matrix.api import Homeserver, MatrixError
+from ..matrix.encryption import MESSAGE
+from ..matrix.late import ENCRYPTED
 from ..matrix.rooms import RoomView
-from ..message import Text, code
-from ..policy.people import members_of, mxids_of
+from ..message import Text, code, plain
+from ..policy.people import in_order, members_of, mxids_of, person_of, roles
 from ..world import World
 
 _ORDER = tuple(alarms.PROBLEMS)
 _SAID_ELSEWHERE = frozenset(
     (
+        "storage",
         "log_broken",
         "safe_mode",
         "silent",
@@ -37,9 +41,13 @@ _SAID_ELSEWHERE = frozenset(
     )
 )
 """Those with an alarm of their own at the moment they begin."""
+_TAPS = (("m.reaction", "no_react", "no_tap"), ("m.room.redaction", "no_unreact", "no_untap"))
+_MUTE = ("mute", "refused", "odd_crypto", "no_crypto")  # of a room where the bot cannot speak
 _TOLD = "drift"  # in the database: what was told and lasts
 _HOUR = 3600.0
 _MOST_ACCOUNTS = 200  # named accounts that are looked up
+
+log = logging.getLogger("sluice.drift")
 
 
 @frozen
@@ -97,6 +105,11 @@ class Drift:
         await self.check_log()
         if self._world.settings is None:
             return
+        try:
+            for view in tuple(self._world.rooms.values()):
+                await view.refresh(self._hs)  # what was emptied from outside shows nowhere else
+        except MatrixError as error:
+            log.warning("A room cannot be looked at: %s", error)
         try:
             self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
             if accounts and self._world.now() - self._accounts_at >= _HOUR:
@@ -159,6 +172,8 @@ class Drift:
         return tuple(sorted((*found, *rooms), key=lambda each: _ORDER.index(each.kind)))
 
     def _of_sluice(self) -> Iterator[Trouble]:
+        if (failing := self._db.failing) is not None:
+            yield Trouble("storage", "disk full" if failing.full else "the database fails")
         if self.broken is not None:
             yield Trouble("log_broken")
         if self._world.problems:
@@ -222,8 +237,34 @@ class Drift:
             yield Trouble("world_readable", room=room)
         if view.replaced_by:
             yield Trouble("upgraded", room=room)
-        if view.encrypted and not self._world.crypto:
-            yield Trouble("no_crypto", room=room)
+        mute = self._world.mute(room)
+        kind = ENCRYPTED if view.encrypted else MESSAGE
+        about = {
+            "mute": self._lacks(view, kind),
+            "refused": self._world.outbox.refused.get(room, ""),
+            "odd_crypto": view.algorithm,
+        }
+        if mute:
+            yield Trouble(mute, about.get(mute, ""), room)
+        if view.encrypted and not view.algorithm:
+            yield Trouble("emptied", view.event_of("m.room.encryption"), room)
+        for kind, own, theirs in _TAPS:
+            if not view.can_send(kind, self._world.me):
+                yield Trouble(own, self._lacks(view, kind), room)
+            if names := self._unable(view, kind):
+                yield Trouble(theirs, f"{', '.join(names)}|{view.needed_to_send(kind):g}", room)
+
+    def _lacks(self, view: RoomView, kind: str) -> str:
+        return f"{view.power(self._world.me):g}|{view.needed_to_send(kind):g}"
+
+    def _unable(self, view: RoomView, kind: str) -> tuple[str, ...]:
+        """Who can vote here by their role, and not send this."""
+        if self._world.settings is None:
+            return ()
+        policy = self._world.settings.policy
+        voting = {slot.role for rule in policy.rules for slot in rule.slots}
+        able = (m for m in view.joined if voting & roles(policy, m, view.power(m)))
+        return in_order(policy, {person_of(policy, m) for m in able if not view.can_send(kind, m)})
 
     # --- telling
 
@@ -244,13 +285,26 @@ class Drift:
 
     async def tell(self, tx: Tx, *, silent: bool = False) -> None:
         """Says each new problem once. silent: it is said already, at the first start."""
-        room, found = self._world.main_room, self.troubles()
+        found = self.troubles()
         told = set(json.loads(await meta.get(tx, _TOLD) or "[]"))
         new = [each for each in found if each.key not in told]
         if {each.key for each in found} != told:
             await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
-        new = [each for each in new if each.kind not in _SAID_ELSEWHERE]
-        if new and room is not None and not silent:
-            words = [self._said(room, each) for each in new]
-            said = alarms.drifted(self._world.here(room), words)
-            await self._world.outbox.put(tx, room, f"drift.{self._world.now()}", said)
+        await self._tell_mute(tx, [each for each in new if each.kind in _MUTE], silent)
+        new = [each for each in new if each.kind not in (*_SAID_ELSEWHERE, *_MUTE)]
+        if new and not silent:
+            for room in self._world.told_rooms:
+                await self._put(tx, room, new)
+
+    async def _tell_mute(self, tx: Tx, new: list[Trouble], silent: bool) -> None:
+        """In every other room, and in the log: in the room itself nobody can be told."""
+        for each in new:
+            log.error("%s: %s", each.room, plain(self._said(each.room, each)))
+        for room in self._world.speaking(besides=(self._world.main_room or "") if silent else ""):
+            await self._put(tx, room, [each for each in new if each.room != room])
+
+    async def _put(self, tx: Tx, room: str, new: list[Trouble]) -> None:
+        if new:
+            said = alarms.drifted(self._world.here(room), [self._said(room, each) for each in new])
+            key = f"drift.{self._world.now()}.{new[0].key}"
+            await self._world.outbox.put(tx, room, key, said)

@@ -30,7 +30,7 @@ class Edits:
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
         old = abs(self._world.now() - where.at) > self._commands.max_age
-        if old or self._world.problems:
+        if old or self._world.problems or self._world.mute(where.room):
             typed = None
         if before is not None and before.state in submit.SENT:
             typed = None  # nobody looks there any more

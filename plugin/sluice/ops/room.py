@@ -7,9 +7,11 @@ answer; a redaction, a join, a new power can change what counts. Here is only th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..catalog.commands import find
+from ..catalog.model import Typed
 from ..catalog.parse import NotRun
 from ..chat import alarms, read, refusals
 from ..db.connection import Database, Tx
@@ -24,8 +26,10 @@ from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .edits import Edits
+from .mute import Mute
 from .names import Names
 from .questions import Question, Questions, Where
+from .storage import Storage
 
 _UNREAD_EVERY = 60.0
 _SENT_WITHIN = 5.0
@@ -40,9 +44,13 @@ class OpsRoom:
         homeserver: Homeserver,
         commands: Commands,
         questions: Questions,
+        storage: Storage,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """changed: told that the bot may or may not speak here from now on."""
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
-        self._commands, self._questions = commands, questions
+        self._commands, self._questions, self._changed = commands, questions, changed
+        self._mute, self._storage = Mute(room, world, commands), storage
         self._edits = Edits(world, db, commands)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
@@ -90,12 +98,12 @@ class OpsRoom:
     def _own(self, event: Event) -> Handled | None:
         commit = self._world.outbox.seen(event)
         if "state_key" in event:
-            self.view.apply(event)
+            self._apply(event)
         return Handled(commit) if commit else None
 
     def _state(self, event: Event) -> Handled | None:
         is_new = self._is_news(event)
-        self.view.apply(event)
+        self._apply(event)
         if event.get("type") in ("m.room.encryption", "m.room.tombstone"):
             return Handled(self.warn)
         if event.get("type") not in ("m.room.member", "m.room.power_levels"):
@@ -103,6 +111,14 @@ class OpsRoom:
         if self._world.settings is None or not is_new:
             return None
         return Handled(lambda tx: changes.room_changed(self._world.desk(tx), self.room))
+
+    def _apply(self, event: Event) -> None:
+        before = self._world.may_speak(self.room)
+        self.view.apply(event)
+        if event.get("type") in ("m.room.power_levels", "m.room.encryption"):
+            self._changed()
+        if self._world.may_speak(self.room) and not before:
+            self._world.outbox.wake.set()
 
     def _is_news(self, event: Event) -> bool:
         """Not a new name or picture of a member: anybody can change theirs all day long."""
@@ -120,6 +136,8 @@ class OpsRoom:
         if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
             return None
         if self.view.encrypted and not was_sealed(event):
+            if self._mute.now:
+                return None
             return await self._commands.in_clear(self._where(event), content)
         edit = read.edit_of(content)
         if edit is not None:
@@ -129,6 +147,10 @@ class OpsRoom:
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
             return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
         typed = self._commands.read(self.room, content)
+        if typed is not None and self._mute.now and not self._mute.counts(typed):
+            return await self._mute.typed(where, typed)
+        if isinstance(typed, Typed) and await self._is_unstorable(where, typed):
+            return None
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))
         if typed is not None:
@@ -137,10 +159,21 @@ class OpsRoom:
             )
         return await self._answer(where, content)
 
+    async def _is_unstorable(self, where: Where, typed: Typed) -> bool:
+        """A command while nothing can be stored; `status` answers even so."""
+        command = find(typed.word)
+        if not self._storage.fails or command is None or command.name == "status":
+            return False
+        if await self._commands.roles(where):
+            await self._storage.refuse(where)
+        return True
+
     async def _unreadable(self, event: Event) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
         one lost key there are many messages."""
         sender, now = str(event.get("sender")), self._world.now()
+        if self._mute.now:
+            return None
         if now - self._unread.get(sender, 0.0) < _UNREAD_EVERY:
             return None
         handled = await self._commands.refuse(self._where(event), refusals.unreadable())
@@ -156,6 +189,8 @@ class OpsRoom:
         question = await self._question(said.reply_to, where.mxid)
         if question is None or question.reply is None:
             return None
+        if self._mute.now:
+            return await self._mute.unheard(where)
         self._questions.close(question.key)
         again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
         return await question.reply(again, said.text)
@@ -197,6 +232,8 @@ class OpsRoom:
             chosen = question.taps.get(key)
             if chosen is None:
                 return None
+            if self._mute.now:
+                return await self._mute.unheard(where)
             self._questions.close(question.key)
             again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
             return await chosen(again)

@@ -145,7 +145,7 @@ class Runner:
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
         waited = self._world.now() - request.created > _JUST_NOW
-        if (request.slots or waited) and not await self.heard(request.room):
+        if (request.slots or request.glass or waited) and not await self.heard(request.room):
             return False
         dialect, server = self._spelling()
         try:

@@ -54,10 +54,11 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 
 
 async def tick(desk: Desk) -> None:
-    """What is due: requests that expire, and the one reminder at half time."""
+    """What is due: requests that expire, the one reminder at half time, reviews that wait."""
     for request in await _open(desk):
         if min(_end(request), _half(request)) <= desk.now:
             await _due(desk, request)
+    await emergency.remind(desk)
 
 
 async def _due(desk: Desk, request: Request) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from ..chat import measures
 from ..chat.cards import Need, Standing
 from ..chat.words import people, person
+from ..db import meta
 from ..message import Text
 from ..policy.model import Verdict
 from ..policy.people import person_of
@@ -18,6 +22,8 @@ from .model import Pause, Request, Review, Side, State
 from .quorum import Count, judge
 from .submit import Ask, create, not_for, reject
 
+_REMINDED = "reviews"  # in the database: of each open review, the day it was named last
+_DAY = 86400.0
 _NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
 
 
@@ -33,6 +39,9 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     if ask.decision.verdict is Verdict.DENY:
         return await reject(desk, ask)
     because, then = await _quota(desk)
+    reviewers = _reviewers(desk, ask.mxid)
+    if reviewers and not await _present(desk, reviewers):
+        because, then = measures.no_reviewer(reviewers)
     if because:
         denied = evolve(ask.decision, verdict=Verdict.DENY, rules=(), because=because)
         return await reject(desk, evolve(ask, decision=denied), then)
@@ -40,14 +49,15 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
         message = measures.while_paused(paused, desk.owners(), desk.here)
         await desk.reply(ask.room, ask.event_id, message, ask.command)
         return None
-    reviewers = _reviewers(desk, ask.mxid)
     review = Review.OPEN if reviewers else Review.NONE
     request = await create(desk, ask, Event.GLASS, [], glass=True, review=review)
     await desk.record("break-glass", request, event=ask.event_id, reason=ask.invocation.reason)
-    push = desk.push(ask.room, desk.mxids(desk.owners()))
     told = await desk.about(request)
-    message = measures.glass(request, told, reviewers, push, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, card_key(request.id), message)
+    await desk.tell(
+        ask.room,
+        card_key(request.id),  # in each room: a tap on it is a review, wherever it is
+        lambda push: measures.glass(request, told, reviewers, push, desk.here),
+    )
     return request
 
 
@@ -82,13 +92,20 @@ def _reviewers(desk: Desk, mxid: str) -> tuple[str, ...]:
     return tuple(name for name in desk.owners() if name != desk.name(mxid))
 
 
+async def _present(desk: Desk, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of these owners that are in any ops room, as owners."""
+    role = desk.policy.owners
+    there = [m for m in desk.mxids(names) if role in await desk.somewhere(m)]
+    return tuple(name for name in names if name in {desk.name(mxid) for mxid in there})
+
+
 async def review(
     desk: Desk, request: Request, mxid: str, side: Side, why: str, votes: Count
 ) -> bool:
     """An owner's approve or deny of a break-glass. False: not theirs to give, or given already."""
     if request.review is not Review.OPEN:
         return False
-    owner = desk.policy.owners in await desk.roles(request.room, mxid)
+    owner = desk.policy.owners in await desk.somewhere(mxid)
     if not owner or votes.same(mxid) in {votes.same(other) for other in votes.barred}:
         return False
     name = desk.name(mxid)
@@ -102,13 +119,13 @@ async def review(
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
     told = await desk.about(request)
     if side is Side.APPROVE:
-        await desk.outbox.edit(
-            desk.tx, request.room, card_key(request.id), measures.reviewed(request, told, name)
-        )
+        await desk.show_everywhere(request, measures.reviewed(request, told, name))
     else:
-        push = desk.push(request.room, desk.mxids(desk.owners()))
-        message = measures.not_in_order(request, name, why, desk.undo(request), push)
-        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.review", message)
+        await desk.tell(
+            request.room,
+            f"request.{request.id}.review",
+            lambda push: measures.not_in_order(request, name, why, desk.undo(request), push),
+        )
     return True
 
 
@@ -123,6 +140,25 @@ async def unreviewed(desk: Desk) -> list[tuple[int, Text]]:
     """Break-glass that waits for a review, and for whom."""
     waiting = [r for r in await store.glasses(desk.tx) if r.review is Review.OPEN]
     return [(request.id, people(_reviewers(desk, request.mxid))) for request in waiting]
+
+
+async def remind(desk: Desk) -> None:
+    """Once a day for each break-glass that waits for its review, until it has it."""
+    waiting = [r for r in await store.glasses(desk.tx) if r.review is Review.OPEN]
+    if not waiting:
+        return
+    told = json.loads(await meta.get(desk.tx, _REMINDED) or "{}")
+    days = {str(r.id): int((desk.now - r.created) // _DAY) for r in waiting}
+    late = [r for r in waiting if days[str(r.id)] > told.get(str(r.id), 0)]
+    for request in late:
+        names, about = _reviewers(desk, request.mxid), await desk.about(request)
+        for room in desk.told(request.room):
+            push = desk.push(room, desk.mxids(names))
+            said = measures.review_due(request, about, names, push, desk.here)
+            key = f"request.{request.id}.due.{days[str(request.id)]}"
+            await desk.outbox.put(desk.tx, room, key, said)
+    if late:
+        await meta.put(desk.tx, _REMINDED, json.dumps(days))
 
 
 # --- pause ------------------------------------------------------------------------------------
@@ -142,9 +178,11 @@ async def pause(desk: Desk, ask: Ask, why: str) -> None:
     await desk.record("pause", None, mxid=ask.mxid, room=ask.room, reason=why)
     is_open = len(await store.in_state(desk.tx, State.PENDING))
     owners = desk.owners()
-    push = desk.push(ask.room, desk.mxids(owners))
-    message = measures.paused(name, why, is_open, owners, push, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, f"pause.{ask.event_id}", message)
+    await desk.tell(
+        ask.room,
+        f"pause.{ask.event_id}",
+        lambda push: measures.paused(name, why, is_open, owners, push, desk.here),
+    )
 
 
 async def resume(desk: Desk, ask: Ask) -> None:
@@ -161,7 +199,7 @@ async def resume(desk: Desk, ask: Ask) -> None:
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, f"resume.{ask.event_id}", message)
+    await desk.tell(ask.room, f"resume.{ask.event_id}", lambda push: message)
 
 
 # --- trust ------------------------------------------------------------------------------------
@@ -189,6 +227,5 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
         return
     await store.trust(desk.tx, mxid)
     await desk.record("trust", request, by=ask.mxid, trusted=mxid)
-    push = desk.push(ask.room, desk.mxids(desk.owners()))
-    message = measures.trusted(name, who, mxid, push)
-    await desk.outbox.put(desk.tx, ask.room, f"trust.{ask.event_id}", message)
+    key = f"trust.{ask.event_id}"
+    await desk.tell(ask.room, key, lambda push: measures.trusted(name, who, mxid, push))

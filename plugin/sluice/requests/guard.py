@@ -64,11 +64,16 @@ async def next_turn(desk: Desk) -> Turn | None:
     for request, lines in await executing(desk):
         if any(line.state in _OUT for line in lines):
             return None  # one line at a time is in the admin room
+        if desk.held(request):
+            continue
         waiting = [line.number for line in lines if line.state is LineState.WAITING]
         if waiting:
             since = max(line.answered_at or request.created for line in lines)
             turns.append((since, request.id, waiting[0]))
-    for request in await store.line(desk.tx, 1000 if paused else 1):
+    some_wait = paused or bool(desk.view.mute)
+    for request in await store.line(desk.tx, 1000 if some_wait else 1):
+        if desk.held(request):
+            continue
         if not paused or only_reads(request.invocation):
             turns.append((request.in_line_since or desk.now, request.id, 1))
     return Turn(*min(turns)[1:]) if turns else None
@@ -89,7 +94,7 @@ async def begin(
     sending (txn id, device, policy).
     """
     request = await store.get(desk.tx, turn.request)
-    if request is None or not desk.sees(request):
+    if request is None or not desk.sees(request) or desk.held(request):
         return Wait()
     if request.state is State.PENDING and request.in_line_since is None:
         return Wait()
