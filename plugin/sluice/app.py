@@ -314,9 +314,7 @@ class App:
     def _ops_room(self, room: str) -> OpsRoom:
         commands, questions = self._commands, self._questions
         storage, changed = self._storage, self._drift.wanted
-        return OpsRoom(
-            room, self.world, self._db, self._hs, commands, questions, storage, changed
-        )
+        return OpsRoom(room, self.world, self._db, self._hs, commands, questions, storage, changed)
 
     def _private_room(self, room: str) -> Handler:
         return PrivateRoom(room, self.world, self._deliveries).take

@@ -382,6 +382,8 @@ class FakeHomeserver:
         if len(json.dumps(body)) > 65_535:
             raise Failure(413, "M_TOO_LARGE")
         redacts = rest[0] == "redact"
+        if not self._may_send(place, mxid, "m.room.redaction" if redacts else rest[1]):
+            raise Failure(403, "M_FORBIDDEN", "Event is not authorized.")
         # Conduit: neither room nor type are in the scope of a txn id, and /redact has none.
         scope: tuple[str, ...] = (mxid, device, rest[2])
         if not self.conduit:
@@ -394,6 +396,14 @@ class FakeHomeserver:
             event_id = self.put(place.id, mxid, rest[1], body)
         self.txns[scope] = event_id
         return web.json_response({"event_id": event_id})
+
+    def _may_send(self, place: Room, mxid: str, kind: str) -> bool:
+        if place.version == "12" and place.events[0][1]["sender"] == mxid:
+            return True
+        levels = place.state[("m.room.power_levels", "")]["content"]
+        needed = levels.get("events", {}).get(kind, levels.get("events_default", 0))
+        own = levels.get("users", {}).get(mxid, levels.get("users_default", 0))
+        return bool(own >= needed)
 
     def _redact(self, place: Room, mxid: str, event_id: str, body: Json) -> str:
         found = next((e for _, e in place.events if e["event_id"] == event_id), None)

@@ -199,9 +199,7 @@ async def test_what_may_pass_is_tried_again_and_nothing_overtakes(
     assert w.fake.bodies(room, w.bot) == ["✅ one", "✅ two"], "said once, although it had arrived"
 
 
-@pytest.mark.parametrize(
-    ("status", "errcode"), [(413, "M_TOO_LARGE"), (400, "M_INVALID_PARAM")]
-)
+@pytest.mark.parametrize(("status", "errcode"), [(413, "M_TOO_LARGE"), (400, "M_INVALID_PARAM")])
 async def test_what_will_not_pass_is_dropped_with_its_reason_and_the_rest_goes_on(
     w: World, room: str, box: tuple[Outbox, Sender], status: int, errcode: str
 ) -> None:

@@ -60,7 +60,7 @@ class Sender:
         database: Database,
         encryption: Encryption,
         outbox: Outbox,
-        speech: Speech = Speech(),  # noqa: B008 (a value that nobody changes)
+        speech: Speech = Speech(),
         now: Callable[[], float] = time.time,
     ) -> None:
         self._hs, self._db, self._encryption = homeserver, database, encryption

@@ -249,7 +249,7 @@ class Drift:
         if view.encrypted and not view.algorithm:
             yield Trouble("emptied", view.event_of("m.room.encryption"), room)
         for kind, own, theirs in _TAPS:
-            if not view.can_send(kind, self._world.me):
+            if not mute and not view.can_send(kind, self._world.me):
                 yield Trouble(own, self._lacks(view, kind), room)
             if names := self._unable(view, kind):
                 yield Trouble(theirs, f"{', '.join(names)}|{view.needed_to_send(kind):g}", room)

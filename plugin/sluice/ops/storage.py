@@ -1,5 +1,5 @@
-"""What is said when nothing can be stored (the disk is full): without its log Sluice sends nothing,
-and what it says cannot wait in the outbox either."""
+"""What is said when nothing can be stored (the disk is full): without its log Sluice sends
+nothing, and what it says cannot wait in the outbox either."""
 
 from __future__ import annotations
 

@@ -232,9 +232,7 @@ class Desk:
                 found[inside[0]] = None
         return tuple(found)
 
-    async def tell(
-        self, room: str, key: str, write: Callable[[tuple[str, ...]], Message]
-    ) -> None:
+    async def tell(self, room: str, key: str, write: Callable[[tuple[str, ...]], Message]) -> None:
         """The same in all of these rooms, with the owners in each pushed. write: the message for
         those that are pushed."""
         for where in self.told(room):
