@@ -93,6 +93,7 @@ class App:
         self._storage = Storage(self.world, self._db, self._direct)
         speech = Speech(
             may=self.world.may_speak,
+            able=self.world.able,
             held=lambda room: alarms.held_back(self.world.here(room)),
             refused=self._refused,
             failed=self._cannot_send,

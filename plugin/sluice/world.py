@@ -121,6 +121,11 @@ class World:
         inside = view is None or not view.known or self.me in view.joined
         return inside and not self.silenced(room)
 
+    def able(self, room: str, kind: str) -> bool:
+        """Whether the bot has the power for events of this type, as far as is known."""
+        view = self.rooms.get(room)
+        return view is None or not view.known or view.can_send(kind, self.me)
+
     def has_role(self, mxid: str) -> bool:
         """In any of the ops rooms, with the power they have there."""
         if self.settings is None:

@@ -14,7 +14,7 @@ from sluice.catalog.model import Typed
 from sluice.matrix.encryption import MEGOLM, Encryption, NoCrypto
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.rooms import RoomView
-from sluice.matrix.sender import TRIES, Sender, Speech
+from sluice.matrix.sender import TRIES, Sender
 from sluice.message import Sign, say
 from sluice.requests import changes, guard
 from sluice.requests.model import State
@@ -296,8 +296,9 @@ async def test_other_rooms_are_told_with_the_missing_power_and_the_remedy(
     await office.drift.hourly()
     [told] = await said_in(office, other_of(office))
     assert told["body"] == (
-        f"❗ {office.room}: No power to write in this room: I have -1, “Send messages” needs 0.\n"
-        "Nothing typed there runs. Change it in the room's settings, Roles & Permissions."
+        f"❗ {office.room}: I cannot write in this room, so nothing typed there runs.\n"
+        "My power is -1, “Send messages” needs 0: change it in the room's settings, "
+        "Roles & Permissions."
     )
     assert told["m.mentions"]["user_ids"] == [ANA], "the owners there"
     assert await said_in(office, office.room) == []
@@ -320,9 +321,12 @@ async def test_an_alarm_for_a_mute_main_room_is_said_where_it_can_be_heard_too(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"events": {"m.reaction": 50}}, "No power to react in this room: I have 0"),
+        (
+            {"events": {"m.reaction": 50}},
+            "I cannot react in this room, so what I ask has no buttons. My power is 0",
+        ),
         ({"events": {"m.reaction": 50}}, "Not everybody can tap ✅ in this room: bo, cy, dan"),
-        ({"events": {"m.room.redaction": 100}}, "No power to remove my reactions in this room"),
+        ({"events": {"m.room.redaction": 100}}, "I cannot remove my reactions in this room"),
         ({"events": {"m.room.redaction": 50}}, "take a tap back in this room: bo, cy, dan"),
     ],
 )
@@ -337,9 +341,7 @@ async def test_missing_power_for_reactions_and_redactions_is_a_problem_and_stops
     assert await count(office) == 1
 
 
-async def test_the_card_says_what_to_type_where_voters_cannot_tap(
-    office: Ops, room: Room
-) -> None:
+async def test_the_card_says_what_to_type_where_voters_cannot_tap(office: Ops, room: Room) -> None:
     await levels(room, events={"m.reaction": 50})
     await room.says(BO, ASK)
     [card] = await bodies(office, office.room)
@@ -402,7 +404,7 @@ async def muted(w: World) -> tuple[str, str, Outbox, Sender, set[str], list[str]
 
 
 async def test_what_cannot_be_said_is_kept_and_said_in_order_with_a_word_ahead(w: World) -> None:
-    room, other, outbox, sender, silent, _ = await muted(w)
+    room, other, outbox, sender, _, _ = await muted(w)
     await put(w, outbox, room, "one", "two")
     await w.db.write(lambda tx: outbox.buttons(tx, room, "one", ("✅",)))
     await put(w, outbox, other, "elsewhere")
@@ -459,12 +461,32 @@ async def test_a_reaction_or_removal_that_is_refused_holds_nothing_up(w: World, 
     event = w.fake.say(room, bo, "!memory")
     events = {"m.reaction": 50, "m.room.redaction": 50}
     w.fake.put(room, bo, "m.room.power_levels", {"users": {}, "events": events}, "")
-    outbox, sender = w.outbox()
+    asked: list[str] = []
+    outbox, sender = w.outbox(able=lambda place, kind: bool(asked.append(kind)))
     call = outbox.redact if kind == "redact" else outbox.react
     await w.db.write(lambda tx: call(tx, room, event, "⏳"))
     await put(w, outbox, room, "one")
     assert await sender.drain() is None
     assert w.fake.bodies(room, w.bot) == ["✅ one"]
+    assert asked == ["m.room.redaction" if kind == "redact" else "m.reaction"]
+
+
+async def test_a_button_is_kept_if_it_is_refused_before_the_bot_knows_that_it_is_mute(
+    w: World,
+) -> None:
+    room, _, outbox, sender, silent, _ = await muted(w)
+    silent.clear()
+    event = w.fake.say(room, "@bo:fake.test", "!users")
+    await w.db.write(lambda tx: outbox.react(tx, room, event, "⏳"))
+    await sender.drain()
+    silent.add(room)
+    w.clock.go(1000)
+    for _ in range(TRIES):
+        await sender.drain()
+        w.clock.go(1000)
+    w.fake.put(room, "@bo:fake.test", "m.room.power_levels", {"users": {w.bot: 0}}, "")
+    await sender.drain()
+    assert [e["type"] for _, e in w.fake.rooms[room].events][-1] == "m.reaction"
 
 
 async def test_without_crypto_what_is_said_in_an_encrypted_room_is_kept(w: World) -> None:
@@ -480,7 +502,8 @@ async def test_without_crypto_what_is_said_in_an_encrypted_room_is_kept(w: World
     await sender.drain()
     left = "SELECT key FROM sluice_outbox WHERE state=0 ORDER BY id"
     keys = [row["key"] for row in await w.db.read(lambda tx: tx.fetch(left))]
-    assert keys[1:] == ["a result"] and keys[0].startswith("held."), keys
+    assert keys[1:] == ["a result"], keys
+    assert keys[0].startswith("held.")
     assert outbox.refused[room] == str(NoCrypto(room))
 
 
@@ -557,7 +580,3 @@ async def test_no_room_is_left_half_sent_when_another_cannot_be_stored(
     monkeypatch.setattr(Sender, "_drain", counted)
     await sender.drain()
     assert running == 0
-
-
-def test_a_speech_asks_nothing_of_who_gives_none() -> None:
-    assert Speech().may("!x") and Speech().held("!x") is None

@@ -323,12 +323,12 @@ PROBLEMS = {
     "address_gone": "{0} leads nowhere: commands are not answered. Repair: {help repair}",
     "address_elsewhere": "{0} leads to another room: commands are not answered. "
     "Repair: {help repair}",
-    "mute": "No power to write in this room: I have {0}, “Send messages” needs {1}. "
-    "Nothing typed there runs. Change it in the room's settings, Roles & Permissions.",
-    "refused": "The server takes none of my messages in this room ({0}). "
-    "Nothing typed there runs. Look whether I am a member there, and into the server's log.",
-    "odd_crypto": "This room is encrypted in a way unknown to me ({0}). "
-    "Nothing typed there runs. Use another room as ops room.",
+    "mute": "I cannot write in this room, so nothing typed there runs. My power is {0}, “Send "
+    "messages” needs {1}: change it in the room's settings, Roles & Permissions.",
+    "refused": "I cannot write in this room, so nothing typed there runs. The server says {0}: "
+    "look whether I am a member there, and into its log.",
+    "odd_crypto": "I cannot write in this room, so nothing typed there runs. It is encrypted with "
+    "{0}, which I do not know: use another room as ops room.",
     "emptied": "Somebody erased this room's encryption setting; I go on encrypting. "
     "Switch encryption on again in the room's settings, Security & Privacy.",
     "emergency": "Conduit's emergency password is set. Take it out of its config file.",
@@ -341,10 +341,10 @@ PROBLEMS = {
     "upgraded": "This room was upgraded; I stay here. An owner puts the new id into ops_rooms.",
     "no_crypto": "This room is encrypted and I cannot read it. "
     "Set up encryption for the bot in maubot.",
-    "no_react": "No power to react in this room: I have {0}, “Send reactions” needs {1}. "
-    "What I ask there has no buttons. Change it in the room's settings, Roles & Permissions.",
-    "no_unreact": "No power to remove my reactions in this room: I have {0}, "
-    "“Remove messages sent by me” needs {1}. Change it in the room's settings.",
+    "no_react": "I cannot react in this room, so what I ask has no buttons. My power is {0}, "
+    "“Send reactions” needs {1}: change it in the room's settings, Roles & Permissions.",
+    "no_unreact": "I cannot remove my reactions in this room, so buttons stay. My power is {0}, "
+    "“Remove messages sent by me” needs {1}: change it in the room's settings.",
     "no_tap": "Not everybody can tap ✅ in this room: {0}. “Send reactions” needs {1}. "
     "Change it in the room's settings, or vote with {approve}.",
     "no_untap": "Not everybody can take a tap back in this room: {0}. "

@@ -25,6 +25,8 @@ from .outbox import DROPPED, EDIT, MARK, REACT, REDACT, SAY, SENT, Outbox
 BATCH = 50
 BACK_OFF, BACK_OFF_MOST = 0.5, 60.0  # seconds
 TRIES = 8  # of what fails here and not at the server
+# What is no message: its type, and how often it is tried while we may not know that we may not.
+_OTHERS = {REACT: ("m.reaction", 2), REDACT: ("m.room.redaction", 2)}
 
 log = logging.getLogger("sluice.sender")
 
@@ -42,12 +44,14 @@ class Done:
 class Speech:
     """What the sender asks of the rooms it sends into, and tells.
 
-    may: whether our messages can stand in a room, as far as its state tells. held: what is said
-    ahead of messages that were kept back. refused: told the room in which the server refused us
-    (403). failed: told what kind of error was made here, and not by the server.
+    may: whether our messages can stand in a room, as far as its state tells. able: the same of
+    events of one type. held: what is said ahead of messages that were kept back. refused: told the
+    room in which the server refused us (403). failed: told what kind of error was made here, and
+    not by the server.
     """
 
     may: Callable[[str], bool] = lambda room: True
+    able: Callable[[str, str], bool] = lambda room, kind: True
     held: Callable[[str], Message | None] = lambda room: None
     refused: Callable[[str], None] = lambda room: None
     failed: Callable[[str], None] = lambda error: None
@@ -183,18 +187,19 @@ class Sender:
 
     def _is_kept(self, row: Row, exc: Exception, failures: int) -> bool:
         """Whether a row waits until we may speak there. Where the room's state says that we may,
-        it is only slow to show why we cannot, or it is this one message that the server refuses:
-        a reaction or a removal is dropped then at once, a message after a while.
+        we have not read yet why we cannot, or it is this one that the server refuses: then it is
+        dropped after a while.
         """
         denied = isinstance(exc, Refused) and exc.status == 403
         if not denied and not isinstance(exc, NoCrypto):
             return False
-        room, is_message = row["room"], row["kind"] in (SAY, EDIT)
+        room = row["room"]
         if denied:
             self._speech.refused(room)
         if not self._speech.may(room):
             return True
-        return denied and is_message and failures < TRIES
+        kind, tries = _OTHERS.get(row["kind"], (MESSAGE, TRIES))
+        return denied and failures < tries and self._speech.able(room, kind)
 
     async def _keep(self, rows: Sequence[Row], done: list[Done], exc: Exception) -> None:
         """Nothing of a room passes but what may stand in clear where we cannot encrypt."""

@@ -115,10 +115,11 @@ class OpsRoom:
     def _apply(self, event: Event) -> None:
         before = self._world.may_speak(self.room)
         self.view.apply(event)
+        if self._world.may_speak(self.room) and not before:
+            self._world.outbox.refused.pop(self.room, None)
+            self._world.outbox.wake.set()
         if event.get("type") in ("m.room.power_levels", "m.room.encryption"):
             self._changed()
-        if self._world.may_speak(self.room) and not before:
-            self._world.outbox.wake.set()
 
     def _is_news(self, event: Event) -> bool:
         """Not a new name or picture of a member: anybody can change theirs all day long."""
