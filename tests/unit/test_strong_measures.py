@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sluice.chat.words import alarm
 from sluice.ops.room import OpsRoom
-from sluice.requests import changes, store
+from sluice.requests import changes, ending, guard, store
 from sluice.requests.model import Review, State
 from sluice.settings import load
 from tests.unit.ops import ANA, BO, DAN, POLICY, Ops
@@ -169,3 +170,20 @@ async def test_trust_is_told_in_the_main_room_too(office: Ops, second: Second) -
     assert await count(office) == before
     for room in (office.room, second.id):
         assert any("dan trusts ana" in body for body in await bodies(office, room)), room
+
+
+async def test_how_a_request_ended_is_told_to_all_owners_if_it_is_an_alarm(
+    office: Ops, second: Second
+) -> None:
+    said = alarm((BO,), "#1 outcome unknown: it may have run.")
+    await second.says(BO, "!memory")
+    await second.joins(BO)
+    await second.says(BO, "!memory")
+    desk = office.world.desk
+    planned = office.world.planned((await office.request(1)).invocation)
+    await office.db.write(lambda tx: guard.begin(desk(tx), guard.Turn(1, 1), planned, {}))
+    await office.db.write(lambda tx: ending.end(desk(tx, second.id), 1, said))
+    here = (await said_in(office, office.room))[-1]
+    assert here["body"].startswith("❗ #1 outcome unknown")
+    assert here["m.mentions"]["user_ids"] == [ANA, DAN]
+    assert len(await bodies(office, second.id)) == 1

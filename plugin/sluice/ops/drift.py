@@ -157,8 +157,9 @@ class Drift:
         return last
 
     async def _tell_broken(self, tx: Tx) -> None:
-        room = self._world.main_room
-        if room is not None and self.broken is not None:
+        if self.broken is None:
+            return
+        for room in self._world.told_rooms:
             key = f"log.broken.{self.broken}.{self._world.now()}"
             said = alarms.log_broken(self._world.here(room), self.broken)
             await self._world.outbox.put(tx, room, key, said)

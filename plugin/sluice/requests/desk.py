@@ -8,7 +8,7 @@ machine's table; nothing else changes a state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -232,14 +232,19 @@ class Desk:
                 found[inside[0]] = None
         return tuple(found)
 
-    async def tell(self, room: str, key: str, write: Callable[[tuple[str, ...]], Message]) -> None:
-        """The same in all of these rooms, with the owners in each pushed. write: the message for
-        those that are pushed."""
-        for where in self.told(room):
-            message = write(self.push(where, self.mxids(self.owners())))
-            if where != room:
-                message = evolve(message, lines=(*message.lines, ("It was in ", code(room), ".")))
-            await self.outbox.put(self.tx, where, key, message)
+    async def tell(self, room: str, key: str, message: Message) -> None:
+        """In this room, and in all others that learn of it."""
+        await self.outbox.put(self.tx, room, key, message)
+        await self.elsewhere(room, key, message)
+
+    async def elsewhere(self, room: str, key: str, message: Message) -> None:
+        """What was said in this room, in all others that learn of it; an alarm pushes the owners
+        there."""
+        lines = (*message.lines, ("It was in ", code(room), "."))
+        for where in self.told(room)[1:]:
+            push = self.push(where, self.mxids(self.owners())) if message.text else ()
+            copy = evolve(message, lines=lines, push=push)
+            await self.outbox.put(self.tx, where, key, copy)
 
     async def about(self, request: Request) -> About:
         """What its card says of it."""

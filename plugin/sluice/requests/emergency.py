@@ -52,12 +52,11 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     review = Review.OPEN if reviewers else Review.NONE
     request = await create(desk, ask, Event.GLASS, [], glass=True, review=review)
     await desk.record("break-glass", request, event=ask.event_id, reason=ask.invocation.reason)
+    push = desk.push(ask.room, desk.mxids(desk.owners()))
     told = await desk.about(request)
-    await desk.tell(
-        ask.room,
-        card_key(request.id),  # in each room: a tap on it is a review, wherever it is
-        lambda push: measures.glass(request, told, reviewers, push, desk.here),
-    )
+    message = measures.glass(request, told, reviewers, push, desk.here)
+    # In each room under the same key: a tap on it is a review, wherever it is.
+    await desk.tell(ask.room, card_key(request.id), message)
     return request
 
 
@@ -121,11 +120,9 @@ async def review(
     if side is Side.APPROVE:
         await desk.show_everywhere(request, measures.reviewed(request, told, name))
     else:
-        await desk.tell(
-            request.room,
-            f"request.{request.id}.review",
-            lambda push: measures.not_in_order(request, name, why, desk.undo(request), push),
-        )
+        push = desk.push(request.room, desk.mxids(desk.owners()))
+        message = measures.not_in_order(request, name, why, desk.undo(request), push)
+        await desk.tell(request.room, f"request.{request.id}.review", message)
     return True
 
 
@@ -178,11 +175,9 @@ async def pause(desk: Desk, ask: Ask, why: str) -> None:
     await desk.record("pause", None, mxid=ask.mxid, room=ask.room, reason=why)
     is_open = len(await store.in_state(desk.tx, State.PENDING))
     owners = desk.owners()
-    await desk.tell(
-        ask.room,
-        f"pause.{ask.event_id}",
-        lambda push: measures.paused(name, why, is_open, owners, push, desk.here),
-    )
+    push = desk.push(ask.room, desk.mxids(owners))
+    message = measures.paused(name, why, is_open, owners, push, desk.here)
+    await desk.tell(ask.room, f"pause.{ask.event_id}", message)
 
 
 async def resume(desk: Desk, ask: Ask) -> None:
@@ -199,7 +194,7 @@ async def resume(desk: Desk, ask: Ask) -> None:
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)
-    await desk.tell(ask.room, f"resume.{ask.event_id}", lambda push: message)
+    await desk.tell(ask.room, f"resume.{ask.event_id}", message)
 
 
 # --- trust ------------------------------------------------------------------------------------
@@ -227,5 +222,6 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
         return
     await store.trust(desk.tx, mxid)
     await desk.record("trust", request, by=ask.mxid, trusted=mxid)
-    key = f"trust.{ask.event_id}"
-    await desk.tell(ask.room, key, lambda push: measures.trusted(name, who, mxid, push))
+    push = desk.push(ask.room, desk.mxids(desk.owners()))
+    message = measures.trusted(name, who, mxid, push)
+    await desk.tell(ask.room, f"trust.{ask.event_id}", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..catalog.model import Kind
 from ..chat import cards
-from ..message import Message
+from ..message import Message, Sign
 from . import limits, store
 from .desk import Desk, only_looks
 from .machine import Event, Fact, worst
@@ -90,4 +90,6 @@ async def _finish(
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
     reply_to = request.command if direct else None
     await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply_to)
+    if message.sign is Sign.ALARM:
+        await desk.elsewhere(request.room, key, message)
     return request
