@@ -23,6 +23,7 @@ from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
 from .ops.room import OpsRoom
 from .policy_text import line_of
+from .requests import erased
 from .world import World
 
 _CHATS = "chats"  # in the database: private chats that were accepted
@@ -229,14 +230,19 @@ class Doors:
 
     async def heard(self, room: str) -> bool:
         """All that stands in an ops room at this moment is known: the vote that was taken back
-        while the bot was down, the no behind a bell that did not ring. False: not now."""
+        while the bot was down, the no behind a bell that did not ring. False: not now, also while
+        somebody who could say no has said something whose key has not come."""
         if room not in self._readers:
             return room not in self.ops_rooms  # a room that is none any more says nothing
         try:
             await self._readers[room].catch_up()
         except NotJoined:
             return False
-        return True
+        senders = self._readers[room].waits_for_keys
+        if not senders or self._world.settings is None:
+            return True
+        desk, db = self._world.desk, self._db
+        return not await db.read(lambda tx: erased.heeded(desk(tx, room), room, senders))
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
         """A sync response named these rooms; nothing else in it is believed."""

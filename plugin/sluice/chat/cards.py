@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..message import Message, Sign, Text, quote, say
-from ..requests.model import Cause, Request, State
+from ..requests.model import Cause, Request, Side, State, Vote
 from .about import About
 from .words import Here, Word, count, not_run, people, person, view
 
@@ -41,6 +41,7 @@ class Standing:
     """How the votes stand. by: who counts. lost: whose vote counted once and does not any more.
 
     needs: every slot; open: the empty ones. roles: those that may vote, the least first.
+    held: for whose erased word it waits.
     """
 
     filled: int
@@ -50,6 +51,7 @@ class Standing:
     open: tuple[Need, ...]
     roles: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def helpers(self) -> tuple[str, ...]:
@@ -82,7 +84,11 @@ def voted(request: Request, told: About, votes: Standing, here: Here, place: int
     head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
     now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
     lost = tuple(word for name in votes.lost for word in _lost(name))
-    rows = [_joined((*head, *told.short, ".", *lost, *now)), *_body(request, told)]
+    rows = [_joined((*head, *told.short, ".", *lost, *now))]
+    if votes.held:
+        gone = " was erased from outside before I could read it."
+        rows.append(("Held: a word of ", *people(votes.held, "and"), gone))
+    rows += _body(request, told)
     until = " ".join(str(word).strip() for word in _until(request, here))
     rows += [(until,)] if until else []
     rows.append(_tap(request, here))
@@ -264,6 +270,24 @@ def not_counted(request: Request, who: str, cause: Cause, votes: Standing, here:
     why = "is your own request" if cause is Cause.OWN else "is about your account"
     can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
     return not_run((*head, f"{number} {why}.", *can))
+
+
+_SAYS = {Side.APPROVE: "yes", Side.DENY: "no"}
+
+
+def vote_changed(before: Vote, now: Vote | None, who: str, here: Here) -> Message:
+    """The edit of a message that is a vote. now: the vote that the new text is, if it counts."""
+    n = before.request
+    head: Text = (person(who), f", your {_SAYS[before.side]} to #{n} is taken back")
+    if now is not None and now.cause is Cause.NONE:
+        return view((*head, f", you say {_SAYS[now.side]} to #{now.request} now."))
+    again: Text = ("To vote anew: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
+    return view((*head, "."), again)
+
+
+def vote_stays(request: Request, who: str, here: Here) -> Message:
+    """The same of a request that is no longer open."""
+    return not_run((person(who), ", your edit comes too late: ", *_late(request, here)))
 
 
 def _late(request: Request, here: Here) -> Text:

@@ -54,6 +54,7 @@ def _how(row: Row, here: Here) -> str:
     votes = f", {row.votes.filled} of {row.votes.needed}" if row.votes.needed else ""
     place = f", place {row.place}" if row.place else ""
     expires = row.request.expires
+    place += ", held" if row.votes.held else ""
     return votes + place + (f", until {here.clock.at(expires)}" if expires is not None else "")
 
 

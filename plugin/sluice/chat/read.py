@@ -142,11 +142,15 @@ def reaction(content: Content) -> Reaction | None:
 
 def vote(content: Content) -> tuple[str, Side] | None:
     """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
+    raw, said = _raw(content), side(content)
+    return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
+
+
+def side(content: Content) -> Side | None:
+    """What an edited reply says, if that is exactly yes, approve, ok, no or deny. What it answers
+    stands in the message that was edited, not in the edit."""
     raw = _raw(content)
-    if raw is None or raw.reply_to is None:
-        return None
-    side = _SAID.get(raw.text.strip().rstrip(".!").lower())
-    return None if side is None else (raw.reply_to, side)
+    return None if raw is None else _SAID.get(raw.text.strip().rstrip(".!").lower())
 
 
 def mentions_bot(content: Content, bot: str) -> bool:

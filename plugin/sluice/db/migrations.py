@@ -16,6 +16,7 @@ STORES = (
     "sluice.matrix.outbox",
     "sluice.matrix.private",
     "sluice.requests.store",
+    "sluice.requests.holds",
     "sluice.audit",
     "sluice.relay.store",
 )

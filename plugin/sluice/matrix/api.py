@@ -218,6 +218,11 @@ class Homeserver:
         query = {"dir": "b", "limit": str(limit)}
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
+    async def earlier(self, room: str, token: str) -> Page:
+        """What comes before the `end` of a page that was read backwards, the newest first."""
+        query = {"dir": "b", "from": token, "limit": str(PAGE)}
+        return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
+
     async def event(self, room: str, event_id: str) -> Event | None:
         """One event as it is now; None if the server does not know it."""
         return await _or_none(self._get(*V3, "rooms", room, "event", event_id))

@@ -115,6 +115,11 @@ class Reader:
         self.doorbell()
         await done
 
+    @property
+    def waits_for_keys(self) -> frozenset[str]:
+        """Whose events were read and cannot be decrypted yet."""
+        return self._late.senders
+
     async def check(self) -> None:
         """`catch_up` with the watchdog."""
         self.suspect()

@@ -1,24 +1,33 @@
-"""An edited command: what has not run is cancelled, and the new text starts over.
+"""An edited command: what has not run is cancelled, and the new text starts over. An edited vote:
+it is taken back, and the new text is read in its place.
 
 Both are one commit, so that nothing of the old text can run once the new one is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..catalog.commands import find
 from ..catalog.model import Typed
 from ..catalog.parse import AskFirst, Missing, NotRun
+from ..chat import read
 from ..db.connection import Database, Tx
 from ..matrix.model import Handled
 from ..policy.model import Verdict
-from ..requests import store, submit
-from ..requests.model import Request
+from ..requests import store, submit, voting
+from ..requests.model import How, Request, Vote
 from ..requests.quorum import judge
 from ..requests.submit import Ask
+from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .found import Found
 from .questions import Where
+
+_IN_PLACE = ("approve", "deny", "cancel", "pause")
+"""What may take the place of a vote. Nobody looks at an old message: nothing else hides there."""
 
 
 class Edits:
@@ -59,6 +68,38 @@ class Edits:
                 await said.after()
 
         return Handled(commit, after)
+
+    async def vote(self, where: Where, content: Mapping[str, Any], before: Vote) -> Handled | None:
+        """The sender changed a message that is a vote."""
+        if not await self._commands.roles(where):
+            return None
+        then = await self._in_place(where, content, before)
+
+        async def commit(tx: Tx) -> None:
+            desk = self._world.desk(tx, where.room)
+            await voting.edited(desk, before, where.event_id, then.commit if then else None)
+
+        async def after() -> None:
+            await self._commands.moved()
+            if then is not None and then.after is not None:
+                await then.after()
+
+        return Handled(commit, after)
+
+    async def _in_place(
+        self, where: Where, content: Mapping[str, Any], before: Vote
+    ) -> Handled | None:
+        """What the new text does: a vote, or something else that stops a request."""
+        side = read.side(content)
+        if side is not None:
+            whose = (where.event_id, before.request, where.mxid)
+            cast = Cast(*whose, side, How.REPLY, where.room, message=where.command)
+            return Handled(lambda tx: voting.vote(self._world.desk(tx, where.room), cast))
+        typed = self._commands.read(where.room, content)
+        command = find(typed.word) if isinstance(typed, Typed) else None
+        if not isinstance(typed, Typed) or command is None or command.name not in _IN_PLACE:
+            return None
+        return await self._commands.take(where, typed)
 
     async def _reread(
         self, where: Where, typed: Typed | NotRun | None

@@ -129,6 +129,7 @@ class Own:
                 side=side,
                 how=Cast.COMMAND,
                 reason=why,
+                message=ask.command,
             )
             await voting.vote(desk, cast)
 

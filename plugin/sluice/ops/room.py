@@ -24,6 +24,7 @@ from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .edits import Edits
+from .erased import Erasures, is_emptied, removes
 from .names import Names
 from .questions import Question, Questions, Where
 
@@ -44,6 +45,7 @@ class OpsRoom:
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
         self._commands, self._questions = commands, questions
         self._edits = Edits(world, db, commands)
+        self._erasures = Erasures(room, world, db, homeserver, commands)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -60,6 +62,8 @@ class OpsRoom:
         content = content if isinstance(content, dict) else {}
         if "state_key" in event:
             return self._state(event)
+        if is_emptied(event):
+            return await self._erasures.take(self._where(event), event, self.view)
         if kind == "m.room.message":
             return await self._message(event, content)
         if kind == "m.reaction":
@@ -126,6 +130,8 @@ class OpsRoom:
             return await self._edit(event, *edit)
         where = self._where(event)
         vote = read.vote(content)
+        if vote is not None and (tap := await self._erasures.tap(where, *vote)):
+            return tap
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
             return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
         typed = self._commands.read(self.room, content)
@@ -167,7 +173,12 @@ class OpsRoom:
     async def _edit(
         self, event: Event, original: str, content: Mapping[str, Any]
     ) -> Handled | None:
-        """An edit of what was stored as a command or question, by the same sender, here."""
+        """An edit of what was stored as a vote, command or question, by the same sender, here."""
+        votes = await self._db.read(lambda tx: store.votes_of(tx, self.room, original))
+        if votes and self._world.settings is not None:
+            if votes[0].mxid != event["sender"]:
+                return None
+            return await self._edits.vote(self._where(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
         question = self._questions.of_command(command)
@@ -202,6 +213,8 @@ class OpsRoom:
             return await chosen(again)
         if tap.side is None:
             return None
+        if (released := await self._erasures.tap(where, tap.event_id, tap.side)) is not None:
+            return released
         cast = await self._cast(where, tap.event_id, tap.side, How.REACTION)
         if cast is None:
             return None
@@ -225,8 +238,8 @@ class OpsRoom:
         """Who may remove something is looked at here too: in older rooms anybody can write such
         an event, and the server only does not apply it; and what comes encrypted can call itself
         a redaction."""
-        target = event.get("redacts") or content.get("redacts")
-        if not isinstance(target, str) or self._world.settings is None:
+        target = removes(event)
+        if target is None or self._world.settings is None:
             return None
         sender = event["sender"]
         able = self.view.can("redact", sender)
@@ -239,7 +252,7 @@ class OpsRoom:
         async def commit(tx: Tx) -> None:
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
-            if able or own or await store.vote(tx, target) is not None:
+            if able or own or await store.votes_of(tx, self.room, target):
                 await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
 
         return Handled(commit, self._commands.moved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..chat import cards, measures
 from ..message import Message, Text
-from . import emergency, store
+from . import emergency, holds, store
 from .desk import Desk
 from .ending import over
 from .machine import Effect, Event, Fact
@@ -55,16 +55,20 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 
 async def tick(desk: Desk) -> None:
     """What is due: requests that expire, and the one reminder at half time."""
+    held = await holds.requests(desk.tx)
     for request in await _open(desk):
-        if min(_end(request), _half(request)) <= desk.now:
-            await _due(desk, request)
+        stale = request.id in held and _stale(desk, request) <= desk.now
+        if stale or min(_end(request), _half(request)) <= desk.now:
+            await _due(desk, request, {Fact.STALE} if stale else set())
 
 
-async def _due(desk: Desk, request: Request) -> None:
+async def _due(desk: Desk, request: Request, stale: set[Fact]) -> None:
     weighed = await weigh(desk, request)
     half = {Fact.HALF} if _half(request) <= desk.now else set()
     note = cards.expired_note(weighed.votes.standing)
-    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half, note)
+    if stale:
+        note = (": a word that may have been a no was erased, and nobody said it again",)
+    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half | stale, note)
     if moved is None:
         return
     row, request = moved
@@ -88,10 +92,21 @@ def _half(request: Request) -> float:
     return (request.created + request.expires) / 2
 
 
+def _stale(desk: Desk, request: Request) -> float:
+    """When one without votes has waited too long for somebody to release it."""
+    if request.slots or request.in_line_since is None:
+        return NEVER
+    return request.in_line_since + desk.view.max_age
+
+
 async def next_due(desk: Desk) -> float | None:
     """When `tick` has something to do; epoch seconds."""
     pending = await store.in_state(desk.tx, State.PENDING)
-    due = min((min(_end(request), _half(request)) for request in pending), default=NEVER)
+    held = await holds.requests(desk.tx)
+    due = min(
+        (min(_end(r), _half(r), _stale(desk, r) if r.id in held else NEVER) for r in pending),
+        default=NEVER,
+    )
     return None if due == NEVER else due
 
 

@@ -237,11 +237,13 @@ class Desk:
             await self.outbox.buttons(self.tx, request.room, key, ())
 
     async def show_votes(self, request: Request, votes: cards.Standing) -> None:
-        """The card after a vote, a member or the policy changed; not if it runs at once."""
+        """The card after a vote, a member or the policy changed, or a hold came or went; not if it
+        runs at once."""
         line = list(await store.places(self.tx))
         place = line.index(request.id) + 1 if request.id in line else 0
         free = self.view.health is Health.GOOD and await store.pause(self.tx) is None
-        if place != 1 or not free or await store.in_state(self.tx, State.EXECUTING):
+        runs = place == 1 and free and not votes.held
+        if not runs or await store.in_state(self.tx, State.EXECUTING):
             told = await self.about(request)
             await self.show(request, cards.voted(request, told, votes, self.here, place))
 

@@ -18,7 +18,7 @@ from ..chat import cards
 from ..message import Text
 from ..policy.decide import limits_of
 from ..policy.people import is_named
-from . import limits, store
+from . import holds, limits, store
 from .desk import Changed, Desk, Health, only_reads
 from .ending import DISTRUST, over
 from .machine import Effect, Event, Fact
@@ -68,8 +68,9 @@ async def next_turn(desk: Desk) -> Turn | None:
         if waiting:
             since = max(line.answered_at or request.created for line in lines)
             turns.append((since, request.id, waiting[0]))
-    for request in await store.line(desk.tx, 1000 if paused else 1):
-        if not paused or only_reads(request.invocation):
+    held = await holds.requests(desk.tx)
+    for request in await store.line(desk.tx, 1000 if paused or held else 1):
+        if request.id not in held and (not paused or only_reads(request.invocation)):
             turns.append((request.in_line_since or desk.now, request.id, 1))
     return Turn(*min(turns)[1:]) if turns else None
 
@@ -141,6 +142,7 @@ def _why(facts: set[Fact], weighed: Weighed, pause: Pause | None) -> Text:
         return weighed.why
     for fact, words in (
         (Fact.NEEDS_VOTES, ": votes are missing now"),
+        (Fact.HELD, ": a word that may have been a no was erased from outside"),
         (Fact.PAUSED, f": paused by {pause.by if pause else ''}"),
         (Fact.STALE, ": it waited too long for its turn"),
         (Fact.UNHEALTHY, ": Conduit does not answer"),

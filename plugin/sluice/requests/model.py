@@ -133,7 +133,11 @@ class Cause(str, Enum):
 
 @frozen
 class Vote:
-    """One MXID's say. person: the policy's name when it was cast. room: where it was."""
+    """One MXID's say. person: the policy's name when it was cast. room: where it was.
+
+    message: what people edit and delete of it, where that is not the event itself: a vote that
+    an edit made goes with the message that was edited.
+    """
 
     request: int
     event_id: str
@@ -146,3 +150,4 @@ class Vote:
     cause: Cause = Cause.NONE
     withdrawn: bool = False
     reason: str = ""
+    message: str = ""

@@ -101,6 +101,11 @@ SCHEMA: tuple[str, ...] = (
     "CREATE INDEX sluice_use_request ON sluice_use (request)",
 )
 
+SCHEMA_2: tuple[str, ...] = (
+    "ALTER TABLE sluice_vote ADD COLUMN message TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX sluice_vote_message ON sluice_vote (message)",
+)
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "invocation": read,
     "slots": read,
@@ -310,6 +315,17 @@ async def add_vote(tx: Tx, vote: Vote) -> bool:
 async def vote(tx: Tx, event_id: str) -> Vote | None:
     row = await tx.fetchrow("SELECT * FROM sluice_vote WHERE event_id = $1", event_id)
     return vote_of(row) if row else None
+
+
+async def votes_of(tx: Tx, room: str, event_id: str) -> list[Vote]:
+    """What a message says, or said before an edit; the newest first."""
+    rows = await tx.fetch(
+        "SELECT * FROM sluice_vote WHERE (event_id = $1 OR message = $1) AND room = $2"
+        " ORDER BY withdrawn, at DESC",
+        event_id,
+        room,
+    )
+    return [vote_of(row) for row in rows]
 
 
 async def votes(tx: Tx, request: int) -> list[Vote]:

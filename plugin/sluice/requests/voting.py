@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from attrs import evolve, frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Kind, Tag
 from ..chat import cards, door
 from ..chat.words import person
+from ..db.connection import Tx
 from ..message import Message, Text
 from ..policy.model import Verdict
 from ..policy.people import in_order
-from . import emergency, store
+from . import emergency, erased, store
 from .desk import Desk, card_number
 from .ending import conclude, over
 from .machine import Effect, Event, Fact
@@ -19,12 +22,16 @@ from .model import Cause, How, LineState, Request, Review, Side, State, Vote
 from .quorum import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
 
+Commit = Callable[[Tx], Awaitable[None]]
 _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 
 @frozen
 class Cast:
-    """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is."""
+    """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is.
+
+    message: what people edit and delete of it, where that is another: the vote came by an edit.
+    """
 
     event_id: str
     request: int
@@ -33,6 +40,7 @@ class Cast:
     how: How
     room: str
     reason: str = ""
+    message: str = ""
 
 
 async def vote(desk: Desk, cast: Cast) -> None:
@@ -56,6 +64,7 @@ async def vote(desk: Desk, cast: Cast) -> None:
     if request.glass:
         if await emergency.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
             await _keep(desk, request, cast, Cause.NONE)
+            await erased.voted(desk, request, cast.mxid, cast.event_id)
             await _thank(desk, cast)
             return
         cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
@@ -68,6 +77,8 @@ async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, caus
     late = late and request.review is not Review.OPEN
     kept = Cause.LATE if late else cause
     await _keep(desk, request, cast, kept)
+    if kept is Cause.NONE:
+        await erased.voted(desk, request, cast.mxid, cast.event_id)
     after = await weigh(desk, request)
     facts = set(after.facts)
     facts |= {Fact.OWN} if cause is Cause.OWN else set()
@@ -115,6 +126,7 @@ def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
         at=desk.now,
         cause=cause,
         reason=cast.reason,
+        message=cast.message,
     )
 
 
@@ -158,11 +170,13 @@ async def _thank(desk: Desk, cast: Cast) -> None:
 
 
 async def redacted(desk: Desk, room: str, event_id: str, sender: str) -> None:
-    """A redaction in this room's own timeline: of a vote, a command, or a card."""
-    vote = await store.vote(desk.tx, event_id)
-    if vote is not None:
-        if vote.room == room and vote.mxid == sender and not vote.withdrawn:
-            await _withdrawn(desk, vote)
+    """A redaction in this room's own timeline: of a vote, a command, or a card. With a message
+    that was edited goes what its edits said."""
+    votes = await store.votes_of(desk.tx, room, event_id)
+    if votes:
+        for vote in votes:
+            if vote.mxid == sender and not vote.withdrawn:
+                await _withdrawn(desk, vote)
         return
     who = person(desk.name(sender))
     request = await store.of_command(desk.tx, room, event_id)
@@ -179,6 +193,30 @@ async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
     key = await desk.outbox.key_of(desk.tx, room, event_id)
     number = card_number(key or "")
     return await store.get(desk.tx, number) if number is not None else None
+
+
+async def edited(desk: Desk, before: Vote, event_id: str, then: Commit | None) -> None:
+    """A message that is a vote was changed by its sender, with the event `event_id`: the vote is
+    taken back, and what the message says now is done in its place. One line tells what became
+    of it.
+    """
+    request = await store.get(desk.tx, before.request)
+    assert request is not None  # rows of requests are never deleted
+    is_open = request.state is State.PENDING
+    if is_open and not before.withdrawn:
+        await _withdrawn(desk, before)
+    if then is not None:
+        await then(desk.tx)
+    now = await store.vote(desk.tx, event_id)
+    name = desk.name(before.mxid)
+    if is_open:
+        said = cards.vote_changed(before, now, name, desk.here)
+    elif now is not None and now.request == before.request and now.how is How.COMMAND:
+        return  # that it is too late is said already
+    else:
+        said = cards.vote_stays(request, name, desk.here)
+    key, reply_to = f"edited.{event_id}", before.message or before.event_id
+    await desk.outbox.put(desk.tx, before.room, key, said, reply_to=reply_to)
 
 
 async def _withdrawn(desk: Desk, vote: Vote) -> None:
