@@ -48,7 +48,7 @@ def erased(
         *_numbers(held),
         ". ",
         who,
-        ", vote again, or tap ✅ here if it was no no.",
+        ", vote again, or tap ✅ here if you did not say no.",
     )
     also: Text = ("Nobody else can release it: without a word it is not run.",)
     if owners:

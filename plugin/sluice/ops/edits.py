@@ -73,11 +73,16 @@ class Edits:
         """The sender changed a message that is a vote."""
         if not await self._commands.roles(where):
             return None
-        then = await self._in_place(where, content, before)
+        side, cast = read.side(content), None
+        if side is not None:
+            whose = (where.event_id, before.request, where.mxid)
+            cast = Cast(*whose, side, How.REPLY, where.room, message=where.command)
+        then = await self._in_place(where, content)
 
         async def commit(tx: Tx) -> None:
+            does = then.commit if then is not None else None
             desk = self._world.desk(tx, where.room)
-            await voting.edited(desk, before, where.event_id, then.commit if then else None)
+            await voting.edited(desk, before, where.event_id, cast=cast, then=does)
 
         async def after() -> None:
             await self._commands.moved()
@@ -86,15 +91,8 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def _in_place(
-        self, where: Where, content: Mapping[str, Any], before: Vote
-    ) -> Handled | None:
-        """What the new text does: a vote, or something else that stops a request."""
-        side = read.side(content)
-        if side is not None:
-            whose = (where.event_id, before.request, where.mxid)
-            cast = Cast(*whose, side, How.REPLY, where.room, message=where.command)
-            return Handled(lambda tx: voting.vote(self._world.desk(tx, where.room), cast))
+    async def _in_place(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+        """What the new text does as a command: a vote, or something else that stops a request."""
         typed = self._commands.read(where.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None
         if not isinstance(typed, Typed) or command is None or command.name not in _IN_PLACE:

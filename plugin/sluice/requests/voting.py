@@ -195,10 +195,12 @@ async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
     return await store.get(desk.tx, number) if number is not None else None
 
 
-async def edited(desk: Desk, before: Vote, event_id: str, then: Commit | None) -> None:
+async def edited(
+    desk: Desk, before: Vote, event_id: str, *, cast: Cast | None, then: Commit | None
+) -> None:
     """A message that is a vote was changed by its sender, with the event `event_id`: the vote is
     taken back, and what the message says now is done in its place. One line tells what became
-    of it.
+    of it. cast: a yes or no to the same request; then: what a command does.
     """
     request = await store.get(desk.tx, before.request)
     assert request is not None  # rows of requests are never deleted
@@ -207,6 +209,8 @@ async def edited(desk: Desk, before: Vote, event_id: str, then: Commit | None) -
         await _withdrawn(desk, before)
     if then is not None:
         await then(desk.tx)
+    elif is_open and cast is not None:
+        await vote(desk, cast)
     now = await store.vote(desk.tx, event_id)
     name = desk.name(before.mxid)
     if is_open:
