@@ -201,7 +201,7 @@ async def test_a_no_that_is_erased_before_it_is_read_holds_the_request(
     card = next(text for text in reversed(said) if text.startswith("(edited) ✋"))
     assert "Held: a word of dan was erased" in card
     [record] = await room.records("held")
-    assert (record["request"], record["whose"], record["by"]) == (1, DAN, EVE)
+    assert (record["request"], record["voter"], record["eraser"]) == (1, DAN, EVE)
     assert (record["event"], record["origin"]) == (gone, room.lair)
 
 
@@ -564,10 +564,23 @@ async def test_another_room_is_not_touched(room: Live) -> None:
     assert await room.held() == set()
 
 
-async def test_pending_says_what_is_held(room: Live) -> None:
-    await lost(room)
+async def test_pending_resume_and_the_log_say_what_is_held(room: Live) -> None:
+    gone = await lost(room)
     room.says(ANA, "!pending")
     assert "1 of 1, place 1, held, until" in " ".join(await room.reads())
+    room.says(ANA, "!pause")
+    room.says(ANA, "!resume")
+    said = " ".join(await room.reads())
+    assert "Resumed by ana" in said
+    assert "runs now" not in said
+    room.taps(ANA, await room.alarm(gone))
+    for line in ("!log 1", "!log held", "!log"):
+        room.says(ANA, line)
+    one, held, every = (text for text in await room.reads() if text.startswith("📋"))
+    assert "held: words of dan were erased before they were read" in one
+    assert "ana released it" in one
+    assert "held for words that were erased" in held
+    assert "#1" in every
 
 
 async def test_a_policy_in_which_only_owners_vote_holds_by_their_taps_only() -> None:

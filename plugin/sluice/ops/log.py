@@ -42,6 +42,7 @@ _ALONE = (
     "gap",
     "error",
     "rejected more",
+    "erased",
 )
 """Records that belong to no request, and that everybody's log shows."""
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -54,6 +55,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("read", "reads", "log"), ("log read",)),
     **dict.fromkeys(("rejected", "denied"), ("rejected", "rejected more")),
     **dict.fromkeys(("error", "errors"), ("error",)),
+    **dict.fromkeys(("erased", "held"), ("erased", "held", "released")),
     "trust": ("trust",),
 }
 _SAID: Mapping[str, str] = {
@@ -68,8 +70,11 @@ _SAID: Mapping[str, str] = {
     "rejected more": "more was not allowed",
     "vote rejected": "vote that does not count",
     "vote withdrawn": "vote taken back",
+    "erased": "words that were erased",
+    "held": "held for words that were erased",
 }
-_TOLD = ("review", "trust", "cancelled")  # what `log 12` tells besides votes and lines
+# What `log 12` tells besides votes and lines.
+_TOLD = ("review", "trust", "cancelled", "held", "released")
 
 
 class Reads(Protocol):
@@ -314,7 +319,10 @@ def _told(desk: Desk, record: Record) -> Text:
         return (by, f" reviewed it, {record.what.get('verdict')}", *said)
     if record.kind == "trust":
         return (by, " trusts ", code(str(record.what.get("trusted"))), " again")
-    return (by, " cancelled the rest")
+    if record.kind == "held":
+        voter = person(desk.name(str(record.what.get("voter") or "?")))
+        return ("held: words of ", voter, " were erased before they were read")
+    return (by, " released it" if record.kind == "released" else " cancelled the rest")
 
 
 def _unknown(a: Asking, word: str) -> Message:

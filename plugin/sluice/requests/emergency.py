@@ -10,7 +10,7 @@ from ..chat.words import people, person
 from ..message import Text
 from ..policy.model import Verdict
 from ..policy.people import person_of
-from . import store
+from . import holds, store
 from .desk import Desk, card_key
 from .ending import over
 from .machine import Event
@@ -157,7 +157,8 @@ async def resume(desk: Desk, ask: Ask) -> None:
         return
     await store.put_pause(desk.tx, None)
     await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
-    runs = list(await store.places(desk.tx))
+    held = await holds.requests(desk.tx)
+    runs = [number for number in await store.places(desk.tx) if number not in held]
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)

@@ -64,8 +64,8 @@ async def _hold(desk: Desk, request: Request, erased: Erased) -> None:
     assert moved is not None  # the table has a row for every open state
     where = (request.id, erased.room, erased.mxid, erased.by, erased.origin, desk.now)
     await holds.add(desk.tx, Hold(erased.event_id, *where))
-    about = {"event": erased.event_id, "whose": erased.mxid}
-    await desk.record("held", request, by=erased.by, origin=erased.origin, **about)
+    about = {"event": erased.event_id, "voter": erased.mxid}
+    await desk.record("held", request, eraser=erased.by, origin=erased.origin, **about)
     await _show(desk, request)
 
 
@@ -116,7 +116,7 @@ async def _worth_a_word(desk: Desk, erased: Erased) -> bool:
         return False
     await meta.put(desk.tx, key, str(desk.now))
     about = {"event": erased.event_id, "mxid": erased.mxid, "room": erased.room}
-    await desk.record("erased", None, by=erased.by, origin=erased.origin, **about)
+    await desk.record("erased", None, eraser=erased.by, origin=erased.origin, **about)
     return True
 
 
