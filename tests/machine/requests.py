@@ -349,16 +349,17 @@ class Approvals(RuleBasedStateMachine):
         denier=st.sampled_from((CY, DAN)),
         tap=st.booleans(),
         side=st.one_of(st.none(), sides),
+        asker=st.sampled_from((BO, ANA)),
         who=st.sampled_from((ANA, CY, DAN, BO)),
     )
     def a_no_is_erased_before_it_is_read(
-        self, what: str, denier: str, tap: bool, side: Side | None, who: str
+        self, what: str, denier: str, tap: bool, side: Side | None, asker: str, who: str
     ) -> None:
         """side: what its sender says then; who: taps the alarm."""
-        if (number := self.asks(BO, what)) is not None:
+        if (number := self.asks(asker, what)) is not None:
             self.votes(denier, number, Side.DENY, tap=tap).erased = True
-            self.votes(DAN if denier == CY else CY, number)
-            self.votes(ANA, number)
+            for voter in (each for each in (DAN, CY, ANA, BO) if each not in (denier, asker)):
+                self.votes(voter, number)
             self.read()
             self.runs(2)
             if side is not None:

@@ -17,6 +17,7 @@ from sluice.matrix.timeline import Reader
 from sluice.ops.room import OpsRoom
 from sluice.requests import changes, guard, holds, store
 from sluice.requests.model import State
+from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 
 ASK = "!deactivate @spam:example.org reason casino links in 6 rooms"
@@ -275,6 +276,23 @@ async def test_a_redaction_that_says_nothing_of_its_room_must_stand_in_this_one(
         because = {"room_id": room.id, "sender": DAN, "event_id": "$nowhere"}
     event["unsigned"]["redacted_because"] = because
     assert ALARM in " ".join(await room.reads())
+    assert await room.held() == {1}
+
+
+async def test_a_server_that_does_not_let_look_for_the_redaction_proves_none(room: Live) -> None:
+    await room.asks()
+    gone = room.taps(DAN, await room.card(), "❌")
+    room.deletes(DAN, gone)
+    pages = 0
+
+    def refuse_the_second(line: str) -> None:
+        nonlocal pages
+        pages += line.endswith("/messages")
+        refused = Fault("/messages", 400, {"errcode": "M_INVALID_PARAM"})
+        room.fake.faults = [refused] if pages == 2 else []
+
+    room.fake.before = refuse_the_second
+    await room.reads()
     assert await room.held() == {1}
 
 

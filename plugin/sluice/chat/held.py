@@ -36,7 +36,7 @@ def _head(told: Erased) -> Text:
 
 
 def erased(
-    here: Here, push: Sequence[str], told: Erased, held: Sequence[int], owners: Sequence[str]
+    push: Sequence[str], told: Erased, held: Sequence[int], owners: Sequence[str]
 ) -> Message:
     """held: the requests that wait for it. owners: names of those who can release one of them."""
     who = person(told.who)
@@ -56,7 +56,7 @@ def erased(
     return alarm(push, _head(told), *_how(told), wait, also)
 
 
-def over(here: Here, told: Erased, released: Sequence[tuple[int, str]]) -> Message:
+def over(told: Erased, released: Sequence[tuple[int, str]]) -> Message:
     """The alarm when nothing is held any more. released: request, and the name of who did."""
     who = [(f"#{number} by ", person(name)) for number, name in released]
     words = tuple(word for n, each in enumerate(who) for word in ((", ", *each) if n else each))

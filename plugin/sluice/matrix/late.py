@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from .api import Event
+from .model import removes
 
 ENCRYPTED = "m.room.encrypted"
 SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
@@ -57,15 +58,17 @@ class Late:
 
     def _behind(self, event: Event) -> str | None:
         """Whose events must be handled before this one."""
-        content = event.get("content")
-        if event.get("type") == ENCRYPTED and content:  # an emptied one needs no key
+        if event.get("type") == ENCRYPTED and event.get("content"):  # an emptied one has no key
             return str(event.get("sender"))
-        inner = content.get("redacts") if isinstance(content, dict) else None
-        target = event.get("redacts") or inner
-        for sender, queue in self._queues.items():
-            if target is not None and any(e.get("event_id") == target for e, _ in queue):
-                return sender
-        return None
+        if (target := removes(event)) is None:
+            return None
+        waits = (
+            sender
+            for sender, queue in self._queues.items()
+            for e, _ in queue
+            if e.get("event_id") == target
+        )
+        return next(waits, None)
 
     async def next(self) -> Event | None:
         """The next event that can be handled: in clear, or still encrypted if it is given up.

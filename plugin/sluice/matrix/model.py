@@ -41,6 +41,16 @@ class NotJoined(MatrixError):
     """The room is not read, because we are not in it (or stop)."""
 
 
+def removes(event: Event) -> str | None:
+    """The event that a redaction removes; None for all else. Its place differs between versions
+    of rooms, and a redaction that was redacted itself may have lost it."""
+    content = event.get("content")
+    inner = content.get("redacts") if isinstance(content, dict) else None
+    target = event.get("redacts") or inner
+    is_one = event.get("type") == "m.room.redaction" and isinstance(target, str)
+    return str(target) if is_one else None
+
+
 def is_exit(event: Event, mxid: str) -> bool:
     """Our own leave, kick or ban. An old one may be read again: the caller asks the server."""
     content = event.get("content")

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..db.connection import Database
-from ..matrix.api import PAGE, Event, Homeserver
+from ..matrix.api import PAGE, Event, Homeserver, MatrixError, passing
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import Handled
+from ..matrix.model import Handled, removes
 from ..matrix.rooms import RoomView
 from ..requests import erased
 from ..requests.erased import Erased, What
@@ -33,21 +33,12 @@ _WHAT = {
 }
 
 
-def removes(event: Event) -> str | None:
-    """What a redaction removes; the place differs between versions of rooms."""
-    content = event.get("content")
-    inner = content.get("redacts") if isinstance(content, dict) else None
-    target = event.get("redacts") or inner
-    return target if isinstance(target, str) else None
-
-
 def is_emptied(event: Event) -> bool:
     """A redacted event whose content could have meant something here."""
     unsigned = event.get("unsigned")
     redacted = isinstance(unsigned, dict) and unsigned.get("redacted_because") is not None
-    if event.get("type") == "m.room.redaction" and removes(event) is not None:
-        return False  # in most versions of rooms it still says what it removes
-    return redacted and event.get("type") in _WHAT and not event.get("content")
+    empty = not event.get("content") and removes(event) is None
+    return redacted and empty and event.get("type") in _WHAT
 
 
 class Erasures:
@@ -70,7 +61,7 @@ class Erasures:
         if origin in ("", self._room):
             if await self._was_removed_here(event, view):
                 return None
-            origin = ""  # it does not stand here, whatever it says
+            by = origin = ""  # it does not stand here, whatever it says
         told = Erased(
             where.event_id,
             self._room,
@@ -106,14 +97,22 @@ class Erasures:
         return event.get("sender") in found or any(view.can("redact", by) for by in found)
 
     async def _look_for(self, event_id: str) -> None:
-        """Reads the redactions from the newest event back to one page before this one."""
+        """Reads the redactions from the newest event back to one page before this one. What the
+        server refuses to show is none."""
         if len(self._removed) > _MOST:
             self._removed.clear()
+        try:
+            await self._look_back(event_id)
+        except MatrixError as refused:
+            if passing(refused):
+                raise
+
+    async def _look_back(self, event_id: str) -> None:
         page, passed = await self._hs.newest(self._room, PAGE), False
         for _ in range(_PAGES):
             for event in page.events:
                 target, by = removes(event), event.get("sender")
-                if event.get("type") == "m.room.redaction" and target and isinstance(by, str):
+                if target is not None and isinstance(by, str):
                     self._removed.setdefault(target, set()).add(by)
             if passed or page.end is None or not page.events:
                 break

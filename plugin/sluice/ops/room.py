@@ -16,7 +16,7 @@ from ..db.connection import Database, Tx
 from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import Handled
+from ..matrix.model import Handled, removes
 from ..matrix.rooms import RoomView
 from ..requests import changes, store, voting
 from ..requests.model import How, Side
@@ -24,7 +24,7 @@ from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .edits import Edits
-from .erased import Erasures, is_emptied, removes
+from .erased import Erasures, is_emptied
 from .names import Names
 from .questions import Question, Questions, Where
 

@@ -131,7 +131,6 @@ async def _tell(desk: Desk, erased: Erased, held: list[Request]) -> None:
             and desk.name(mxid) != desk.name(erased.mxid)
         }
     message = texts.erased(
-        desk.here,
         desk.push(erased.room, (*desk.here.owners, erased.mxid)),
         _told(desk, erased.mxid, erased.by, erased.origin),
         [request.id for request in held],
@@ -209,7 +208,7 @@ async def _close(desk: Desk, erased: str) -> None:
     released = [(h.request, desk.name(h.released)) for h in every if h.released]
     told = _told(desk, every[0].mxid, every[0].eraser, every[0].origin)
     key = f"{KEY}{erased}"
-    await desk.outbox.edit(desk.tx, every[0].room, key, texts.over(desk.here, told, released))
+    await desk.outbox.edit(desk.tx, every[0].room, key, texts.over(told, released))
     await desk.outbox.buttons(desk.tx, every[0].room, key, ())
 
 
