@@ -23,7 +23,7 @@ from .values import NotRun as NotRun
 from .values import reserved as reserved
 
 MAX_LINES = 20  # lines of a request that is no bulk form
-PER_LINE = 100  # entries of a list in one line
+MAX_ENTRIES = 1_000  # of any list
 
 
 def parse(
@@ -104,6 +104,8 @@ class _Reading:
 
     def invocation(self) -> Invocation:
         words, lines, reason = self._split()
+        if len(lines) > MAX_ENTRIES:  # before any of them is looked up
+            raise _too_many(len(lines))
         if any(param.type is Type.MXC for param in self.command.params):
             words, lines = self._linked(words), self._linked(lines)
         args, words = self._flags(words)
@@ -256,6 +258,8 @@ class _Reading:
         """Every value once. The words of the line must all be right; of a list, bad ones are
         noted. Of several words behind `adduser` the second may be a password: never repeated."""
         good: dict[str, None] = {}
+        if len(values) > MAX_ENTRIES:
+            raise _too_many(len(values))
         for at, word in enumerate(values):
             try:
                 good[str(self._one(param, word))] = None
@@ -305,13 +309,17 @@ class _Reading:
         if many is None:
             return
         count = len(made.values(many.name))
-        most = MAX_LINES * (1 if name == "adduser" else PER_LINE)
-        if name != "deactivateall" and count > most:
-            raise NotRun((f"{count} are too many, {most} is the most in one request.",))
+        most = MAX_LINES if name == "adduser" else MAX_ENTRIES
+        if count > most:
+            raise _too_many(count, most)
         if self.bad:
             raise offer(made, tuple(self.bad))
         if many.type is Type.USER and on_line > 1 and count > 1:
             raise names_on_one_line(made, count)
+
+
+def _too_many(count: int, most: int = MAX_ENTRIES) -> NotRun:
+    return NotRun((f"{count:,} are too many, {most:,} is the most in one request.",))
 
 
 def _no_name(position: int) -> NotRun:

@@ -19,7 +19,7 @@ from ..catalog.model import Typed
 from ..catalog.parse import NotRun
 from ..message import code, quote
 from ..requests.model import Side
-from .links import Html, Mismatch, People, read_html, resolve
+from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
 
 Content = Mapping[str, Any]
 
@@ -84,7 +84,7 @@ def read(
         return None
     try:
         text = resolve(raw.text, html, {} if people is None else people)
-    except Mismatch as wrong:
+    except (Mismatch, TooMany) as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
         typed = _typed(raw.text, bot, prefix, raw.reply_to)
         return _refusal(wrong) if typed and find(typed.word) else typed
@@ -101,7 +101,7 @@ def said(content: Content, people: People | None = None) -> Said | NotRun | None
             resolve(raw.text, _html(content), {} if people is None else people).strip(),
             raw.reply_to,
         )
-    except Mismatch as wrong:
+    except (Mismatch, TooMany) as wrong:
         return _refusal(wrong)
 
 
@@ -112,7 +112,7 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
     """
     try:
         text = resolve(text, Html(), {}).strip()
-    except Mismatch:
+    except (Mismatch, TooMany):
         return Typed("")
     if text.startswith("！") and prefix == "!":
         text = prefix + text[1:]
@@ -191,7 +191,10 @@ def _html(content: Content) -> Html:
     return read_html(html) if isinstance(html, str) else Html()
 
 
-def _refusal(wrong: Mismatch) -> NotRun:
+def _refusal(wrong: Mismatch | TooMany) -> NotRun:
+    if isinstance(wrong, TooMany):
+        most = f"that message holds {wrong.count:,} links, {MAX_PILLS} is the most."
+        return NotRun((most, " Write what you mean without links, one a line."))
     shows = ("that link shows ", quote(wrong.label, 40), " but points to ", code(wrong.means), ".")
     return NotRun((*shows, " Type the account by hand."))
 

@@ -53,7 +53,7 @@ _FREE = {
 class Understands(Protocol):
     """From typed words to an invocation (`Commands`)."""
 
-    async def understand(self, where: Where, typed: Typed) -> Invocation: ...
+    async def understand(self, where: Where, typed: Typed, whose: str = "") -> Invocation: ...
 
     def not_run(self, where: Where, no: NotRun) -> Handled: ...
 
@@ -138,7 +138,7 @@ class Answers:
         if command is None:
             return self._can_what(a, who, mxid, line)
         try:
-            inner = await self._commands.understand(a.where, typed)
+            inner = await self._commands.understand(a.where, typed, mxid)
         except NotRun as no:
             return self._commands.not_run(a.where, no)
         except AskFirst as first:

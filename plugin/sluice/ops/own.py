@@ -48,6 +48,10 @@ Step = Callable[[Asking], Awaitable["Handled | None"]]
 class Lines(Protocol):
     """What `glass` needs to run the line that it holds (`Commands`)."""
 
+    async def refuse_early(
+        self, where: Where, typed: Typed, *, glass: bool = False
+    ) -> Handled | None: ...
+
     async def understand(self, where: Where, typed: Typed) -> Invocation: ...
 
     async def decide(
@@ -280,6 +284,8 @@ class Own:
         async def go_on(again: Where, completed: Typed) -> Handled | None:
             return await self._break(a, again, completed)
 
+        if (no_line := await self._commands.refuse_early(where, typed, glass=True)) is not None:
+            return no_line
         try:
             inner = await self._commands.understand(where, typed)
         except NotRun as no:

@@ -67,6 +67,10 @@ class Questions:
             return None
         return question
 
+    def of_person(self, mxid: str) -> bool:
+        """Whether anything is open of them."""
+        return any(question.where.mxid == mxid for question in self._open.values())
+
     def close(self, key: str) -> None:
         self._open.pop(key, None)
 
