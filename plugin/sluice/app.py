@@ -24,6 +24,7 @@ from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
+from .matrix.schedule import QUIET_POLL
 from .matrix.sender import Sender
 from .ops.asked import Answers
 from .ops.checks import Checks
@@ -196,7 +197,7 @@ class App:
         if self._hello or not opened or not opened.is_set() or not self.world.rooms:
             return
         if not self._greeted.is_set():
-            reading = [self._doors.heard(room) for room in self.world.rooms]
+            reading = [self._caught_up(room) for room in self.world.rooms]
             try:
                 await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
             except asyncio.TimeoutError:
@@ -206,6 +207,15 @@ class App:
         if not self._greeted.is_set():
             self._greeted.set()
             self._log.info("Sluice is ready")
+
+    async def _caught_up(self, room: str) -> None:
+        """What was missed is read; members and powers then are as the server has them: some of
+        it may have been read before the last stop, and was applied again."""
+        await self._doors.heard(room)
+        try:
+            await self.world.rooms[room].refresh(self._hs)
+        except (MatrixError, KeyError) as error:
+            self._log.warning("Who is in %s is not read anew: %s", room, error)
 
     async def _connect(self) -> None:
         while True:
@@ -280,7 +290,8 @@ class App:
             return self._house.history_replaced(gap, admin.reset())
 
         await view.refresh(self._hs)
-        admin.reader = await self._doors.read(room, handler, gap)
+        # While a line is out it is read at once; else nothing in it waits for us.
+        admin.reader = await self._doors.read(room, handler, gap, poll=QUIET_POLL)
         await admin.reader.catch_up()
         await view.refresh(self._hs)
         self.world.admin, self.world.admin_view = admin, view

@@ -24,6 +24,12 @@ def refused(error: NotRun, *, removed: bool = False) -> Message:
     return not_run(("Not run: ", *first), *rest)
 
 
+def too_many_at_once(count: int) -> Message:
+    """Commands of one person whose look-ups are not over."""
+    first = f"Not run: I am still looking things up for {count} commands of yours."
+    return not_run((first, " Wait for my answers, then send it again."))
+
+
 def no_such_command(here: Here, word: str) -> Message:
     """The bot was asked by name."""
     return not_run(("Not run: I know no command ", quote(word, 30), ". See ", here.cmd("help")))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Union
 
 from attrs import frozen
 
@@ -20,7 +22,24 @@ class Handled:
     after: Callable[[], Awaitable[None]] | None = None
 
 
-Handler = Callable[[Event], Awaitable[Handled | None]]
+async def _nothing(tx: Tx) -> None:
+    """Only that it was seen."""
+
+
+SEEN = Handled(_nothing)
+"""An event that causes nothing, and must cause nothing when it is read again."""
+
+
+@frozen
+class Later:
+    """What an event causes takes look-ups: they go on beside the reader, which handles other
+    events meanwhile. work: gives what to commit; only the reader, when it stops, cancels it.
+    """
+
+    work: asyncio.Task[Handled]
+
+
+Handler = Callable[[Event], Awaitable[Union[Handled, Later, None]]]
 """May do I/O before it returns. None: there is nothing to store."""
 
 

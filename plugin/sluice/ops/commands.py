@@ -1,7 +1,8 @@
 """The way of one command: from typed words to a stored request, an answer or a question.
 
-understand (may ask the server what an address means) -> decide -> look whether it can work ->
-ask what is missing -> store. Each step may end it with an answer; nothing reaches Conduit here.
+is it covered by any line at all -> understand (may ask the server what an address means) ->
+decide -> look whether it can work -> ask what is missing -> store. Each step may end it with an
+answer; nothing reaches Conduit here.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ..requests.submit import Ask
 from ..world import World
 from .checks import Checks
 from .found import Choice, Found, Look, Refusal
+from .lookups import Lookups
 from .mixed import Bads, sift
 from .names import Names
 from .own import Own
@@ -56,7 +58,7 @@ class Commands:
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._questions, self.checks, self._wake = questions, checks, wake
-        self.understand = checks.understand
+        self.lookups = Lookups()
         self.own: Own  # set by who makes both
 
     async def moved(self) -> None:
@@ -114,11 +116,31 @@ class Commands:
         settings, view = self._world.settings, self._world.rooms.get(where.room)
         if view is None or where.mxid not in view.joined:
             return frozenset()
+        power = view.power(where.mxid)
         if settings is None:
-            power = view.power(where.mxid)
             return frozenset({"safe mode"}) if power >= _SAFE_POWER else frozenset()
+        if not roles(settings.policy, where.mxid, power):
+            return frozenset()  # the database is not asked for just anybody
         lost = await self._db.read(lambda tx: store.distrusted(tx, self._world.now()))
-        return roles(settings.policy, where.mxid, view.power(where.mxid), frozenset(lost))
+        return roles(settings.policy, where.mxid, power, frozenset(lost))
+
+    async def covered(self, where: Where, word: str) -> bool:
+        """Whether a line allows this command to any role that the sender holds. Without one it is
+        a no, and nothing that could be looked up would change that."""
+        command, settings = find(word), self._world.settings
+        if command is None or command.own or settings is None:
+            return True
+        held, plans = await self.roles(where), settings.policy.plans
+        names = (name for name in plans if name.partition(".")[0] == command.name)
+        rules = (rule for name in names for rule in plans[name].allow)
+        return any(not rule.role or rule.role in held for rule in rules)
+
+    async def understand(self, where: Where, typed: Typed, whose: str = "") -> Invocation:
+        """What was typed; the server is asked only for somebody who may use the command at all.
+        whose: the account that would use it. Raises NotRun, Missing, AskFirst."""
+        user = evolve(where, mxid=whose) if whose else where
+        look = await self.covered(user, typed.word)
+        return await self.checks.understand(where, typed, look=look)
 
     # --- from words on
 
@@ -135,8 +157,10 @@ class Commands:
             return self.answer(where, alarms.refused_in_safe_mode(problems))
         if abs(self._world.now() - where.at) > self.max_age:
             return self._missed(where)
+        if (no_line := await self.refuse_early(where, typed)) is not None:
+            return no_line
         try:
-            invocation = await self.understand(where, typed)
+            invocation = await self.checks.understand(where, typed)
         except NotRun as no:
             return self.not_run(where, no)
         except Missing as gap:
@@ -146,6 +170,31 @@ class Commands:
         if command.own and invocation.command in COMMANDS and COMMANDS[invocation.command].own:
             return await self.own.take(where, invocation, held, typed)
         return await self.decide(where, invocation)
+
+    async def refuse_early(
+        self, where: Where, typed: Typed, *, glass: bool = False
+    ) -> Handled | None:
+        """The "not allowed" of what no line covers, made of what was typed; else None. What makes
+        no command of it is answered first, as for everybody."""
+        if await self.covered(where, typed.word):
+            return None
+        try:
+            invocation = await self.checks.understand(where, typed, look=False)
+        except NotRun as no:
+            return self.not_run(where, no)
+        except Missing as gap:
+            return self.missing(where, typed, gap)
+        except AskFirst as first:
+            invocation = first.certain
+        decision = evolve(await self._judged(where, invocation, glass), verdict=Verdict.DENY)
+        who = (where.event_id, where.command, where.room, where.mxid)
+
+        async def commit(tx: Tx) -> None:
+            desk = self._world.desk(tx, where.room)
+            if not await store.known(tx, where.event_id):
+                await submit.reject(desk, Ask(*who, invocation, decision))
+
+        return Handled(commit)
 
     @property
     def max_age(self) -> float:
@@ -259,9 +308,7 @@ class Commands:
         """A list without what the policy refuses of it, and that."""
         if invocation.command not in OFFERED:
             return invocation, ()
-        return await self._db.read(
-            lambda tx: sift(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
-        )
+        return await sift(invocation, lambda one: self._judged(where, one, glass=False))
 
     def _choose(self, where: Where, choice: Choice, glass: bool) -> Handled:
         def tap(meant: Invocation) -> Tap:

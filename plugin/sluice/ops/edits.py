@@ -24,6 +24,7 @@ from .questions import Where
 class Edits:
     def __init__(self, world: World, db: Database, commands: Commands) -> None:
         self._world, self._db, self._commands = world, db, commands
+        self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
     async def edited(
         self, where: Where, typed: Typed | NotRun | None, before: Request | None
@@ -49,16 +50,27 @@ class Edits:
                 whose = (where.event_id, before.command, where.room, where.mxid)
                 anew = Ask(*whose, what, decision, found.facts)
             now = await store.get(tx, before.id)
-            await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
+            whose = (where.room, before.command, where.mxid, where.event_id)
+            is_gone = where.event_id in self._withdrawn
+            await submit.edited(desk, *whose, anew, withdrawn=is_gone)
             if said is not None and now is not None and now.state not in submit.SENT:
                 await said.commit(tx)
 
         async def after() -> None:
+            self._withdrawn.discard(where.event_id)
             await self._commands.moved()
             if said is not None and said.after is not None:
                 await said.after()
 
         return Handled(commit, after)
+
+    async def withdraw(self, where: Where) -> None:
+        """The old text is gone now; what the new one says is still looked up."""
+        whose = (where.room, where.command, where.mxid, where.event_id)
+        await self._db.write(
+            lambda tx: submit.edited(self._world.desk(tx, where.room), *whose, None)
+        )
+        self._withdrawn.add(where.event_id)
 
     async def _reread(
         self, where: Where, typed: Typed | NotRun | None
@@ -68,6 +80,8 @@ class Edits:
             return None, None
         if isinstance(typed, NotRun):
             return None, self._commands.not_run(where, typed)
+        if (no_line := await self._commands.refuse_early(where, typed)) is not None:
+            return None, no_line
         found = await self._plain(where, typed)
         return (found, None) if found else (None, await self._commands.take(where, typed))
 

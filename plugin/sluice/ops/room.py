@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Union
 
 from ..catalog.parse import NotRun
 from ..chat import alarms, read, refusals
@@ -16,19 +16,24 @@ from ..db.connection import Database, Tx
 from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import Handled
+from ..matrix.model import SEEN, Handled, Later
 from ..matrix.rooms import RoomView
+from ..policy.people import person_of
 from ..requests import changes, store, voting
-from ..requests.model import How, Side
+from ..requests.model import How, Side, State
+from ..requests.submit import LINE_A_PERSON
 from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .edits import Edits
+from .lookups import Full, Work, looks
 from .names import Names
 from .questions import Question, Questions, Where
 
 _UNREAD_EVERY = 60.0
 _SENT_WITHIN = 5.0
+
+Taken = Union[Handled, Later, None]
 
 
 class OpsRoom:
@@ -50,7 +55,7 @@ class OpsRoom:
     def view(self) -> RoomView:
         return self._world.rooms.get(self.room) or RoomView(self.room)  # gone: nobody is in it
 
-    async def take(self, event: Event) -> Handled | None:
+    async def take(self, event: Event) -> Taken:
         """One event, in order. May ask the server; what it stores is one commit."""
         if self.room not in self._world.rooms:
             return None  # a policy that came just now knows it no more
@@ -116,81 +121,113 @@ class OpsRoom:
 
     # --- messages
 
-    async def _message(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+    async def _message(self, event: Event, content: Mapping[str, Any]) -> Taken:
         if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
             return None
+        where = self._where(event)
+        if not await self._may_speak(where):
+            # A vote does not count either when it is read again after they got a role.
+            return SEEN if read.vote(content) else None
         if self.view.encrypted and not was_sealed(event):
-            return await self._commands.in_clear(self._where(event), content)
+            return await self._commands.in_clear(where, content)
         edit = read.edit_of(content)
         if edit is not None:
             return await self._edit(event, *edit)
-        where = self._where(event)
         vote = read.vote(content)
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
             return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
         typed = self._commands.read(self.room, content)
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))
-        if typed is not None:
-            return await self._commands.take(
-                where, typed, mentioned=read.mentions_bot(content, self._world.me)
-            )
-        return await self._answer(where, content)
+        if typed is None:
+            return await self._answer(where, content)
+        mentioned = read.mentions_bot(content, self._world.me)
+
+        async def take() -> Handled | None:
+            return await self._commands.take(where, typed, mentioned=mentioned)
+
+        return await (self._looked_up(where, take) if looks(typed.word) else take())
+
+    async def _may_speak(self, where: Where) -> bool:
+        """Whether what they say can mean anything: asked before it is read, because any member
+        can send much of it. Who was asked something may answer, whatever became of their role."""
+        return self._questions.of_person(where.mxid) or bool(await self._commands.roles(where))
+
+    async def _looked_up(self, where: Where, work: Work) -> Taken:
+        """What may have to ask the server: beside this room's other events, if it takes long."""
+        settings, lookups = self._world.settings, self._commands.lookups
+        person = person_of(settings.policy, where.mxid) if settings else where.mxid
+        try:
+            return await lookups.run(person, where, work)
+        except Full:
+            return self._commands.answer(where, refusals.too_many_at_once(LINE_A_PERSON))
 
     async def _unreadable(self, event: Event) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
         one lost key there are many messages."""
         sender, now = str(event.get("sender")), self._world.now()
-        if now - self._unread.get(sender, 0.0) < _UNREAD_EVERY:
+        self._unread = {m: at for m, at in self._unread.items() if now - at < _UNREAD_EVERY}
+        if sender in self._unread:
             return None
         handled = await self._commands.refuse(self._where(event), refusals.unreadable())
         if handled is not None:
             self._unread[sender] = now
         return handled
 
-    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Taken:
         """A reply to a question; anything else is chat."""
+        if not self._questions.of_person(where.mxid):
+            return None
         said = read.said(content, Names(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
-        if question is None or question.reply is None:
+        if question is None or (reply := question.reply) is None:
             return None
         self._questions.close(question.key)
         again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
-        return await question.reply(again, said.text)
+        return await self._looked_up(again, lambda: reply(again, said.text))
 
     async def _question(self, event_id: str, mxid: str) -> Question | None:
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._questions.get(key, mxid, self._world.now())
 
-    async def _edit(
-        self, event: Event, original: str, content: Mapping[str, Any]
-    ) -> Handled | None:
-        """An edit of what was stored as a command or question, by the same sender, here."""
+    async def _edit(self, event: Event, original: str, content: Mapping[str, Any]) -> Taken:
+        """An edit of what was stored as a command or question, or is looked up, by the same
+        sender, here."""
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
         question = self._questions.of_command(command)
         answered = await self._db.read(
             lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
         )
-        if request is None and question is None and answered is None:
+        typist = self._commands.lookups.whose(command)
+        if request is None and question is None and answered is None and typist is None:
             return None  # before the server is asked: any member can name any id
         before = await self._hs.event(self.room, original)
         if before is None or before.get("sender") != event["sender"]:
             return None
         if question is not None:
             self._questions.close(question.key)
+        self._commands.lookups.end(command)
         typed = self._commands.read(self.room, content)
-        return await self._edits.edited(self._where(event, command), typed, request)
+        where = self._where(event, command)
+        taken = await self._looked_up(where, lambda: self._edits.edited(where, typed, request))
+        if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
+            # Nothing of the old text can run while the new one is looked up.
+            await self._edits.withdraw(where)
+        return taken
 
     # --- taps and redactions
 
-    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
-        tap = read.reaction(content)
-        if tap is None or event["sender"] not in self.view.joined:
+    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Taken:
+        if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
             return None
-        where = self._where(event)
+        where, tap = self._where(event), read.reaction(content)
+        if tap is None:
+            return None
+        if not await self._may_speak(where):
+            return SEEN if tap.side else None  # as of a vote by reply
         question = await self._question(tap.event_id, where.mxid)
         if question is not None:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
@@ -199,7 +236,7 @@ class OpsRoom:
                 return None
             self._questions.close(question.key)
             again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
-            return await chosen(again)
+            return await self._looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
         cast = await self._cast(where, tap.event_id, tap.side, How.REACTION)
@@ -233,8 +270,13 @@ class OpsRoom:
         question = self._questions.of_command(target)
         if question is not None and (able or question.where.mxid == sender):
             self._questions.close(question.key)
+        lookups = self._commands.lookups
+        if lookups.whose(target) == sender or able:
+            lookups.end(target)
         if able:
             await self._sent(target)
+        elif not await self._db.read(lambda tx: self._is_known(tx, target)):
+            return None  # anybody removes what they said, all day long
 
         async def commit(tx: Tx) -> None:
             request = await store.of_command(tx, self.room, target)
@@ -244,11 +286,17 @@ class OpsRoom:
 
         return Handled(commit, self._commands.moved)
 
+    async def _is_known(self, tx: Tx, target: str) -> bool:
+        """A vote, or a stored command."""
+        if await store.vote(tx, target) is not None:
+            return True
+        return await store.of_command(tx, self.room, target) is not None
+
     async def _sent(self, target: str) -> None:
         """Waits until it is known whether this is a card of ours. Raises NoResponse."""
 
         async def unclear(tx: Tx) -> bool:
-            if await store.vote(tx, target) or await store.of_command(tx, self.room, target):
+            if await self._is_known(tx, target):
                 return False
             return await self._world.outbox.unclear(tx, self.room, target)
 

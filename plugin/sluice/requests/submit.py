@@ -192,9 +192,17 @@ async def need_votes(desk: Desk, request: Request, weighed: Weighed) -> None:
 
 
 async def edited(
-    desk: Desk, room: str, command: str, mxid: str, event_id: str, anew: Ask | None
+    desk: Desk,
+    room: str,
+    command: str,
+    mxid: str,
+    event_id: str,
+    anew: Ask | None,
+    *,
+    withdrawn: bool = False,
 ) -> Request | None:
     """The sender edited a command. anew: what it says now; None when that starts nothing.
+    withdrawn: because of this edit the old text was taken back already.
 
     What has not run is cancelled and starts over; of what has run the edit changes nothing.
     """
@@ -214,7 +222,8 @@ async def edited(
         await desk.record("ended", request, state=request.state.value, event=event_id)
         if request.glass:  # it never ran: there is nothing to review
             await store.change(desk.tx, request.id, request.state, review=Review.NONE)
-        if request.slots:
-            new = successor.id if successor is not None else None
-            await desk.show(request, cards.edited(request, await desk.about(request), new))
+    is_gone = moved is not None or (withdrawn and request.state is State.CANCELLED)
+    if is_gone and request.slots:
+        new = successor.id if successor is not None else None
+        await desk.show(request, cards.edited(request, await desk.about(request), new))
     return successor
