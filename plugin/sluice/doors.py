@@ -8,25 +8,23 @@ Each room has one reader; what sync says of a room only rings its bell.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from logging import Logger
 from typing import Any
 
-from .db import meta
+from .chats import Chats
 from .db.connection import Database, Tx
 from .matrix import cursor
 from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.encryption import Encryption
-from .matrix.model import Gap, Handled, Handler, NotJoined
+from .matrix.model import Gap, Handled, Handler, Later, NotJoined
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
 from .ops.room import OpsRoom
 from .policy_text import line_of
+from .relay import store as secrets
 from .world import World
 
-_CHATS = "chats"  # in the database: private chats that were accepted
-_MOST_CHATS = 200
 _PRIVATE = "SELECT room FROM sluice_private"
 
 OnGap = Callable[[Gap], Awaitable["Handled | None"]]
@@ -61,6 +59,16 @@ def rang(data: object) -> set[str]:
     return {event if isinstance(event, str) else "" for event in ids}
 
 
+def only_of(data: object, me: str) -> bool:
+    """Whether all that a sync response names of a joined room was sent by this account."""
+    timeline = data.get("timeline") if isinstance(data, Mapping) else None
+    events = timeline.get("events") if isinstance(timeline, Mapping) else None
+    return bool(events) and all(
+        isinstance(event, Mapping) and event.get("sender") == me
+        for event in (events if isinstance(events, list) else [None])
+    )
+
+
 class Doors:
     """What else the rooms need is set by who makes it: who takes the events of an ops room, or of
     a private one, and what a gap causes, and an event whose handler failed."""
@@ -86,6 +94,9 @@ class Doors:
         self.wanted = asyncio.Event()  # rooms may have to be joined, or read
         self.named: tuple[str, ...] = ()  # ops rooms of a text that is not valid
         self._readers: dict[str, Reader] = {}
+        self._dormant: set[str] = set()  # private rooms that are read once a bell rings
+        self._rang: set[str] | None = set()  # rooms whose bell rang before those were known
+        self._chats = Chats(world, db, homeserver, self.open_private, self._close, log)
         self._ops: set[str] = set()  # rooms that are read as ops rooms
         self._absent: set[str] = set()  # rooms of which the log says that we are not in them
 
@@ -150,62 +161,70 @@ class Doors:
         await view.refresh(self._hs)
 
     async def _close(self, room: str) -> None:
-        """No ops room any more. If it is one again, it begins with what is said then."""
+        """Not read any more. If it is once again, it begins with what is said then."""
         self._ops.discard(room)
         self._world.rooms.pop(room, None)
-        await self._readers.pop(room).stop()
+        self._dormant.discard(room)
+        if room in self._readers:
+            await self._readers.pop(room).stop()
         await self._db.write(lambda tx: cursor.forget(tx, room))
 
     # --- private rooms
 
     async def open_known(self, joined: tuple[str, ...]) -> None:
-        """The private rooms of earlier runs: a tap there still ends a password's time."""
+        """The private rooms of earlier runs. Where a password stands a tap still ends its time;
+        of the others nothing is expected, so a bell is waited for."""
 
-        async def known(tx: Tx) -> list[str]:
+        async def known(tx: Tx) -> list[tuple[str, bool]]:
             made = [str(row["room"]) for row in await tx.fetch(_PRIVATE)]
-            return [*made, *json.loads(await meta.get(tx, _CHATS) or "[]")]
+            return [(room, await secrets.stands(tx, room)) for room in made]
 
-        for room in await self._db.read(known):
-            if room in joined:
+        rooms = await self._db.read(known)
+        rooms += [(room, False) for room in await self._chats.known()]
+        rang, self._rang = self._rang or set(), None
+        for room, is_expected in rooms:
+            if room in joined and (is_expected or room in rang):
                 self.open_private(room)
+            elif room in joined:
+                self._dormant.add(room)
 
     def open_private(self, room: str) -> None:
-        """Reads a private room from now on: a tap, or a join, starts or ends a password's time."""
-        if room not in self._readers:
-
-            async def gap(_: Gap) -> None:
-                return None
-
-            async def begin() -> None:
-                await self.read(room, self.private(room), gap)
-
-            self._spawn(begin())
-
-    async def _invited(self, room: str, mxid: str) -> None:
-        """A private chat is accepted from whoever has a role: there they are told where commands
-        work. Configured rooms are joined by `open_ops_rooms`; nothing else is."""
-        if room in self.ops_rooms or room in self._readers:
+        """Reads a private room from now on: a tap, or a join, starts or ends a password's time.
+        Without a bell it is read only while a password stands in it."""
+        self._dormant.discard(room)
+        if room in self._readers:
+            self._readers[room].doorbell(active=False)
             return
-        if not self._world.has_role(mxid):
-            self._log.info("An invitation to %s by %s is not accepted", room, mxid)
-        elif await self.join(room):
-            self.open_private(room)
 
-            async def keep(tx: Tx) -> None:
-                chats = json.loads(await meta.get(tx, _CHATS) or "[]")
-                await meta.put(tx, _CHATS, json.dumps([*chats[1 - _MOST_CHATS :], room]))
+        async def gap(_: Gap) -> None:
+            return None
 
-            await self._db.write(keep)
+        async def expects() -> bool:
+            return await self._db.read(lambda tx: secrets.stands(tx, room))
+
+        async def begin() -> None:
+            await self.read(room, self.private(room), gap, expects=expects)
+
+        self._spawn(begin())
 
     # --- readers
 
-    async def read(self, room: str, handler: Handler, gap: OnGap) -> Reader:
-        """Starts the one reader of a room."""
+    async def read(
+        self,
+        room: str,
+        handler: Handler,
+        gap: OnGap,
+        *,
+        poll: float = 0.0,
+        expects: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Reader:
+        """Starts the one reader of a room. poll: if it need not be read as often as the policy
+        says. expects: see Reader."""
         settings = self._world.settings
         if room in self._readers:
             await self._readers.pop(room).stop()
 
-        async def hear(event: Event) -> Handled | None:
+        async def hear(event: Event) -> Handled | Later | None:
             if event.get("type") in ("m.room.member", "m.room.encryption"):
                 self._encryption.changed(room)  # who may read what we write from now on
             return await handler(event)
@@ -218,7 +237,8 @@ class Doors:
             gap=gap,
             broken=self.broken,
             unseal=self._encryption.unseal if self._encryption.available else None,
-            poll=float(settings.relay.poll if settings is not None else 2),
+            poll=max(float(settings.relay.poll if settings is not None else 2), poll),
+            expects=expects,
         )
         try:
             await reader.start()
@@ -242,16 +262,23 @@ class Doors:
         """A sync response named these rooms; nothing else in it is believed."""
         joined = rooms.get("join")
         for room, data in joined.items() if isinstance(joined, Mapping) else ():
+            if self._rang is not None:
+                self._rang.add(room)
+            if room in self._dormant:
+                self.open_private(room)
             if room in self._readers:
-                self._readers[room].doorbell(rang(data))
+                is_active = not only_of(data, self._world.me)
+                self._readers[room].doorbell(rang(data), active=is_active)
         for room in rooms.get("leave") or {}:
             self.doubt(room)
         invited = rooms.get("invite")
         if isinstance(invited, Mapping):
             self.wanted.set()
             for room, data in invited.items():
-                if (mxid := inviter(data, self._world.me)) is not None:
-                    self._spawn(self._invited(room, mxid))
+                mxid = inviter(data, self._world.me)
+                # Configured rooms are joined by `open_ops_rooms`.
+                if mxid is not None and room not in {*self.ops_rooms, *self._readers}:
+                    self._spawn(self._chats.invited(room, mxid))
 
     def suspect(self) -> None:
         """The server may have restarted, or was restored."""

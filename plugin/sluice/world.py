@@ -95,12 +95,12 @@ class World:
         return view is not None and view.encrypted and not self.crypto
 
     def has_role(self, mxid: str) -> bool:
-        """In any of the ops rooms, with the power they have there."""
+        """In any of the ops rooms, as a member of it, with the power they have there."""
         if self.settings is None:
             return False
-        views = [view for view in self.rooms.values() if mxid in view.joined]
-        power = max((view.power(mxid) for view in views), default=0.0)
-        return bool(roles(self.settings.policy, mxid, power, frozenset()))
+        inside = [view for view in self.rooms.values() if mxid in view.joined]
+        policy = self.settings.policy
+        return any(roles(policy, mxid, view.power(mxid)) for view in inside)
 
     @property
     def main_room(self) -> str | None:

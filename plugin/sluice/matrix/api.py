@@ -248,6 +248,12 @@ class Homeserver:
     async def join(self, room: str) -> None:
         await self.request("POST", (*V3, "rooms", room, "join"), {})
 
+    async def leave(self, room: str) -> None:
+        await self.request("POST", (*V3, "rooms", room, "leave"), {})
+
+    async def invite(self, room: str, mxid: str) -> None:
+        await self.request("POST", (*V3, "rooms", room, "invite"), {"user_id": mxid})
+
     async def create_room(self, body: Json) -> str:
         return _text(await self.request("POST", (*V3, "createRoom"), body), "room_id")
 

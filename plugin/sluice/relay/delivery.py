@@ -41,7 +41,7 @@ def new_password() -> Secret:
 
 
 class Deliveries:
-    """watch: starts reading a private room, before a password goes there."""
+    """watch: starts reading a private room, before a password goes there, and once it is there."""
 
     def __init__(
         self,
@@ -136,7 +136,9 @@ class Deliveries:
             await self._world.outbox.react(tx, room, event, DONE)
             return handed
 
-        return await self._db.write(block)
+        handed = await self._db.write(block)
+        self._watch(room)  # from now on without a bell too
+        return handed
 
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Removes Conduit's answer from the admin room, in the commit that settles its line: until
@@ -191,7 +193,9 @@ class Deliveries:
         return None
 
     async def _change(self, session: Session, given: Secret, fresh: Secret, out: bool) -> bool:
-        self.replaced[session.user_id] = self._world.now()
+        now = self._world.now()
+        self.replaced = {who: at for who, at in self.replaced.items() if now - at < _JOIN_WITHIN}
+        self.replaced[session.user_id] = now
         try:
             await self._hs.change_password(
                 session, given.reveal(), fresh.reveal(), sign_out_others=out
