@@ -101,9 +101,11 @@ class Housekeeping:
     async def _slow(self, tx: Tx) -> list[tuple[str, str]]:
         """Commands without a card that take longer than two seconds and do not show it yet."""
         before = self._world.now() - _HOURGLASS_AFTER
+        working = await store.in_state(tx, *_WORKING)
+        self._shown &= {request.command for request in working}
         return [
             (request.room, request.command)
-            for request in await store.in_state(tx, *_WORKING)
+            for request in working
             if not request.slots
             and request.created <= before
             and request.command not in self._shown

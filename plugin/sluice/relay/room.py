@@ -72,7 +72,8 @@ class AdminRoom:
         self.queue = correlator.Queue()
         self.oracle = ConduitOracle(server, Dialect.V0_10)
         self.flying: dict[str, Content] = {}  # sent, and no response yet: by ref
-        self.arrived: dict[str, str] = {}  # lines of ours read in the room: ref -> event id
+        self.arrived: OrderedDict[str, str] = OrderedDict()  # lines of ours that were read in the
+        # room: ref -> event id
         self.unexplained = False  # a redacted message of ours was read, since the last line
         self.ended: OrderedDict[str, str] = OrderedDict()  # messages of the server that were
         # taken for commands: "" where they were answered, else why that is not known
@@ -275,7 +276,7 @@ class Step:
         if self.seen is None:
             room.fences.lost()
         elif self.seen.who is Who.OURS:
-            room.arrived[self.seen.ref] = self.seen.event_id
+            _keep(room.arrived, self.seen.ref, self.seen.event_id)
             room._arrival.set()
         for effect in self.effects:
             self._told(effect)
