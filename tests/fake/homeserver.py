@@ -78,6 +78,7 @@ class FakeHomeserver:
         self.requests: list[str] = []  # "METHOD path" of every one
         self.read_from_outside: list[str] = []  # rooms read by who is not in them
         self.faults: list[Fault] = []
+        self.held: dict[str, asyncio.Event] = {}  # in "METHOD path" -> unanswered until it is set
         self.before: Callable[[str], None] | None = None  # called with each "METHOD path"
         self._position = itertools.count(1)
         self._may_see: dict[tuple[str, str, int], bool] = {}
@@ -176,6 +177,9 @@ class FakeHomeserver:
         self.requests.append(line)
         if self.before is not None:
             self.before(line)
+        for what, gate in self.held.items():
+            if what in line:
+                await gate.wait()
         fault = next((f for f in self.faults if f.what in line and f.times > 0), None)
         if fault is not None:
             fault.times -= 1

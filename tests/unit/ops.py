@@ -16,6 +16,7 @@ from sluice.chat.read import read
 from sluice.matrix.api import Homeserver
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
+from sluice.matrix.model import Later
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.private import PrivateRooms
 from sluice.matrix.probes import Probes
@@ -129,6 +130,8 @@ class Ops:
         return Where(event, event, self.room, who, self.clock.now)
 
     async def _done(self, handled: Any) -> list[str]:
+        if isinstance(handled, Later):
+            handled = await handled.work
         if handled is not None:
             await self.db.write(handled.commit)
             if handled.after is not None:

@@ -84,7 +84,7 @@ async def test_what_can_never_be_read_is_handed_on_as_it_is(w: World) -> None:
     seal(w, room, bo, "lost")
     await reader.step()
     w.clock.go(6)
-    assert reader.delay() == 1.0
+    assert reader.delay() <= 1.0
     await reader.step()
     assert handler.done == []
     w.clock.go(60)
