@@ -24,6 +24,7 @@ from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
+from .matrix.sealed import Sealed, seal
 from .matrix.sender import Sender
 from .ops.asked import Answers
 from .ops.checks import Checks
@@ -101,9 +102,10 @@ class App:
         watch = self._doors.open_private
         self._deliveries = Deliveries(world, db, hs, rooms, nonce, watch, self._log)
         files = Files(hs, self._encryption)
-        views = Views(world, probes, files)
+        sealed = Sealed(db, hs)
+        views = Views(world, probes, files, sealed)
         unseal = self._encryption.unseal
-        checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal)
+        checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal, sealed)
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db, self._log)
@@ -247,6 +249,7 @@ class App:
         if room is None or not await self._doors.enter(room, joined, "admin_room"):
             return
         self._reload.admin_room_is(room)
+        await self._db.write(lambda tx: seal(tx, room))
         view = RoomView(room)
         admin = AdminRoom(
             room=room,
@@ -320,8 +323,8 @@ class App:
         if self._greeted.is_set():
             await self._house.welcome(room, f"welcome.{self.world.now()}")
 
-    async def _broken(self, event_id: str, error: str) -> Handled:
-        return self._house.own_error(event_id, error)
+    async def _broken(self, room: str, event_id: str, error: str) -> Handled:
+        return self._house.own_error(event_id, error, room)
 
     # --- what rings, and what changes
 

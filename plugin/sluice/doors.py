@@ -20,12 +20,12 @@ from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, NotJoined
 from .matrix.rooms import RoomView
+from .matrix.sealed import CHATS, seal
 from .matrix.timeline import Reader
 from .ops.room import OpsRoom
 from .policy_text import line_of
 from .world import World
 
-_CHATS = "chats"  # in the database: private chats that were accepted
 _MOST_CHATS = 200
 _PRIVATE = "SELECT room FROM sluice_private"
 
@@ -70,7 +70,7 @@ class Doors:
     invited: Callable[[str], Awaitable[None]]  # an ops room that was joined just now is read
     private: Callable[[str], Handler]
     gap: OnGap
-    broken: Callable[[str, str], Awaitable[Handled | None]]
+    broken: Callable[[str, str, str], Awaitable[Handled | None]]  # room, event, error
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Doors:
 
         async def known(tx: Tx) -> list[str]:
             made = [str(row["room"]) for row in await tx.fetch(_PRIVATE)]
-            return [*made, *json.loads(await meta.get(tx, _CHATS) or "[]")]
+            return [*made, *json.loads(await meta.get(tx, CHATS) or "[]")]
 
         for room in await self._db.read(known):
             if room in joined:
@@ -192,8 +192,9 @@ class Doors:
             self.open_private(room)
 
             async def keep(tx: Tx) -> None:
-                chats = json.loads(await meta.get(tx, _CHATS) or "[]")
-                await meta.put(tx, _CHATS, json.dumps([*chats[1 - _MOST_CHATS :], room]))
+                await seal(tx, room)
+                chats = json.loads(await meta.get(tx, CHATS) or "[]")
+                await meta.put(tx, CHATS, json.dumps([*chats[1 - _MOST_CHATS :], room]))
 
             await self._db.write(keep)
 
@@ -216,7 +217,7 @@ class Doors:
             room,
             hear,
             gap=gap,
-            broken=self.broken,
+            broken=lambda event_id, error: self.broken(room, event_id, error),
             unseal=self._encryption.unseal if self._encryption.available else None,
             poll=float(settings.relay.poll if settings is not None else 2),
         )

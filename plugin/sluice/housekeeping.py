@@ -253,14 +253,20 @@ class Housekeeping:
 
         return Handled(commit, inner.after if inner is not None else None)
 
-    def own_error(self, event_id: str, error: str) -> Handled:
-        """An event that could not be handled: recorded, and owners are told once of each kind."""
+    def own_error(self, event_id: str, error: str, room: str = "") -> Handled:
+        """An event that could not be handled: recorded, and owners are told once of each kind.
+
+        room: where it stands. Only an event of an ops room is named: of the other rooms nothing
+        is, and no id of them leaves the database.
+        """
+        if room not in self._world.rooms:
+            event_id = room = ""
         here = self._world.here(self._world.main_room or "")
         new = error not in self._errors
         self._errors.add(error)
 
         async def commit(tx: Tx) -> None:
-            record = {"event": event_id, "error": error}
+            record = {"event": event_id, "error": error, "room": room}
             await audit.append(tx, self._world.now(), "error", record)
             if new:
                 await self._say(tx, "error", alarms.own_error(here, error, event_id))

@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from ruamel.yaml import YAML
 
 from . import audit
-from .catalog.commands import in_group
+from .catalog.commands import COMMANDS, in_group
 from .chat import alarms
 from .chat.words import Here
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .message import Message, Text
 from .policy.document import Problem
-from .policy.matrix import Change, diff, read_out
+from .policy.matrix import Change, diff, lost_by, read_out
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import changes
 from .settings import Loaded, Settings, load
@@ -136,9 +136,15 @@ class Reload:
                     said = _reloaded(here, change, requests)
             if said is not None:
                 await world.outbox.put(tx, room, f"policy.{world.now()}", said)
-            if world.settings is not None and (gained := await _gained(tx)):
-                said = alarms.groups_grew(here, world.version, gained)
-                await world.outbox.put(tx, room, f"groups.{world.now()}", said)
+            if world.settings is not None:
+                gained, lost = await _regrouped(tx)
+                if gained:
+                    said = alarms.groups_grew(here, world.version, gained)
+                    await world.outbox.put(tx, room, f"groups.{world.now()}", said)
+                for group, name in lost:
+                    if who := lost_by(world.settings.policy, group, name):
+                        said = alarms.group_shrank(here, world.version, group, name, who)
+                        await world.outbox.put(tx, room, f"lost.{name}.{world.now()}", said)
 
         await self._db.write(commit)
         self._before = None
@@ -235,8 +241,9 @@ class Reload:
         return alarms.safe_mode(world.here(room), _told(world.problems), file=world.file)
 
 
-async def _gained(tx: Tx) -> Mapping[str, Sequence[str]]:
-    """What the groups that a policy may allow hold, and did not at the last start."""
+async def _regrouped(tx: Tx) -> tuple[Mapping[str, Sequence[str]], Sequence[tuple[str, str]]]:
+    """What the groups that a policy may allow hold and did not at the last start, and which
+    commands they held then and do not any more: (group, command)."""
     before = json.loads(await meta.get(tx, _GROUPS) or "{}")
     now = {group: sorted(in_group(group)) for group in ("#read", "#inspect", "*")}
     if now != before:
@@ -244,7 +251,9 @@ async def _gained(tx: Tx) -> Mapping[str, Sequence[str]]:
     new = {
         group: [n for n in now.get(group, ()) if n not in names] for group, names in before.items()
     }
-    return {group: names for group, names in new.items() if names}
+    left = [(g, n) for g, names in before.items() for n in names if n not in now.get(g, ())]
+    gone = [(group, name) for group, name in left if name in COMMANDS]
+    return {group: names for group, names in new.items() if names}, gone
 
 
 def _told(problems: Sequence[Problem]) -> list[tuple[int, str]]:

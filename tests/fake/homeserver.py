@@ -344,15 +344,17 @@ class FakeHomeserver:
                 raise Failure(403, "M_FORBIDDEN")
             self.join(room, mxid)
             return web.json_response({"room_id": room})
-        if not inside:
-            raise Failure(403, "M_FORBIDDEN")
-        if rest[0] == "event":
-            found = [event for _, event in place.events if event["event_id"] == rest[1]]
-            if found and not self._sees(place, mxid, found[0]):
+        if rest[0] == "event" and (inside or self.conduit):
+            # Conduit looks in all rooms, whichever the address names.
+            places = self.rooms.values() if self.conduit else [place]
+            found = [(p, e) for p in places for _, e in p.events if e["event_id"] == rest[1]]
+            if found and not self._sees(found[0][0], mxid, found[0][1]):
                 raise Failure(403, "M_FORBIDDEN")
             if not found:
                 raise Failure(404, "M_NOT_FOUND")
-            return web.json_response(found[0])
+            return web.json_response(found[0][1])
+        if not inside:
+            raise Failure(403, "M_FORBIDDEN")
         if rest == ["state"]:
             return web.json_response(list(place.state.values()))
         if rest[0] == "state" and method == "PUT":

@@ -20,6 +20,7 @@ from sluice.matrix.outbox import Outbox
 from sluice.matrix.private import PrivateRooms
 from sluice.matrix.probes import Probes
 from sluice.matrix.rooms import RoomView
+from sluice.matrix.sealed import Sealed, seal
 from sluice.message import Sign, say
 from sluice.ops.asked import Answers
 from sluice.ops.checks import Checks
@@ -87,7 +88,9 @@ class Ops:
         rooms = PrivateRooms(hs, db, encryption)
         deliveries = Deliveries(world, db, hs, rooms, "nonce", lambda room: None, log)
         self.probes, self.deliveries = probes, deliveries
-        checks = Checks(world, db, hs, probes, deliveries, self.lists, encryption.unseal)
+        self.sealed = Sealed(db, hs)
+        unseal, lists = encryption.unseal, self.lists
+        checks = Checks(world, db, hs, probes, deliveries, lists, unseal, self.sealed)
         self.questions = Questions()
         self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)
         self.drift = Drift(world, db, hs)
@@ -107,6 +110,7 @@ class Ops:
 
     async def look(self) -> None:
         """The rooms as the server has them now."""
+        await self.db.write(lambda tx: seal(tx, self.admin_room))
         self.world.rooms[self.room] = RoomView(self.room)
         self.world.admin_view = RoomView(self.admin_room)
         for view in (self.world.rooms[self.room], self.world.admin_view):

@@ -51,9 +51,8 @@ class Relay:
         self.lines: list[str] = []  # what stands in the admin room by us
         self.late: list[str] = []
         self.registration = Registration(self.world, office.db, log)
-        views = Views(
-            self.world, office.probes, Files(office.hs, Encryption(office.hs._client, office.hs))
-        )
+        files = Files(office.hs, Encryption(office.hs._client, office.hs))
+        views = Views(self.world, office.probes, files, office.sealed)
         self.endings = Endings(
             self.world, office.probes, office.deliveries, views, office.lists, self.registration
         )

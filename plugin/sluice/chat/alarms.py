@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from ..catalog.commands import COMMANDS
 from ..message import Message, Text, code
 from .clock import span
 from .words import (
@@ -12,11 +13,13 @@ from .words import (
     Line,
     Word,
     alarm,
+    codes,
     count,
     listed,
     marked,
     news,
     not_run,
+    people,
     person,
 )
 
@@ -79,6 +82,23 @@ def groups_grew(here: Here, version: str, gained: Mapping[str, Sequence[str]]) -
         f"Sluice {version} has new commands, and who may use a group may use them too.",
         *((code(group), f": now also {', '.join(names)}") for group, names in gained.items()),
         "Not wanted? Name the commands one by one in the policy.",
+    )
+
+
+def group_shrank(
+    here: Here, version: str, group: str, command: str, who: Sequence[tuple[str, str]]
+) -> Message:
+    """The first start of a new version, in which a group of the policy has lost a command. who:
+    (person, role that named the group) of those who cannot use it any more."""
+    more = f" and {len(who) - 8} more" if len(who) > 8 else ""
+    lines = [f"- {{role: {role}, do: {command}}}" for role in dict.fromkeys(r for _, r in who)]
+    reads = COMMANDS[command].reads_messages
+    why = " It reads every message on this server that is not encrypted." if reads else ""
+    return alarm(
+        here.owners,
+        (f"Sluice {version}: ", code(group), " no longer allows ", code(command), "."),
+        ("Can no longer use it: ", *people([name for name, _ in who[:8]], "and"), f"{more}.{why}"),
+        ("Wanted all the same? Add to allow: ", *codes(lines)),
     )
 
 
@@ -185,11 +205,13 @@ def cannot_log(here: Here) -> Message:
 
 
 def own_error(here: Here, error: str, event_id: str) -> Message:
-    """An exception in a pure step, told once. error: the class only, never its text."""
+    """An exception in a pure step, told once. error: the class only, never its text. event_id: ""
+    where it may not be named."""
+    which: Text = ("Event ", code(event_id), "; please") if event_id else ("Please",)
     return alarm(
         here.owners,
         ("I could not handle a message here, an error of mine: ", code(error), "."),
-        ("Nothing ran because of it. Event ", code(event_id), "; please report it."),
+        ("Nothing ran because of it. ", *which, " report it."),
     )
 
 

@@ -173,6 +173,19 @@ def owner_must_ask(here: Here, what: str, owners: tuple[str, ...]) -> Message:
     return not_run(f"Not run: an owner must ask for the list of {what} first.", (*who, "."))
 
 
+def sealed(*, sure: bool) -> Message:
+    """`event` of what a sealed room holds, or of what one of them could not be asked for."""
+    if sure:
+        return not_run(
+            "Not run: that event is of the admin room, or of a private room of mine.",
+            "Nobody sees what is said there, whoever asks.",
+        )
+    return not_run(
+        "Not run: I could not look whether that event is of the admin room.",
+        "The homeserver did not say, or not in time. Nothing was asked; try again.",
+    )
+
+
 def attacker_sized() -> Message:
     """relay.attacker_sized: refuse."""
     return not_run(

@@ -18,6 +18,7 @@ STORES = (
     "sluice.requests.store",
     "sluice.audit",
     "sluice.relay.store",
+    "sluice.matrix.sealed",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
 SCHEMA_2, what revision 2 adds to them."""

@@ -219,8 +219,13 @@ class Homeserver:
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
     async def event(self, room: str, event_id: str) -> Event | None:
-        """One event as it is now; None if the server does not know it."""
-        return await _or_none(self._get(*V3, "rooms", room, "event", event_id))
+        """One event as it is now; None if this room has none of that id.
+
+        Conduit shows whatever room's event one may see, under any room's address: where the answer
+        names another room, this one does not have it.
+        """
+        event = await _or_none(self._get(*V3, "rooms", room, "event", event_id))
+        return event if event is None or event.get("room_id", room) == room else None
 
     async def state(self, room: str) -> tuple[Event, ...]:
         """Every state event in full: the only call where 0.9.0 tells who made the room."""
@@ -383,8 +388,11 @@ def _refusal(status: int, answer: Json) -> Refused:
 async def _or_none(call: Awaitable[Any]) -> Json | None:
     """None for what the server says it does not have (a proxy's bare 404 says nothing)."""
     try:
-        return dict(await call)
+        answer = await call
     except Refused as exc:
         if exc.status == 404 and exc.errcode in ("M_NOT_FOUND", "M_UNKNOWN"):
             return None
         raise
+    if not isinstance(answer, dict):
+        raise NoResponse("no object")
+    return answer

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ..db.connection import Database
+from ..db.connection import Database, Tx
+from . import sealed
 from .api import PAGE, Homeserver, Json, MatrixError, passing
 from .encryption import MEGOLM, Encryption, NoCrypto
 from .rooms import RoomView
@@ -107,14 +108,17 @@ class PrivateRooms:
 
     async def _make(self, mxid: str) -> str:
         room = await self._hs.create_room(new_room(mxid, encrypted=self._encryption.available))
-        await self._db.write(
-            lambda tx: tx.execute(
+
+        async def keep(tx: Tx) -> None:
+            await sealed.seal(tx, room)
+            await tx.execute(
                 "INSERT INTO sluice_private (mxid, room) VALUES ($1, $2) "
                 "ON CONFLICT (mxid) DO UPDATE SET room=excluded.room",
                 mxid,
                 room,
             )
-        )
+
+        await self._db.write(keep)
         if not await self._holds(room, mxid):
             raise CannotDeliver("members")
         try:

@@ -27,6 +27,7 @@ from ..matrix.api import Event, Homeserver, MatrixError, Refused
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.private import CannotDeliver
 from ..matrix.probes import LIMIT, Account, Media, Name, Probes
+from ..matrix.sealed import Seal, Sealed
 from ..message import Message, Text
 from ..policy.model import Account as Status
 from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
@@ -62,9 +63,11 @@ class Checks:
         deliveries: Deliveries,
         lists: Lists,
         unseal: Callable[[Event], Awaitable[Event]],
+        sealed: Sealed,
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
+        self._sealed = sealed
         self._sizes = Sizes(world, db, lists)
         self._posted: OrderedDict[str, FileFact] = (
             OrderedDict()
@@ -82,6 +85,7 @@ class Checks:
             "block": self._files,
             "rmalias": self._address,
             "media": self._owner_of_files,
+            "event": self._sealed_or_not,
             "users": self._sizes.grown,
             "rooms": self._sizes.grown,
         }
@@ -314,6 +318,13 @@ class Checks:
             facts.append(self._posted.get(mxc) or FileFact(mxc))
         return Found(invocation, tuple(facts))
 
+    async def _sealed_or_not(self, where: Where, invocation: Invocation) -> Look:
+        """`event`: before Conduit is asked for anything."""
+        seal = await self._sealed.of_event(str(invocation.get("event")))
+        if seal is Seal.OPEN:
+            return Found(invocation)
+        return Refusal(refusals.sealed(sure=seal is Seal.SEALED))
+
     async def resolve(self, alias: str) -> str:
         """The room behind an address, "" if nobody knows it."""
         try:
@@ -322,10 +333,14 @@ class Checks:
             return ""
 
     async def _message(self, room: str, event_id: str) -> Event | None:
-        """A message of this room, else of another one that the bot is in, in clear."""
+        """A message of this room, else of another one that the bot is in, in clear; of a sealed
+        room none."""
         try:
-            for each in (room, *(r for r in await self._hs.joined_rooms() if r != room)):
-                if (event := await self._event(each, event_id)) is not None:
+            sealed = await self._sealed.rooms()
+            others = (r for r in await self._hs.joined_rooms() if r not in (room, *sealed))
+            for each in (room, *others):
+                event = await self._event(each, event_id)
+                if event is not None and event.get("room_id") == each:
                     return await self._unseal(event) if event.get("type") == ENCRYPTED else event
         except (MatrixError, NoKey):
             pass

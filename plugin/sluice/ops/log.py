@@ -175,9 +175,11 @@ class Log:
         return a.answer(build)
 
     async def _answer(self, number: int) -> str | None:
-        """Conduit's words for it; never what may hold a password or was not understood."""
+        """Conduit's words for it; never what may hold a password or somebody's message, or was
+        not understood."""
         request = await self._db.read(lambda tx: store.get(tx, number))
-        if request is None or Tag.SECRET in COMMANDS[request.invocation.command].tags:
+        command = COMMANDS[request.invocation.command] if request is not None else None
+        if command is None or Tag.SECRET in command.tags or command.reads_messages:
             return None
         lines = await self._db.read(lambda tx: store.lines(tx, number))
         last = next((row for row in reversed(lines) if row.answer_event), None)
@@ -215,7 +217,7 @@ class Log:
             return a.refuse()
         now = datetime.fromtimestamp(self._world.now(), timezone.utc)
         name, where = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl", a.where
-        data, entries = await self._db.read(_whole)
+        data, entries, erased = await self._db.read(_whole)
         try:
             file = await self._files.upload(where.room, data, name, "application/x-ndjson")
         except MatrixError:
@@ -230,8 +232,11 @@ class Log:
 
         async def build(desk: Desk, ask: Ask) -> None:
             await self._read(desk, ask, "export")
+            which = "that name events of the admin room, or were erased"
+            without = f"Without the text of {count(erased, 'entry', 'entries')} {which}."
             message = view(
                 f"My log, {count(entries, 'entry', 'entries')}, one a line.",
+                *([without] if erased else []),
                 ("To check it: ", code(f"python -m sluice audit verify {name}")),
             )
             await self._world.outbox.put(
@@ -246,9 +251,10 @@ class Log:
         return a.answer(build)
 
 
-async def _whole(tx: Tx) -> tuple[bytes, int]:
+async def _whole(tx: Tx) -> tuple[bytes, int, int]:
+    """The file, how many entries it has, and how many of them without their text."""
     lines = [line async for line in audit.export_jsonl(tx)]
-    return "".join(lines).encode(), len(lines)
+    return "".join(lines).encode(), len(lines), sum('"record":null' in line for line in lines)
 
 
 async def _records_of(tx: Tx, names: Sequence[str]) -> tuple[list[Record], int]:

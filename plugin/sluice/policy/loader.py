@@ -246,7 +246,8 @@ def _commands(verb: str, line: Section, loading: Loading) -> frozenset[str]:
         if word == "*" or word in _GROUPS:
             if verb == "allow" and word not in (*_IN_ALLOW, "*"):
                 add(node.line, f"{word} cannot be allowed as a group; name its commands")
-            found |= {each for each in in_group(word) if not COMMANDS[each].own}
+            covered = in_group(word, held_back=verb != "allow")
+            found |= {each for each in covered if not COMMANDS[each].own}
         elif word.startswith("#"):
             add(node.line, unknown("group", word, _GROUPS))
         elif command is None:

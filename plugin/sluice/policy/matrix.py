@@ -108,6 +108,17 @@ def who_can(policy: Policy) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(some) for name, some in found.items()}
 
 
+def lost_by(policy: Policy, group: str, command: str) -> tuple[tuple[str, str], ...]:
+    """(who, role) of those who had a command by this group alone, which holds it no longer."""
+    lines = [r for r in policy.rules if r.verb == "allow" and group in r.written]
+    found: dict[str, str] = {}
+    for subject in subjects(policy):
+        role = next((rule.role for rule in lines if rule.role in subject.roles), None)
+        if role is not None and command not in cells(policy, subject.roles):
+            found[subject.name] = role
+    return tuple(found.items())
+
+
 # --- what a new policy changes ----------------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ class Endings:
             return evolve(look, scrub=row.answer_event)
         unread = outcome.code == "unrecognised" and content is not None
         raw = str(content.get("body", "")) if unread and content is not None else None
+        raw = None if command.reads_messages else raw  # of which room it is cannot be told
         if command.probe == "media" and outcome.code not in ("usage", "no_block", "not_sent"):
             return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:

@@ -16,6 +16,7 @@ from ..catalog.answers import (
     media_in,
     media_info,
     rooms_in,
+    the_event,
     users_in,
 )
 from ..catalog.model import Outcome
@@ -26,6 +27,7 @@ from ..chat.words import Here
 from ..matrix.api import MatrixError
 from ..matrix.files import File, Files
 from ..matrix.probes import Probes, RoomFacts
+from ..matrix.sealed import Sealed
 from ..message import Message, Text, code
 from ..policy.people import highest, is_named, person_of, roles_of_person
 from ..requests.model import Request
@@ -80,8 +82,8 @@ class Case:
 
 
 class Views:
-    def __init__(self, world: World, probes: Probes, files: Files) -> None:
-        self._world, self._probes, self._files = world, probes, files
+    def __init__(self, world: World, probes: Probes, files: Files, sealed: Sealed) -> None:
+        self._world, self._probes, self._files, self._sealed = world, probes, files, sealed
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
             "users": self._users,
             "rooms": self._rooms,
@@ -191,4 +193,8 @@ class Views:
         )
 
     async def _event(self, case: Case) -> View:
+        """What could be asked of the sealed rooms was asked before it was sent; what they did not
+        show to us then is found here."""
+        if await self._sealed.keeps(the_event(case.body)):
+            return lists.not_shown(case.to)
         return lists.event(case.here, case.value("event") or "", case.body, case.to)

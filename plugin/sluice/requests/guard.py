@@ -256,5 +256,7 @@ async def line_settled(desk: Desk, turn: Turn, outcome: Outcome) -> bool:
         return False
     took = desk.now - before.sent_at if before.sent_at is not None else None
     fields = {"line": turn.number, "outcome": outcome.kind.value, "code": outcome.code}
-    await desk.record("outcome", request, took=took, answer=before.answer_event, **fields)
+    # Of the answer only that there was one: the log is read by many, and exported.
+    answered = before.answer_event is not None
+    await desk.record("outcome", request, took=took, answered=answered, **fields)
     return True
