@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..message import Message, Text, code, quote
+from .clock import span
 from .words import Here, ask, codes, not_run
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
@@ -57,6 +58,27 @@ def open_again(mxid: str) -> Message:
 def nothing_came(what: str, minutes: int = 5) -> Message:
     """What a question becomes when nobody answered. what: name, reason, tap, answer."""
     return not_run(f"Not run: no {what} came within {minutes} minutes. Send the command again.")
+
+
+def called_off() -> Message:
+    """The asker said no to it."""
+    return not_run("Not run: you said no. Was it an answer? Then send the whole command again.")
+
+
+def a_command(what: str, word: str) -> Message:
+    """A whole command came where a name or a reason was asked for. what: name, reason …"""
+    return not_run(
+        ("Not run: ", quote(word, 30), f" is a command, so I take it for no {what}. Nothing ran."),
+        "Send again what you mean, all of it in one message.",
+    )
+
+
+def again(number: int, seconds: float, *, ended: bool) -> Message:
+    """The same command, by the same person, a moment ago."""
+    did = "did that" if ended else "is about that, asked for"
+    return ask(
+        f"#{number} {did} {span(max(seconds, 1))} ago. Again? Tap ✅; otherwise nothing more runs."
+    )
 
 
 def list_never_seen(what: str, most: int) -> Message:

@@ -28,13 +28,19 @@ _FLAG = re.compile(rf"(?:--|-*[{_DASHES}][-{_DASHES}]*)(?=[A-Za-z])")
 _TO_HYPHEN = {ord(char): "-" for char in _DASHES}
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _QUOTES = "\"'“”„‟‘’‚‛«»`"
-_FENCE = re.compile(r"\s*(?:```|~~~)")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_LANGUAGE = re.compile(  # what a code block may be said to hold
+    "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
+    "|shell|console|log|py|python",
+    re.I,
+)
 
 SIDES: Mapping[str, Side] = {
     **dict.fromkeys("✅☑✔👍", Side.APPROVE),
     **dict.fromkeys("❌✖👎", Side.DENY),
 }
 """Reaction keys that are votes, as `Reaction.key` has them."""
+NO = frozenset("❌✖👎🚫⛔🛑❎🙅")  # what ends a question, tapped or written
 
 _SAID: Mapping[str, Side] = {
     **dict.fromkeys(("yes", "approve", "ok"), Side.APPROVE),
@@ -60,6 +66,11 @@ class Reaction:
     @property
     def side(self) -> Side | None:
         return SIDES.get(self.key)
+
+    @property
+    def is_no(self) -> bool:
+        """Whether it ends a question."""
+        return self.key in NO
 
     @property
     def choice(self) -> int | None:
@@ -212,7 +223,7 @@ def _typed(text: str, bot: str, prefix: str, reply_to: str | None) -> Typed | No
 
 
 def _line(text: str, reply_to: str | None) -> Typed | None:
-    head, *more = text.splitlines() or [""]
+    head, lines = _unfenced(text)
     first, *rest = head.split() or [""]
     word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
     if not _WORD.fullmatch(word):
@@ -221,15 +232,43 @@ def _line(text: str, reply_to: str | None) -> Typed | None:
         rest[-1] = rest[-1][:-1]
         rest = rest if rest[-1] else rest[:-1]
     at = next((i for i, w in enumerate(rest) if w.lower().rstrip(":") == "reason"), len(rest))
-    lines = (" ".join(line.split()) for line in more if not _FENCE.match(line))
     return Typed(
         word,
         " ".join(rest),
         tuple(_bare(w) for w in rest[:at]),
         " ".join(rest[at + 1 :]) or None,
-        tuple(line for line in lines if line),
+        lines,
         reply_to,
     )
+
+
+def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
+    """The command line, and the further lines without the fences of code blocks.
+
+    A fence ends an entry wherever it stands, and none is lost by it. Only a language that is known
+    is left out behind an opening one; any other lone word there is an entry or a language, and
+    keeps its fence: so it is neither, and whoever typed it is told.
+    """
+    head, *more = text.splitlines() or [""]
+    fences = list(_FENCE.finditer(head))
+    if len(fences) % 2:  # a block that begins on the command line
+        more = [head[fences[-1].start() :], *more]
+        head = head[: fences[-1].start()]
+    inside = False
+    found: list[str] = []
+    for line in more:
+        before, *behind = _FENCE.split(line)
+        found.append(before)
+        for at, part in enumerate(behind, 1):
+            inside = not inside
+            word = part.strip()
+            opens = inside and at == len(behind) and word.isalnum()
+            if not opens:
+                found.append(part)
+            elif not _LANGUAGE.fullmatch(word):
+                found.append(f"```{word}")
+    lines = (" ".join(line.split()) for line in found)
+    return head, tuple(line for line in lines if line)
 
 
 def _bare(word: str) -> str:

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from ..catalog.asking import OFFERED
 from ..catalog.commands import COMMANDS, find, near
-from ..catalog.model import Invocation, Tag, Typed
+from ..catalog.model import Invocation, Tag, Type, Typed
 from ..catalog.parse import (
     AskFirst,
     Missing,
@@ -21,15 +21,16 @@ from ..catalog.parse import (
 )
 from ..catalog.values import MAX_BYTES, size
 from ..chat import alarms, questions, read, refusals
+from ..chat.answering import is_command, without_label
 from ..chat.words import ask as asking
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver
 from ..matrix.model import Handled
 from ..message import Message
 from ..policy.model import Decision, Verdict
-from ..policy.people import person_of, roles
-from ..requests import emergency, store, submit
-from ..requests.model import Request
+from ..policy.people import mxids_of, person_of, roles
+from ..requests import codec, emergency, store, submit
+from ..requests.model import Request, State
 from ..requests.quorum import judge
 from ..requests.submit import Ask
 from ..world import World
@@ -40,6 +41,7 @@ from .names import Names
 from .own import Own
 from .questions import Question, Questions, Reply, Tap, Where
 
+_AGAIN = 60.0  # seconds in which the same command is a message that was sent twice
 _SAFE_POWER = 50  # who is answered in safe mode without any valid policy
 YES, FIRST = "approve", "1"
 
@@ -210,6 +212,11 @@ class Commands:
         """Asks for one more value of the line. go_on(where, typed): takes the completed line."""
 
         async def reply(again: Where, words: str) -> Any:
+            server = self._world.server
+            if gap.param.type is not Type.TEXT and (
+                word := is_command(words, server, reason=False)
+            ):
+                return self.answer(again, questions.a_command(what, word))
             more = read.read_line(f"{typed.word} {words}")
             anew = evolve(
                 typed,
@@ -234,6 +241,17 @@ class Commands:
         return self.confirm(
             where, asking(*first.lines), lambda again: self.decide(again, first.invocation)
         )
+
+    def called_off(self, where: Where, question: Question) -> Handled:
+        """The asker said no to it: it is over."""
+        self._questions.close(question.key)
+
+        async def commit(tx: Tx) -> None:
+            outbox, key, to = self._world.outbox, f"reply.{where.event_id}", question.where.command
+            await outbox.put(tx, where.room, key, questions.called_off(), reply_to=to)
+            await outbox.buttons(tx, where.room, question.key, ())
+
+        return Handled(commit)
 
     def confirm(self, where: Where, question: Message, go_on: Tap) -> Handled:
         """❓ with ✅."""
@@ -291,7 +309,25 @@ class Commands:
         decision = decision or await self._judged(where, invocation, glass)
         if (decision.reason or glass) and not invocation.reason:
             return self._why(where, found, glass, votes=bool(decision.slots))
+        if (earlier := await self._just_now(where, invocation)) is not None:
+            ended = earlier.state is State.DONE
+            seconds = self._world.now() - earlier.created
+            question = questions.again(earlier.id, seconds, ended=ended)
+
+            async def repeat(again: Where) -> Handled | None:
+                return self._store(again, found, glass)
+
+            return self.confirm(where, question, repeat)
         return self._store(where, found, glass)
+
+    async def _just_now(self, where: Where, invocation: Invocation) -> Request | None:
+        """The same by the same person within a minute, if a repeat would do harm: the second new
+        password makes the first worthless, which may have been passed on by then."""
+        if Tag.SECRET not in COMMANDS[invocation.command].tags:
+            return None
+        policy, since = self._world.live.policy, self._world.now() - _AGAIN
+        mxids, wanted = mxids_of(policy, person_of(policy, where.mxid)), codec.digest(invocation)
+        return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
     async def _judged(self, where: Where, what: Invocation, glass: bool) -> Decision:
         return await self._db.read(lambda tx: self._judge(tx, where, what, glass))
@@ -302,7 +338,9 @@ class Commands:
 
     def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
         async def reply(again: Where, words: str) -> Handled | None:
-            reason = " ".join(words.split())
+            if word := is_command(words, self._world.server, reason=True):
+                return self.answer(again, questions.a_command("reason", word))
+            reason = without_label(" ".join(words.split()))
             if size(reason) > MAX_BYTES:
                 most = f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most."
                 return self.not_run(again, NotRun((most,)))

@@ -10,8 +10,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from ..catalog.parse import NotRun
 from ..chat import alarms, read, refusals
+from ..chat.answering import is_no, is_no_command
 from ..db.connection import Database, Tx
 from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
@@ -132,6 +135,12 @@ class OpsRoom:
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))
         if typed is not None:
+            question = await self._question(typed.reply_to, where.mxid)
+            if question is not None and is_no_command(typed):
+                return self._commands.called_off(where, question)
+            if question is not None:  # a command is no answer: it stands for itself
+                self._questions.close(question.key)
+                typed = evolve(typed, reply_to=None)
             return await self._commands.take(
                 where, typed, mentioned=read.mentions_bot(content, self._world.me)
             )
@@ -154,13 +163,17 @@ class OpsRoom:
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
+        if question is not None and is_no(said.text):
+            return self._commands.called_off(where, question)
         if question is None or question.reply is None:
             return None
         self._questions.close(question.key)
         again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
         return await question.reply(again, said.text)
 
-    async def _question(self, event_id: str, mxid: str) -> Question | None:
+    async def _question(self, event_id: str | None, mxid: str) -> Question | None:
+        if event_id is None:
+            return None
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._questions.get(key, mxid, self._world.now())
 
@@ -196,7 +209,7 @@ class OpsRoom:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
             chosen = question.taps.get(key)
             if chosen is None:
-                return None
+                return self._commands.called_off(where, question) if tap.is_no else None
             self._questions.close(question.key)
             again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
             return await chosen(again)

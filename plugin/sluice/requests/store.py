@@ -248,6 +248,17 @@ async def twin(tx: Tx, wanted: str) -> Request | None:
     return next(iter(await _requests(tx, where, wanted, *states)), None)
 
 
+async def same_since(tx: Tx, wanted: str, mxids: Sequence[str], at: float) -> Request | None:
+    """The newest request of one person that asks for the same (a digest) and ran, runs, or stands
+    in line without a vote that is missing."""
+    states = [s.value for s in (State.PENDING, State.EXECUTING, State.DONE, State.UNKNOWN)]
+    where = (
+        "digest = $1 AND created >= $2 AND state IN ($3, $4, $5, $6) AND "
+        f"(state <> $3 OR slots = '[]') AND mxid IN ({marks(mxids, 7)}) ORDER BY id DESC LIMIT 1"
+    )
+    return next(iter(await _requests(tx, where, wanted, at, *states, *mxids)), None)
+
+
 async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
     query = (
         "SELECT COUNT(*) FROM sluice_request WHERE created > $1 AND state = $2"
