@@ -13,8 +13,11 @@ import pytest
 from sluice import audit
 from sluice.catalog.commands import COMMANDS
 from sluice.db import meta
+from sluice.doors import Doors
 from sluice.housekeeping import Housekeeping
 from sluice.matrix import sealed
+from sluice.matrix.encryption import Encryption
+from sluice.matrix.model import Handled
 from sluice.matrix.sealed import CHATS, Seal
 from sluice.policy.decide import decide
 from sluice.policy.matrix import lost_by
@@ -27,7 +30,7 @@ from sluice.requests.model import State
 from sluice.settings import load
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CONDUIT, POLICY, SERVER, Ops
-from tests.unit.test_attacks_relay import Relay
+from tests.unit.test_attacks_relay import Relay, log
 from tests.unit.test_attacks_relay import relay as relay
 
 SECRET = "reset-password dan hunter2"
@@ -160,6 +163,25 @@ async def test_looks_are_few_at_once_and_end(
     monkeypatch.setattr(sealed, "_WITHIN", 0.2)
     assert await office.sealed.of_event("$x") is Seal.UNSURE
     assert at_once == 10
+
+
+async def test_an_upgrade_seals_what_there_was(relay: Relay) -> None:
+    """The tables as version 1.0 left them."""
+    db = relay.ops.db
+
+    async def old(tx: Any) -> None:
+        await tx.execute("DROP TABLE sluice_sealed")
+        await tx.execute("INSERT INTO sluice_private VALUES ('@a:example.org', '!private')")
+        columns = "request, number, account, mxid, room, event_id, sent_at, seen_by, removed"
+        for room in ("!private", "!left"):
+            values = f"{len(room)}, 1, '', '', '{room}', '', 0, '', 0"
+            await tx.execute(f"INSERT INTO sluice_delivery ({columns}) VALUES ({values})")
+        for statement in sealed.SCHEMA_2:
+            await tx.execute(statement)
+
+    await db.write(old)
+    await db.write(lambda tx: meta.put(tx, CHATS, '["!chat"]'))
+    assert await relay.ops.sealed.rooms() == {"!private", "!left", "!chat"}
 
 
 # --- from its answer
@@ -312,6 +334,44 @@ async def test_no_id_of_a_sealed_room_leaves_in_the_log_or_in_a_message(relay: R
     assert '"answered":true' in told
 
 
+@pytest.mark.parametrize("which", ["sealed", "ops"])
+async def test_a_reader_that_stumbles_names_events_of_ops_rooms_only(
+    relay: Relay, which: str
+) -> None:
+    office = relay.ops
+    house = Housekeeping(
+        office.world,
+        office.db,
+        office.deliveries,
+        office.questions,
+        Notices(office.world, office.deliveries),
+        office.drift,
+    )
+    encryption = Encryption(office.hs._client, office.hs)
+    doors = Doors(office.world, office.db, office.hs, encryption, lambda work: None, log)
+
+    async def broken(room: str, event_id: str, error: str) -> Handled:
+        return house.own_error(event_id, error, room)
+
+    async def stumbles(event: Any) -> None:
+        raise KeyError(SECRET)
+
+    async def gap(_: Any) -> None:
+        return None
+
+    doors.broken = broken
+    room = office.room if which == "ops" else await private_room(office)
+    await doors.read(room, stumbles, gap)
+    assert await doors.heard(room)
+    event = office.fake.say(room, BO, SECRET)
+    assert await doors.heard(room)
+    await doors.stop()
+    told = await said(office) + await export(office)
+    assert '"error":"KeyError"' in told
+    assert (event in told) is (room == office.room)
+    assert SECRET not in told
+
+
 async def test_an_error_in_an_ops_room_still_names_its_event(relay: Relay) -> None:
     office = relay.ops
     notices = Notices(office.world, office.deliveries)
@@ -321,6 +381,35 @@ async def test_an_error_in_an_ops_room_still_names_its_event(relay: Relay) -> No
     await office.db.write(house.own_error("$here", "KeyError", office.room).commit)
     assert "Event $here; please report it." in await said(office)
     assert '"$here"' in await export(office)
+
+
+REPORT = (
+    'Report received from: @eve:example.org\n\nEvent ID: "$reported"\nRoom ID: Some("{room}")\n'
+    'Sent By: "@conduit:example.org"\n\nReport Score: Some(-50)\nReport Reason: Some("bad")'
+)
+
+
+@pytest.mark.parametrize("which", ROOMS)
+async def test_a_report_of_a_message_in_a_sealed_room_names_neither(
+    relay: Relay, which: Any
+) -> None:
+    office = relay.ops
+    room, notices = await which(office), Notices(office.world, office.deliveries)
+    content = {"msgtype": "m.text", "body": REPORT.format(room=room)}
+    await office.db.write(lambda tx: notices.take(tx, "$n", content, False))
+    told = await said(office)
+    assert "Report by @eve:example.org" in told
+    assert "look there" in told
+    assert room not in told
+    assert "$reported" not in told
+
+
+async def test_a_report_of_any_other_message_names_it(relay: Relay) -> None:
+    office = relay.ops
+    notices = Notices(office.world, office.deliveries)
+    content = {"msgtype": "m.text", "body": REPORT.format(room=office.room)}
+    await office.db.write(lambda tx: notices.take(tx, "$n", content, False))
+    assert "Message: !event $reported" in await said(office)
 
 
 async def test_old_records_with_ids_of_the_admin_room_are_exported_as_erased(

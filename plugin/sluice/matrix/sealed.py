@@ -35,6 +35,13 @@ async def seal(tx: Tx, room: str) -> None:
     )
 
 
+async def rooms(tx: Tx) -> frozenset[str]:
+    """All of them."""
+    rows = await tx.fetch("SELECT room FROM sluice_sealed")
+    chats = json.loads(await meta.get(tx, CHATS) or "[]")
+    return frozenset((*(str(row["room"]) for row in rows), *chats))
+
+
 class Seal(Enum):
     """What is known of one event."""
 
@@ -48,12 +55,7 @@ class Sealed:
         self._db, self._hs = db, homeserver
 
     async def rooms(self) -> frozenset[str]:
-        async def block(tx: Tx) -> frozenset[str]:
-            rows = await tx.fetch("SELECT room FROM sluice_sealed")
-            chats = json.loads(await meta.get(tx, CHATS) or "[]")
-            return frozenset((*(str(row["room"]) for row in rows), *chats))
-
-        return await self._db.read(block)
+        return await self._db.read(rooms)
 
     async def of_event(self, event_id: str) -> Seal:
         """Asks every sealed room, before anybody else is asked for the event.

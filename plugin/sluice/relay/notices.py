@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..catalog.answers import (
     Developers,
     Emergency,
@@ -15,6 +17,7 @@ from ..chat import alarms
 from ..chat import notices as texts
 from ..chat.notices import Wave, arrive, ebb
 from ..db.connection import Tx
+from ..matrix import sealed
 from ..message import Message
 from ..policy.people import members_of, mxids_of
 from ..world import World
@@ -39,7 +42,9 @@ class Notices:
         notice = server_notice(content)
         if isinstance(notice, Registered):
             await store.came(tx, notice.user)
-        found = self._said(content, raw)
+        if isinstance(notice, Report) and notice.room in await sealed.rooms(tx):
+            notice = evolve(notice, event="", room="")
+        found = self._said(notice, content, raw)
         if found is None:
             return
         kind, about, message = found
@@ -56,10 +61,12 @@ class Notices:
                 del known[next(iter(known))]
         await self._world.outbox.put(tx, room, key, message)
 
-    def _said(self, content: Content, raw: bool) -> tuple[str, str, Message] | None:
+    def _said(
+        self, notice: object, content: Content, raw: bool
+    ) -> tuple[str, str, Message] | None:
         """(kind for folding, account it is about, message); None: not passed on."""
         wanted, room = self._world.live.notices, self._world.main_room or ""
-        here, notice = self._world.here(room), server_notice(content)
+        here = self._world.here(room)
         window = self._world.window
         is_open = (window.until or True) if window else self._world.registration
         if isinstance(notice, Registered) and wanted.registered:
