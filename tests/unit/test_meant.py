@@ -195,6 +195,16 @@ def test_any_answer_is_looked_at_without_an_error(text: str) -> None:
         is_command(text, SERVER, reason=reason)
 
 
+@pytest.mark.parametrize("words", ["no", "cancel", "another reason"])
+async def test_an_answer_that_is_edited_runs_nothing(room: Room, words: str) -> None:
+    question = await asked(room, BO, "!deactivate @spam:example.org")
+    answer = await room.says(BO, "casino links", question)
+    assert await room.state(1) is State.PENDING
+    await room.edits(BO, answer, words)
+    assert await room.state(1) is State.CANCELLED
+    assert await room.newest() == 1
+
+
 # --- what stands behind a fence
 
 
