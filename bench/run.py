@@ -24,11 +24,12 @@ from lab.homeserver import homeserver
 from lab.proxy import FaultProxy
 from lab.world import World
 
+from .idle import PRIVATE, requests_a_second
 from .latency import BARE, Pair, behind_faults, five_at_once, in_turns
 from .startup import beside
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("latency", "faults", "people", "start", "policy", "audit")
+PARTS = ("latency", "faults", "people", "idle", "start", "policy", "audit")
 
 
 @dataclass
@@ -102,6 +103,10 @@ async def _rows(pair: Pair, parts: set[str], count: int) -> list[Row]:
         rows.append(
             Row("the last of 5 people at once", text, "at most 5 times", last <= 5 * alone)
         )
+    if "idle" in parts:
+        rate = await requests_a_second(pair.world, pair.sluice, pair.proxy)
+        what = f"idle, 3 ops rooms and {PRIVATE} private rooms"
+        rows.append(Row(what, f"{rate:.2f} requests a second", "at most 2", rate <= 2))
     if "start" in parts:
         rows += await _start_and_size(pair)
     return rows

@@ -56,6 +56,10 @@ PROBES = {
     "alias": "where the address leads",
     "": "",
 }
+MESSAGES = (
+    " Reads every message of the server that is not encrypted, so no group allows it: only its"
+    " name or `*`. Never one of the admin room or of Sluice's private rooms."
+)
 RIGHTS = {
     Right.ROLE: "anybody with a role",
     Right.CHANGE: "who has a right to change something",
@@ -87,10 +91,11 @@ def relayed(command: Command) -> tuple[str, ...]:
     since = SERVER_COMMANDS.get(command.conduit)
     note = f" (since {since.since})" if since and str(since.since) != "0.9" else ""
     undo = f"`{command.undo}`" if command.undo else ""
-    secret = " Secret." if Tag.SECRET in command.tags else ""
+    more = " Secret." if Tag.SECRET in command.tags else ""
+    more += MESSAGES if command.reads_messages else ""
     return (
         f"**{command.name}**<br>{', '.join(f'`{word}`' for word in words)}{note}",
-        f"{command.summary}.{secret}".replace("?.", "?"),
+        f"{command.summary}.{more}".replace("?.", "?"),
         " ".join(map(argument, command.params)).join(("`", "`")) if command.params else "",
         f"`!{command.example}`",
         f"`{command.targets}`" if command.targets else "",

@@ -14,11 +14,12 @@ import time
 from collections.abc import Sequence
 
 from .chat import asked
+from .difference import difference
 from .policy.because import demand, period
 from .policy.document import Bad, unknown
 from .policy.explain import explain, reasons
 from .policy.loader import ACCOUNT
-from .policy.matrix import demand_of, diff, who_can
+from .policy.matrix import demand_of, who_can
 from .policy.model import Decision, Facts, Verdict
 from .policy.proofs import asker_of, invocation_of, moment
 from .policy.rules import plain
@@ -60,10 +61,8 @@ def main(argv: Sequence[str]) -> int:
 
 def check(args: argparse.Namespace) -> int:
     try:
-        new, old = (
-            _load(path, args.server) if path is not None else None
-            for path in (args.file, args.diff)
-        )
+        new = _load(args.file, args.server)
+        old = _load(args.diff, args.server, accepted=True) if args.diff is not None else None
     except Unanswerable as why:
         print(why)
         return 1
@@ -78,7 +77,7 @@ def check(args: argparse.Namespace) -> int:
             return 1
         if loaded is new and loaded.guessed:
             print(_guessed(loaded.guessed))
-    if new is not None and new.settings is not None:
+    if new.settings is not None:
         if old is not None and old.settings is not None:
             _print_diff(old.settings, new.settings)
         else:
@@ -119,13 +118,14 @@ def can(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(path: str, server: str | None) -> Loaded:
+def _load(path: str, server: str | None, *, accepted: bool = False) -> Loaded:
+    """accepted: it is what was live, so this version need not take it again."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise Unanswerable(f"{path}: cannot be read: {error}") from None
-    return load(text, server=server, now=time.time())
+    return load(text, server=server, now=time.time(), accepted=accepted)
 
 
 def _guessed(server: str) -> str:
@@ -158,8 +158,8 @@ def _print_matrix(settings: Settings) -> None:
 
 
 def _print_diff(old: Settings, new: Settings) -> None:
-    change = diff(old.policy, new.policy)
-    print(f"{change.head}." if change.head else "Nobody gained or lost anything.")
+    change = difference(old, new)
+    print(f"{change.head}." if change.lines else "Nothing changes.")
     for line in change.lines:
         print(f"  {plain(line)}")
     if change.unchanged:

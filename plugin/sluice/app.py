@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from logging import Logger
 from typing import Any
 
+from .chat import alarms
 from .db import meta
 from .db.connection import Database, StorageFailed
+from .db.holder import Holder
 from .doors import Doors
 from .housekeeping import Housekeeping
 from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
 from .matrix.model import Gap, Handled, Handler
@@ -24,7 +27,11 @@ from .matrix.outbox import Outbox
 from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
-from .matrix.sender import Sender
+from .matrix.schedule import QUIET_POLL
+from .matrix.sealed import Sealed, seal
+from .matrix.sender import Sender, Speech
+from .matrix.session import Session
+from .ops.account import Account
 from .ops.asked import Answers
 from .ops.checks import Checks
 from .ops.commands import Commands
@@ -32,9 +39,11 @@ from .ops.drift import Drift
 from .ops.log import Log
 from .ops.own import Own
 from .ops.private import PrivateRoom
+from .ops.problems import sources
 from .ops.questions import Questions
 from .ops.room import OpsRoom
 from .ops.status import Status
+from .ops.storage import Storage
 from .policy_text import PolicyText
 from .relay.delivery import Deliveries
 from .relay.ending import Endings
@@ -48,6 +57,8 @@ from .relay.sending import Sending
 from .relay.views import Lists, Views
 from .relay.watch import Watch
 from .reload import Reload
+from .requests.desk import Changed
+from .supervise import Loop, Supervisor
 from .world import World
 
 _TICK = 1.0
@@ -60,36 +71,74 @@ class App:
     """One per plugin instance. What runs is a task in `_tasks`, ended and awaited by `stop`."""
 
     def __init__(
-        self, client: Any, database: Any, log: Logger, text: PolicyText, version: str
+        self,
+        client: Any,
+        database: Any,
+        log: Logger,
+        text: PolicyText,
+        version: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """clock: seconds since the epoch."""
+        self._clock = clock
         self._client, self._log, self._text, self._version = client, log, text, version
         self._db = Database(database)
-        self._hs = Homeserver(client)
+        self._holder = Holder(database, self._db)
+        self._session = Session(clock)
+        self._hs = Homeserver(client, session=self._session, now=clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
-        self._told: set[str] = set()  # errors of the clock
+        passing = (MatrixError, StorageFailed, Changed)
+        self._supervisor = Supervisor(passing, self._stopped, log)
+        self._connected = False
         self._hello = False  # whether all is said that is to be said at the start
         self._lost = False  # a long poll failed, and none has worked since
         self._known = False  # whether the private rooms of earlier runs are read
+        self._holds = False  # the database is ours; before that nothing is read, sent or said
 
     # --- life
 
     async def start(self) -> None:
-        """Opens the store and reads the policy; all else goes on in the background."""
+        """Takes the database and reads the policy; all else goes on in the background. While
+        another process has the database, all of it waits there."""
+        try:
+            if await self._holder.take():
+                await self._begin()
+            else:
+                self._spawn(self._wait())
+        except BaseException:
+            await self._holder.release()
+            raise
+
+    async def _wait(self) -> None:
+        await self._holder.wait()
+        await self._begin()
+
+    async def _begin(self) -> None:
         me = self._client.mxid
         nonce = await self._db.write(meta.nonce)
-        self._encryption = Encryption(self._client, self._hs)
-        outbox = Outbox(self._db, nonce, me)
-        self.world = World(me, self._version, time.time, outbox, self._encryption.available)
+        self._encryption = Encryption(self._client, self._hs, lambda room: self._drift.wanted())
+        outbox = Outbox(self._db, nonce, me, self._clock)
+        self.world = World(me, self._version, self._clock, outbox, self._encryption.available)
+        self.world.opened = asyncio.Event()
         self._reload = Reload(self.world, self._db, self._text)
         await self._reload.first()
         self._doors = Doors(
-            self.world, self._db, self._hs, self._encryption, self._aside, self._log
+            self.world, self._db, self._hs, self._encryption, self._spawn, self._log
         )
-        doubt = self._doors.doubt
-        self._sender = Sender(self._hs, self._db, self._encryption, outbox, refused=doubt)
+        self._direct = Direct(self._hs, self._encryption, outbox)
+        self._storage = Storage(self.world, self._db, self._direct)
+        speech = Speech(
+            may=self.world.may_speak,
+            able=self.world.able,
+            held=lambda room: alarms.held_back(self.world.here(room)),
+            refused=self._refused,
+            failed=self._cannot_send,
+        )
+        self._sender = Sender(self._hs, self._db, self._encryption, outbox, speech, self._clock)
         self._make(nonce)
-        self._spawn(self._run())
+        self._holds = True
+        self._keep("opens rooms", self._run)
 
     def _make(self, nonce: str) -> None:
         """The parts that need no room. Each gets what it uses, and nothing knows the app."""
@@ -101,55 +150,66 @@ class App:
         watch = self._doors.open_private
         self._deliveries = Deliveries(world, db, hs, rooms, nonce, watch, self._log)
         files = Files(hs, self._encryption)
-        views = Views(world, probes, files)
+        sealed = Sealed(db, hs)
+        views = Views(world, probes, files, sealed)
         unseal = self._encryption.unseal
-        checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal)
+        checks = Checks(world, db, hs, probes, self._deliveries, lists, unseal, sealed)
         self._commands = Commands(world, db, hs, self._questions, checks, self._wake)
         self._notices = Notices(world, self._deliveries)
         self._registration = Registration(world, db, self._log)
-        self._drift = Drift(world, db, hs, lambda: self._text.autojoin)
+        life = sources(world, self._session)
+        self._drift = Drift(world, db, hs, lambda: self._text.autojoin, life)
+        self._account = Account(world, db, hs, self._encryption, nonce)
         self._house = Housekeeping(
             world, db, self._deliveries, self._questions, self._notices, self._drift
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
         answers = Answers(world, db, hs, probes, self._commands, lists)
         log = Log(world, db, lists, files)
-        status = Status(world, db, hs, self._drift)
+        status = Status(world, db, hs, self._drift, self._direct)
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room
         doors.gap, doors.opens, doors.invited = self._gap, self._opens, self._joined
+        doors.look, doors.own = self._account.look, self._account.take
         self._house.welcome = status.say
         doors.broken = self._broken
         self._commands.own = Own(
             world, db, self._commands, lists, answers, log, status, self.reload
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, must_run: bool = True) -> None:
-        """must_run: owners are told if it ends with an error, because nothing goes on then."""
+    def _keep(self, does: str, loop: Loop) -> None:
+        """For as long as the plugin lives. does: for people, after "the part of me that"."""
+        self._spawn(self._supervisor.supervise(does, loop))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """What ends by itself."""
 
         async def guarded() -> None:
             try:
                 await work
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                self._log.exception("A part of Sluice ended with an error; restart the plugin")
-                if must_run:
-                    broken = self._house.own_error("", type(error).__name__)
-                    await self._db.write(broken.commit)
+            except Exception:  # of one room, or one invitation: everything else goes on
+                self._log.exception("A task ended with an error")
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        self._spawn(work, must_run=False)
+    async def _stopped(self, does: str, error: str) -> None:
+        await self._db.write(lambda tx: self._house.stopped(tx, does, error))
 
     async def stop(self) -> None:
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := tuple(self._tasks):
+            for task in tasks:  # again: before Python 3.12 wait_for can swallow a cancellation
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.5)
+        try:
+            if self._holds:
+                await self._end()
+        finally:
+            await self._db.stop()
+            await self._holder.release()
+
+    async def _end(self) -> None:
         await self._doors.stop()
         await self._sender.stop()
         if self._greeted.is_set():
@@ -157,26 +217,27 @@ class App:
                 await self._house.stopping()
             except StorageFailed as error:
                 self._log.warning("The time of this stop is not stored: %s", error)
-        await self._db.stop()
 
     async def _run(self) -> None:
-        self.world.opened = asyncio.Event()
-        await self._connect()
-        self._spawn(self._send())
-        self._spawn(self._tick())
-        self._spawn(self._registration.run())
-        self._spawn(self._drift.run(), must_run=False)
+        if not self._connected:
+            await self._connect()
+            self._connected = True
+            self._spawn(self._send())
+            self._keep("keeps time limits", self._tick)
+            self._keep("closes registration in time", self._registration.run)
+            self._keep("looks for problems", self._drift.run)
         while True:
             self._doors.wanted.clear()
             try:
                 await self._open_rooms()
                 if self.world.admin is None:
-                    self.world.opened.set()
+                    self._opened.set()
                 await self._greet()
             except (MatrixError, StorageFailed) as error:
                 self._log.warning("Rooms cannot be opened yet: %s", error)
             try:
-                missing = self.world.admin is None or self._doors.missing
+                admin = self.world.admin
+                missing = admin is None or not admin.reader.joined or self._doors.missing
                 await asyncio.wait_for(self._doors.wanted.wait(), _RETRY if missing else 60.0)
             except asyncio.TimeoutError:
                 pass
@@ -188,15 +249,15 @@ class App:
             await asyncio.wait_for(self._greeted.wait(), _SAY_NOTHING)
         except asyncio.TimeoutError:
             pass
-        self._sender.start()
+        self._sender.start(self._supervisor.supervise)
 
     async def _greet(self) -> None:
         """Once, when the start is over and the ops rooms are read."""
-        opened = self.world.opened
-        if self._hello or not opened or not opened.is_set() or not self.world.rooms:
+        await self._account.tell()
+        if self._hello or not self._opened.is_set() or not self.world.rooms:
             return
         if not self._greeted.is_set():
-            reading = [self._doors.heard(room) for room in self.world.rooms]
+            reading = [self._caught_up(room) for room in self.world.rooms]
             try:
                 await asyncio.wait_for(asyncio.gather(*reading), _CATCH_UP)
             except asyncio.TimeoutError:
@@ -207,12 +268,27 @@ class App:
             self._greeted.set()
             self._log.info("Sluice is ready")
 
+    @property
+    def _opened(self) -> asyncio.Event:
+        assert self.world.opened is not None
+        return self.world.opened
+
+    async def _caught_up(self, room: str) -> None:
+        """What was missed is read; members and powers then are as the server has them: some of
+        it may have been read before the last stop, and was applied again."""
+        await self._doors.heard(room)
+        try:
+            await self.world.rooms[room].refresh(self._hs)
+        except (MatrixError, KeyError) as error:
+            self._log.warning("Who is in %s is not read anew: %s", room, error)
+
     async def _connect(self) -> None:
         while True:
             try:
                 self._device = str((await self._hs.whoami()).get("device_id") or "")
+                await self._db.write(lambda tx: self._session.on_device(tx, self._device))
                 await self._encryption.start()
-            except MatrixError as error:
+            except (MatrixError, StorageFailed) as error:
                 self._log.warning("The homeserver does not answer yet: %s", error)
                 await asyncio.sleep(_RETRY)
             else:
@@ -227,17 +303,20 @@ class App:
         if self.world.admin is None and self.world.settings is not None:
             await self._open_admin(joined)
         elif (admin := self.world.admin) is not None and admin.room not in joined:
-            await self._back_in(admin)
+            await self._back_in(admin, joined)
         self._doors.named = self._reload.rooms
+        await self._account.look(room for room in self._doors.ops_rooms if room in joined)
         await self._doors.open_ops_rooms(joined)
         if not self._known:
             await self._doors.open_known(joined)
             self._known = True
 
-    async def _back_in(self, admin: AdminRoom) -> None:
+    async def _back_in(self, admin: AdminRoom, joined: tuple[str, ...]) -> None:
         """We were removed from the admin room: an invitation back is accepted."""
-        if await self._doors.join(admin.room):
+        if await self._doors.enter(admin.room, joined, "admin_room"):
             admin.reader.doubt()
+            if self.world.admin_view is not None:  # who is in it may have changed unseen
+                await self.world.admin_view.refresh(self._hs)
 
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
         settings = self.world.live
@@ -247,6 +326,7 @@ class App:
         if room is None or not await self._doors.enter(room, joined, "admin_room"):
             return
         self._reload.admin_room_is(room)
+        await self._db.write(lambda tx: seal(tx, room))
         view = RoomView(room)
         admin = AdminRoom(
             room=room,
@@ -255,14 +335,14 @@ class App:
             nonce=self._nonce,
             db=self._db,
             homeserver=self._hs,
-            clock=time.time,
+            clock=self._clock,
         )
         sending = Sending(admin, self._hs, self._nonce, self._log)
         self._runner = Runner(
             self.world, self._db, admin, sending, self._endings, self._device, self._log
         )
         self._watch = watch = Watch(admin, sending, self._hs, self._log)
-        pulse = Pulse(admin, sending, time.time, self._timeouts, watch.address_holds, self._log)
+        pulse = Pulse(admin, sending, self._clock, self._timeouts, watch.address_holds, self._log)
         admin.on_notice = self._notices.take
         admin.on_health = lambda: self._health_changed(admin)
         admin.on_late = self._runner.late
@@ -280,14 +360,15 @@ class App:
             return self._house.history_replaced(gap, admin.reset())
 
         await view.refresh(self._hs)
-        admin.reader = await self._doors.read(room, handler, gap)
+        # While a line is out it is read at once; else nothing in it waits for us.
+        admin.reader = await self._doors.read(room, handler, gap, poll=QUIET_POLL)
         await admin.reader.catch_up()
         await view.refresh(self._hs)
         self.world.admin, self.world.admin_view = admin, view
         self._registration.ask = sending.ask
-        self._spawn(pulse.run())
-        self._spawn(watch.run(pulse.beat))
-        self._spawn(self._relay())
+        self._keep("sees whether Conduit answers", pulse.run)
+        self._keep("looks at Conduit's version", lambda: watch.run(pulse.beat))
+        self._keep("takes commands to Conduit", self._relay)
 
     async def _relay(self) -> None:
         """Once it is known whether Conduit answers: what was out, then what stands in line."""
@@ -296,14 +377,14 @@ class App:
         await self._watch.looked.wait()
         admin.ready = True
         await self._health_changed(admin)
-        assert self.world.opened is not None
-        self.world.opened.set()
+        self._opened.set()
         self._doors.wanted.set()
         await self._runner.run()
 
     def _ops_room(self, room: str) -> OpsRoom:
         commands, questions = self._commands, self._questions
-        return OpsRoom(room, self.world, self._db, self._hs, commands, questions)
+        storage, changed = self._storage, self._drift.wanted
+        return OpsRoom(room, self.world, self._db, self._hs, commands, questions, storage, changed)
 
     def _private_room(self, room: str) -> Handler:
         return PrivateRoom(room, self.world, self._deliveries).take
@@ -320,12 +401,18 @@ class App:
         if self._greeted.is_set():
             await self._house.welcome(room, f"welcome.{self.world.now()}")
 
-    async def _broken(self, event_id: str, error: str) -> Handled:
-        return self._house.own_error(event_id, error)
+    async def _broken(self, room: str, event_id: str, error: str) -> Handled:
+        """event_id: "" if reading itself failed."""
+        if event_id:
+            return self._house.own_error(event_id, error, room)
+        return Handled(lambda tx: self._house.stopped(tx, "reads a room", error))
 
     # --- what rings, and what changes
 
     def doorbell(self, rooms: Mapping[str, Any]) -> None:
+        self._session.synced()
+        if not self._holds:
+            return
         if self._lost:  # maubot waits before it tries again: more than one restart fits in
             self.connection_lost()
             self._lost = False
@@ -333,6 +420,8 @@ class App:
 
     def connection_lost(self) -> None:
         """A long poll failed: Conduit may have restarted, with an empty queue."""
+        if not self._holds:
+            return
         self._lost = True
         self._doors.suspect()
         if self.world.admin is not None:
@@ -347,8 +436,9 @@ class App:
         return Timeouts(float(relay.timeout), float(relay.slow_timeout))
 
     async def _health_changed(self, admin: AdminRoom) -> None:
+        """What could not be said now is said by the clock."""
         try:
-            await self._house.health_changed(admin.health)
+            await self._house.health_changed()
         finally:
             if not admin.health.answering:
                 admin.give_up()
@@ -368,31 +458,31 @@ class App:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            try:
-                await self._house.tick()
-            except (MatrixError, StorageFailed) as error:
-                self._log.warning("The clock waits: %s", error)
-            except Exception as error:  # it goes on: passwords are removed by it
-                await self._stumbled(error)
+            if self._session.sync_ended():
+                self._drift.wanted()
+            await self._storage.look()
+            await self._house.tick()
             self._wake()
 
-    async def _stumbled(self, error: Exception) -> None:
-        name = type(error).__name__
-        if name in self._told:
-            return
-        self._told.add(name)
-        self._log.error("The clock stumbled, and goes on", exc_info=error)
-        try:
-            await self._db.write(self._house.own_error("", name).commit)
-        except StorageFailed as failed:
-            self._log.warning("That is not stored: %s", failed)
+    def _refused(self, room: str) -> None:
+        """The server took no message of ours there."""
+        self._doors.doubt(room)
+        self._drift.wanted()
+
+    def _cannot_send(self, error: str) -> None:
+        """One room stumbled; what sends goes on by itself."""
+        self._spawn(self._supervisor.tell("sends messages", error))
 
     async def reload(self) -> str | None:
         """A new policy text: live, or refused with its first error."""
+        if not self._holds:
+            return "not taken: another process works on my database, this one waits for its end"
         problem = await self._reload.again()
-        if self.world.admin is None and self.world.opened is not None:
-            self.world.opened.clear()  # it may name the room that there was none to look for
+        if self.world.admin is None:
+            self._opened.clear()  # it may name the room that there was none to look for
             self._probes.server = self.world.server
+        else:  # without the admin room it is looked at once that is open
+            self._drift.wanted()  # whether the accounts that it names exist
         self._doors.wanted.set()
         self._wake()
         return problem

@@ -179,9 +179,13 @@ async def _rows(tx: Tx, after: int) -> AsyncIterator[Row]:
 
 
 async def export_jsonl(tx: Tx) -> AsyncIterator[str]:
-    """The whole log, a line each, oldest first; the check reads it as well as the database."""
+    """The whole log, a line each, oldest first; the check reads it as well as the database.
+
+    A record that may name an event of the admin room leaves as one whose text was erased.
+    """
     async for row in _rows(tx, 0):
         record = _record(row["record"]) or None
+        record = None if record is None or names_sealed(record) else record
         line = {"seq": row["seq"], "hash": row["hash"], "chain": row["chain"], "record": record}
         yield canonical(line) + "\n"
 
@@ -217,6 +221,16 @@ def follow(last: Head, row: Mapping[str, Any] | Row) -> Head:
     except (AttributeError, TypeError, ValueError):
         raise Broken(last.seq + 1, "is no entry any more") from None
     return Head(seq, row["chain"])
+
+
+def names_sealed(record: Mapping[str, Any]) -> bool:
+    """Whether a record may hold the id of an event of the admin room, as versions before 1.1 wrote
+    them: an outcome with its answer, an error with an event of a room that it does not name."""
+    if record.get("kind") == "outcome":
+        return isinstance(record.get("answer"), str)
+    event = record.get("event")
+    is_error = record.get("kind") == "error" and not record.get("room")
+    return is_error and isinstance(event, str) and event.startswith("$")
 
 
 def _record(text: str | None) -> Mapping[str, Any]:
@@ -300,6 +314,8 @@ def main(argv: Sequence[str]) -> int:
     print(f"The log is unbroken: {last.seq:,} entries. Its seal: {last.seq}:{last.chain}")
     if erased:
         print(f"Text erased: {', '.join(map(str, erased))}")
+    if kept := [row["seq"] for row in _read(args.file) if names_sealed(_record(row["record"]))]:
+        print(f"Without text in exports (events of the admin room): {', '.join(map(str, kept))}")
     if not args.head:
         print("Nothing cut off at its end can be seen without a seal: --head ENTRIES:SEAL.")
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from maubot import Plugin  # type: ignore[attr-defined]
 from mautrix.client import InternalEventType
+from mautrix.types import EventType
 from mautrix.util.async_db import UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
@@ -49,12 +50,21 @@ class Sluice(Plugin):
         await text.fill_empty()
         self.app = App(self.client, self.database, self.log, text, str(self.loader.meta.version))
         await self.app.start()
+        self._stay()
         self._hook(self.client.add_event_handler)
 
     async def pre_stop(self) -> None:
         for kind, handler in self._bells():
             self.client.remove_event_handler(kind, handler)
         await self.app.stop()
+
+    def _stay(self) -> None:
+        """maubot follows the tombstone of any room, also with autojoin off: whoever may write one
+        could pull the bot, and its account, anywhere. So its handler comes off the client."""
+        handlers = self.client.event_handlers.get(EventType.ROOM_TOMBSTONE, {})
+        for handler in tuple(handlers):
+            if getattr(handler, "__name__", "") == "_handle_tombstone":
+                self.client.remove_event_handler(EventType.ROOM_TOMBSTONE, handler)
 
     def _bells(self) -> tuple[tuple[InternalEventType, Any], ...]:
         return (

@@ -5,11 +5,14 @@ Sluice says of its own start and of the health of the other side.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from attrs import evolve
 
 from . import audit
+from .catalog.commands import COMMANDS
 from .chat import alarms
+from .chat.words import Here
 from .db import meta
 from .db.connection import Database, Tx
 from .matrix.model import Gap, Handled
@@ -56,21 +59,25 @@ class Housekeeping:
         self._alive = 0.0
         self._away: tuple[float, float] | None = None  # from, to: before this start
         self._gap = 0.0  # when the last part of a timeline ended that was not read
-        self._errors: set[str] = set()
         self._waits = False  # to say hello
 
     async def _say(self, tx: Tx, key: str, message: Message | None) -> None:
-        room = self._world.main_room
-        if room is not None and message is not None:
+        if message is None:
+            return
+        for room in self._world.told_rooms:
+            if room != self._world.main_room and message.push:
+                message = evolve(message, push=self._world.owners_in(room))
             await self._world.outbox.put(tx, room, f"{key}.{self._world.now()}", message)
 
     # --- the clock
 
     async def tick(self) -> None:
         """Once a second."""
-        gone = self._questions.expire(self._world.now())
         if self._world.settings is None or not self._world.rooms:
             return
+        self._slept()
+        await self.health_changed()
+        gone = self._questions.due(self._world.now())
         slow = await self._db.read(self._slow)
         due = await self._db.read(self._due)
         alive = self._world.now() - self._alive >= _ALIVE_EVERY
@@ -81,6 +88,7 @@ class Housekeeping:
                     where, outbox = question.where, self._world.outbox
                     await outbox.edit(tx, where.room, question.key, question.late)
                     await outbox.buttons(tx, where.room, question.key, ())
+                    tx.after(partial(self._questions.close, question.key))
                 for room, event_id in slow:
                     await self._world.outbox.buttons(tx, room, event_id, (HOURGLASS,))
                 await self._deliveries.tick(tx)
@@ -101,9 +109,11 @@ class Housekeeping:
     async def _slow(self, tx: Tx) -> list[tuple[str, str]]:
         """Commands without a card that take longer than two seconds and do not show it yet."""
         before = self._world.now() - _HOURGLASS_AFTER
+        working = await store.in_state(tx, *_WORKING)
+        self._shown &= {request.command for request in working}
         return [
             (request.room, request.command)
-            for request in await store.in_state(tx, *_WORKING)
+            for request in working
             if not request.slots
             and request.created <= before
             and request.command not in self._shown
@@ -123,12 +133,22 @@ class Housekeeping:
             room, alive = self._world.main_room, await meta.get(tx, _ALIVE)
             if room is None or alive is None or self._world.problems:
                 return
-            self._away = (float(alive), self._world.now())
-            message = alarms.back(self._world.here(room), *self._away, 0)
+            away = (float(alive), self._world.now())
+            message = alarms.back(self._world.here(room), *away, 0)
             if message is not None:
-                await self._world.outbox.put(tx, room, f"back.{self._away[1]}", message)
+                await self._world.outbox.put(tx, room, f"back.{away[1]}", message)
+            tx.after(lambda: self._is_back(*away))
 
         await self._db.write(commit)
+
+    def _is_back(self, since: float, until: float) -> None:
+        self._away = self._world.absence = (since, until)
+
+    def _slept(self) -> None:
+        """The host slept, or was so busy that this clock stood still: away, in effect."""
+        now = self._world.now()
+        if self._alive and now - self._alive > _AWAY:
+            self._world.absence = (self._alive, now)
 
     async def _back(self, tx: Tx, room: str) -> None:
         """How many commands were missed."""
@@ -156,8 +176,8 @@ class Housekeeping:
         if first and settings is not None and not self._world.problems:
             if self._world.admin is None:
                 if not self._waits:
-                    self._waits = True
                     await self.welcome(room, "welcome")
+                    self._waits = True
                 return False
             await self._drift.look(accounts=True)  # later it has time
 
@@ -173,7 +193,7 @@ class Housekeeping:
                     read_out(settings.policy),
                     encrypted=self._world.crypto,
                     remove_after=settings.secrets.remove_after,
-                    problems=self._drift.words(room, start=True),
+                    problems=await self._drift.words(tx, room, start=True),
                 )
                 await self._say(tx, "ready", hello)
                 await self._drift.tell(tx, silent=True)
@@ -182,47 +202,62 @@ class Housekeeping:
                 await self._back(tx, room)
             await audit.append(tx, now, "start", {"version": self._world.version})
             await meta.put(tx, _ALIVE, str(now))
+            tx.after(self._told_missed)
 
         await self._db.write(commit)
-        self._world.missed = 0
         return True
 
-    async def health_changed(self, health: Health) -> None:
-        """One message per change, with the remedy."""
-        now, told = self._world.now(), self._told
-        here = self._world.here(self._world.main_room or "")
-        self._told = evolve(health)
+    def _told_missed(self) -> None:
+        self._world.missed = 0
 
-        quiet = health.alias_lost or health.silent_since is not None
-        was_quiet = told.alias_lost or told.silent_since is not None
-        if quiet and not was_quiet:
-            self._silent_since = health.silent_since or now
+    async def health_changed(self) -> None:
+        """One message per change, with the remedy. The clock looks too: whoever saw the change
+        may have found no storage to say it."""
+        admin = self._world.admin
+        if admin is None or admin.health == self._told:
+            return
+        health = evolve(admin.health)
         if health.outside:
             self._drift.wanted()
+        await self._db.write(lambda tx: self._tell_health(tx, health))
 
-        async def commit(tx: Tx) -> None:
-            if health.alias_lost and not told.alias_lost:
-                await self._say(tx, "alias", alarms.address_gone(here))
-            elif health.silent_since is not None and told.silent_since is None:
-                running = await store.in_state(tx, State.EXECUTING)
-                unknown = [(r.id, r.text, r.person) for r in running]
-                await self._say(tx, "silent", alarms.silent(here, health.silent_since, unknown))
-            elif was_quiet and not quiet and self._silent_since is not None:
-                waiting = len(await store.places(tx))
-                said = alarms.answers_again(here, self._silent_since, now, waiting)
-                await self._say(tx, "answers", said)
-            if told.outside and not health.outside:
-                await self._say(tx, "inside", alarms.inside())
-            if told.emergency and not health.emergency:
-                await self._say(tx, "emergency", alarms.emergency_over())
-            if health.version != told.version and health.version and health.dialect is None:
-                said = alarms.unknown_version(here, f"Conduit {health.version}")
-                await self._say(tx, "version", said)
+    async def _tell_health(self, tx: Tx, health: Health) -> None:
+        now, told = self._world.now(), self._told
+        here = self._world.here(self._world.main_room or "")
+        since = self._silent_since
+        if health.quiet and not told.quiet:
+            since = health.silent_since or now
+        if health.alias_lost and not told.alias_lost:
+            await self._say(tx, "alias", alarms.address_gone(here))
+        elif health.silent_since is not None and not told.quiet:
+            await self._say(tx, "silent", await self._silent(tx, here, health.silent_since))
+        elif told.quiet and not health.quiet and since is not None:
+            waiting = len(await store.places(tx))
+            await self._say(tx, "answers", alarms.answers_again(here, since, now, waiting))
+        if told.outside and not health.outside:
+            await self._say(tx, "inside", alarms.inside())
+        if told.emergency and not health.emergency:
+            await self._say(tx, "emergency", alarms.emergency_over())
+        if health.version != told.version and health.version and health.dialect is None:
+            said = alarms.unknown_version(here, f"Conduit {health.version}")
+            await self._say(tx, "version", said)
 
-        await self._db.write(commit)
+        def is_told() -> None:
+            self._told, self._silent_since = health, since
+
+        tx.after(is_told)
+
+    async def _silent(self, tx: Tx, here: Here, since: float) -> Message:
+        """With what was running: a list may be what stopped it."""
+        running = await store.in_state(tx, State.EXECUTING)
+        lists = [r for r in running if COMMANDS[r.invocation.command].can_stop]
+        unknown = [r for r in running if r not in lists]
+        told = [[(r.id, r.text, r.person) for r in each] for each in (unknown, lists)]
+        return alarms.silent(here, since, *told)
 
     async def homeserver_back(self, since: float) -> None:
         now = self._world.now()
+        self._world.absence = (since, now)
         if now - since < _AWAY or self._world.settings is None:
             return
         here = self._world.here(self._world.main_room or "")
@@ -238,9 +273,10 @@ class Housekeeping:
         """A room's history was not read for a while: said once for all rooms, with what is now
         unknown."""
         here = self._world.here(self._world.main_room or "")
-        told, self._gap = gap.since < self._gap + _AWAY, gap.until
 
         async def commit(tx: Tx) -> None:
+            told = gap.since < self._gap + _AWAY
+            tx.after(lambda: self._gap_told(gap.until))
             if inner is not None:
                 await inner.commit(tx)
             running = [r.id for r in await store.in_state(tx, State.EXECUTING)]
@@ -253,16 +289,34 @@ class Housekeeping:
 
         return Handled(commit, inner.after if inner is not None else None)
 
-    def own_error(self, event_id: str, error: str) -> Handled:
-        """An event that could not be handled: recorded, and owners are told once of each kind."""
+    def _gap_told(self, until: float) -> None:
+        self._gap = until
+
+    # --- errors of ours
+
+    def own_error(self, event_id: str, error: str, room: str = "") -> Handled:
+        """An event that could not be handled: recorded, and told once of each kind in a while.
+
+        room: where it stands. Only an event of an ops room is named: of the other rooms nothing
+        is, and no id of them leaves the database.
+        """
+        if room not in self._world.rooms:
+            event_id = room = ""
         here = self._world.here(self._world.main_room or "")
-        new = error not in self._errors
-        self._errors.add(error)
 
         async def commit(tx: Tx) -> None:
-            record = {"event": event_id, "error": error}
+            record = {"event": event_id, "error": error, "room": room}
             await audit.append(tx, self._world.now(), "error", record)
-            if new:
-                await self._say(tx, "error", alarms.own_error(here, error, event_id))
+            main = self._world.main_room
+            if main is not None:
+                key = alarms.error_key(error, self._world.now())
+                said = alarms.own_error(here, error, event_id)
+                await self._world.outbox.put(tx, main, key, said)
 
         return Handled(commit)
+
+    async def stopped(self, tx: Tx, does: str, error: str) -> None:
+        """A loop stopped on a bug and goes on. does: what it is for."""
+        now, here = self._world.now(), self._world.here(self._world.main_room or "")
+        await audit.append(tx, now, "error", {"event": does, "error": error})
+        await self._say(tx, f"stopped.{does}", alarms.stopped(here, does, error))

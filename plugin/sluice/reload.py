@@ -12,28 +12,33 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from attrs import evolve
 from ruamel.yaml import YAML
 
 from . import audit
-from .catalog.commands import in_group
+from .catalog.commands import COMMANDS, in_group
 from .chat import alarms
-from .chat.words import Here
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
-from .message import Message, Text
+from .difference import Change, difference
+from .message import Message, Text, plain
 from .policy.document import Problem
-from .policy.matrix import Change, diff, read_out
+from .policy.matrix import lost_by, read_out
 from .policy_text import PolicyText, Source, Unreadable, line_of
-from .requests import changes
+from .relay import named
+from .requests import changes, limits
 from .settings import Loaded, Settings, load
 from .world import World
 
 _LAST, _BY = "policy", "policy by"  # the last valid text, and the version that found it valid
+_TOLD = "policy told"  # the last text whose changes were told
+_OUTDATED = "policy outdated"  # what of it was told to be written differently
 _SAFE = "safe mode"  # set while it was safe mode when it was looked last
 _GROUPS = "groups"  # the commands of each group, as this version or an earlier one has them
 _SHOWN = 100  # characters that maubot's UI shows of an error
+_IN_RECORD = 40_000  # characters of the lines in one record of the log
 
 log = logging.getLogger("sluice.policy")
 
@@ -46,12 +51,13 @@ class Reload:
         self._server = world.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
         self._lock = asyncio.Lock()  # one edit after the other
-        self._before: Settings | None = None  # what was live when the bot ran last, if not this
+        self._edits: set[asyncio.Task[str | None]] = set()
+        self._told: Settings | None = None  # the last that was told, if that is not what is live
         self.rooms: tuple[str, ...] = ()
 
-    def _read(self) -> tuple[Source, Loaded]:
+    def _read(self, accepted: str | None = None) -> tuple[Source, Loaded]:
         """The text of now. The tests of one that was valid are not run again: a test without a
-        time may fail at night."""
+        time may fail at night. accepted: the text that was live before this start."""
         admin = self._world.admin.room if self._world.admin is not None else None
         try:
             source = self._text.read()
@@ -68,6 +74,7 @@ class Reload:
                 now=self._world.now(),
                 admin_room=admin,
                 proven=source.text == self._last,
+                accepted=source.text == accepted,
             )
             if loaded.settings is not None and (fixed := self._fixed(loaded.settings)):
                 loaded = Loaded(None, fixed, loaded.warnings)
@@ -96,10 +103,10 @@ class Reload:
         last = await self._db.read(lambda tx: meta.get(tx, _LAST))
         by = await self._db.read(lambda tx: meta.get(tx, _BY))
         self._last = last if by == self._world.version else None
-        source, loaded = self._read()
-        before = None
-        if last is not None and last != source.text:
-            before = load(last, server=self._server, now=0, proven=True).settings
+        told = await self._db.read(lambda tx: meta.get(tx, _TOLD)) or last
+        source, loaded = self._read(last)
+        before = self._earlier(last, source)
+        self._told = before if told == last else self._earlier(told, source)
         settings = loaded.settings
         if settings is None:
             self._world.problems, self._world.settings = loaded.errors, before
@@ -107,47 +114,98 @@ class Reload:
                 log.error("The last valid policy is not valid for this version of Sluice")
             return
         self._text.accept(source)
-        self._world.settings, self._before = settings, before
+        self._world.settings = settings
         try:
             await self._db.write(lambda tx: self._take(tx, settings, before))
         except StorageFailed as error:  # nothing is sent either as long as nothing is stored
             log.error("The policy is live and not recorded: %s", error)
 
+    def _earlier(self, text: str | None, now: Source) -> Settings | None:
+        """What an earlier text said; None if there is none, or it is the one of now."""
+        if text is None or text == now.text:
+            return None
+        return load(text, server=self._server, now=0, accepted=True).settings
+
     async def greet(self) -> None:
         """What is to be said of the policy at the start: safe mode, its end, other rights."""
-        world, room = self._world, self._world.main_room
+        room = self._world.main_room
         if room is None:
             return
-        here = world.here(room)
 
         async def commit(tx: Tx) -> None:
+            world, said = self._world, list[Message]()
             safe = await meta.get(tx, _SAFE) is not None
-            said: Message | None = None
             if world.problems:
-                said = self._safe_mode(room)
+                said.append(self._safe_mode(room))
                 await meta.put(tx, _SAFE, "1")
             elif world.settings is not None:
+                old = self._told or (world.settings if safe else None)
+                requests = await changes.policy_changed(world.desk(tx)) if self._told else ()
+                push = self._owners(room, old, world.settings)
+                if safe or (old is not None and difference(old, world.settings).lines):
+                    said += self._changed(room, old, world.settings, requests, push, safe=safe)
+                said += await self._outdated(tx, room, world.settings)
                 await meta.drop(tx, _SAFE)
-                new, old = world.settings.policy, self._before
-                if safe:
-                    said = alarms.safe_mode_over(read_out(new))
-                elif old is not None and (change := diff(old.policy, new)).lines:
-                    requests = await changes.policy_changed(world.desk(tx))
-                    said = _reloaded(here, change, requests)
-            if said is not None:
-                await world.outbox.put(tx, room, f"policy.{world.now()}", said)
-            if world.settings is not None and (gained := await _gained(tx)):
-                said = alarms.groups_grew(here, world.version, gained)
-                await world.outbox.put(tx, room, f"groups.{world.now()}", said)
+                await meta.put(tx, _TOLD, world.settings.text)
+            await self._say(tx, room, f"policy.{world.now()}", said)
+            if world.settings is not None:
+                await self._tell_groups(tx, room, world.settings)
 
         await self._db.write(commit)
-        self._before = None
+        self._told = None
+
+    def _changed(
+        self,
+        room: str,
+        old: Settings | None,
+        new: Settings,
+        requests: Sequence[Text],
+        push: tuple[str, ...],
+        *,
+        safe: bool,
+    ) -> Sequence[Message]:
+        """The news of a new text. old: what was live, None without one."""
+        here = evolve(self._world.here(room), owners=push)
+        change = difference(old, new) if old is not None else None
+        told = tuple(word for line in requests for word in (*line, " "))[:-1]
+        if safe:
+            return alarms.safe_mode_over(here, change, read_out(new.policy), told)
+        return alarms.reloaded(here, change, told) if change is not None else ()
+
+    def _owners(self, room: str, *texts: Settings | None) -> tuple[str, ...]:
+        """The owners of both texts: nobody ceases to be one unseen."""
+        found = (m for text in texts if text for m in self._world.owners_in(room, text))
+        return tuple(dict.fromkeys(found))
+
+    async def _outdated(self, tx: Tx, room: str, settings: Settings) -> Sequence[Message]:
+        """Told once: what an earlier version took and this one will not take again."""
+        told = _told(settings.outdated)
+        if not told or await meta.get(tx, _OUTDATED) == json.dumps(told):
+            return ()
+        await meta.put(tx, _OUTDATED, json.dumps(told))
+        return (alarms.outdated(self._world.here(room), told),)
+
+    async def _tell_groups(self, tx: Tx, room: str, settings: Settings) -> None:
+        """At the first start of a version: what a group holds since then, and what no longer."""
+        world, here = self._world, self._world.here(room)
+        gained, lost = await _regrouped(tx)
+        if gained:
+            said = alarms.groups_grew(here, world.version, gained)
+            await world.outbox.put(tx, room, f"groups.{world.now()}", said)
+        for group, name in lost:
+            if who := lost_by(settings.policy, group, name):
+                said = alarms.group_shrank(here, world.version, group, name, who)
+                await world.outbox.put(tx, room, f"lost.{name}.{world.now()}", said)
+
+    async def _say(self, tx: Tx, room: str, key: str, said: Sequence[Message]) -> None:
+        for n, message in enumerate(said):
+            await self._world.outbox.put(tx, room, f"{key}.{n}" if n else key, message)
 
     def admin_room_is(self, room: str) -> None:
         """Where `#admins` leads is known only once it was asked: no ops room may be there."""
         settings = self._world.settings
         if settings is not None and room in settings.ops_rooms:
-            found = load(settings.text, server=self._server, now=0, admin_room=room, proven=True)
+            found = load(settings.text, server=self._server, now=0, admin_room=room, accepted=True)
             self._world.problems = found.errors
             for problem in found.errors:
                 log.error("policy:%d: %s", problem.line, problem.text)
@@ -155,13 +213,20 @@ class Reload:
     # --- later
 
     async def again(self) -> str | None:
-        """A new text: live at once, or refused; the ops room is told. The first error, if any."""
+        """A new text: live at once, or refused; the ops room is told. The first error, if any.
+
+        A caller that is cancelled stops waiting and no more: half of a change is none.
+        """
+        task = asyncio.ensure_future(self._one_by_one())
+        self._edits.add(task)
+        task.add_done_callback(self._edits.discard)
+        return await asyncio.shield(task)
+
+    async def _one_by_one(self) -> str | None:
         async with self._lock:
             return await self._again()
 
     async def _again(self) -> str | None:
-        world = self._world
-        before = world.settings, world.problems, world.rooms
         try:
             source, loaded = self._read()
             settings = loaded.settings
@@ -169,46 +234,58 @@ class Reload:
                 await self._refuse(loaded)
                 problem = loaded.errors[0]
                 return f"line {problem.line}: {problem.text}"[:_SHOWN]
-            await self._db.write(lambda tx: self._swap(tx, settings))
-        except BaseException:
-            world.settings, world.problems, world.rooms = before
+            await self._db.write(lambda tx: self._swap(tx, settings, source))
+        except Exception:  # not of a cancellation: the block goes on, and tells when it is live
             self._text.refuse()
             raise
-        self._text.accept(source)
         return None
 
-    async def _swap(self, tx: Tx, settings: Settings) -> None:
-        world = self._world
+    def _is_live(self, settings: Settings, source: Source) -> None:
+        """It is committed."""
+        world, rooms = self._world, self._world.rooms.items()
+        world.settings, world.problems = settings, ()
+        world.rooms = {room: view for room, view in rooms if room in settings.ops_rooms}
+        self._text.accept(source)
+
+    async def _swap(self, tx: Tx, settings: Settings, source: Source) -> None:
+        world = evolve(self._world)  # as it will be: who looks meanwhile sees what is live
+        tx.after(lambda: self._is_live(settings, source))
         old, safe, told = world.settings, bool(world.problems), world.main_room
         await self._take(tx, settings, old)
+        # To both: whoever moves the ops room elsewhere does not do it unseen.
+        rooms = [room for room in (told, *settings.ops_rooms[:1]) if room is not None]
+        push = {room: self._owners(room, old, settings) for room in rooms}
         world.settings, world.problems = settings, ()
         world.rooms = {
             room: view for room, view in world.rooms.items() if room in settings.ops_rooms
         }
         await meta.drop(tx, _SAFE)
+        await meta.put(tx, _TOLD, settings.text)
         requests = await changes.policy_changed(world.desk(tx))
-        # To both: whoever moves the ops room elsewhere does not do it unseen.
-        for room in {room for room in (told, *settings.ops_rooms[:1]) if room is not None}:
-            if safe or old is None:
-                said = alarms.safe_mode_over(read_out(settings.policy))
-            else:
-                said = _reloaded(world.here(room), diff(old.policy, settings.policy), requests)
-            key = f"policy.{settings.digest[:16]}.{world.now()}"
-            await world.outbox.put(tx, room, key, said)
+        fresh = safe or old is None
+        for room, owners in push.items():
+            said = self._changed(room, old, settings, requests, owners, safe=fresh)
+            await self._say(tx, room, f"policy.{settings.digest[:16]}.{world.now()}", said)
 
     async def _take(self, tx: Tx, settings: Settings, old: Settings | None) -> None:
         """Keeps the text for a later start, and records it if it is another one."""
         before = await meta.get(tx, _LAST)
         await meta.put(tx, _BY, self._world.version)
-        self._last = settings.text
+        tx.after(lambda: setattr(self, "_last", settings.text))
+        await limits.carry_over(tx, settings.policy.rules)
+        await named.forget(tx, settings.policy)
         if before == settings.text:
             return
         await meta.put(tx, _LAST, settings.text)
         digest = hashlib.sha256(before.encode()).hexdigest() if before is not None else None
-        record = {"old": digest, "new": settings.digest}
-        if old is not None:
-            record["change"] = diff(old.policy, settings.policy).head
-        await audit.append(tx, self._world.now(), "policy", record)
+        record: dict[str, object] = {"old": digest, "new": settings.digest}
+        if old is None:
+            await audit.append(tx, self._world.now(), "policy", record)
+            return
+        change = difference(old, settings)
+        record["change"] = change.head
+        for kind, lines in _records(change):
+            await audit.append(tx, self._world.now(), kind, {**record, "lines": lines})
 
     async def _refuse(self, loaded: Loaded) -> None:
         self._text.refuse()
@@ -235,8 +312,9 @@ class Reload:
         return alarms.safe_mode(world.here(room), _told(world.problems), file=world.file)
 
 
-async def _gained(tx: Tx) -> Mapping[str, Sequence[str]]:
-    """What the groups that a policy may allow hold, and did not at the last start."""
+async def _regrouped(tx: Tx) -> tuple[Mapping[str, Sequence[str]], Sequence[tuple[str, str]]]:
+    """What the groups that a policy may allow hold and did not at the last start, and which
+    commands they held then and do not any more: (group, command)."""
     before = json.loads(await meta.get(tx, _GROUPS) or "{}")
     now = {group: sorted(in_group(group)) for group in ("#read", "#inspect", "*")}
     if now != before:
@@ -244,16 +322,26 @@ async def _gained(tx: Tx) -> Mapping[str, Sequence[str]]:
     new = {
         group: [n for n in now.get(group, ()) if n not in names] for group, names in before.items()
     }
-    return {group: names for group, names in new.items() if names}
+    left = [(g, n) for g, names in before.items() for n in names if n not in now.get(g, ())]
+    gone = [(group, name) for group, name in left if name in COMMANDS]
+    return {group: names for group, names in new.items() if names}, gone
 
 
 def _told(problems: Sequence[Problem]) -> list[tuple[int, str]]:
     return [(problem.line, problem.text) for problem in problems]
 
 
-def _reloaded(here: Here, change: Change, requests: Sequence[Text]) -> Message:
-    told = tuple(word for line in requests for word in (*line, " "))[:-1]
-    return alarms.reloaded(here, change.head, change.lines, change.unchanged, told)
+def _records(change: Change) -> Iterator[tuple[str, list[str]]]:
+    """Every line, in as many records as it takes; the first is that of the new policy."""
+    kind, lines, used = "policy", list[str](), 0
+    for line in map(plain, change.lines):
+        size = len(json.dumps(line))
+        if lines and used + size > _IN_RECORD:
+            yield kind, lines
+            kind, lines, used = "policy lines", [], 0
+        lines.append(line)
+        used += size
+    yield kind, lines
 
 
 def _rooms(text: str) -> tuple[str, ...]:

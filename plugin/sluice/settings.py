@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import tzinfo
-from fnmatch import fnmatchcase
 from typing import Any
 
 from attrs import frozen
 
+from .catalog.values import reserved
 from .policy import loader, proofs
-from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, read
+from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, quoted, read
 from .policy.keys import KEYS, SERVER
 from .policy.rules import Policy
 
@@ -55,6 +55,7 @@ class Settings:
     """Everything that the text says, defaults filled in.
 
     digest: SHA-256 of the text, in hex. tests: how many it has. warnings: what is odd in it.
+    outdated: what an earlier version took and this one would not take again, with the remedy.
     """
 
     ops_rooms: tuple[str, ...]
@@ -74,10 +75,11 @@ class Settings:
     digest: str
     tests: int = 0
     warnings: tuple[Problem, ...] = ()
+    outdated: tuple[Problem, ...] = ()
 
-    def reserved(self, localpart: str) -> bool:
-        """No account may be made with this name."""
-        return any(fnmatchcase(localpart, pattern) for pattern in self.reserved_names)
+    def reserved(self, localpart: str) -> str | None:
+        """The pattern that keeps this name back: no account may be made with it."""
+        return reserved(localpart, self.reserved_names)
 
 
 @frozen
@@ -100,13 +102,16 @@ def load(
     now: float,
     admin_room: str | None = None,
     proven: bool = False,
+    accepted: bool = False,
 ) -> Loaded:
     """server: the bot's own; None offline. now: epoch seconds, for tests that name no time.
 
-    admin_room: where `#admins` leads, if that is known and the text does not say it. proven: the
-    text was valid before, so that its tests fail is no error (one without a time may at night).
+    admin_room: where `#admins` leads, if that is known and the text does not say it. proven: this
+    version found the text valid before, so that its tests fail is no error (one without a time may
+    at night). accepted: it is the text that was live last, under whatever version: what this one
+    refuses for the first time is `outdated`, and only the next text is held to it.
     """
-    problems = Problems()
+    problems = Problems(accepted)
     top = parse(text, problems)
     if top is None:
         return Loaded(None, problems.of("error"), ())
@@ -114,6 +119,9 @@ def load(
     admin_room = section["admin_room"] or admin_room
     _together(section, admin_room, problems)
     name = section["server"] or server
+    if name and name not in (name.lower(), server):
+        said = f"server: {quoted(name)}: servers are in small letters; write {name.lower()}"
+        problems.add_late(section.line_of("server"), said)
     guessed = None if name else _first_server(section)
     loading = loader.load(
         section["policy"],
@@ -131,14 +139,19 @@ def load(
         loading.role(reports, parts["notices"].line_of("reports"))
     tests = proofs.read_tests(loading)
     policy = loading.policy
-    proofs.check_who_can(loading, policy if not problems.found else None)
+    # Of what is not right in itself nothing needs to be proven.
+    right = not problems.found and not problems.outdated
+    proofs.check_who_can(loading, policy if right else None)
     if policy is not None and not problems.found:
-        proofs.check_votes(policy, loading.asked, problems)
-        proofs.run_tests(tests, policy, now, problems)
+        if right:
+            proofs.check_votes(policy, loading.asked, problems)
+            proofs.run_tests(tests, policy, now, problems)
         proofs.warn(policy, problems)
         if not section["ops_rooms"]:
             problems.add(1, "ops_rooms is empty: there is no room for commands", "warning")
-    errors = problems.of("error", *(() if proven else ("test",)))
+    if accepted and not proven:
+        problems.outdated |= dict.fromkeys(problems.of("test"))
+    errors = problems.of("error", *(() if proven or accepted else ("test",)))
     if policy is None or errors:
         return Loaded(None, errors, problems.of("warning"), guessed)
     values = {key: value for key, value in section.values.items() if key != "policy_file"}
@@ -146,7 +159,15 @@ def load(
     values |= {"server": policy.server, "policy": policy}
     digest = hashlib.sha256(text.encode()).hexdigest()
     warnings = problems.of("warning")
-    settings = Settings(**values, text=text, digest=digest, tests=len(tests), warnings=warnings)
+    outdated = tuple(sorted(problems.outdated, key=lambda problem: problem.line))
+    settings = Settings(
+        **values,
+        text=text,
+        digest=digest,
+        tests=len(tests),
+        warnings=warnings,
+        outdated=outdated,
+    )
     return Loaded(settings, errors, warnings, guessed)
 
 
@@ -175,7 +196,7 @@ def _first_server(section: Section) -> str:
     for _, accounts in _pairs(people):
         nodes = accounts.value if isinstance(accounts.value, Items) else (accounts,)
         for node in nodes:
-            server = str(node.value).partition(":")[2]
+            server = str(node.value).partition(":")[2].lower()
             if SERVER.fullmatch(server):
                 return server
     return "localhost"

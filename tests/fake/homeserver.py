@@ -78,6 +78,7 @@ class FakeHomeserver:
         self.requests: list[str] = []  # "METHOD path" of every one
         self.read_from_outside: list[str] = []  # rooms read by who is not in them
         self.faults: list[Fault] = []
+        self.held: dict[str, asyncio.Event] = {}  # in "METHOD path" -> unanswered until it is set
         self.before: Callable[[str], None] | None = None  # called with each "METHOD path"
         self._position = itertools.count(1)
         self._may_see: dict[tuple[str, str, int], bool] = {}
@@ -151,6 +152,10 @@ class FakeHomeserver:
         place.events.append((next(self._position), event))
         return event_id
 
+    def erase(self, event_id: str, by: str, room: str) -> str:
+        """Somebody redacts an event from a room of their own, as Conduit lets them."""
+        return self._redact(self.rooms[room], by, event_id, {})
+
     def restore(self, room: str, keep: int) -> None:
         """The server came back from a backup that knew only the first `keep` events."""
         place = self.rooms[room]
@@ -176,6 +181,9 @@ class FakeHomeserver:
         self.requests.append(line)
         if self.before is not None:
             self.before(line)
+        for what, gate in self.held.items():
+            if what in line:
+                await gate.wait()
         fault = next((f for f in self.faults if f.what in line and f.times > 0), None)
         if fault is not None:
             fault.times -= 1
@@ -344,15 +352,17 @@ class FakeHomeserver:
                 raise Failure(403, "M_FORBIDDEN")
             self.join(room, mxid)
             return web.json_response({"room_id": room})
-        if not inside:
-            raise Failure(403, "M_FORBIDDEN")
-        if rest[0] == "event":
-            found = [event for _, event in place.events if event["event_id"] == rest[1]]
-            if found and not self._sees(place, mxid, found[0]):
+        if rest[0] == "event" and (inside or self.conduit):
+            # Conduit looks in all rooms, whichever the address names.
+            places = self.rooms.values() if self.conduit else [place]
+            found = [(p, e) for p in places for _, e in p.events if e["event_id"] == rest[1]]
+            if found and not self._sees(found[0][0], mxid, found[0][1]):
                 raise Failure(403, "M_FORBIDDEN")
             if not found:
                 raise Failure(404, "M_NOT_FOUND")
-            return web.json_response(found[0])
+            return web.json_response(found[0][1])
+        if not inside:
+            raise Failure(403, "M_FORBIDDEN")
         if rest == ["state"]:
             return web.json_response(list(place.state.values()))
         if rest[0] == "state" and method == "PUT":
@@ -382,6 +392,8 @@ class FakeHomeserver:
         if len(json.dumps(body)) > 65_535:
             raise Failure(413, "M_TOO_LARGE")
         redacts = rest[0] == "redact"
+        if not self._may_send(place, mxid, "m.room.redaction" if redacts else rest[1]):
+            raise Failure(403, "M_FORBIDDEN", "Event is not authorized.")
         # Conduit: neither room nor type are in the scope of a txn id, and /redact has none.
         scope: tuple[str, ...] = (mxid, device, rest[2])
         if not self.conduit:
@@ -395,8 +407,19 @@ class FakeHomeserver:
         self.txns[scope] = event_id
         return web.json_response({"event_id": event_id})
 
+    def _may_send(self, place: Room, mxid: str, kind: str) -> bool:
+        if place.version == "12" and place.events[0][1]["sender"] == mxid:
+            return True
+        levels = place.state[("m.room.power_levels", "")]["content"]
+        needed = levels.get("events", {}).get(kind, levels.get("events_default", 0))
+        own = levels.get("users", {}).get(mxid, levels.get("users_default", 0))
+        return bool(own >= needed)
+
     def _redact(self, place: Room, mxid: str, event_id: str, body: Json) -> str:
-        found = next((e for _, e in place.events if e["event_id"] == event_id), None)
+        # Conduit executes it against an event of any room, and only this room has a trace of it.
+        rooms = self.rooms.values() if self.conduit else [place]
+        events = (event for room in rooms for _, event in room.events)
+        found = next((event for event in events if event["event_id"] == event_id), None)
         powers = place.state[("m.room.power_levels", "")]["content"]["users"]
         creator = place.version == "12" and place.events[0][1]["sender"] == mxid
         if not creator and (found is None or found["sender"] != mxid) and powers.get(mxid, 0) < 50:
@@ -427,7 +450,8 @@ class FakeHomeserver:
         limit, token = int(query["limit"]), query.get("from")
         back = query["dir"] == "b"
         if back:
-            page = place.events[-limit:][::-1]
+            until = self._parse(token) + (not self.conduit) if token else place.events[-1][0] + 1
+            page = [(at, event) for at, event in place.events if at < until][-limit:][::-1]
         else:
             position = self._parse(token or "")
             page = [(at, event) for at, event in place.events if at > position][:limit]

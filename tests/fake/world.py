@@ -18,7 +18,7 @@ from sluice.matrix.api import Event, Homeserver
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import Gap, Handled
 from sluice.matrix.outbox import Outbox
-from sluice.matrix.sender import Sender
+from sluice.matrix.sender import Sender, Speech
 from sluice.matrix.timeline import Reader
 
 from .homeserver import FakeHomeserver
@@ -125,7 +125,8 @@ class World:
     def outbox(self, **more: Any) -> tuple[Outbox, Sender]:
         outbox = Outbox(self.db, self.nonce, self.bot, self.clock)
         encryption = Encryption(self.client, self.hs)
-        return outbox, Sender(self.hs, self.db, encryption, outbox, now=self.clock, **more)
+        speech = Speech(**more)
+        return outbox, Sender(self.hs, self.db, encryption, outbox, speech, self.clock)
 
     async def handled(self) -> dict[str, str]:
         """event id -> body, of everything that was committed."""

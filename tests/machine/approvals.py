@@ -25,8 +25,19 @@ from sluice.catalog.parse import canonical
 from sluice.db import meta
 from sluice.db.connection import StorageFailed
 from sluice.message import Sign, say
-from sluice.requests import changes, emergency, ending, guard, quorum, store, submit, voting
+from sluice.requests import (
+    changes,
+    emergency,
+    ending,
+    erased,
+    guard,
+    quorum,
+    store,
+    submit,
+    voting,
+)
 from sluice.requests.desk import Changed
+from sluice.requests.erased import Erased, What
 from sluice.requests.guard import Go, Stop, Turn
 from sluice.requests.model import How, LineState, Request, Side, State
 from sluice.requests.submit import Ask
@@ -39,6 +50,7 @@ ANA, ANA2, DAN, BO, CY, EVE = map(mxid, ("ana", "ana2", "dan", "bo", "cy", "eve"
 PEOPLE = (ANA, ANA2, DAN, BO, CY, EVE)
 CURSOR = "simulated cursor"
 NONE = "$none"  # the card of a request without one
+SAID = ("command", "glass", "vote", "edit", "cancel", "pause", "resume", "resolve")
 ENDED = tuple(s for s in State if s not in (State.PENDING, State.EXECUTING, State.UNKNOWN))
 
 
@@ -197,7 +209,8 @@ class Ballot:
 
 @define
 class Book:
-    """What the oracle knows of a request. dead: why it must never be sent any more."""
+    """What the oracle knows of a request. dead: why it must never be sent any more. holds: events
+    that were erased before they were read, and who sent them."""
 
     request: int
     asker: str
@@ -207,6 +220,7 @@ class Book:
     glass: bool = False
     dead: str = ""
     votes: list[Ballot] = field(factory=list)
+    holds: dict[str, str] = field(factory=dict)
 
 
 class World:
@@ -351,7 +365,8 @@ class World:
             room.joined.add(event.sender)
         elif event.kind == "leave":
             room.joined.discard(event.sender)
-        handle = getattr(self, f"on_{event.kind}")
+        is_lost = event.erased and event.kind in SAID
+        handle = self.on_erased if is_lost else getattr(self, f"on_{event.kind}")
         before = self.quietly(self.state_map)
 
         async def block(tx: Any) -> Any:
@@ -406,6 +421,18 @@ class World:
         if cast is not None and event.sender in self.office.room.joined:
             await voting.vote(desk, cast)
 
+    async def on_erased(self, desk: Any, event: Event) -> None:
+        if event.sender in self.office.room.joined:
+            what = What.TAP if self.is_tap(event) else What.WORDS
+            await erased.hold(desk, Erased(event.id, ROOM, event.sender, what, EVE, "!eve"))
+
+    async def on_alarm(self, desk: Any, event: Event) -> None:
+        about = self.hs.cards[event.about].removeprefix(erased.KEY)
+        await erased.tapped(desk, ROOM, about, event.sender, Side.APPROVE, event.id)
+
+    def is_tap(self, event: Event) -> bool:
+        return event.kind == "vote" and event.about != ""
+
     async def on_redact(self, desk: Any, event: Event) -> None:
         await voting.redacted(desk, ROOM, event.about, event.sender)
 
@@ -440,7 +467,11 @@ class World:
     # --- the oracle's books: judged once, when the bot has taken the event
 
     def note(self, event: Event, before: dict[int, State], result: Any) -> None:
-        if event.kind in ("command", "glass", "edit"):
+        if event.erased and event.kind in SAID:
+            self.note_erased(event, before)
+        elif event.kind == "alarm":
+            self.note_alarm(event, before)
+        elif event.kind in ("command", "glass", "edit"):
             self.note_edit(event, before)
             if isinstance(result, Request) and result.state is State.PENDING:
                 self.books[result.id] = Book(
@@ -481,12 +512,56 @@ class World:
         side = event.what[1]
         if side is Side.DENY and self.same(book, event.sender, book.asker):
             book.dead = "taken back"
-        if not self.may_vote(book, event.sender):
+        if not self.may_vote(book, event.sender) and not self.may_review(book, event.sender):
+            return
+        held = book.holds.items()
+        book.holds = {e: who for e, who in held if not self.same(book, who, event.sender)}
+        if book.glass:
             return
         if side is Side.DENY:
             book.dead = "denied"
         else:
             book.votes.append(Ballot(event.id, event.sender))
+
+    def note_erased(self, event: Event, before: dict[int, State]) -> None:
+        """Whatever its sender could have stopped with it must wait."""
+        who, tap = event.sender, self.is_tap(event)
+        if who not in self.office.room.joined or not self.rules.roles(who):
+            return
+        for number, book in self.books.items():
+            state = before.get(number)
+            is_open = state is State.PENDING or (state is State.EXECUTING and not tap)
+            says = not tap or self.may_vote(book, who) or self.same(book, who, book.asker)
+            says = says or self.may_review(book, who)
+            if is_open and says and book.what.command != "users":
+                if who not in book.holds.values():
+                    book.holds[event.id] = who
+                self.seen["held"] += 1
+
+    def note_alarm(self, event: Event, before: dict[int, State]) -> None:
+        lost, who = self.hs.cards[event.about].removeprefix(erased.KEY), event.sender
+        if who not in self.office.room.joined or not self.rules.roles(who):
+            return
+        for number, book in self.books.items():
+            if before.get(number) not in (State.PENDING, State.EXECUTING):
+                continue
+            if lost in book.holds and (
+                self.same(book, who, book.holds[lost]) or self.is_apart(book, who)
+            ):
+                del book.holds[lost]
+                self.seen["released"] += 1
+
+    def is_apart(self, book: Book, who: str) -> bool:
+        """An owner who has no part in it."""
+        barred = (book.asker, *book.what.values("user"))
+        return (
+            who in self.office.room.joined
+            and "owner" in self.rules.roles(who)
+            and not any(self.same(book, who, other) for other in barred)
+        )
+
+    def may_review(self, book: Book, who: str) -> bool:
+        return book.glass and self.is_apart(book, who)
 
     def note_redaction(self, event: Event, before: dict[int, State]) -> None:
         for number, book in self.books.items():
@@ -542,6 +617,8 @@ class World:
             raise Broken(f"I2: #{book.request} is not what was asked")
         if self.quietly(lambda: self.look(store.pause)) and book.what.command != "users":
             raise Broken(f"#{book.request} is sent while paused")
+        if book.holds:
+            raise Broken(f"#{book.request} is sent, but a word that may have been a no was erased")
         if book.dead and (turn.number == 1 or book.dead.startswith("cancelled")):
             raise Broken(f"I8, I10: #{book.request} is sent, but {book.dead}")
         if turn.number == 1 and self.over(book):

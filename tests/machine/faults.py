@@ -14,7 +14,17 @@ from attrs import evolve
 
 from sluice.catalog.model import Invocation
 from sluice.policy.model import Verdict
-from sluice.requests import desk, guard, machine, quorum, store, submit, voting
+from sluice.requests import (
+    desk,
+    erased,
+    guard,
+    holds,
+    machine,
+    quorum,
+    store,
+    submit,
+    voting,
+)
 from sluice.requests.desk import Desk
 from sluice.requests.machine import Event, Fact
 from sluice.requests.model import Cause, State
@@ -86,6 +96,23 @@ def no_cas(stack: ExitStack) -> None:
 
 
 # --- votes
+
+
+@fault
+def hold_forgotten(stack: ExitStack) -> None:
+    """The line is chosen and sent as if nothing had been erased."""
+
+    async def none(*_: Any) -> list[Any]:
+        return []
+
+    replace(stack, holds, "requests", none)
+    replace(stack, quorum, "held_by", none)
+
+
+@fault
+def anybody_releases(stack: ExitStack) -> None:
+    """Any owner's tap on the alarm, also of who asked."""
+    replace(stack, erased, "_is_apart", lambda *_: True)
 
 
 @fault

@@ -27,7 +27,6 @@ from attrs import define, field, frozen
 from lab.chat import Said
 from lab.double import texts
 from lab.double.backend import File
-
 from tests.fake.homeserver import Fault
 
 from .stage import ADMIN, CAST, OPS, POLICY, SERVER, Stage, on_stage
@@ -166,7 +165,8 @@ class Play:
         for room, place in self.stage.home.rooms.items():
             if room != ADMIN:
                 begin = self.shown.get(room, 0)
-                new += [(at, room, Said(event)) for at, event in place.events[begin:]]
+                first = self.stage.home.first
+                new += [(at, room, Said(first[e["event_id"]])) for at, e in place.events[begin:]]
                 self.shown[room] = len(place.events)
         mine = (
             each for each in sorted(new, key=lambda e: e[0]) if each[2].sender == self.stage.bot
@@ -182,10 +182,8 @@ class Play:
             if taps:
                 yield f"sluice taps {' '.join(taps)}"
                 taps = []
-            if said.kind == "m.room.message" and said.text:
+            if said.kind == "m.room.message":
                 yield from self._message(room, said)
-            elif said.kind == "m.room.message":
-                yield "sluice: (removed later)"
         if taps:
             yield f"sluice taps {' '.join(taps)}"
 

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,7 @@ class _Reply:
     def __init__(self, response: web.Response) -> None:
         body = response.body
         self.status, self._body = response.status, body if isinstance(body, bytes) else b""
+        self.headers = {"Date": formatdate(time.time(), usegmt=True)}
 
     async def read(self) -> bytes:
         return self._body
@@ -54,6 +56,7 @@ class StageServer(FakeHomeserver):
     def __init__(self, name: str) -> None:
         super().__init__("conduit", name)
         self.listeners: list[Listener] = []
+        self.first: dict[str, Json] = {}  # every event as it was sent
 
     def put(
         self, room: str, sender: str, kind: str, content: Json, key: str | None = None, **top: Any
@@ -61,6 +64,7 @@ class StageServer(FakeHomeserver):
         top.setdefault("origin_server_ts", int(time.time() * 1000))
         event_id = super().put(room, sender, kind, content, key, **top)
         event = self.rooms[room].events[-1][1]
+        self.first[event_id] = json.loads(json.dumps(event))
         for listener in self.listeners:
             listener(room, event)
         return event_id

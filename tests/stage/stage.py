@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -61,7 +62,10 @@ class Stage:
         self.database = MemoryDatabase()
         self.app: App | None = None
         self.home.listeners.append(self._ring)
-        self._world = asyncio.ensure_future(self.conduit.run())
+        self._world = (
+            asyncio.ensure_future(self.conduit.run()),
+            asyncio.ensure_future(self._syncs()),
+        )
 
     def _rooms(self) -> None:
         ana = self["ana"].mxid
@@ -93,6 +97,13 @@ class Stage:
             new = {"timeline": {"events": [event]}}
             self.app.doorbell({"join": {room: new}})
 
+    async def _syncs(self) -> None:
+        """maubot's long poll comes back every half minute, whatever happens."""
+        while True:
+            await asyncio.sleep(30)
+            if self.app is not None and not self.home.faults:
+                self.app.doorbell({})
+
     # --- the bot
 
     async def start(self, version: str = "1.0.0") -> None:
@@ -100,7 +111,8 @@ class Stage:
         await self.database.start()
         self.save()
         text = PolicyText(self.instance, None)
-        app = App(self.client, self.database, logging.getLogger("sluice"), text, version)
+        log = logging.getLogger("sluice")
+        app = App(self.client, self.database, log, text, version, time.time)
         await app.start()
         self.app = app
         await self.settle()

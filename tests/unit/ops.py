@@ -14,12 +14,16 @@ from sluice import audit
 from sluice.catalog.model import Dialect, Kind, Outcome
 from sluice.chat.read import read
 from sluice.matrix.api import Homeserver
+from sluice.matrix.direct import Direct
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
+from sluice.matrix.model import Later
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.private import PrivateRooms
 from sluice.matrix.probes import Probes
 from sluice.matrix.rooms import RoomView
+from sluice.matrix.sealed import Sealed, seal
+from sluice.matrix.session import Session
 from sluice.message import Sign, say
 from sluice.ops.asked import Answers
 from sluice.ops.checks import Checks
@@ -27,8 +31,10 @@ from sluice.ops.commands import Commands
 from sluice.ops.drift import Drift
 from sluice.ops.log import Log
 from sluice.ops.own import Own
+from sluice.ops.problems import sources
 from sluice.ops.questions import Questions, Where
 from sluice.ops.status import Status
+from sluice.ops.storage import Storage
 from sluice.relay.correlator import Queue
 from sluice.relay.delivery import Deliveries
 from sluice.relay.room import AdminRoom
@@ -87,10 +93,14 @@ class Ops:
         rooms = PrivateRooms(hs, db, encryption)
         deliveries = Deliveries(world, db, hs, rooms, "nonce", lambda room: None, log)
         self.probes, self.deliveries = probes, deliveries
-        checks = Checks(world, db, hs, probes, deliveries, self.lists, encryption.unseal)
+        self.sealed = Sealed(db, hs)
+        unseal, lists = encryption.unseal, self.lists
+        checks = Checks(world, db, hs, probes, deliveries, lists, unseal, self.sealed)
         self.questions = Questions()
         self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)
-        self.drift = Drift(world, db, hs)
+        self.drift = Drift(world, db, hs, sources=sources(world, Session(self.clock)))
+        direct = Direct(hs, encryption, world.outbox)
+        self.storage = Storage(world, db, direct)
         self.commands.own = Own(
             world,
             db,
@@ -98,7 +108,7 @@ class Ops:
             self.lists,
             Answers(world, db, hs, probes, self.commands, self.lists),
             Log(world, db, self.lists, Files(hs, encryption)),
-            Status(world, db, hs, self.drift),
+            Status(world, db, hs, self.drift, direct),
             self._reload,
         )
 
@@ -107,6 +117,7 @@ class Ops:
 
     async def look(self) -> None:
         """The rooms as the server has them now."""
+        await self.db.write(lambda tx: seal(tx, self.admin_room))
         self.world.rooms[self.room] = RoomView(self.room)
         self.world.admin_view = RoomView(self.admin_room)
         for view in (self.world.rooms[self.room], self.world.admin_view):
@@ -129,6 +140,8 @@ class Ops:
         return Where(event, event, self.room, who, self.clock.now)
 
     async def _done(self, handled: Any) -> list[str]:
+        if isinstance(handled, Later):
+            handled = await handled.work
         if handled is not None:
             await self.db.write(handled.commit)
             if handled.after is not None:

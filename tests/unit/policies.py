@@ -149,13 +149,23 @@ def limit_line() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@st.composite
+def _pairs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Limits without an id that differ in their window only, as people write them: so many a day,
+    and so many of them an hour."""
+    rates = draw(st.lists(st.sampled_from(("30m", "1h", "1d")), max_size=3, unique=True))
+    line = draw(limit_line())
+    return [{**line, "every": every, "max": draw(st.integers(1, 4))} for every in rates]
+
+
 def deny_line() -> st.SearchStrategy[dict[str, Any]]:
     return _rule()
 
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """A valid `policy` section; its lines have ids, so that they can be told apart."""
+    """A valid `policy` section; its lines have ids, so that they can be told apart, but for a few
+    limits."""
     document: dict[str, Any] = {"people": PEOPLE, "roles": ROLES}
     for verb, line, most in (
         ("allow", allow_line(), 6),
@@ -165,6 +175,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     ):
         lines = draw(st.lists(line, max_size=most))
         document[verb] = [{**one, "id": f"{verb}{n}"} for n, one in enumerate(lines)]
+    document["limit"] += draw(_pairs())
     document["break_glass"] = {"role": "owner", "max": 1, "every": "1d"}
     return document
 

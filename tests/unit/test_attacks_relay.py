@@ -20,13 +20,10 @@ from sluice.matrix.files import Files
 from sluice.matrix.model import Gap, Handled
 from sluice.matrix.timeline import Reader
 from sluice.relay.ending import Endings
-from sluice.relay.health import Timeouts
-from sluice.relay.pulse import Pulse
 from sluice.relay.registration import Registration
 from sluice.relay.runner import Runner
 from sluice.relay.sending import Sending
 from sluice.relay.views import Views
-from sluice.relay.watch import Watch
 from sluice.requests import store
 from sluice.requests.model import LineState, Request, State
 from sluice.secrets import Secret
@@ -51,9 +48,8 @@ class Relay:
         self.lines: list[str] = []  # what stands in the admin room by us
         self.late: list[str] = []
         self.registration = Registration(self.world, office.db, log)
-        views = Views(
-            self.world, office.probes, Files(office.hs, Encryption(office.hs._client, office.hs))
-        )
+        files = Files(office.hs, Encryption(office.hs._client, office.hs))
+        views = Views(self.world, office.probes, files, office.sealed)
         self.endings = Endings(
             self.world, office.probes, office.deliveries, views, office.lists, self.registration
         )
@@ -222,7 +218,7 @@ async def test_registration_whose_answer_was_lost_is_closed_all_the_same(relay: 
     assert await relay.state() is State.UNKNOWN
     asked: list[tuple[str, ...]] = []
 
-    async def ask(what: str, words: tuple[str, ...]) -> None:
+    async def ask(what: str, words: tuple[str, ...], before: Any) -> None:
         asked.append(words)
 
     relay.registration.ask = ask
@@ -266,40 +262,6 @@ async def test_no_session_stays_where_a_password_could_not_be_replaced(relay: Re
     kept, _ = await relay.ops.deliveries._replace(request, "@alice:example.org", given)
     assert kept is given
     assert set(fake.sessions) == before
-
-
-@pytest.mark.parametrize("part", ["pulse", "watch"])
-async def test_a_disk_that_is_full_for_a_moment_ends_no_part_of_the_relay(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
-    """Without fences nothing is ever sent again."""
-    looked = asyncio.Event()
-
-    async def look(*_: Any) -> None:
-        if looked.is_set():
-            return
-        looked.set()
-        raise StorageFailed("database or disk is full")
-
-    async def holds() -> bool:
-        return True
-
-    watch = Watch(relay.room, relay.sending, relay.ops.hs, log)
-    if part == "pulse":
-        limits = Timeouts(60, 600)
-        clock = relay.ops.clock
-        pulse = Pulse(relay.room, relay.sending, clock, lambda: limits, holds, log)
-        monkeypatch.setattr(pulse, "_look", look)
-        task = asyncio.create_task(pulse.run())
-    else:
-        monkeypatch.setattr(watch, "_check", look)
-        beat = asyncio.Event()
-        beat.set()
-        task = asyncio.create_task(watch.run(beat))
-    await looked.wait()
-    await asyncio.sleep(0.01)
-    assert not task.done()
-    task.cancel()
 
 
 # --- the password that everybody in the admin room saw

@@ -59,7 +59,7 @@ def question(line: str) -> list[str]:
 
 GROUPS = {
     Tag.READ: "users who rooms registration config memory federation appservices help.server",
-    Tag.INSPECT: "media mediainfo blocked event",
+    Tag.INSPECT: "media mediainfo blocked",
     Tag.CHANGE: "adduser resetpw registration.set enableroom unblock clearcache",
     Tag.SECRET: "adduser resetpw",
     Tag.DESTRUCTIVE: "deactivate deactivateall disableroom rmalias rmappservice purge purgeuser"
@@ -78,6 +78,8 @@ LEFT_OUT = {
 @pytest.mark.parametrize("tag", list(Tag))
 def test_a_group_holds_exactly_its_commands(tag: Tag) -> None:
     assert in_group(f"#{tag.value}") == set(GROUPS[tag].split())
+    reads_messages = {"event"} if tag is Tag.INSPECT else set()
+    assert in_group(f"#{tag.value}", held_back=True) - in_group(f"#{tag.value}") == reads_messages
 
 
 def test_the_star_holds_all_commands_with_a_line_and_no_own_ones() -> None:

@@ -65,7 +65,7 @@ def test_every_command_has_every_column(command: Command) -> None:
     assert command.right is Right.POLICY
     assert command.conduit in {*SERVER_COMMANDS, "help"}
     if command.tags <= LOOKS:
-        assert command.name in Views(None, None, None)._rows, "something shows it"
+        assert command.name in Views(None, None, None, None)._rows, "something shows it"
         return
     assert command.name in DONE or command.name == "deactivateall", "its end has words"
     assert (command.name in _THEN) != (command.name in NO_CARD)

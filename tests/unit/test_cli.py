@@ -67,9 +67,10 @@ def test_check_diff_prints_what_changes(capsys, file, tmp_path):
     code, out, _ = run(capsys, "check", new, "--diff", file)
     assert code == 0
     assert "bo lost 1 command, cy lost 1.\n  bo: no longer purge\n  cy: no longer purge\n" in out
+    assert "  allow cleanup: no longer purge\n" in out
     assert "  Unchanged: ana, dan, helpers\n" in out
     code, out, _ = run(capsys, "check", file, "--diff", file)
-    assert "Nobody gained or lost anything." in out
+    assert "Nothing changes." in out
     file.write_text("policy: 5\n")
     code, out, _ = run(capsys, "check", new, "--diff", file)
     assert code == 1

@@ -144,6 +144,28 @@ async def test_those_who_wait_for_commits_hear_of_commits_only(db: Database) -> 
     assert len(heard) == 1
 
 
+async def test_memory_changes_with_its_own_commit_before_the_next_block(db: Database) -> None:
+    memory: list[str] = []
+    seen: list[list[str]] = []
+
+    async def block(tx: Tx, name: str, fails: bool) -> None:
+        seen.append(list(memory))
+        await meta.put(tx, "key", name)
+        tx.after(lambda: memory.append(name))
+        if fails:
+            raise StorageFailed("x")
+
+    async def write(name: str, fails: bool = False) -> None:
+        try:
+            await db.write(lambda tx: block(tx, name, fails))
+        except StorageFailed:
+            pass
+
+    await asyncio.gather(write("a"), write("b", True), write("c"))
+    assert memory == ["a", "c"]
+    assert seen == [[], ["a"], ["a"]]
+
+
 async def test_a_full_disk_is_a_storage_failure_and_passes(db: Database) -> None:
     if not db._sqlite:
         pytest.skip("simulated with a SQLite pragma")

@@ -11,6 +11,8 @@ from sluice.matrix.rooms import RoomView
 from sluice.message import plain
 from sluice.ops.mixed import sift
 from sluice.ops.names import called_here
+from sluice.policy.model import Decision
+from sluice.requests.quorum import judge
 from tests.machine.office import ANA, BO, CY, ROOM, Office, Tiny, invocation, mxid
 
 POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")
@@ -25,7 +27,12 @@ def office() -> Office:
 
 async def sifted(office: Office, who: str, what: Invocation) -> tuple[list[str], dict[str, str]]:
     """What is left, and why the others are not."""
-    left, bad = await office.at_desk(sift, what, ROOM, who)
+
+    async def judged(one: Invocation) -> Decision:
+        found: Decision = await office.at_desk(judge, one, ROOM, who)
+        return found
+
+    left, bad = await sift(what, judged)
     return list(left.values("user")), {each.typed: plain(each.why) for each in bad}
 
 

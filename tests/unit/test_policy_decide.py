@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from policies import EXAMPLE, NOW, PEOPLE, ROLES, example, policy_of, settings_of
+from policies import EXAMPLE, NOW, PEOPLE, ROLES, policy_of, settings_of
 
 from bench.policy import HOSTILE, questions, time_decide, time_hostile, time_load
 from sluice.catalog.model import Invocation
+from sluice.difference import difference
 from sluice.policy.decide import LimitUse, decide, limits_of
 from sluice.policy.explain import explain, reasons
-from sluice.policy.matrix import cells, diff, read_out, who_can
+from sluice.policy.matrix import cells, read_out, who_can
 from sluice.policy.model import Account, Asker, Decision, Facts, Slot, Verdict
 from sluice.policy.people import (
     eligible,
@@ -29,7 +30,8 @@ from sluice.policy.people import (
 from sluice.policy.proofs import invocation_of
 from sluice.policy.rules import plain
 
-POLICY = example()
+SETTINGS = settings_of(EXAMPLE)
+POLICY = SETTINGS.policy
 ANA, DAN, BO, CY = (Asker(f"@{name}:example.org") for name in ("ana", "dan", "bo", "cy"))
 HAL = Asker("@hal:example.org", True, 30)
 FACTS = Facts(bot="@sluice:example.org")
@@ -176,9 +178,7 @@ def test_who_is_not_in_the_room_and_who_is_not_trusted():
     away = ask(evolve(BO, joined=False), "rooms")
     assert why(away)[1].endswith("no, bo is not in this room")
     facts = evolve(FACTS, distrusted=frozenset({"@bo:example.org"}))
-    assert why(ask(BO, "rooms", facts))[1].endswith(
-        "bo has no role until the new password is trusted"
-    )
+    assert why(ask(BO, "rooms", facts))[1].endswith("bo has no role until an owner trusts it")
     low = ask(evolve(HAL, power=0), "rooms")
     assert why(low)[1].endswith("@hal:example.org has too little power in this room")
 
@@ -493,20 +493,28 @@ def test_a_reload_reads_as_people_read_it():
         .replace("    owner: {members", "    extra: {members: [cy]}\n    owner: {members")
         .replace("expires: 1h, approvals: [{from: mod, n: 1}]",
                  "expires: 1h, approvals: [{from: mod, n: 2}]")
-    ).policy  # fmt: skip
-    change = diff(POLICY, new)
+    )  # fmt: skip
+    change = difference(SETTINGS, new)
     lines = [plain(line) for line in change.lines]
     assert change.head == "bo lost 2 commands, cy gained 1"
-    assert lines[:2] == ["bo: no longer disableroom, purge", "cy: now clearcache"]
-    assert lines[2:] == [
+    assert lines[: change.loosens] == [
+        "cy: now clearcache",
+        "role extra is new: members cy",
+        "allow clearcache is new: clearcache; role extra",
+        "allow purge, disableroom is new: purge, disableroom; role extra",
+    ]
+    assert lines[change.loosens :] == [
+        "bo: no longer disableroom, purge",
         "deactivate, disableroom, rmalias and 6 more now need 2 mods (was 1)",
         "deactivateall now needs 2 mods, 1 owner (was 1 mod, 1 owner)",
+        "allow cleanup: no longer purge, disableroom",
+        "require destructive: 2 mods (was 1 mod)",
     ]
     assert plain(change.unchanged) == "ana, dan, helpers"
 
 
 def test_a_reload_with_the_same_rights_says_nothing():
-    change = diff(POLICY, settings_of("# a remark\n" + EXAMPLE).policy)
+    change = difference(SETTINGS, settings_of("# a remark\n" + EXAMPLE))
     assert (change.head, change.lines) == ("", ())
 
 
@@ -517,13 +525,16 @@ def test_a_new_account_a_vote_a_limit_and_a_condition_are_not_gained_unseen():
         .replace("max: 10", "max: 99")
         .replace('    - {as: "@bo:evil.org", power: 100, run: "users", expect: deny}\n', "")
         .replace("[a-z0-9._-]{3,20}", "[a-z0-9._-]{3,21}")
-    ).policy
-    change = diff(POLICY, new)
+    )
+    change = difference(SETTINGS, new)
     assert [plain(line) for line in change.lines] == [
         "bo: now break-glass",
         "cy: now break-glass",
+        "tests 9 (was 10)",
         "bo: now also @bo:evil.org",
-        "Conditions changed: allow signup, limit signups",
+        "allow signup: where user regex [a-z0-9._-]{3,21} (was [a-z0-9._-]{3,20})",
+        "limit signups: 99 a day (was 10)",
+        "break-glass: role mod (was owner)",
     ]
     assert change.head == "bo gained 1 right, cy gained 1, bo gained 1 account"
 

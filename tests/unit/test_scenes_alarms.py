@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.chat import alarms, notices, private
+from sluice.difference import Change
 from sluice.message import code
 from sluice.secrets import Secret
 from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
@@ -82,8 +84,24 @@ def test_scene_2_safe_mode():
         " did you mean “adduser”?",
     )
     expect(
-        alarms.safe_mode_over(ROLES), "🔔 The policy is valid, safe mode is over. ⏎ " + READ_OUT
+        *alarms.safe_mode_over(here(), None, ROLES),
+        "🔔 The policy is valid, safe mode is over. ⏎ " + READ_OUT,
     )
+    (same,) = alarms.safe_mode_over(here(), Change("", (), 0, ("ana",)), ROLES)
+    expect(
+        same,
+        "🔔 The policy is valid, safe mode is over. ⏎ It says what the last valid one said. ⏎ "
+        + READ_OUT,
+    )
+    assert same.push == (ANA, DAN)
+    change = Change("mods gained 1 command", (("bo: now purge",),), 1, ())
+    (other,) = alarms.safe_mode_over(here(), change, ROLES)
+    check(other)
+    assert other.body.startswith(
+        "🔔 The policy is valid, safe mode is over.\n"
+        "Compared with the last valid one: mods gained 1 command.\nbo: now purge\n"
+    )
+    assert other.push == (ANA, DAN)
     filed = alarms.safe_mode(here(), PROBLEMS[:1], file=True)
     assert filed.body.endswith("Correct the file, then: !reload")
 
@@ -106,30 +124,55 @@ def test_scene_4_an_unknown_version():
 
 
 def test_scene_5_a_new_policy():
-    message = alarms.reloaded(
+    (message,) = alarms.reloaded(
         here(),
-        "bo lost 2 commands, cy gained 1",
-        (
-            "bo: no longer purge, disableroom",
-            "cy: now clearcache",
-            "deactivate now needs 2 mods (was 1)",
+        Change(
+            "bo lost 2 commands, cy gained 1",
+            (
+                ("cy: now clearcache",),
+                ("bo: no longer purge, disableroom",),
+                ("deactivate now needs 2 mods (was 1)",),
+            ),
+            1,
+            ("ana, dan, helpers",),
         ),
-        ("ana, dan, helpers",),
         ("#12 needs 1 more vote. #13 is cancelled: bo may no longer purge.",),
     )
     expect(
         message,
         "❗ New policy live since 14:20 UTC: bo lost 2 commands, cy gained 1."
-        " ⏎ bo: no longer purge, disableroom ⏎ cy: now clearcache"
+        " ⏎ cy: now clearcache ⏎ bo: no longer purge, disableroom"
         " ⏎ deactivate now needs 2 mods (was 1) ⏎ Unchanged: ana, dan, helpers"
         " ⏎ #12 needs 1 more vote. #13 is cancelled: bo may no longer purge."
         " ⏎ Not you, owners? !pause, then !log reload",
     )
     expect(
-        alarms.reloaded(here(), "", (), ()),
+        *alarms.reloaded(here(), Change("", (), 0, ())),
         "🔔 New policy live since 14:20 UTC: nobody gained or lost anything.",
     )
-    check(alarms.reloaded(here(), "everyone lost much", [f"line {n}" for n in range(30)], ("x",)))
+
+
+@pytest.mark.parametrize("width", [3, 900])
+@pytest.mark.parametrize("stricter", [0, 1, 30])
+@pytest.mark.parametrize("looser", range(40))
+def test_what_a_new_policy_loosens_is_never_cut(looser, stricter, width):
+    lines = [(f"looser {n} {'x' * width}",) for n in range(looser)]
+    lines += [(f"stricter {n} {'x' * width}",) for n in range(stricter)]
+    change = Change("everyone gained much", tuple(lines), looser, ("x",))
+    messages = alarms.reloaded(here(), change)
+    if not lines:
+        return
+    rows = [row for message in messages for row in message.body.split("\n")]
+    for message in messages:
+        check(message)
+        assert len(message.body.encode()) < 16_000
+    told = [row for row in rows if row.startswith(("looser", "stricter"))]
+    assert told[:looser] == [line[0] for line in lines[:looser]]
+    left = stricter - (len(told) - looser)
+    assert any(row.startswith(f"and {left} more line") for row in rows) is bool(left)
+    assert stricter < 2 or left < stricter or len(told) > 6 or width > 3
+    assert messages[0].push == (ANA, DAN)
+    assert rows[-1] == "Not you, owners? !pause, then !log reload"
 
 
 def test_scene_6_an_invalid_policy():

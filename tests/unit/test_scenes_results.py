@@ -527,10 +527,16 @@ def test_scene_49_resolved_and_late():
 
 
 def test_scene_49_a_command_that_reads():
-    reads = Invocation("users")
+    reads = Invocation("config")
     expect(
-        ended("users", "lost", Kind.FAILED, invocation=reads),
+        ended("config", "lost", Kind.FAILED, invocation=reads),
         "❌ Failed: Conduit restarted before it answered. Nothing changed. Send it again.",
+    )
+    stops = Invocation("users")
+    expect(
+        ended("users", "lost", Kind.FAILED, invocation=stops),
+        "❌ Failed: Conduit restarted before it answered. Nothing changed. "
+        "⏎ Its answer may have been too long: only an owner can try again.",
     )
 
 

@@ -84,7 +84,7 @@ async def test_what_can_never_be_read_is_handed_on_as_it_is(w: World) -> None:
     seal(w, room, bo, "lost")
     await reader.step()
     w.clock.go(6)
-    assert reader.delay() == 1.0
+    assert reader.delay() <= 1.0
     await reader.step()
     assert handler.done == []
     w.clock.go(60)
@@ -164,6 +164,7 @@ async def one_run(w: World, chance: random.Random) -> None:
     await reader.load()
     await reader.step()
     said: list[str] = []
+    sealed: set[str] = set()
     for number in range(120):
         flaky.odds = 0.1
         for _ in range(chance.choice((0, 0, 1, 1, 2, 30))):
@@ -171,6 +172,7 @@ async def one_run(w: World, chance: random.Random) -> None:
             said.append(body)
             if chance.random() < 0.2:
                 seal(w, room, bo, body)
+                sealed.add(body)
                 if chance.random() < 0.5:
                     keys.missing.add(body)
             else:
@@ -196,4 +198,6 @@ async def one_run(w: World, chance: random.Random) -> None:
     stored = [row["value"] for row in rows if "." in row["value"]]
     assert handler.broken == [], "no event was handled twice"
     assert handler.gaps == []
-    assert stored == said
+    assert sorted(stored) == sorted(said)
+    for kind in (sealed, set(said) - sealed):  # what can be read passes what waits for its key
+        assert [body for body in stored if body in kind] == [body for body in said if body in kind]

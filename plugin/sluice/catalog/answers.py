@@ -6,6 +6,7 @@ and reasons are raw and may hold line breaks and what looks like rows of a table
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Union
@@ -252,6 +253,15 @@ def event_in(body: str) -> tuple[bool, str]:
     """(accepted, or only an outlier; the JSON) of get-pdu."""
     status, _, rest = body.partition("\n```json\n")
     return status == "PDU was accepted", rest.removesuffix("\n```")
+
+
+def the_event(body: str) -> Mapping[str, Any]:
+    """The event itself; empty if that is no JSON of one."""
+    try:
+        found = json.loads(event_in(body)[1])
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _bytes(size: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from attrs import evolve, frozen
 
 from ..message import Text, quote
@@ -99,6 +102,42 @@ def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
         return AskFirst(invocation, (question,))
     return AskFirst(
         invocation, (question,), ("A password is never typed here, Conduit makes it.",)
+    )
+
+
+_COURTESY = re.compile(
+    "thanks?|thankyou|th?x|ty|tia|cheers|please|pl[sz]|best|regards|greetings|kind|sincerely|love"
+    "|bye|hi|hey|hello|dear|morning|evening|ok|okay",
+    re.I,
+)
+
+
+def like_password(word: str) -> bool:
+    """Of three kinds of signs, as `SecurePassword123`: nobody's user name, and never repeated."""
+    kinds = (str.islower, str.isupper, str.isdigit, _is_odd)
+    return not word.startswith("@") and sum(any(map(kind, word)) for kind in kinds) > 2
+
+
+def _is_odd(char: str) -> bool:
+    return not char.isalnum() and char not in "._=/+-"
+
+
+def may_be_no_names(words: Sequence[str], lines: Sequence[str]) -> bool:
+    """Whether a list may hold what was not meant for it: a name on the command line and more below
+    it (a password, a greeting), or such words among the names. Full ids are always meant."""
+    bare = [w for w in (*words, *lines) if not (w.startswith("@") and ":" in w)]
+    if words and lines and bare:
+        return True
+    return any(_COURTESY.fullmatch(w.rstrip(".,!")) or like_password(w) for w in bare)
+
+
+def names_or_not(invocation: Invocation, count: int) -> AskFirst:
+    """Nothing of them is repeated: one may be a password."""
+    all_of = "Both are" if count == 2 else f"All {count} are"
+    question = f"{count} accounts, a line each? {all_of} names? Tap ✅. Nothing has run yet."
+    password = ("A password is never typed here, Conduit makes it.",)
+    return AskFirst(
+        invocation, (question,), *([password] if invocation.command == "adduser" else [])
     )
 
 

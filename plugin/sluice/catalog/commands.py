@@ -82,7 +82,8 @@ _RELAYED = (
     _line("blocked", INSPECT, "list-blocked-media", "files that are blocked",
           "blocked", attacker_sized=True),
     _line("event", INSPECT, "get-pdu", "one event as the server holds it",
-          "event $Lw3abc", (Param("event", Type.EVENT),), 1, attacker_sized=True),
+          "event $Lw3abc", (Param("event", Type.EVENT),), 1, attacker_sized=True,
+          reads_messages=True),
     _line("adduser", SECRET, "create-user", "new account, the password comes to you in private",
           "adduser alice", (_USERS,), 1, targets="user", probe="account",
           undo="deactivate {user}"),
@@ -192,12 +193,17 @@ def near(word: str) -> tuple[Command, ...]:
     return tuple(COMMANDS[name] for name in found)
 
 
-def in_group(group: str) -> frozenset[str]:
-    """The names that a group of the policy covers: `#read` … by tag, `*` all with a line."""
+def in_group(group: str, *, held_back: bool = False) -> frozenset[str]:
+    """The names that a group of the policy covers: `#read` … by tag, `*` all with a line.
+
+    What reads people's messages is in no group, so that none allows it. held_back: with those all
+    the same, for lines that demand or forbid: a line that held one back goes on doing so.
+    """
     if group == "*":
         return frozenset(c.name for c in _RELAYED)
     tag = Tag(group[1:])  # ValueError if there is no such group
-    return frozenset(c.name for c in COMMANDS.values() if tag in c.tags)
+    found = (c for c in COMMANDS.values() if tag in c.tags)
+    return frozenset(c.name for c in found if held_back or not c.reads_messages)
 
 
 def nearest(word: str, words: Iterable[str]) -> tuple[str, ...]:

@@ -104,7 +104,9 @@ class Command:
     summary: the help line. example: what to type, without the prefix. targets: the parameter
     whose values are the accounts it acts on. own: Sluice's own; no line, never a request.
     conduit: Conduit's name of the line ("" if own; `lines` knows more). attacker_sized: any user
-    can make the answer huge; sized: so can plain growth of the server. probe: what tells
+    can make the answer huge; sized: so can plain growth of the server. reads_messages: it shows
+    what people wrote, in any room: no group allows it, and its answer is not shown again. probe:
+    what tells
     afterwards whether it happened ("account", "deactivated", "media", "alias", "" nothing).
     undo: the command line that takes it back, "" if there is none.
     """
@@ -120,12 +122,18 @@ class Command:
     right: Right = Right.POLICY
     sized: bool = False
     attacker_sized: bool = False
+    reads_messages: bool = False
     probe: str = ""
     undo: str = ""
 
     @property
     def own(self) -> bool:
         return not self.conduit
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether its answer can become so long that it ends Conduit's handler."""
+        return self.sized or self.attacker_sized
 
     def param(self, name: str) -> Param | None:
         return next((p for p in self.params if p.name == name), None)

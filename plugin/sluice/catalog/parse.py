@@ -8,7 +8,15 @@ from attrs import evolve, field, frozen
 
 from ..message import code, quote
 from .asking import AskFirst as AskFirst
-from .asking import Bad, missing, names_on_one_line, offer
+from .asking import (
+    Bad,
+    like_password,
+    may_be_no_names,
+    missing,
+    names_on_one_line,
+    names_or_not,
+    offer,
+)
 from .asking import Missing as Missing
 from .asking import NeedsMedia as NeedsMedia
 from .asking import NeedsNotice as NeedsNotice
@@ -23,7 +31,7 @@ from .values import NotRun as NotRun
 from .values import reserved as reserved
 
 MAX_LINES = 20  # lines of a request that is no bulk form
-PER_LINE = 100  # entries of a list in one line
+MAX_ENTRIES = 1_000  # of any list
 
 
 def parse(
@@ -104,6 +112,8 @@ class _Reading:
 
     def invocation(self) -> Invocation:
         words, lines, reason = self._split()
+        if len(lines) > MAX_ENTRIES:  # before any of them is looked up
+            raise _too_many(len(lines))
         if any(param.type is Type.MXC for param in self.command.params):
             words, lines = self._linked(words), self._linked(lines)
         args, words = self._flags(words)
@@ -128,7 +138,7 @@ class _Reading:
             raise self._too_much(values[0])
         order = tuple((p.name, args[p.name]) for p in self.command.params if p.name in args)
         made = Invocation(self.command.name, order, reason, tuple(self.noted))
-        self._check_list(made, len(words))
+        self._check_list(made, words, lines)
         return made
 
     def _split(self) -> tuple[list[str], list[str], str | None]:
@@ -254,14 +264,16 @@ class _Reading:
 
     def _list(self, param: Param, values: Sequence[str], on_line: int) -> tuple[str, ...]:
         """Every value once. The words of the line must all be right; of a list, bad ones are
-        noted. Of several words behind `adduser` the second may be a password: never repeated."""
+        noted. What stands behind the first name of `adduser` may be a password: never repeated."""
         good: dict[str, None] = {}
+        if len(values) > MAX_ENTRIES:
+            raise _too_many(len(values))
         for at, word in enumerate(values):
             try:
                 good[str(self._one(param, word))] = None
             except NotRun as wrong:
-                if self.command.name == "adduser" and 0 < at < on_line:
-                    raise _no_name(at + 1) from None
+                if self.command.name == "adduser" and at > 0 and (on_line or like_password(word)):
+                    raise _no_name(at + 1, "word" if at < on_line else "name") from None
                 if at < on_line or len(values) == 1:
                     raise
                 self.bad.append(Bad(word, (wrong.short or "not valid",)))
@@ -296,7 +308,7 @@ class _Reading:
             (f"{reason}Example: ", example),
         )
 
-    def _check_list(self, made: Invocation, on_line: int) -> None:
+    def _check_list(self, made: Invocation, words: list[str], lines: list[str]) -> None:
         """The limits of a list, and what must be asked before it can be taken as meant."""
         name = self.command.name
         if made.get("for") is not None and made.get("state") == "off":
@@ -305,19 +317,25 @@ class _Reading:
         if many is None:
             return
         count = len(made.values(many.name))
-        most = MAX_LINES * (1 if name == "adduser" else PER_LINE)
-        if name != "deactivateall" and count > most:
-            raise NotRun((f"{count} are too many, {most} is the most in one request.",))
+        most = MAX_LINES if name == "adduser" else MAX_ENTRIES
+        if count > most:
+            raise _too_many(count, most)
         if self.bad:
             raise offer(made, tuple(self.bad))
-        if many.type is Type.USER and on_line > 1 and count > 1:
+        if many.type is Type.USER and len(words) > 1 and count > 1:
             raise names_on_one_line(made, count)
+        if many.type is Type.USER and count > 1 and may_be_no_names(words, lines):
+            raise names_or_not(made, count)
 
 
-def _no_name(position: int) -> NotRun:
+def _too_many(count: int, most: int = MAX_ENTRIES) -> NotRun:
+    return NotRun((f"{count:,} are too many, {most:,} is the most in one request.",))
+
+
+def _no_name(position: int, what: str) -> NotRun:
     ordinal = {2: "2nd", 3: "3rd"}.get(position, f"{position}th")
     return NotRun(
-        (f"the {ordinal} word is no user name. Allowed: a-z 0-9 . _ = / + -",),
+        (f"the {ordinal} {what} is no user name. Allowed: a-z 0-9 . _ = / + -",),
         ("A password is never typed here, Conduit makes it.",),
         redact=True,
     )

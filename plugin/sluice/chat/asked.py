@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from ..message import Message, Text, code, quote
+from ..policy.because import period
 from ..policy.model import Decision, Quota, Verdict
 from ..requests.model import Request, Side, State, Vote
 from .alarms import numbered
@@ -15,7 +16,7 @@ from .notices import Window
 from .pages import Pages, following, rows_of
 from .words import Here, Line, count, people, person, view
 
-_EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}
+_EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}  # else "in 90 minutes"
 
 
 # --- can ----------------------------------------------------------------------------------------
@@ -40,7 +41,7 @@ def can(decision: Decision, who: str = "") -> Message:
 
 def left_of(quota: Quota) -> Text:
     """`4 of 5 left this hour for all (rule wipes).`"""
-    when = _EVERY.get(quota.every, f"in {quota.every // 3600 or 1} hours")
+    when = _EVERY.get(quota.every) or period(quota.every)
     whom = "for all" if quota.per == "everyone" else "for each person"
     label = quota.rule.label
     rule = label if label.startswith("line ") else f"rule {label}"
@@ -180,8 +181,9 @@ def step_sent(took: float | None) -> Text:
 class Status:
     """conduit: `Conduit 0.10.12`; answers: seconds the last answer took, None if it is silent.
 
-    running, open: requests. entries: of the log, unbroken. admins: members of the admin room; odd:
-    how many of them should not be there. paused_by: "" if not paused. problems: the worst first.
+    running, open: requests. entries: of the log, unbroken. admins: members of the admin room.
+    registration_meant: Conduit's config file opens it. paused_by: "" if not paused. problems: the
+    worst first.
     """
 
     conduit: str
@@ -194,6 +196,7 @@ class Status:
     admins: int
     scrubs: bool
     registration: Window
+    registration_meant: bool = False
     paused_by: str = ""
     paused_at: float = 0
     problems: tuple[Text, ...] = ()
@@ -215,7 +218,8 @@ def status(here: Here, s: Status) -> Message:
         return view(head, *numbered(s.problems[:9]), *last, *_paused(here, s))
     policy = here.clock.dated(s.policy_at or 0)
     scrub = "I remove passwords there" if s.scrubs else "passwords stay readable there"
-    window = {True: "on, without an end", False: "off", None: "not known"}
+    on = "on, as in its config file" if s.registration_meant else "on, without an end"
+    window = {True: on, False: "off", None: "not known"}
     is_open = (
         f"on until {here.clock.at(s.registration)}"
         if isinstance(s.registration, float)

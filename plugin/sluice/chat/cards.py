@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..message import Message, Sign, Text, quote, say
-from ..requests.model import Cause, Request, State
+from ..message import Message, Sign, Text, code, quote, say
+from ..requests.model import Cause, Request, Side, State, Vote
 from .about import About
-from .words import Here, Word, count, not_run, people, person, view
+from .words import Here, Word, alarm, count, not_run, people, person, view
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying
 
@@ -41,6 +41,7 @@ class Standing:
     """How the votes stand. by: who counts. lost: whose vote counted once and does not any more.
 
     needs: every slot; open: the empty ones. roles: those that may vote, the least first.
+    held: for whose erased word it waits.
     """
 
     filled: int
@@ -50,6 +51,7 @@ class Standing:
     open: tuple[Need, ...]
     roles: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def helpers(self) -> tuple[str, ...]:
@@ -61,9 +63,16 @@ class Standing:
 
 
 def card(
-    request: Request, told: About, votes: Standing, push: Sequence[str], here: Here
+    request: Request,
+    told: About,
+    votes: Standing,
+    push: Sequence[str],
+    here: Here,
+    *,
+    taps: bool = True,
 ) -> Message:
-    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot."""
+    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot. taps:
+    whether all of them can react in this room."""
     head = (f"#{request.id} Approve? ", person(request.person), " asks: ", *told.what)
     if len(votes.needs) == 1:
         who = _any(votes.needs[0].names)
@@ -72,20 +81,32 @@ def card(
     needs: Text = (f"Needs {count(votes.needed, 'vote')}: ", *who, ".")
     if request.expires is not None:
         needs = (*needs, f" Open until {here.clock.until(request.expires)}.")
-    rows = [head, *_body(request, told), needs, _tap(request, here)]
+    rows = [head, *_body(request, told), needs, _tap(request, here, taps)]
     return say(Sign.CARD, *rows, push=tuple(push), text=True)
 
 
-def voted(request: Request, told: About, votes: Standing, here: Here, place: int = 0) -> Message:
+def voted(
+    request: Request,
+    told: About,
+    votes: Standing,
+    here: Here,
+    place: int = 0,
+    *,
+    taps: bool = True,
+) -> Message:
     """The card after a vote came or went. place: in line, once nothing is missing any more."""
     by: Text = (" (", *people(votes.by, "and"), ")") if votes.by else ()
     head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
     now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
     lost = tuple(word for name in votes.lost for word in _lost(name))
-    rows = [_joined((*head, *told.short, ".", *lost, *now)), *_body(request, told)]
+    rows = [_joined((*head, *told.short, ".", *lost, *now))]
+    if votes.held:
+        gone = " was erased from outside before I could read it."
+        rows.append(("Held: a word of ", *people(votes.held, "and"), gone))
+    rows += _body(request, told)
     until = " ".join(str(word).strip() for word in _until(request, here))
     rows += [(until,)] if until else []
-    rows.append(_tap(request, here))
+    rows.append(_tap(request, here, taps))
     return say(Sign.CARD, *rows, text=True)
 
 
@@ -123,8 +144,11 @@ def _until(request: Request, here: Here) -> Text:
     return () if request.expires is None else (f" Open until {here.clock.at(request.expires)}.",)
 
 
-def _tap(request: Request, here: Here) -> Text:
+def _tap(request: Request, here: Here, taps: bool) -> Text:
     n = request.id
+    if not taps:
+        typed = ("Type ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
+        return (*typed, ". Not everybody can tap here.")
     return ("Tap ✅ or ❌. Or: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
 
 
@@ -212,6 +236,15 @@ def over(request: Request, told: About, here: Here, why: str = "") -> Message:
     return not_run(*rows, to=request.mxid)
 
 
+def elsewhere(request: Request, told: About, push: Sequence[str], here: Here) -> Message:
+    """❗ in another room, how a request ended whose own room I cannot speak in now."""
+    never_ran = request.state in (State.CANCELLED, State.EXPIRED, State.DENIED)
+    ended = f"#{request.id} {called(request.state)}: "
+    row = _how_it_ended(request, told, here) if never_ran else (ended, *told.short, ".")
+    asked: Text = ("Asked by ", person(request.person), " in ", code(request.room))
+    return alarm(push, row, (*asked, ", where I cannot say it now."))
+
+
 def expired_note(votes: Standing) -> Text:
     """`without a vote`, `with 1 of 2 votes`, `before its turn`."""
     if votes.filled == votes.needed:
@@ -261,9 +294,29 @@ def not_counted(request: Request, who: str, cause: Cause, votes: Standing, here:
     if cause is Cause.NO_ROLE:
         roles = [a(role) for role in votes.roles]
         return not_run((*head, f"{number} needs ", *people(roles), "."))
+    if cause is Cause.MANY:
+        return not_run((*head, f"you have voted on {number} too often, somebody else must."))
     why = "is your own request" if cause is Cause.OWN else "is about your account"
     can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
     return not_run((*head, f"{number} {why}.", *can))
+
+
+_SAYS = {Side.APPROVE: "yes", Side.DENY: "no"}
+
+
+def vote_changed(before: Vote, now: Vote | None, who: str, here: Here) -> Message:
+    """The edit of a message that is a vote. now: the vote that the new text is, if it counts."""
+    n = before.request
+    head: Text = (person(who), f", your {_SAYS[before.side]} to #{n} is taken back")
+    if now is not None and now.cause is Cause.NONE:
+        return view((*head, f", you say {_SAYS[now.side]} to #{now.request} now."))
+    again: Text = ("To vote anew: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
+    return view((*head, "."), again)
+
+
+def vote_stays(request: Request, who: str, here: Here) -> Message:
+    """The same of a request that is no longer open."""
+    return not_run((person(who), ", your edit comes too late: ", *_late(request, here)))
 
 
 def _late(request: Request, here: Here) -> Text:

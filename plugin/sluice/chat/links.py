@@ -20,7 +20,7 @@ from attrs import frozen
 People = Mapping[str, Collection[str]]
 """Name of a person in the policy, lower case -> all MXIDs of that person."""
 
-MAX_PILLS = 100  # that are looked for one by one; more than a list may hold
+MAX_PILLS = 100  # in one message; each is looked for in the text
 
 _URL = r"(?:https?://matrix\.to/#/|matrix:(?=(?:u|user|r|room|roomid)/))[^\s<>()\[\]\"“”]+"
 _LINK = re.compile(_URL, re.I)
@@ -39,6 +39,14 @@ class Mismatch(Exception):
         super().__init__(label, means)
         self.label = label
         self.means = means
+
+
+class TooMany(Exception):
+    """So many links in one message are not looked at."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
 
 
 @frozen
@@ -111,7 +119,10 @@ def read_html(html: str) -> Html:
 
 
 def resolve(text: str, html: Html, people: People) -> str:
-    """The text with every pill and link as what it means. Raises Mismatch."""
+    """The text with every pill and link as what it means. Raises Mismatch, TooMany."""
+    pills = [part for part in html.parts if isinstance(part, Pill)]
+    if len(pills) > MAX_PILLS:
+        raise TooMany(len(pills))
 
     def written(match: re.Match[str]) -> str:
         label, link = match.group(1), match.group(2) or match.group()
@@ -124,7 +135,6 @@ def resolve(text: str, html: Html, people: People) -> str:
         return means + link[len(link.rstrip(".,;:")) :]
 
     text = _WRITTEN.sub(written, text)
-    pills = [part for part in html.parts if isinstance(part, Pill)]
     for pill in pills:
         _check(pill.label, pill.means, people)
     if not pills or _squeeze(html, "means") == (bare := "".join(text.split())):
@@ -181,8 +191,8 @@ def _edge(char: str) -> bool:
 
 def _in_order(text: str, pills: list[Pill]) -> str:
     """The two differ (markdown in a reason): each label must be found exactly as often as used."""
-    for pill in dict.fromkeys(pills[: MAX_PILLS + 1]):
-        label = pill.label.strip() if len(pills) <= MAX_PILLS else ""
+    for pill in dict.fromkeys(pills):
+        label = pill.label.strip()
         if re.search(rf"(?<!\S){re.escape(pill.means)}(?!\S)", text):
             continue
         same = [p for p in pills if p.label.strip() == label]

@@ -6,19 +6,17 @@ of it for `more`. to: who is pushed because it took long.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from attrs import frozen
 
-from ..catalog.answers import config_in, event_in, memory_in
+from ..catalog.answers import config_in, event_in, memory_in, the_event
 from ..message import Code, Message, Text, code, one_line, quote
 from .clock import span
 from .notices import Window, at_next_start
 from .pages import Pages, following, rows_of
-from .words import Here, Line, codes, count, person, view
+from .words import Here, Line, codes, count, not_run, person, view
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
@@ -278,7 +276,7 @@ def conduit_help(here: Here, body: str, to: str | None = None) -> View:
 def event(here: Here, event_id: str, body: str, to: str | None = None) -> View:
     """One event: who, when, where, what it says; all its lines by `more`."""
     accepted, text = event_in(body)
-    whole = _object(text)
+    whole = the_event(body)
     kind, sender, room = (str(whole.get(k) or "?") for k in ("type", "sender", "room_id"))
     sent = whole.get("origin_server_ts")
     when = f", {here.clock.dated(sent / 1000)}" if isinstance(sent, (int, float)) else ""
@@ -298,9 +296,10 @@ def event(here: Here, event_id: str, body: str, to: str | None = None) -> View:
     return view(*lines, to=to), Pages(("The event, lines {}:",), rows, _LINES)
 
 
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def not_shown(to: str | None = None) -> View:
+    """An event of a sealed room, or of a room that nobody can tell."""
+    return not_run(
+        "Not shown: that event is of the admin room, or of a private room of mine.",
+        "Nobody sees what is said there, whoever asks. Also so if its room cannot be told.",
+        to=to,
+    ), None

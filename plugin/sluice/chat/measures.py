@@ -54,6 +54,7 @@ def _how(row: Row, here: Here) -> str:
     votes = f", {row.votes.filled} of {row.votes.needed}" if row.votes.needed else ""
     place = f", place {row.place}" if row.place else ""
     expires = row.request.expires
+    place += ", held" if row.votes.held else ""
     return votes + place + (f", until {here.clock.at(expires)}" if expires is not None else "")
 
 
@@ -76,6 +77,8 @@ def paused(
 def while_paused(pause: Pause, owners: Sequence[str], here: Here) -> Message:
     since = here.clock.at(pause.at)
     head: Text = ("Not run: paused by ", person(pause.by), f" since {since}. ")
+    if pause.by_itself:
+        head = (f"Not run: since {since} somebody else uses my account. First see to that, then ",)
     return not_run((*head, *people(owners), " can ", here.cmd("resume")))
 
 
@@ -130,6 +133,25 @@ def glass(
     else:
         rows.append(("There is no other owner, so nobody reviews it.",))
     return alarm(push, *rows)
+
+
+def no_reviewer(reviewers: Sequence[str]) -> tuple[Text, Text]:
+    """Why there is no break-glass while nobody could review it, and when there is."""
+    who, is_there = people(reviewers), "is" if len(reviewers) == 1 else "are"
+    because: Text = (*people(reviewers, "and"), f" would review it and {is_there} in no ops room")
+    return because, ("Next: when ", *who, " is in one.")
+
+
+def review_due(
+    request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
+) -> Message:
+    """Once a day, while nobody has reviewed a break-glass."""
+    n, at = request.id, here.clock.at(request.created)
+    head: Text = (f"Break-glass #{n} is not reviewed yet, ", *people(reviewers), ": ")
+    who: Text = ("By ", person(request.person), f" at {at}. Reason: ")
+    how: Text = ("Review it: ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
+    reason = quote(request.invocation.reason or "")
+    return alarm(push, (*head, *told.short), (*who, reason), how)
 
 
 def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:

@@ -52,15 +52,19 @@ def report(
     reason: str | None,
     push: Sequence[str] = (),
 ) -> Message:
-    """push: MXIDs of the role that looks after reports."""
+    """push: MXIDs of the role that looks after reports. event_id, room: "" where they are not
+    named, because the room is sealed."""
     why: Text = ("Reason as typed: ", quote(reason)) if reason else ("No reason was given.",)
     name: Text = (quote(room_name, 60), " ") if room_name else ()
     return say(
         Sign.NEWS,
         ("Report by ", code(reporter), " about a message of ", code(about), "."),
         why,
-        ("Room: ", *name, code(room)),
-        ("Message: ", here.cmd(f"event {event_id}")),
+        *(
+            [("Room: ", *name, code(room)), ("Message: ", here.cmd(f"event {event_id}"))]
+            if event_id
+            else ["It stands in the admin room, or in a private room of mine: look there."]
+        ),
         push=tuple(push),
         text=bool(push),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..message import Message, Text, code, quote
-from .words import Here, ask, codes, not_run
+from .clock import span
+from .words import Here, ask, codes, not_run, person
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 """The buttons of a choice, in order."""
@@ -59,6 +60,27 @@ def nothing_came(what: str, minutes: int = 5) -> Message:
     return not_run(f"Not run: no {what} came within {minutes} minutes. Send the command again.")
 
 
+def called_off() -> Message:
+    """The asker said no to it."""
+    return not_run("Not run: you said no. Was it an answer? Then send the whole command again.")
+
+
+def a_command(what: str, word: str) -> Message:
+    """A whole command came where a name or a reason was asked for. what: name, reason …"""
+    return not_run(
+        ("Not run: ", quote(word, 30), f" is a command, so I take it for no {what}. Nothing ran."),
+        "Send again what you mean, all of it in one message.",
+    )
+
+
+def again(number: int, seconds: float, *, ended: bool) -> Message:
+    """The same command, by the same person, a moment ago."""
+    did = "did that" if ended else "is about that, asked for"
+    return ask(
+        f"#{number} {did} {span(max(seconds, 1))} ago. Again? Tap ✅; otherwise nothing more runs."
+    )
+
+
 def list_never_seen(what: str, most: int) -> Message:
     """what: "rooms". most: how many surely fit into one answer."""
     return ask(
@@ -85,4 +107,13 @@ def attacker_sized(command: str) -> Message:
     return ask(
         "Look at files? Tap ✅. A file can be named so that this stops Conduit's admin commands",
         "until Conduit is restarted. I ask once a day.",
+    )
+
+
+def may_stop_again(here: Here, command: str, who: str, at: float) -> Message:
+    """A command that got no answer the last time, and whose answer can stop Conduit."""
+    return ask(
+        (here.cmd(command), " of ", person(who), f" got no answer at {here.clock.at(at)}."),
+        "Its answer may have stopped Conduit's admin commands, and may do so again. "
+        "Try again? Tap ✅.",
     )

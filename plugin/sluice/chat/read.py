@@ -19,7 +19,7 @@ from ..catalog.model import Typed
 from ..catalog.parse import NotRun
 from ..message import code, quote
 from ..requests.model import Side
-from .links import Html, Mismatch, People, read_html, resolve
+from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
 
 Content = Mapping[str, Any]
 
@@ -28,13 +28,19 @@ _FLAG = re.compile(rf"(?:--|-*[{_DASHES}][-{_DASHES}]*)(?=[A-Za-z])")
 _TO_HYPHEN = {ord(char): "-" for char in _DASHES}
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _QUOTES = "\"'“”„‟‘’‚‛«»`"
-_FENCE = re.compile(r"\s*(?:```|~~~)")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_LANGUAGE = re.compile(  # what a code block may be said to hold
+    "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
+    "|shell|console|log|py|python",
+    re.I,
+)
 
 SIDES: Mapping[str, Side] = {
     **dict.fromkeys("✅☑✔👍", Side.APPROVE),
     **dict.fromkeys("❌✖👎", Side.DENY),
 }
 """Reaction keys that are votes, as `Reaction.key` has them."""
+NO = frozenset("❌✖👎🚫⛔🛑❎🙅")  # what ends a question, tapped or written
 
 _SAID: Mapping[str, Side] = {
     **dict.fromkeys(("yes", "approve", "ok"), Side.APPROVE),
@@ -62,6 +68,11 @@ class Reaction:
         return SIDES.get(self.key)
 
     @property
+    def is_no(self) -> bool:
+        """Whether it ends a question."""
+        return self.key in NO
+
+    @property
     def choice(self) -> int | None:
         """1 to 9 for the key caps 1️⃣ to 9️⃣."""
         digit = self.key[:1]
@@ -84,7 +95,7 @@ def read(
         return None
     try:
         text = resolve(raw.text, html, {} if people is None else people)
-    except Mismatch as wrong:
+    except (Mismatch, TooMany) as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
         typed = _typed(raw.text, bot, prefix, raw.reply_to)
         return _refusal(wrong) if typed and find(typed.word) else typed
@@ -101,7 +112,7 @@ def said(content: Content, people: People | None = None) -> Said | NotRun | None
             resolve(raw.text, _html(content), {} if people is None else people).strip(),
             raw.reply_to,
         )
-    except Mismatch as wrong:
+    except (Mismatch, TooMany) as wrong:
         return _refusal(wrong)
 
 
@@ -112,7 +123,7 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
     """
     try:
         text = resolve(text, Html(), {}).strip()
-    except Mismatch:
+    except (Mismatch, TooMany):
         return Typed("")
     if text.startswith("！") and prefix == "!":
         text = prefix + text[1:]
@@ -142,11 +153,15 @@ def reaction(content: Content) -> Reaction | None:
 
 def vote(content: Content) -> tuple[str, Side] | None:
     """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
+    raw, said = _raw(content), side(content)
+    return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
+
+
+def side(content: Content) -> Side | None:
+    """What an edited reply says, if that is exactly yes, approve, ok, no or deny. What it answers
+    stands in the message that was edited, not in the edit."""
     raw = _raw(content)
-    if raw is None or raw.reply_to is None:
-        return None
-    side = _SAID.get(raw.text.strip().rstrip(".!").lower())
-    return None if side is None else (raw.reply_to, side)
+    return None if raw is None else _SAID.get(raw.text.strip().rstrip(".!").lower())
 
 
 def mentions_bot(content: Content, bot: str) -> bool:
@@ -191,7 +206,10 @@ def _html(content: Content) -> Html:
     return read_html(html) if isinstance(html, str) else Html()
 
 
-def _refusal(wrong: Mismatch) -> NotRun:
+def _refusal(wrong: Mismatch | TooMany) -> NotRun:
+    if isinstance(wrong, TooMany):
+        most = f"that message holds {wrong.count:,} links, {MAX_PILLS} is the most."
+        return NotRun((most, " Write what you mean without links, one a line."))
     shows = ("that link shows ", quote(wrong.label, 40), " but points to ", code(wrong.means), ".")
     return NotRun((*shows, " Type the account by hand."))
 
@@ -212,7 +230,7 @@ def _typed(text: str, bot: str, prefix: str, reply_to: str | None) -> Typed | No
 
 
 def _line(text: str, reply_to: str | None) -> Typed | None:
-    head, *more = text.splitlines() or [""]
+    head, lines = _unfenced(text)
     first, *rest = head.split() or [""]
     word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
     if not _WORD.fullmatch(word):
@@ -221,15 +239,43 @@ def _line(text: str, reply_to: str | None) -> Typed | None:
         rest[-1] = rest[-1][:-1]
         rest = rest if rest[-1] else rest[:-1]
     at = next((i for i, w in enumerate(rest) if w.lower().rstrip(":") == "reason"), len(rest))
-    lines = (" ".join(line.split()) for line in more if not _FENCE.match(line))
     return Typed(
         word,
         " ".join(rest),
         tuple(_bare(w) for w in rest[:at]),
         " ".join(rest[at + 1 :]) or None,
-        tuple(line for line in lines if line),
+        lines,
         reply_to,
     )
+
+
+def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
+    """The command line, and the further lines without the fences of code blocks.
+
+    A fence ends an entry wherever it stands, and none is lost by it. Only a language that is known
+    is left out behind an opening one; any other lone word there is an entry or a language, and
+    keeps its fence: so it is neither, and whoever typed it is told.
+    """
+    head, *more = text.splitlines() or [""]
+    fences = list(_FENCE.finditer(head))
+    if len(fences) % 2:  # a block that begins on the command line
+        more = [head[fences[-1].start() :], *more]
+        head = head[: fences[-1].start()]
+    inside = False
+    found: list[str] = []
+    for line in more:
+        before, *behind = _FENCE.split(line)
+        found.append(before)
+        for at, part in enumerate(behind, 1):
+            inside = not inside
+            word = part.strip()
+            opens = inside and at == len(behind) and word.isalnum()
+            if not opens:
+                found.append(part)
+            elif not _LANGUAGE.fullmatch(word):
+                found.append(f"```{word}")
+    lines = (" ".join(line.split()) for line in found)
+    return head, tuple(line for line in lines if line)
 
 
 def _bare(word: str) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from ..catalog.parse import NotRun
 from ..message import Message, Text, code, quote
-from .alarms import CANNOT_LOG
+from .alarms import why_no_log
+from .clock import about
 from .words import Here, not_run, people, person
 
 
@@ -22,6 +25,12 @@ def refused(error: NotRun, *, removed: bool = False) -> Message:
         then = ("Then: ", *rest[0][1:]) if head == "Delete your message, then: " else rest[0]
         return not_run(("Not run: ", *first), (told, *then), *rest[1:])
     return not_run(("Not run: ", *first), *rest)
+
+
+def too_many_at_once(count: int) -> Message:
+    """Commands of one person whose look-ups are not over."""
+    first = f"Not run: I am still looking things up for {count} commands of yours."
+    return not_run((first, " Wait for my answers, then send it again."))
 
 
 def no_such_command(here: Here, word: str) -> Message:
@@ -53,8 +62,9 @@ def no_such_address(alias: str) -> Message:
 def reserved(pattern: str) -> Message:
     """A name that `reserved_names` holds."""
     if pattern.endswith("*") and len(pattern) > 1 and "*" not in pattern[:-1]:
-        which: Text = ("Not run: names that begin with ", pattern[:-1], " belong to bridges.")
-        return not_run((*which, " Choose another name."))
+        why = "belong to bridges" if pattern[0] == "_" else "are kept"
+        which = f"Not run: names that begin with {pattern[:-1]} {why}. Choose another name."
+        return not_run(which)
     return not_run(("Not run: names like ", code(pattern), " are kept. Choose another name."))
 
 
@@ -83,6 +93,23 @@ def too_old(here: Here, who: str, mxid: str, at: float) -> Message:
     """Typed while the bot, or the homeserver, was away."""
     since = f"Not run: I was away when you wrote this at {here.clock.at(at)}. "
     return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
+
+
+def late(here: Here, who: str, mxid: str, at: float) -> Message:
+    """It was on its way for longer than a command may be."""
+    since = f"Not run: it reached me late, you wrote it at {here.clock.at(at)}. "
+    return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
+
+
+def clocks(here: Here, who: str, mxid: str, by: float, server: str) -> Message:
+    """Its date tells nothing. by: seconds. server: whose clock it is; "" for our homeserver's."""
+    whose: Text = ("the one of ", code(server)) if server else ("the server's",)
+    differ = ("Not run: my clock and ", *whose, f" differ by {about(by)}.")
+    if server:
+        then: Text = (person(who), ", tell whoever runs that server.")
+    else:
+        then = ("Owners, set both clocks right. How far they are apart: ", here.cmd("status"))
+    return not_run((*differ, " So I cannot see how old this is."), then, to=mxid)
 
 
 def unknown_version(here: Here, conduit: str, look: str) -> Message:
@@ -136,8 +163,8 @@ def public_room() -> Message:
     return not_run("Not run: this room is public, so only what looks runs here. Make it private.")
 
 
-def cannot_log() -> Message:
-    return not_run(f"Not run: {CANNOT_LOG}")
+def cannot_log(*, full: bool = True) -> Message:
+    return not_run(f"Not run: {why_no_log(full=full)}")
 
 
 def not_encrypted() -> Message:
@@ -173,9 +200,41 @@ def owner_must_ask(here: Here, what: str, owners: tuple[str, ...]) -> Message:
     return not_run(f"Not run: an owner must ask for the list of {what} first.", (*who, "."))
 
 
+def sealed(*, sure: bool) -> Message:
+    """`event` of what a sealed room holds, or of what one of them could not be asked for."""
+    if sure:
+        return not_run(
+            "Not run: that event is of the admin room, or of a private room of mine.",
+            "Nobody sees what is said there, whoever asks.",
+        )
+    return not_run(
+        "Not run: I could not look whether that event is of the admin room.",
+        "The homeserver did not say, or not in time. Nothing was asked; try again.",
+    )
+
+
 def attacker_sized() -> Message:
     """relay.attacker_sized: refuse."""
     return not_run(
         "Not run: a file can be named so that looking at it stops Conduit's admin commands.",
         ("The setting ", code("relay.attacker_sized"), " refuses it; an owner can change that."),
     )
+
+
+def stopped_conduit(here: Here, command: str, at: float, owners: tuple[str, ...]) -> Message:
+    """A command that got no answer the last time, and whose answer can stop Conduit."""
+    last: Text = (here.cmd(command), f" got no answer at {here.clock.at(at)}")
+    return not_run(
+        ("Not run: ", *last, ", and its answer may have stopped Conduit."),
+        ("Only an owner can try it again: ", *people(owners), "."),
+    )
+
+
+def unheard(n: int, push: Sequence[str]) -> Message:
+    """To who typed commands while the bot could not write there; once for all of them."""
+    what = "the command typed" if n == 1 else f"the {n} commands typed"
+    said = not_run(
+        f"Not run: {what} here while I could not write here.",
+        "Send again what is still right." if n > 1 else "Send it again if it is still right.",
+    )
+    return evolve(said, push=tuple(push), text=True)

@@ -196,9 +196,11 @@ def _how_failed(case: Case) -> Text:
     if outcome.code == "error":
         part = "" if COMMANDS[command].tags <= _LOOKS else "; part of it may have run"
         return (f"Conduit had an error while doing it{part}.",)
+    if COMMANDS[command].can_stop and outcome.code in ("silent", "lost"):
+        again = "Nothing changed. Its answer may have been too long: only an owner can try again."
     if outcome.code in WHY_UNKNOWN:  # only of a command that looks
         why = WHY_UNKNOWN[outcome.code]
-        return (f"{why[0].upper()}{why[1:]} Nothing changed.",)
+        return (f"{why[0].upper()}{why[1:]} {again.removesuffix(' Send it again.')}",)
     return (f"Conduit restarted before it answered. {again}",)
 
 

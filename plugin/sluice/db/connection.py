@@ -12,8 +12,11 @@ import asyncio
 import contextvars
 import re
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
+
+from attrs import frozen
 
 T = TypeVar("T")
 Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
@@ -21,6 +24,24 @@ Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
 
 class StorageFailed(Exception):
     """The database could not do it now: full, locked, gone. Nothing of the block is stored."""
+
+
+class NotHolder(StorageFailed):
+    """Another process works on this database now: nothing of ours is stored any more."""
+
+
+@frozen
+class Failing:
+    """Nothing could be written from `since` to `last` (seconds of a clock that only grows).
+    full: for want of space."""
+
+    since: float
+    last: float
+    full: bool
+
+    @property
+    def lasted(self) -> float:
+        return self.last - self.since
 
 
 class Tx(Protocol):
@@ -31,21 +52,45 @@ class Tx(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> Row | None: ...
     async def fetchval(self, query: str, *args: Any) -> Any: ...
 
+    def after(self, call: Callable[[], object]) -> None:
+        """`call` runs once this transaction is committed, before the next one begins; never if
+        it is not. What is kept in memory changes only so: a block may fail, and run again."""
+
 
 class Database:
     """Wraps a mautrix Database. `write` holds the one writer lock; `read` does not."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, now: Callable[[], float] = time.monotonic) -> None:
+        self._inner, self._now = inner, now
+        self.failing: Failing | None = None  # since the last write that worked
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._after: list[Callable[[], None]] = []
         self._sqlite = inner.scheme.value == "sqlite"
+        self._holder: str | None = None  # what stands in the database while it is ours
 
     async def stop(self) -> None:
         """Waits for the blocks that still run, whoever has stopped waiting for them."""
         while self._running:
             await asyncio.wait(set(self._running))
+
+    async def hold(self, name: str) -> None:
+        """From now on it is written only as long as nobody else has put another name there."""
+        self._holder = None
+
+        async def block(tx: Tx) -> None:
+            await tx.execute(_HOLD, name)
+
+        await self.write(block)
+        self._holder = name
+
+    async def _check(self, tx: Tx) -> None:
+        """Part of every transaction, so of every INTENT. On SQLite what was read is still so at
+        the commit; on PostgreSQL the row is kept as it is until then."""
+        if self._holder is not None:
+            found = await tx.fetchval(_HELD if self._sqlite else f"{_HELD} FOR SHARE")
+            if found != self._holder:
+                raise NotHolder("another process holds this database")
 
     def after_write(self, call: Callable[[], None]) -> None:
         """`call` runs after every commit."""
@@ -60,12 +105,14 @@ class Database:
         """
 
         async def body() -> T:
+            then: list[Callable[[], object]] = []
             async with self._lock, self._inner.acquire() as conn:
-                tx = self._tx(conn)
+                tx = self._tx(conn, then)
                 if self._sqlite:
                     await tx.execute("PRAGMA synchronous=FULL")
                 try:
                     async with conn.transaction():
+                        await self._check(tx)
                         result = await block(tx)
                 except Exception:
                     if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
@@ -74,23 +121,30 @@ class Database:
                 finally:
                     if self._sqlite and not conn.wrapped.in_transaction:
                         await tx.execute("PRAGMA synchronous=NORMAL")
-            for call in self._after:
+            for call in (*then, *self._after):
                 call()
             return result
 
-        return await self._alone(body)
+        try:
+            written = await self._alone(body)
+        except StorageFailed as error:
+            now, full = self._now(), "full" in str(error).lower()
+            self.failing = Failing(self.failing.since if self.failing else now, now, full)
+            raise
+        self.failing = None
+        return written
 
     async def read(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs block(tx) without the lock and without a transaction."""
 
         async def body() -> T:
             async with self._inner.acquire() as conn:
-                return await block(self._tx(conn))
+                return await block(self._tx(conn, []))
 
         return await self._alone(body)
 
-    def _tx(self, conn: Any) -> Tx:
-        return _Sqlite(conn.wrapped) if self._sqlite else conn
+    def _tx(self, conn: Any, then: list[Callable[[], object]]) -> Tx:
+        return _Sqlite(conn.wrapped, then) if self._sqlite else _Postgres(conn, then)
 
     async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
         # Context().run: on Python 3.10 create_task takes no context.
@@ -110,14 +164,19 @@ class Database:
             task.exception()  # seen, also when nobody waits for it any more
 
 
+_HELD = "SELECT value FROM sluice_meta WHERE key='holder'"
+_HOLD = (
+    "INSERT INTO sluice_meta (key, value) VALUES ('holder', $1) "
+    "ON CONFLICT (key) DO UPDATE SET value=excluded.value"
+)
 _MARK = re.compile(r"\$(\d+)")
 
 
 class _Sqlite:
     """A connection that goes to its thread once for a statement; mautrix goes three times."""
 
-    def __init__(self, wrapped: Any) -> None:
-        self._wrapped = wrapped
+    def __init__(self, wrapped: Any, then: list[Callable[[], object]]) -> None:
+        self._wrapped, self.after = wrapped, then.append
 
     async def fetch(self, query: str, *args: Any) -> list[Row]:
         return list(await self._wrapped.execute_fetchall(_MARK.sub(r"?\1", query), args))
@@ -131,6 +190,14 @@ class _Sqlite:
         return None if row is None else row[0]
 
     execute = fetch
+
+
+class _Postgres:
+    """A connection of asyncpg, which has the same methods."""
+
+    def __init__(self, conn: Any, then: list[Callable[[], object]]) -> None:
+        self.execute, self.fetch = conn.execute, conn.fetch
+        self.fetchrow, self.fetchval, self.after = conn.fetchrow, conn.fetchval, then.append
 
 
 # PostgreSQL: connection, resources (disk full), intervention, system, rollback, lock, read-only.

@@ -15,9 +15,13 @@ STORES = (
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
     "sluice.matrix.private",
+    "sluice.matrix.written",
     "sluice.requests.store",
+    "sluice.requests.holds",
     "sluice.audit",
     "sluice.relay.store",
+    "sluice.relay.named",
+    "sluice.matrix.sealed",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
 SCHEMA_2, what revision 2 adds to them."""

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 from attrs import field, frozen
 from yarl import URL
+
+from .skew import Skew
 
 Json = dict[str, Any]
 Event = dict[str, Any]
@@ -100,14 +103,27 @@ class Session:
     token: str = field(repr=False)
 
 
+class SessionLife(Protocol):
+    """Who is told how requests of our own session end (`session`)."""
+
+    def answered(self) -> None: ...
+    def lost(self) -> None: ...
+    def unknown_token(self) -> None: ...
+
+
 class Homeserver:
     """The client API as one account sees it. `client` is mautrix'; its api may be replaced."""
 
     def __init__(
-        self, client: Any, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        client: Any,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        session: SessionLife | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
-        self._sleep = sleep
+        self._sleep, self._session = sleep, session
+        self.skew = Skew(now)
 
     @property
     def mxid(self) -> str:
@@ -158,11 +174,17 @@ class Homeserver:
         if body is not None:
             headers["Content-Type"] = kind
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = self.skew.now()
         try:
             async with self._open(method, path, data, query, token, headers, timeout) as reply:
+                self.skew.heard(reply.headers.get("Date"), sent)
                 status, raw = reply.status, await reply.read()
         except _LOST as exc:
+            if token is None and self._session is not None:
+                self._session.lost()
             raise NoResponse(type(exc).__name__) from None
+        if token is None and self._session is not None:
+            self._told(self._session, status, raw)
         try:
             answer = json.loads(raw)
         except ValueError:
@@ -172,6 +194,12 @@ class Homeserver:
         if not isinstance(answer, (dict, list)):
             raise NoResponse("no JSON")
         return answer
+
+    def _told(self, session: SessionLife, status: int, raw: bytes) -> None:
+        if 200 <= status < 300:
+            session.answered()
+        elif status == 401 and b"M_UNKNOWN_TOKEN" in raw:
+            session.unknown_token()
 
     def _open(
         self,
@@ -218,9 +246,19 @@ class Homeserver:
         query = {"dir": "b", "limit": str(limit)}
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
+    async def earlier(self, room: str, token: str) -> Page:
+        """What comes before the `end` of a page that was read backwards, the newest first."""
+        query = {"dir": "b", "from": token, "limit": str(PAGE)}
+        return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
+
     async def event(self, room: str, event_id: str) -> Event | None:
-        """One event as it is now; None if the server does not know it."""
-        return await _or_none(self._get(*V3, "rooms", room, "event", event_id))
+        """One event as it is now; None if this room has none of that id.
+
+        Conduit shows whatever room's event one may see, under any room's address: where the answer
+        names another room, this one does not have it.
+        """
+        event = await _or_none(self._get(*V3, "rooms", room, "event", event_id))
+        return event if event is None or event.get("room_id", room) == room else None
 
     async def state(self, room: str) -> tuple[Event, ...]:
         """Every state event in full: the only call where 0.9.0 tells who made the room."""
@@ -247,6 +285,12 @@ class Homeserver:
 
     async def join(self, room: str) -> None:
         await self.request("POST", (*V3, "rooms", room, "join"), {})
+
+    async def leave(self, room: str) -> None:
+        await self.request("POST", (*V3, "rooms", room, "leave"), {})
+
+    async def invite(self, room: str, mxid: str) -> None:
+        await self.request("POST", (*V3, "rooms", room, "invite"), {"user_id": mxid})
 
     async def create_room(self, body: Json) -> str:
         return _text(await self.request("POST", (*V3, "createRoom"), body), "room_id")
@@ -383,8 +427,11 @@ def _refusal(status: int, answer: Json) -> Refused:
 async def _or_none(call: Awaitable[Any]) -> Json | None:
     """None for what the server says it does not have (a proxy's bare 404 says nothing)."""
     try:
-        return dict(await call)
+        answer = await call
     except Refused as exc:
         if exc.status == 404 and exc.errcode in ("M_NOT_FOUND", "M_UNKNOWN"):
             return None
         raise
+    if not isinstance(answer, dict):
+        raise NoResponse("no object")
+    return answer

@@ -11,7 +11,7 @@ import copy
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -53,8 +53,15 @@ def was_sealed(event: Event) -> bool:
 
 
 class Encryption:
-    def __init__(self, client: Any, homeserver: Homeserver) -> None:
-        self._client, self._hs = client, homeserver
+    """emptied: told the room whose encryption was found emptied from outside."""
+
+    def __init__(
+        self,
+        client: Any,
+        homeserver: Homeserver,
+        emptied: Callable[[str], None] = lambda room: None,
+    ) -> None:
+        self._client, self._hs, self._emptied = client, homeserver, emptied
         self._rooms: dict[str, bool] = {}  # whether encrypted, as far as known
         self._shared: set[str] = set()  # rooms whose session went to their present members
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -112,20 +119,29 @@ class Encryption:
     async def _readers(self, room: str) -> list[str]:
         """Joined and invited members, from the server; mautrix' store is told as well, so that it
         makes a new session when one of them has a new device.
+
+        Raises NoCrypto for an algorithm that is not ours. One that is missing was erased by
+        somebody: the room stays encrypted, as it was.
         """
         members: dict[str, Member] = {}
         for event in await self._hs.state(room):
             content, key = event.get("content"), event.get("state_key")
             if not isinstance(content, dict) or not isinstance(key, str):
                 continue
-            if event.get("type") == "m.room.encryption" and content.get("algorithm") != MEGOLM:
-                raise NoCrypto(room)
+            if event.get("type") == "m.room.encryption" and key == "":
+                algorithm = content.get("algorithm")
+                if algorithm is None:
+                    log.error("%s: its encryption was emptied; encrypting goes on", room)
+                    self._emptied(room)
+                elif algorithm != MEGOLM:
+                    raise NoCrypto(room)
             if event.get("type") == "m.room.member":
                 membership = content.get("membership")
                 if membership in ("join", "invite"):
                     members[key] = Member(membership=Membership(membership))
         store = self._client.state_store
-        if not await store.is_encrypted(room):
+        stored = await store.get_encryption_info(room)
+        if stored is None or stored.algorithm != EncryptionAlgorithm.MEGOLM_V1:
             info = RoomEncryptionStateEventContent(algorithm=EncryptionAlgorithm.MEGOLM_V1)
             await store.set_encryption_info(room, info)
         await store.set_members(room, members)

@@ -1,7 +1,9 @@
 """Encrypted events whose keys come later than they do: kept in order, per sender, for a while.
 
 Keys travel apart from events. Conduit mostly brings them within 100 ms, seconds after a restart,
-and now and then never (docs/conduit.md, "Encryption"). What the sender says next waits behind.
+and now and then never (docs/conduit.md, "Encryption"). Only what is encrypted waits, behind what
+its sender encrypted before; what can be read passes at once: a tap, a ban, a lowered power. One
+thing goes with what it is about: the redaction of an event that waits.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from .api import Event
+from .model import removes
 
 ENCRYPTED = "m.room.encrypted"
 SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
@@ -33,9 +36,16 @@ class Late:
     def __bool__(self) -> bool:
         return bool(self._queues)
 
+    @property
+    def senders(self) -> frozenset[str]:
+        """Whose events wait."""
+        return frozenset(self._queues)
+
     async def take(self, event: Event) -> Event | None:
         """The event in clear; None if it waits from now on."""
-        sender, arrived = str(event.get("sender")), (event, self._now())
+        sender, arrived = self._behind(event), (event, self._now())
+        if sender is None:
+            return event
         if len(self._queues.get(sender, ())) >= MOST:
             return event
         if sender in self._queues:
@@ -45,6 +55,20 @@ class Late:
         if opened is None:
             self._queues[sender] = [arrived]
         return opened
+
+    def _behind(self, event: Event) -> str | None:
+        """Whose events must be handled before this one."""
+        if event.get("type") == ENCRYPTED and event.get("content"):  # an emptied one has no key
+            return str(event.get("sender"))
+        if (target := removes(event)) is None:
+            return None
+        waits = (
+            sender
+            for sender, queue in self._queues.items()
+            for e, _ in queue
+            if e.get("event_id") == target
+        )
+        return next(waits, None)
 
     async def next(self) -> Event | None:
         """The next event that can be handled: in clear, or still encrypted if it is given up.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Union
 
 from attrs import frozen
 
@@ -20,7 +22,24 @@ class Handled:
     after: Callable[[], Awaitable[None]] | None = None
 
 
-Handler = Callable[[Event], Awaitable[Handled | None]]
+async def _nothing(tx: Tx) -> None:
+    """Only that it was seen."""
+
+
+SEEN = Handled(_nothing)
+"""An event that causes nothing, and must cause nothing when it is read again."""
+
+
+@frozen
+class Later:
+    """What an event causes takes look-ups: they go on beside the reader, which handles other
+    events meanwhile. work: gives what to commit; only the reader, when it stops, cancels it.
+    """
+
+    work: asyncio.Task[Handled]
+
+
+Handler = Callable[[Event], Awaitable[Union[Handled, Later, None]]]
 """May do I/O before it returns. None: there is nothing to store."""
 
 
@@ -39,6 +58,16 @@ class Gap:
 
 class NotJoined(MatrixError):
     """The room is not read, because we are not in it (or stop)."""
+
+
+def removes(event: Event) -> str | None:
+    """The event that a redaction removes; None for all else. Its place differs between versions
+    of rooms, and a redaction that was redacted itself may have lost it."""
+    content = event.get("content")
+    inner = content.get("redacts") if isinstance(content, dict) else None
+    target = event.get("redacts") or inner
+    is_one = event.get("type") == "m.room.redaction" and isinstance(target, str)
+    return str(target) if is_one else None
 
 
 def is_exit(event: Event, mxid: str) -> bool:

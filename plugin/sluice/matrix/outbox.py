@@ -17,6 +17,7 @@ from attrs import evolve
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..message import Message
+from . import written
 from .api import Event
 from .files import File
 
@@ -61,6 +62,8 @@ class Outbox:
     ) -> None:
         self.wake = asyncio.Event()
         self.known: deque[str] = deque(maxlen=500)  # txn ids whose event ids are stored
+        self.refused: dict[str, str] = {}  # room -> why the server took no message of ours there
+        self._unstored: dict[str, str] = {}  # txn -> room: sent while nothing could be stored
         self._nonce, self._mxid, self._now = nonce, mxid, now
         self._written = False  # by a transaction that may not be committed yet
         database.after_write(self._committed)
@@ -151,6 +154,11 @@ class Outbox:
         """Removes a message of ours (by its key), or any event our power allows (by its id)."""
         await self._add(tx, room, REDACT, target, content={"reason": reason} if reason else {})
 
+    async def has(self, tx: Tx, room: str, key: str) -> bool:
+        """Whether there is a message with this key, sent or not."""
+        query = "SELECT 1 FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3"
+        return await tx.fetchval(query, room, key, SAY) is not None
+
     async def event_of(self, tx: Tx, room: str, key: str) -> str | None:
         event_id: str | None = await tx.fetchval(
             "SELECT event_id FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3",
@@ -191,6 +199,8 @@ class Outbox:
             return None
 
         async def block(tx: Tx) -> None:
+            if (room := self._unstored.get(txn)) is not None:
+                await self._insert(tx, await self._number(tx), txn, room, SAY, f"direct.{txn}")
             await tx.execute(
                 "UPDATE sluice_outbox SET event_id=$1, state=$2, content='', error='' "
                 "WHERE txn=$3 AND event_id IS NULL",
@@ -198,9 +208,38 @@ class Outbox:
                 SENT,
                 txn,
             )
-            await tx.execute("DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2", txn, EDIT)
+            await self.forget(tx, txn, EDIT, event["event_id"])
 
         return block
+
+    async def forget(self, tx: Tx, txn: str, kind: str, event_id: str | None) -> None:
+        """A row that is over, if it is of this kind; that it was ours stays known."""
+        row = await tx.fetchrow(
+            "DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2 RETURNING room, event_id",
+            txn,
+            kind,
+        )
+        if row is not None:
+            await written.keep(tx, txn, row["room"], event_id or row["event_id"], self._now())
+
+    async def hold_back(self, tx: Tx, room: str, first: str, message: Message) -> bool:
+        """What is said ahead of all that waits in a room. first: the txn of what waits longest,
+        so that it is said once. False: it was said."""
+        key = f"held.{first}"
+        if await self.has(tx, room, key):
+            return False
+        await self._add(tx, room, SAY, key, content=message.content(), ahead=True)
+        return True
+
+    def unstored(self, room: str) -> str:
+        """The txn id of a message that is sent while nothing can be stored."""
+        txn = meta.txn_id(self._nonce, "direct", room, self._now())
+        self._unstored[txn] = room
+        return txn
+
+    def is_unstored(self, room: str, txn: str) -> bool:
+        """Whether this process said it while nothing could be stored."""
+        return self._unstored.get(txn) == room
 
     async def _add(
         self,
@@ -212,25 +251,44 @@ class Outbox:
         emoji: str = "",
         content: dict[str, object] | None = None,
         clear: bool = False,
+        ahead: bool = False,
     ) -> None:
-        number = int(await tx.fetchval(_COUNTER))
+        number = await self._number(tx)
         # The time too: after a restored backup the same number must not be the same txn.
         txn = meta.txn_id(self._nonce, "outbox", room, number, self._now())
+        text, place = json.dumps(content or {}), -number if ahead else number
+        await self._insert(tx, place, txn, room, kind, key, emoji, text, clear)
+        self._written = True
+
+    async def _number(self, tx: Tx) -> int:
+        return int(await tx.fetchval(_COUNTER))
+
+    async def _insert(
+        self,
+        tx: Tx,
+        place: int,
+        txn: str,
+        room: str,
+        kind: str,
+        key: str,
+        emoji: str = "",
+        content: str = "",
+        clear: bool = False,
+    ) -> None:
         await tx.execute(
             "INSERT INTO sluice_outbox (id, txn, room, kind, key, emoji, content, clear, gone, "
             "state, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, '') "
             "ON CONFLICT DO NOTHING",
-            number,
+            place,
             txn,
             room,
             kind,
             key,
             emoji,
-            json.dumps(content or {}),
+            content,
             int(clear),
             WAITING,
         )
-        self._written = True
 
     def _committed(self) -> None:
         if self._written:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..db.connection import Database
-from .api import PAGE, Homeserver, Json, MatrixError, passing
+from ..db.connection import Database, Tx
+from . import sealed, written
+from .api import PAGE, Homeserver, Json, MatrixError, Refused, passing
 from .encryption import MEGOLM, Encryption, NoCrypto
 from .rooms import RoomView
 
 SCHEMA = ("CREATE TABLE sluice_private (mxid TEXT PRIMARY KEY, room TEXT NOT NULL)",)
 ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
 TRIES = 4
+ROOMS_A_DAY, DAY = 3, 86400.0  # new rooms for one recipient
 MARK = "org.sluicebot.secret"  # in what is sent, beside what may be encrypted: its txn
 
 log = logging.getLogger("sluice.private")
@@ -81,12 +84,25 @@ def new_room(mxid: str, *, encrypted: bool) -> Json:
     }
 
 
+async def rooms_of(tx: Tx, mxids: Sequence[str]) -> list[str]:
+    """The rooms that were made for these accounts."""
+    rows = await tx.fetch("SELECT mxid, room FROM sluice_private")
+    return [str(row["room"]) for row in rows if row["mxid"] in mxids]
+
+
 class PrivateRooms:
     """One room per MXID, kept for the next time."""
 
-    def __init__(self, homeserver: Homeserver, database: Database, encryption: Encryption) -> None:
-        self._hs, self._db, self._encryption = homeserver, database, encryption
+    def __init__(
+        self,
+        homeserver: Homeserver,
+        database: Database,
+        encryption: Encryption,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._hs, self._db, self._encryption, self._now = homeserver, database, encryption, now
         self._lock = asyncio.Lock()
+        self._made: dict[str, list[float]] = {}  # when new rooms were made, by recipient
         self.inside: set[str] = set()  # rooms whose recipient was in when they were last checked
 
     async def ensure(self, mxid: str) -> str:
@@ -98,23 +114,46 @@ class PrivateRooms:
                 room = await self._db.read(
                     lambda tx: tx.fetchval("SELECT room FROM sluice_private WHERE mxid=$1", mxid)
                 )
-                if room is not None and await self._holds(room, mxid):
+                if room is not None and (
+                    await self._holds(room, mxid) or await self._called_back(room, mxid)
+                ):
                     return str(room)
                 return await self._make(mxid)
             except MatrixError as exc:
                 log.warning("no private room for %s: %s", mxid, exc)
                 raise CannotDeliver("failed") from None
 
+    async def _called_back(self, room: str, mxid: str) -> bool:
+        """Whoever left is invited into the same room: leaving makes no new one."""
+        view = await self.view(room)
+        if view is None or mxid in view.joined | view.invited:
+            return False
+        try:
+            await self._hs.invite(room, mxid)
+        except Refused as exc:
+            log.warning("%s cannot be invited into %s again: %s", mxid, room, exc)
+            return False
+        return await self._holds(room, mxid)
+
     async def _make(self, mxid: str) -> str:
+        now = self._now()
+        lately = [at for at in self._made.get(mxid, ()) if now - at < DAY]
+        if len(lately) >= ROOMS_A_DAY:
+            log.warning("%s had %d private rooms within a day, no more", mxid, len(lately))
+            raise CannotDeliver("failed")
+        self._made[mxid] = [*lately, now]
         room = await self._hs.create_room(new_room(mxid, encrypted=self._encryption.available))
-        await self._db.write(
-            lambda tx: tx.execute(
+
+        async def keep(tx: Tx) -> None:
+            await sealed.seal(tx, room)
+            await tx.execute(
                 "INSERT INTO sluice_private (mxid, room) VALUES ($1, $2) "
                 "ON CONFLICT (mxid) DO UPDATE SET room=excluded.room",
                 mxid,
                 room,
             )
-        )
+
+        await self._db.write(keep)
         if not await self._holds(room, mxid):
             raise CannotDeliver("members")
         try:
@@ -151,6 +190,7 @@ class PrivateRooms:
         The same txn may be sent again after a crash. Raises CannotDeliver: then nothing was sent,
         as far as anybody can know.
         """
+        await self._db.write(lambda tx: written.note(tx, txn, room, time.time()))
         for attempt in range(1, TRIES + 1):
             try:
                 if not await self._holds(room, mxid):

@@ -138,6 +138,15 @@ class RoomView:
     def can(self, action: str, mxid: str) -> bool:
         return self.power(mxid) >= self.needed(action)
 
+    def needed_to_send(self, kind: str) -> float:
+        """The power to send events of this type that are no state."""
+        events = self._content("m.room.power_levels").get("events")
+        own = events.get(kind) if isinstance(events, dict) else None
+        return _level(own, self.needed("write"))
+
+    def can_send(self, kind: str, mxid: str) -> bool:
+        return self.power(mxid) >= self.needed_to_send(kind)
+
     # --- what drift checks ask
 
     @property
@@ -150,8 +159,9 @@ class RoomView:
 
     @property
     def public(self) -> bool:
-        """Anybody can join."""
-        return self.join_rule == "public"
+        """Somebody whom nobody here let in can join: whatever rule there is but these three, so
+        also by being in some other room (`restricted`)."""
+        return self.join_rule not in ("invite", "private", "knock")
 
     @property
     def history_visibility(self) -> str:
@@ -160,6 +170,13 @@ class RoomView:
     @property
     def encrypted(self) -> bool:
         return ("m.room.encryption", "") in self._state
+
+    @property
+    def algorithm(self) -> str:
+        """How it is encrypted. Empty where the event that says so was emptied, as anybody can do
+        from another room on Conduit: the room stays encrypted (docs/conduit.md, "Redactions from
+        outside")."""
+        return self._text("m.room.encryption", "algorithm")
 
     @property
     def federated(self) -> bool:

@@ -19,9 +19,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from ..db.connection import Database, StorageFailed, Tx
 from . import cursor as store
 from .api import PAGE, Event, Homeserver, MatrixError, Page, RateLimited, Refused, passing
+from .beside import Beside, Work
 from .cursor import Cursor
 from .late import Late, Unseal
-from .model import Gap, Handled, Handler, NotJoined, is_exit
+from .model import Gap, Handled, Handler, Later, NotJoined, is_exit
 from .schedule import Schedule
 
 # Seconds.
@@ -38,8 +39,12 @@ class Reader:
     """The one reader of one room.
 
     handler: see Handler. A MatrixError that may pass, or StorageFailed, makes the event come again
-    later; any other exception is `broken`'s: (event id, class of the error) -> what to store.
-    gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey.
+    later; any other exception is `broken`'s: (event id, class of the error) -> what to store. So
+    is one of reading itself, with no event id.
+    gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey. moved: we
+    are in the room, or are not any more: rings when that changes.
+    expects: asked after each read whether anything is expected in the room; while nothing is, it
+    is read when a bell rings, and hardly ever without one.
     """
 
     def __init__(
@@ -52,23 +57,29 @@ class Reader:
         gap: Callable[[Gap], Awaitable[Handled | None]],
         broken: Callable[[str, str], Awaitable[Handled | None]],
         unseal: Unseal | None = None,
+        moved: Callable[[], None] = lambda: None,
         poll: float = 2.0,
+        expects: Callable[[], Awaitable[bool]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.room = room
         self.failing_since: float | None = None  # reads fail since then
+        self._bug = ""  # class of an error of ours that was told since then
         self.joined = False
         self._hs, self._db, self._now = homeserver, database, now
         self._handler, self._gap, self._broken = handler, gap, broken
-        self._late = Late(unseal, now)
+        self._moved, self._late = moved, Late(unseal, now)
         self._cursor: Cursor | None = None
-        self._held: Cursor | None = None  # where to begin again while events wait for their keys
+        self._held: Cursor | None = None  # where to begin again while events wait for their keys,
+        # or are handled beside
         self._recent: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._beside = Beside(self._wake.set)
         self._rang = {""}  # the events behind the bells, "" for one that names none
         self._doubt = self._suspect = self._unsure = True
         self._at_end = self._stopping = False
         self._schedule = Schedule(poll, now())
+        self._expects = expects
         self._stored: Cursor | None = None
         self._tried = ""  # the event whose commit failed; it may hold all the same
         self._asked = self._watched = self._saved = self._read_at = now()
@@ -77,13 +88,15 @@ class Reader:
 
     # --- what others tell it
 
-    def doorbell(self, events: Iterable[str] = ("",)) -> None:
+    def doorbell(self, events: Iterable[str] = ("",), *, active: bool = True) -> None:
         """Something may have happened: read at once, once more if a read is under way.
 
-        events: what rang, if that is known. A bell for what was read already is none.
+        events: what rang, if that is known. A bell for what was read already is none. active:
+        somebody else did something, and may go on.
         """
         self._rang.update(events)
-        self._schedule.heard = self._now()
+        if active:
+            self._schedule.heard = self._now()
         self._wake.set()
 
     def _rings(self) -> bool:
@@ -98,12 +111,12 @@ class Reader:
     def doubt(self) -> None:
         """We may have been removed: ask before the next read (reading from outside does harm)."""
         self._doubt = True
-        self.doorbell()
+        self.doorbell(active=False)
 
     def suspect(self) -> None:
         """The server may have restarted, or what should be there is not: let the watchdog look."""
         self._suspect = True
-        self.doorbell()
+        self.doorbell(active=False)
 
     async def catch_up(self) -> None:
         """Returns when everything that stands in the room at this moment has been handled.
@@ -112,8 +125,13 @@ class Reader:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
-        self.doorbell()
+        self.doorbell(active=False)
         await done
+
+    @property
+    def waits_for_keys(self) -> frozenset[str]:
+        """Whose events were read and cannot be decrypted yet."""
+        return self._late.senders
 
     async def check(self) -> None:
         """`catch_up` with the watchdog."""
@@ -144,6 +162,7 @@ class Reader:
             await asyncio.wait({self._task}, timeout=2)
             self._task.cancel()
             await asyncio.wait({self._task})
+        await self._beside.clear()
         for done in self._waiting:
             if not done.done():
                 done.set_exception(NotJoined("stopped"))
@@ -168,7 +187,7 @@ class Reader:
 
     def delay(self) -> float:
         """Seconds until the next read, if nothing happens."""
-        if self._rings() and not self._schedule.failures:
+        if (self._rings() or self._beside.waits) and not self._schedule.failures:
             return 0.0
         wait = self._schedule.delay(self._now(), joined=self.joined)
         return wait if self._schedule.failures else min(wait, self._late.delay())
@@ -183,12 +202,14 @@ class Reader:
             await self._read(rang, to_end=bool(waiting) or self._unsure)
         except Exception as exc:
             self._waiting += waiting
-            self._failed(exc)
+            await self._failed(exc)
             return
         if self.failing_since is not None:
             log.info("%s: reading again", self.room)
-            self.failing_since = None
+            self.failing_since, self._bug = None, ""
         self._schedule.worked()
+        if self._expects is not None:
+            self._schedule.expected = await self._expects()
         for done in waiting:
             if done.done():  # nobody waits any more
                 continue
@@ -199,14 +220,26 @@ class Reader:
             else:
                 self._waiting.append(done)
 
-    def _failed(self, exc: Exception) -> None:
+    async def _failed(self, exc: Exception) -> None:
         self._unsure = self._suspect = True
         self._schedule.failed(exc.retry_after if isinstance(exc, RateLimited) else 0.0)
         self._doubt |= isinstance(exc, Refused)
+        known = isinstance(exc, (MatrixError, StorageFailed))
         if self.failing_since is None:
             self.failing_since = self._now()
-            known = isinstance(exc, (MatrixError, StorageFailed))
             log.warning("%s: reading failed: %s", self.room, exc, exc_info=None if known else exc)
+        if not known and self._bug != type(exc).__name__:
+            await self._tell(type(exc).__name__)
+
+    async def _tell(self, bug: str) -> None:
+        """An error of ours that is no event's: the room is read again, and it is told."""
+        try:
+            handled = await self._broken("", bug)
+            if handled is not None:
+                await self._db.write(handled.commit)
+            self._bug = bug
+        except Exception as exc:
+            log.error("%s: that could not be told", self.room, exc_info=exc)
 
     # --- one read
 
@@ -219,6 +252,7 @@ class Reader:
         if self._suspect and await self._was_replaced():
             return
         await self._handle_late()
+        await self._handle_beside()
         if not await self._forward(to_end):
             self._unsure = False
             # Conduit may hide our own exit from us: an empty page is what is left of the room.
@@ -233,8 +267,10 @@ class Reader:
 
     async def _are_in(self) -> bool:
         self._asked = self._now()
-        self.joined = self.room in await self._hs.joined_rooms()
+        before, self.joined = self.joined, self.room in await self._hs.joined_rooms()
         self._doubt = False
+        if self.joined is not before:
+            self._moved()
         return self.joined
 
     async def _handle_late(self) -> None:
@@ -242,7 +278,14 @@ class Reader:
         while self._cursor is not None and (event := await self._late.next()) is not None:
             await self._handle(event, self._cursor)
             self._late.done()
-        if not self._late:
+
+    async def _handle_beside(self) -> None:
+        """Events whose look-ups are over."""
+        while self._cursor is not None and (ready := self._beside.next()) is not None:
+            event, work = ready
+            if await self._handle(event, self._cursor, work):
+                self._beside.done(event)
+        if not self._late and not self._beside:
             self._held = None
 
     async def _forward(self, to_end: bool) -> bool:
@@ -278,24 +321,29 @@ class Reader:
             if self._stopping:
                 return True
             opened = await self._late.take(event)
-            if opened is None:
+            cursor = after if event is new[-1] else begin
+            if opened is None or not await self._handle(opened, cursor):
                 self._held = self._held or begin
-            else:
-                await self._handle(opened, after if event is new[-1] else begin)
             self._remember(event["event_id"])
-            self._schedule.heard = self._now()
+            if event.get("sender") != self._hs.mxid:
+                self._schedule.heard = self._now()
             self._doubt |= is_exit(event, self._hs.mxid)
         self._cursor = after
         if self._doubt:
             self._rang.add("")
         return bool(new)
 
-    async def _handle(self, event: Event, cursor: Cursor) -> None:
-        """Asks the handler, and commits what it wants together with the cursor."""
+    async def _handle(self, event: Event, cursor: Cursor, work: Work | None = None) -> bool:
+        """Asks the handler (or takes what was done beside), and commits what it wants together
+        with the cursor. False: it goes on beside."""
         event_id = str(event["event_id"])
         try:
-            handled = await self._handler(event)
-            if handled is not None:
+            handled = await (self._handler(event) if work is None else work)
+            if isinstance(handled, Later):
+                self._beside.put(event, handled)
+                return False
+            # While the stored cursor stays behind, state must not be applied again out of order.
+            if handled is not None or (self._held is not None and "state_key" in event):
                 await self._commit(event_id, handled, cursor)
         except StorageFailed:
             raise
@@ -305,6 +353,7 @@ class Reader:
             log.error("%s: event %s was not handled", self.room, event_id, exc_info=exc)
             handled = await self._broken(event_id, type(exc).__name__)
             await self._commit(event_id, handled, cursor)
+        return True
 
     async def _commit(
         self, event_id: str, handled: Handled | None, cursor: Cursor, anew: bool = False

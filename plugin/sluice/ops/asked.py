@@ -53,7 +53,7 @@ _FREE = {
 class Understands(Protocol):
     """From typed words to an invocation (`Commands`)."""
 
-    async def understand(self, where: Where, typed: Typed) -> Invocation: ...
+    async def understand(self, where: Where, typed: Typed, whose: str = "") -> Invocation: ...
 
     def not_run(self, where: Where, no: NotRun) -> Handled: ...
 
@@ -92,7 +92,7 @@ class Answers:
         policy, held = desk.policy, await desk.roles(ask.room, ask.mxid)
         role = highest(policy, held)
         message, left = help.overview(desk.here, role, may(policy, held), approvers(policy, held))
-        self._lists.keep(ask.room, ask.mxid, left, desk.now)
+        self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
         return message
 
     async def _topic(self, desk: Desk, ask: Ask, topic: list[str]) -> Message:
@@ -138,7 +138,7 @@ class Answers:
         if command is None:
             return self._can_what(a, who, mxid, line)
         try:
-            inner = await self._commands.understand(a.where, typed)
+            inner = await self._commands.understand(a.where, typed, mxid)
         except NotRun as no:
             return self._commands.not_run(a.where, no)
         except AskFirst as first:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -18,7 +18,7 @@ from ..catalog.asking import Bad, offer
 from ..catalog.commands import COMMANDS, alike
 from ..catalog.dialects import Unspellable
 from ..catalog.model import Invocation, Typed
-from ..catalog.parse import AskFirst, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
+from ..catalog.parse import AskFirst, Missing, NotRun, parse
 from ..chat import private, questions, refusals
 from ..chat.about import AccountFact, FileFact, RoomFact
 from ..chat.words import Here, ask
@@ -27,6 +27,7 @@ from ..matrix.api import Event, Homeserver, MatrixError, Refused
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.private import CannotDeliver
 from ..matrix.probes import LIMIT, Account, Media, Name, Probes
+from ..matrix.sealed import Seal, Sealed
 from ..message import Message, Text
 from ..policy.model import Account as Status
 from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
@@ -40,9 +41,13 @@ from .mixed import Bads, only
 from .names import called_here
 from .questions import Where
 from .sizes import Sizes
+from .wanted import Wanted, as_typed
 
 _REMEMBERED = 100  # files
-_AT_ONCE = 20  # probes of a list
+_AT_ONCE = 20  # questions to the server
+_MOST_WANTED = 100  # addresses and links of one command
+_LOOK_WITHIN = 60.0  # seconds
+T = TypeVar("T")
 _STATUS = {
     Account.ACTIVE: Status.ACTIVE,
     Account.DEACTIVATED: Status.DEACTIVATED,
@@ -62,9 +67,11 @@ class Checks:
         deliveries: Deliveries,
         lists: Lists,
         unseal: Callable[[Event], Awaitable[Event]],
+        sealed: Sealed,
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
+        self._sealed = sealed
         self._sizes = Sizes(world, db, lists)
         self._posted: OrderedDict[str, FileFact] = (
             OrderedDict()
@@ -82,45 +89,78 @@ class Checks:
             "block": self._files,
             "rmalias": self._address,
             "media": self._owner_of_files,
+            "event": self._sealed_or_not,
             "users": self._sizes.grown,
             "rooms": self._sizes.grown,
         }
 
-    async def understand(self, where: Where, typed: Typed) -> Invocation:
-        """parse, with what only the server knows: addresses, files and notices replied to."""
-        rooms: dict[str, str] = {}
-        files: dict[str, tuple[str, ...]] = {}
-        about: tuple[str, ...] | None = None
-        for _ in range(8):
-            try:
-                made = parse(
-                    typed,
-                    server=self._world.server,
-                    prefix=self._world.here(where.room).prefix,
-                    rooms=rooms,
-                    media=files,
-                    about=about,
-                    now=self._world.now(),
-                )
-                await self._one_person_each(where, typed, made)
-                return made
-            except NeedsRoom as need:
-                rooms[need.alias] = await self.resolve(need.alias)
-            except NeedsMedia as need:
-                files[need.event_id] = await self.media_of(where.room, need.event_id)
-            except NeedsNotice as need:
-                about = await self.about(where.room, need.event_id)
-        raise NotRun(("that line names too many addresses.",))
+    async def understand(self, where: Where, typed: Typed, *, look: bool = True) -> Invocation:
+        """parse, with what only the server knows: addresses, files and notices replied to.
+
+        look: without it the server is asked nothing; for a no, which no look could change.
+        """
+        wanted, about = Wanted(), None
+        if typed.reply_to is not None:
+            about = await self.about(where.room, typed.reply_to)
+        try:
+            made = self._parse(where, typed, wanted.rooms, wanted.media, about)
+        except (NotRun, Missing, AskFirst):
+            if not look or not wanted:
+                raise
+        else:
+            if not look:
+                return as_typed(made)
+        if wanted:
+            rooms, files = await self._in_time(self._look_up(where.room, wanted))
+            made = self._parse(where, typed, rooms, files, about)
+        await self._in_time(self._one_person_each(where, typed, made))
+        return made
+
+    def _parse(
+        self,
+        where: Where,
+        typed: Typed,
+        rooms: Mapping[str, str],
+        files: Mapping[str, tuple[str, ...]],
+        about: tuple[str, ...] | None,
+    ) -> Invocation:
+        return parse(
+            typed,
+            server=self._world.server,
+            prefix=self._world.here(where.room).prefix,
+            rooms=rooms,
+            media=files,
+            about=about,
+            now=self._world.now(),
+        )
+
+    async def _look_up(
+        self, room: str, wanted: Wanted
+    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        if len(wanted) > _MOST_WANTED:
+            many = f"{len(wanted)} addresses and links are too many, {_MOST_WANTED} is the most."
+            raise NotRun((many,))
+        rooms = await _each(wanted.rooms, self.resolve)
+        files = await _each(wanted.media, lambda event: self.media_of(room, event))
+        return rooms, files
+
+    async def _in_time(self, look: Awaitable[T]) -> T:
+        """Raises NotRun."""
+        try:
+            return await asyncio.wait_for(look, _LOOK_WITHIN)
+        except asyncio.TimeoutError:
+            took = f"looking that up took longer than {_LOOK_WITHIN:.0f} seconds."
+            raise NotRun((took,), ("Send it again, or less at once.",)) from None
 
     async def _one_person_each(self, where: Where, typed: Typed, made: Invocation) -> None:
         """A word that names an account, and is what somebody else here is called, means two
         people. Raises NotRun."""
         if made.command == "adduser":
             return
-        view = self._world.rooms[where.room]
+        view, meant = self._world.rooms[where.room], frozenset(made.values("user"))
         for word in (*typed.words, *typed.lines):
             mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
-            if mxid not in made.values("user"):
+            if mxid not in meant:
                 continue
             others = [other for other in called_here(view, word) if other != mxid]
             if others and (mxid in view.joined or not await self._is_nobody(mxid)):
@@ -137,7 +177,7 @@ class Checks:
             return Refusal(stopped)
         row = self._rows.get(invocation.command)
         try:
-            found = await row(where, invocation) if row else Found(invocation)
+            found = await self._in_time(row(where, invocation)) if row else Found(invocation)
             if isinstance(found, Found) and (bad := (*bad, *found.bad)):
                 raise offer(found.invocation, bad)
         except NotRun as no:
@@ -147,7 +187,7 @@ class Checks:
         except CannotDeliver as error:
             return Refusal(self._undeliverable(where, error.reason))
         if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
-            return await self._sizes.by_others(found)
+            return await self._sizes.by_others(where, found)
         return found
 
     async def confirmed(self, invocation: Invocation) -> None:
@@ -199,9 +239,9 @@ class Checks:
         """Why an account of this name cannot be made: in a list, and alone."""
         local = mxid[1:].partition(":")[0]
         settings = self._world.live
-        pattern = next((p for p in settings.reserved_names if settings.reserved(local)), None)
-        if pattern is not None:
-            return ("a bridge's name",), refusals.reserved(pattern)
+        if (pattern := settings.reserved(local)) is not None:
+            kind = "a bridge's name" if pattern.startswith("_") else "a reserved name"
+            return (kind,), refusals.reserved(pattern)
         name = await self._probes.name(local)
         if name is Name.TAKEN:
             return ("exists already",), refusals.exists(here, mxid)
@@ -233,12 +273,8 @@ class Checks:
 
     async def _account_list(self, where: Where, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
-        accounts = invocation.values("user")
-        found: list[Account] = []
-        for start in range(0, len(accounts), _AT_ONCE):
-            some = accounts[start : start + _AT_ONCE]
-            found += await asyncio.gather(*map(self._probes.account, some))
-        missing = [m for m, a in zip(accounts, found, strict=True) if a is Account.MISSING]
+        nobody = await _each(invocation.values("user"), self._is_nobody)
+        missing = [mxid for mxid, missing in nobody.items() if missing]
         return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
 
     async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
@@ -314,6 +350,13 @@ class Checks:
             facts.append(self._posted.get(mxc) or FileFact(mxc))
         return Found(invocation, tuple(facts))
 
+    async def _sealed_or_not(self, where: Where, invocation: Invocation) -> Look:
+        """`event`: before Conduit is asked for anything."""
+        seal = await self._sealed.of_event(str(invocation.get("event")))
+        if seal is Seal.OPEN:
+            return Found(invocation)
+        return Refusal(refusals.sealed(sure=seal is Seal.SEALED))
+
     async def resolve(self, alias: str) -> str:
         """The room behind an address, "" if nobody knows it."""
         try:
@@ -322,10 +365,13 @@ class Checks:
             return ""
 
     async def _message(self, room: str, event_id: str) -> Event | None:
-        """A message of this room, else of another one that the bot is in, in clear."""
+        """A message of this room, else of another ops room, in clear. Of no other: what stands in
+        the admin room and in private rooms is nobody's to name. Conduit shows an event under any
+        room's address, so the room in its answer counts."""
         try:
-            for each in (room, *(r for r in await self._hs.joined_rooms() if r != room)):
-                if (event := await self._event(each, event_id)) is not None:
+            for each in (room, *(r for r in self._world.rooms if r != room)):
+                event = await self._event(each, event_id)
+                if event is not None and event.get("room_id") == each:
                     return await self._unseal(event) if event.get("type") == ENCRYPTED else event
         except (MatrixError, NoKey):
             pass
@@ -383,3 +429,12 @@ def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
     without = {each.typed for each in bad}
     good = tuple(user for user in invocation.values("user") if user not in without)
     return Found(only(invocation, good) if bad else invocation, bad=tuple(bad))
+
+
+async def _each(keys: Iterable[str], look: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+    """What was found for each of them, a few at once."""
+    every, found = list(keys), dict[str, T]()
+    for start in range(0, len(every), _AT_ONCE):
+        some = every[start : start + _AT_ONCE]
+        found.update(zip(some, await asyncio.gather(*map(look, some)), strict=True))
+    return found

@@ -1,7 +1,8 @@
 """The way of one command: from typed words to a stored request, an answer or a question.
 
-understand (may ask the server what an address means) -> decide -> look whether it can work ->
-ask what is missing -> store. Each step may end it with an answer; nothing reaches Conduit here.
+is it covered by any line at all -> understand (may ask the server what an address means) ->
+decide -> look whether it can work -> ask what is missing -> store. Each step may end it with an
+answer; nothing reaches Conduit here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from attrs import evolve
 
 from ..catalog.asking import OFFERED
 from ..catalog.commands import COMMANDS, find, near
-from ..catalog.model import Invocation, Tag, Typed
+from ..catalog.model import Invocation, Tag, Type, Typed
 from ..catalog.parse import (
     AskFirst,
     Missing,
@@ -21,25 +22,29 @@ from ..catalog.parse import (
 )
 from ..catalog.values import MAX_BYTES, size
 from ..chat import alarms, questions, read, refusals
+from ..chat.answering import is_command, without_label
 from ..chat.words import ask as asking
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver
 from ..matrix.model import Handled
 from ..message import Message
 from ..policy.model import Decision, Verdict
-from ..policy.people import person_of, roles
-from ..requests import emergency, store, submit
-from ..requests.model import Request
+from ..policy.people import mxids_of, person_of, roles
+from ..requests import codec, emergency, store, submit
+from ..requests.model import Request, State
 from ..requests.quorum import judge
 from ..requests.submit import Ask
 from ..world import World
+from .arrival import Arrivals, Cause
 from .checks import Checks
 from .found import Choice, Found, Look, Refusal
+from .lookups import Lookups
 from .mixed import Bads, sift
 from .names import Names
 from .own import Own
 from .questions import Question, Questions, Reply, Tap, Where
 
+_AGAIN = 60.0  # seconds in which the same command is a message that was sent twice
 _SAFE_POWER = 50  # who is answered in safe mode without any valid policy
 YES, FIRST = "approve", "1"
 
@@ -56,7 +61,8 @@ class Commands:
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
         self._questions, self.checks, self._wake = questions, checks, wake
-        self.understand = checks.understand
+        self._arrivals = Arrivals(world, homeserver)
+        self.lookups = Lookups()
         self.own: Own  # set by who makes both
 
     async def moved(self) -> None:
@@ -114,11 +120,31 @@ class Commands:
         settings, view = self._world.settings, self._world.rooms.get(where.room)
         if view is None or where.mxid not in view.joined:
             return frozenset()
+        power = view.power(where.mxid)
         if settings is None:
-            power = view.power(where.mxid)
             return frozenset({"safe mode"}) if power >= _SAFE_POWER else frozenset()
+        if not roles(settings.policy, where.mxid, power):
+            return frozenset()  # the database is not asked for just anybody
         lost = await self._db.read(lambda tx: store.distrusted(tx, self._world.now()))
-        return roles(settings.policy, where.mxid, view.power(where.mxid), frozenset(lost))
+        return roles(settings.policy, where.mxid, power, frozenset(lost))
+
+    async def covered(self, where: Where, word: str) -> bool:
+        """Whether a line allows this command to any role that the sender holds. Without one it is
+        a no, and nothing that could be looked up would change that."""
+        command, settings = find(word), self._world.settings
+        if command is None or command.own or settings is None:
+            return True
+        held, plans = await self.roles(where), settings.policy.plans
+        names = (name for name in plans if name.partition(".")[0] == command.name)
+        rules = (rule for name in names for rule in plans[name].allow)
+        return any(not rule.role or rule.role in held for rule in rules)
+
+    async def understand(self, where: Where, typed: Typed, whose: str = "") -> Invocation:
+        """What was typed; the server is asked only for somebody who may use the command at all.
+        whose: the account that would use it. Raises NotRun, Missing, AskFirst."""
+        user = evolve(where, mxid=whose) if whose else where
+        look = await self.covered(user, typed.word)
+        return await self.checks.understand(where, typed, look=look)
 
     # --- from words on
 
@@ -133,10 +159,13 @@ class Commands:
         if self._world.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._world.problems]
             return self.answer(where, alarms.refused_in_safe_mode(problems))
-        if abs(self._world.now() - where.at) > self.max_age:
+        off = self._arrivals.off(where, self.max_age)
+        if off is not None and not (off is Cause.OURS and command.name == "status"):
             return self._missed(where)
+        if (no_line := await self.refuse_early(where, typed)) is not None:
+            return no_line
         try:
-            invocation = await self.understand(where, typed)
+            invocation = await self.checks.understand(where, typed)
         except NotRun as no:
             return self.not_run(where, no)
         except Missing as gap:
@@ -147,16 +176,45 @@ class Commands:
             return await self.own.take(where, invocation, held, typed)
         return await self.decide(where, invocation)
 
+    async def refuse_early(
+        self, where: Where, typed: Typed, *, glass: bool = False
+    ) -> Handled | None:
+        """The "not allowed" of what no line covers, made of what was typed; else None. What makes
+        no command of it is answered first, as for everybody."""
+        if await self.covered(where, typed.word):
+            return None
+        try:
+            invocation = await self.checks.understand(where, typed, look=False)
+        except NotRun as no:
+            return self.not_run(where, no)
+        except Missing as gap:
+            return self.missing(where, typed, gap)
+        except AskFirst as first:
+            invocation = first.certain
+        decision = evolve(await self._judged(where, invocation, glass), verdict=Verdict.DENY)
+        who = (where.event_id, where.command, where.room, where.mxid)
+
+        async def commit(tx: Tx) -> None:
+            desk = self._world.desk(tx, where.room)
+            if not await store.known(tx, where.event_id):
+                await submit.reject(desk, Ask(*who, invocation, decision))
+
+        return Handled(commit)
+
     @property
     def max_age(self) -> float:
         return float(self._world.settings.command_max_age if self._world.settings else 300)
 
     def _missed(self, where: Where) -> Handled:
-        here = self._world.here(where.room)
-        who = self._name(where.mxid)
-        handled = self.answer(where, refusals.too_old(here, who, where.mxid, where.at))
-        self._world.missed += 1
-        return handled
+        """Too old, or dated in the future."""
+        said = self._arrivals.refusal(where, self._name(where.mxid), self.max_age)
+        answered = self.answer(where, said)
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            self._arrivals.told(tx, where, self.max_age)
+
+        return Handled(commit)
 
     def _name(self, mxid: str) -> str:
         settings = self._world.settings
@@ -210,6 +268,11 @@ class Commands:
         """Asks for one more value of the line. go_on(where, typed): takes the completed line."""
 
         async def reply(again: Where, words: str) -> Any:
+            server = self._world.server
+            if gap.param.type is not Type.TEXT and (
+                word := is_command(words, server, reason=False)
+            ):
+                return self.answer(again, questions.a_command(what, word))
             more = read.read_line(f"{typed.word} {words}")
             anew = evolve(
                 typed,
@@ -235,6 +298,17 @@ class Commands:
             where, asking(*first.lines), lambda again: self.decide(again, first.invocation)
         )
 
+    def called_off(self, where: Where, question: Question) -> Handled:
+        """The asker said no to it: it is over."""
+        self._questions.close(question.key)
+
+        async def commit(tx: Tx) -> None:
+            outbox, key, to = self._world.outbox, f"reply.{where.event_id}", question.where.command
+            await outbox.put(tx, where.room, key, questions.called_off(), reply_to=to)
+            await outbox.buttons(tx, where.room, question.key, ())
+
+        return Handled(commit)
+
     def confirm(self, where: Where, question: Message, go_on: Tap) -> Handled:
         """❓ with ✅."""
         late = questions.nothing_came("tap")
@@ -259,9 +333,7 @@ class Commands:
         """A list without what the policy refuses of it, and that."""
         if invocation.command not in OFFERED:
             return invocation, ()
-        return await self._db.read(
-            lambda tx: sift(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
-        )
+        return await sift(invocation, lambda one: self._judged(where, one, glass=False))
 
     def _choose(self, where: Where, choice: Choice, glass: bool) -> Handled:
         def tap(meant: Invocation) -> Tap:
@@ -291,7 +363,25 @@ class Commands:
         decision = decision or await self._judged(where, invocation, glass)
         if (decision.reason or glass) and not invocation.reason:
             return self._why(where, found, glass, votes=bool(decision.slots))
+        if (earlier := await self._just_now(where, invocation)) is not None:
+            ended = earlier.state is State.DONE
+            seconds = self._world.now() - earlier.created
+            question = questions.again(earlier.id, seconds, ended=ended)
+
+            async def repeat(again: Where) -> Handled | None:
+                return self._store(again, found, glass)
+
+            return self.confirm(where, question, repeat)
         return self._store(where, found, glass)
+
+    async def _just_now(self, where: Where, invocation: Invocation) -> Request | None:
+        """The same by the same person within a minute, if a repeat would do harm: the second new
+        password makes the first worthless, which may have been passed on by then."""
+        if Tag.SECRET not in COMMANDS[invocation.command].tags:
+            return None
+        policy, since = self._world.live.policy, self._world.now() - _AGAIN
+        mxids, wanted = mxids_of(policy, person_of(policy, where.mxid)), codec.digest(invocation)
+        return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
     async def _judged(self, where: Where, what: Invocation, glass: bool) -> Decision:
         return await self._db.read(lambda tx: self._judge(tx, where, what, glass))
@@ -302,7 +392,9 @@ class Commands:
 
     def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
         async def reply(again: Where, words: str) -> Handled | None:
-            reason = " ".join(words.split())
+            if word := is_command(words, self._world.server, reason=True):
+                return self.answer(again, questions.a_command("reason", word))
+            reason = without_label(" ".join(words.split()))
             if size(reason) > MAX_BYTES:
                 most = f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most."
                 return self.not_run(again, NotRun((most,)))
@@ -333,7 +425,7 @@ class Commands:
             found.facts,
         )
         if found.reopens:
-            self._world.reopening.add(where.event_id)
+            tx.after(lambda: self._world.reopens(where.event_id))
         if glass:
             return await emergency.break_glass(desk, asked)
         return await submit.submit(desk, asked)

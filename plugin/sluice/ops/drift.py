@@ -8,55 +8,63 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from attrs import frozen
 
 from .. import audit
 from ..audit import Broken, Head
 from ..chat import alarms
+from ..chat.clock import about
+from ..chat.words import Word
 from ..db import meta
-from ..db.connection import Database, StorageFailed, Tx
+from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
+from ..matrix.encryption import MESSAGE
+from ..matrix.late import ENCRYPTED
 from ..matrix.rooms import RoomView
-from ..message import Text, code
-from ..policy.people import members_of, mxids_of
-from ..world import World
+from ..message import Text, code, plain
+from ..policy.people import in_order, members_of, mxids_of, person_of, roles
+from ..relay import correlator, named
+from ..relay.room import AdminRoom
+from ..world import OUT, World
+from .arrival import DIFFER
 
 _ORDER = tuple(alarms.PROBLEMS)
-_SAID_ELSEWHERE = frozenset(
-    (
-        "log_broken",
-        "safe_mode",
-        "silent",
-        "address_gone",
-        "emergency",
-        "unknown_version",
-        "upgraded",
-        "no_crypto",
-    )
-)
-"""Those with an alarm of their own at the moment they begin."""
+_TAPS = (("m.reaction", "no_react", "no_tap"), ("m.room.redaction", "no_unreact", "no_untap"))
+_MUTE = ("mute", "refused", "odd_crypto", "no_crypto")  # of a room where the bot cannot speak
 _TOLD = "drift"  # in the database: what was told and lasts
-_HOUR = 3600.0
-_MOST_ACCOUNTS = 200  # named accounts that are looked up
+_HOUR, _WAITS = 3600.0, 10.0
+_MOST_ACCOUNTS = 1_000  # named accounts that are looked up
+
+log = logging.getLogger("sluice.drift")
 
 
 @frozen
 class Trouble:
-    """One problem. about: the id, version, time or number it is about. room: of an ops room."""
+    """One problem. kind: a row of `alarms.PROBLEMS`. about: the id, version, time or number it is
+    about; told once for each. more: what else its words say. room: of an ops room."""
 
     kind: str
     about: str = ""
     room: str = ""
+    more: tuple[Word, ...] = ()
 
     @property
     def key(self) -> str:
         return f"{self.kind} {self.about} {self.room}"
 
 
+Source = Callable[[Tx], Awaitable[Iterable[Trouble]]]
+"""Finds the problems of one theme as they are now. It asks the database only: what the server must
+be asked for is asked before."""
+
+
 class Drift:
-    """autojoin: whether maubot accepts every invitation, None where that cannot be seen."""
+    """autojoin: whether maubot accepts every invitation, None where that cannot be seen.
+    sources: what else finds problems; each kind has a row in `alarms.PROBLEMS`."""
 
     def __init__(
         self,
@@ -64,11 +72,14 @@ class Drift:
         db: Database,
         homeserver: Homeserver,
         autojoin: Callable[[], bool | None] = lambda: None,
+        sources: Sequence[Source] = (),
     ) -> None:
+        self._sources: tuple[Source, ...] = (self._of_world, *sources)
         self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
+        self._names: frozenset[str] = frozenset()  # which names were
         self._due, self._log_lock = asyncio.Event(), asyncio.Lock()
         self.log = Head()  # up to where the log was found unbroken
         self.broken: int | None = None  # the first entry of it that is wrong
@@ -80,14 +91,10 @@ class Drift:
         self._due.set()
 
     async def run(self) -> None:
-        """Until cancelled. What cannot be looked at now is looked at the next time."""
+        """Until cancelled."""
         while True:
             await self._due.wait()
-            self._due.clear()
-            try:
-                await self.hourly()
-            except StorageFailed:
-                pass  # nothing can be told either; whoever sends a line says so
+            await self.hourly()  # if it fails it is due still
 
     async def look(self, *, accounts: bool = False) -> None:
         """Asks the server and follows the log on from where it was good.
@@ -98,21 +105,32 @@ class Drift:
         if self._world.settings is None:
             return
         try:
+            for view in tuple(self._world.rooms.values()):
+                await view.refresh(self._hs)  # what was emptied from outside shows nowhere else
+        except MatrixError as error:
+            log.warning("A room cannot be looked at: %s", error)
+        try:
             self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
-            if accounts and self._world.now() - self._accounts_at >= _HOUR:
-                self._without = await self._missing()
-                self._accounts_at = self._world.now()
         except MatrixError:
             self._address = None
+        names = self._world.live.policy.named
+        due = self._world.now() - self._accounts_at >= _HOUR
+        if accounts and (due or names != self._names):
+            try:
+                self._without = await self._missing()
+            except MatrixError:
+                return  # what was found the last time holds, and it is tried again
+            self._accounts_at, self._names = self._world.now(), names
 
     async def _missing(self) -> tuple[str, ...]:
         policy = self._world.live.policy
         own = [m for m in sorted(policy.named) if m.endswith(f":{self._world.server}")]
-        found = []
+        missing, there = list[str](), list[str]()
         for mxid in own[:_MOST_ACCOUNTS]:
-            if await self._hs.profile(mxid) is None:
-                found.append(mxid)
-        return tuple(found)
+            found = await self._hs.profile(mxid)
+            (missing if found is None else there).append(mxid)
+        await self._db.write(lambda tx: named.looked(self._world, tx, there, missing))
+        return tuple(missing)
 
     async def check_log(self) -> None:
         """A page at a time, so that nobody waits long for the database."""
@@ -121,8 +139,7 @@ class Drift:
                 try:
                     after = await self._db.read(self._follow)
                 except Broken as error:
-                    self.broken = error.seq
-                    await self._db.write(self._tell_broken)
+                    await self._db.write(partial(self._tell_broken, seq=error.seq))
                     return
                 if after == self.log:
                     return
@@ -143,22 +160,29 @@ class Drift:
             last = audit.follow(last, row)
         return last
 
-    async def _tell_broken(self, tx: Tx) -> None:
-        room = self._world.main_room
-        if room is not None and self.broken is not None:
-            key = f"log.broken.{self.broken}.{self._world.now()}"
-            said = alarms.log_broken(self._world.here(room), self.broken)
+    async def _tell_broken(self, tx: Tx, *, seq: int) -> None:
+        for room in self._world.told_rooms:
+            key = f"log.broken.{seq}.{self._world.now()}"
+            said = alarms.log_broken(self._world.here(room), seq)
             await self._world.outbox.put(tx, room, key, said)
+        tx.after(lambda: setattr(self, "broken", seq))
 
     # --- what is wrong now
 
-    def troubles(self) -> tuple[Trouble, ...]:
+    async def troubles(self, tx: Tx) -> tuple[Trouble, ...]:
         """The worst first."""
-        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        found = [each for source in self._sources for each in await source(tx)]
+        return tuple(sorted(found, key=lambda each: _ORDER.index(each.kind)))
+
+    async def _of_world(self, _: Tx) -> Iterable[Trouble]:
+        """What needs no look into the database."""
         rooms = (t for room, view in self._world.rooms.items() for t in self._of_room(room, view))
-        return tuple(sorted((*found, *rooms), key=lambda each: _ORDER.index(each.kind)))
+        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        return (*found, *rooms)
 
     def _of_sluice(self) -> Iterator[Trouble]:
+        if (failing := self._db.failing) is not None:
+            yield Trouble("storage", "disk full" if failing.full else "the database fails")
         if self.broken is not None:
             yield Trouble("log_broken")
         if self._world.problems:
@@ -167,7 +191,11 @@ class Drift:
             yield Trouble("autojoin")
         if self._world.settings is None:
             return
+        for room, away in self._world.away.items():
+            yield Trouble("not_in_ops_room" if away.why == OUT else "unread_room", room)
         policy = self._world.settings.policy
+        for problem in self._world.settings.outdated:
+            yield Trouble("outdated", f"{problem.line}: {problem.text}")
         if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
             yield Trouble("one_owner")
         for mxid in self._without:
@@ -184,19 +212,30 @@ class Drift:
             yield Trouble("address_gone", address) if gone else outside
             return
         health = admin.health
-        clock = self._world.here("").clock
-        if health.silent_since is not None:
-            yield Trouble("silent", clock.at(health.silent_since))
+        clock, waits = self._world.here("").clock, self._waits(admin)
         if health.outside:
             yield Trouble("not_in_admin_room", self._world.me)
         if self._address == "" or (self._address is None and health.alias_lost):
             yield Trouble("address_gone", address)
         elif self._address is not None and self._address != admin.room:
             yield Trouble("address_elsewhere", address)
+        elif health.silent_since is not None:  # else a restart is no remedy
+            yield Trouble("silent", clock.at(health.silent_since))
+        elif waits is not None and health.answering:
+            yield Trouble("no_answer", clock.at(waits))
+        ahead = self._hs.skew.seconds
+        if ahead is not None and abs(ahead) >= DIFFER:
+            yield Trouble("clocks", more=(about(abs(ahead)),))
         if health.emergency:
             yield Trouble("emergency")
         if health.version and health.dialect is None:
             yield Trouble("unknown_version", f"Conduit {health.version}")
+
+    def _waits(self, admin: AdminRoom) -> float | None:
+        """Since when the oldest command or fence there has no answer, if that is long."""
+        now, head = self._world.now(), correlator.head(admin.queue)
+        since = min(head[1] if head else now, now - admin.fences.age(now))
+        return since if now - since > _WAITS else None
 
     def _of_admin_room(self) -> Iterator[Trouble]:
         """Every member of it is all-powerful, whatever the policy says."""
@@ -222,35 +261,84 @@ class Drift:
             yield Trouble("world_readable", room=room)
         if view.replaced_by:
             yield Trouble("upgraded", room=room)
-        if view.encrypted and not self._world.crypto:
-            yield Trouble("no_crypto", room=room)
+        mute = self._world.mute(room)
+        kind = ENCRYPTED if view.encrypted else MESSAGE
+        power = f"{view.power(self._world.me):g}"
+        about = {
+            "mute": power,
+            "refused": self._world.outbox.refused.get(room, ""),
+            "odd_crypto": view.algorithm,
+        }
+        if mute:
+            yield Trouble(mute, about.get(mute, ""), room, _needs(view, kind))
+        if view.encrypted and not view.algorithm:
+            yield Trouble("emptied", view.event_of("m.room.encryption"), room)
+        for kind, own, theirs in _TAPS:
+            if not mute and not view.can_send(kind, self._world.me):
+                yield Trouble(own, power, room, _needs(view, kind))
+            if names := self._unable(view, kind):
+                yield Trouble(theirs, ", ".join(names), room, _needs(view, kind))
+
+    def _unable(self, view: RoomView, kind: str) -> tuple[str, ...]:
+        """Who can vote here by their role, and not send this."""
+        if self._world.settings is None:
+            return ()
+        policy = self._world.settings.policy
+        voting = {slot.role for rule in policy.rules for slot in rule.slots}
+        able = (m for m in view.joined if voting & roles(policy, m, view.power(m)))
+        return in_order(policy, {person_of(policy, m) for m in able if not view.can_send(kind, m)})
 
     # --- telling
 
-    def words(self, room: str, *, start: bool = False) -> tuple[Text, ...]:
+    async def words(self, tx: Tx, room: str, *, start: bool = False) -> tuple[Text, ...]:
         """Every problem in words, for this room. start: as the first message says it."""
-        return tuple(self._said(room, each, start) for each in self.troubles())
+        return tuple(self._said(room, each, start) for each in await self.troubles(tx))
 
     def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
         here = self._world.here(room)
-        said = alarms.problem(here, trouble.kind, trouble.about, start=start)
+        said = alarms.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
         return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
 
     async def hourly(self) -> None:
         """Looks, and tells what is new since the last time."""
+        self._due.clear()
+        try:
+            await self._hourly()
+        except BaseException:
+            self._due.set()
+            raise
+
+    async def _hourly(self) -> None:
         await self.look(accounts=True)
         if self._world.settings is not None and self._world.main_room is not None:
             await self._db.write(self.tell)
 
     async def tell(self, tx: Tx, *, silent: bool = False) -> None:
         """Says each new problem once. silent: it is said already, at the first start."""
-        room, found = self._world.main_room, self.troubles()
+        found = await self.troubles(tx)
         told = set(json.loads(await meta.get(tx, _TOLD) or "[]"))
         new = [each for each in found if each.key not in told]
         if {each.key for each in found} != told:
             await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
-        new = [each for each in new if each.kind not in _SAID_ELSEWHERE]
-        if new and room is not None and not silent:
-            words = [self._said(room, each) for each in new]
-            said = alarms.drifted(self._world.here(room), words)
-            await self._world.outbox.put(tx, room, f"drift.{self._world.now()}", said)
+        await self._tell_mute(tx, [each for each in new if each.kind in _MUTE], silent)
+        new = [e for e in new if not alarms.PROBLEMS[e.kind].alarm and e.kind not in _MUTE]
+        if new and not silent:
+            for room in self._world.told_rooms:
+                await self._put(tx, room, new)
+
+    async def _tell_mute(self, tx: Tx, new: list[Trouble], silent: bool) -> None:
+        """In every other room, and in the log: in the room itself nobody can be told."""
+        for each in new:
+            log.error("%s: %s", each.room, plain(self._said(each.room, each)))
+        for room in self._world.speaking(besides=(self._world.main_room or "") if silent else ""):
+            await self._put(tx, room, [each for each in new if each.room != room])
+
+    async def _put(self, tx: Tx, room: str, new: list[Trouble]) -> None:
+        if new:
+            said = alarms.drifted(self._world.here(room), [self._said(room, each) for each in new])
+            key = f"drift.{self._world.now()}.{new[0].key}"
+            await self._world.outbox.put(tx, room, key, said)
+
+
+def _needs(view: RoomView, kind: str) -> tuple[str]:
+    return (f"{view.needed_to_send(kind):g}",)

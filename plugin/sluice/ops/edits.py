@@ -1,36 +1,46 @@
-"""An edited command: what has not run is cancelled, and the new text starts over.
+"""An edited command: what has not run is cancelled, and the new text starts over. An edited vote:
+it is taken back, and the new text is read in its place.
 
 Both are one commit, so that nothing of the old text can run once the new one is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..catalog.commands import find
 from ..catalog.model import Typed
 from ..catalog.parse import AskFirst, Missing, NotRun
+from ..chat import read
 from ..db.connection import Database, Tx
 from ..matrix.model import Handled
 from ..policy.model import Verdict
-from ..requests import store, submit
-from ..requests.model import Request
+from ..requests import store, submit, voting
+from ..requests.model import How, Request, Vote
 from ..requests.quorum import judge
 from ..requests.submit import Ask
+from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .found import Found
 from .questions import Where
 
+_IN_PLACE = ("approve", "deny", "cancel", "pause")
+"""What may take the place of a vote. Nobody looks at an old message: nothing else hides there."""
+
 
 class Edits:
     def __init__(self, world: World, db: Database, commands: Commands) -> None:
         self._world, self._db, self._commands = world, db, commands
+        self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
     async def edited(
         self, where: Where, typed: Typed | NotRun | None, before: Request | None
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
         old = abs(self._world.now() - where.at) > self._commands.max_age
-        if old or self._world.problems:
+        if old or self._world.problems or self._world.mute(where.room):
             typed = None
         if before is not None and before.state in submit.SENT:
             typed = None  # nobody looks there any more
@@ -49,16 +59,57 @@ class Edits:
                 whose = (where.event_id, before.command, where.room, where.mxid)
                 anew = Ask(*whose, what, decision, found.facts)
             now = await store.get(tx, before.id)
-            await submit.edited(desk, where.room, before.command, where.mxid, where.event_id, anew)
+            whose = (where.room, before.command, where.mxid, where.event_id)
+            is_gone = where.event_id in self._withdrawn
+            await submit.edited(desk, *whose, anew, withdrawn=is_gone)
             if said is not None and now is not None and now.state not in submit.SENT:
                 await said.commit(tx)
 
         async def after() -> None:
+            self._withdrawn.discard(where.event_id)
             await self._commands.moved()
             if said is not None and said.after is not None:
                 await said.after()
 
         return Handled(commit, after)
+
+    async def vote(self, where: Where, content: Mapping[str, Any], before: Vote) -> Handled | None:
+        """The sender changed a message that is a vote."""
+        if not await self._commands.roles(where):
+            return None
+        side, cast = read.side(content), None
+        if side is not None:
+            whose = (where.event_id, before.request, where.mxid)
+            cast = Cast(*whose, side, How.REPLY, where.room, message=where.command)
+        then = await self._in_place(where, content)
+
+        async def commit(tx: Tx) -> None:
+            does = then.commit if then is not None else None
+            desk = self._world.desk(tx, where.room)
+            await voting.edited(desk, before, where.event_id, cast=cast, then=does)
+
+        async def after() -> None:
+            await self._commands.moved()
+            if then is not None and then.after is not None:
+                await then.after()
+
+        return Handled(commit, after)
+
+    async def _in_place(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+        """What the new text does as a command: a vote, or something else that stops a request."""
+        typed = self._commands.read(where.room, content)
+        command = find(typed.word) if isinstance(typed, Typed) else None
+        if not isinstance(typed, Typed) or command is None or command.name not in _IN_PLACE:
+            return None
+        return await self._commands.take(where, typed)
+
+    async def withdraw(self, where: Where) -> None:
+        """The old text is gone now; what the new one says is still looked up."""
+        whose = (where.room, where.command, where.mxid, where.event_id)
+        await self._db.write(
+            lambda tx: submit.edited(self._world.desk(tx, where.room), *whose, None)
+        )
+        self._withdrawn.add(where.event_id)
 
     async def _reread(
         self, where: Where, typed: Typed | NotRun | None
@@ -68,6 +119,8 @@ class Edits:
             return None, None
         if isinstance(typed, NotRun):
             return None, self._commands.not_run(where, typed)
+        if (no_line := await self._commands.refuse_early(where, typed)) is not None:
+            return None, no_line
         found = await self._plain(where, typed)
         return (found, None) if found else (None, await self._commands.take(where, typed))
 

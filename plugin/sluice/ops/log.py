@@ -40,20 +40,25 @@ _ALONE = (
     "resume",
     "start",
     "gap",
+    "foreign",
+    "restored",
     "error",
     "rejected more",
+    "erased",
+    "named account made",
 )
 """Records that belong to no request, and that everybody's log shows."""
 _WORDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("reload", "policy"), ("policy", "policy refused")),
-    **dict.fromkeys(("pause", "resume"), ("pause", "resume")),
+    **dict.fromkeys(("pause", "resume"), ("pause", "resume", "foreign")),
     **dict.fromkeys(("glass", "review"), ("break-glass", "review")),
     **dict.fromkeys(("vote", "votes"), ("vote", "vote rejected", "vote withdrawn")),
-    **dict.fromkeys(("start", "restart"), ("start", "gap")),
+    **dict.fromkeys(("start", "restart"), ("start", "gap", "restored")),
     **dict.fromkeys(("lookup", "lookups", "who"), ("lookup",)),
     **dict.fromkeys(("read", "reads", "log"), ("log read",)),
     **dict.fromkeys(("rejected", "denied"), ("rejected", "rejected more")),
     **dict.fromkeys(("error", "errors"), ("error",)),
+    **dict.fromkeys(("erased", "held"), ("erased", "held", "released")),
     "trust": ("trust",),
 }
 _SAID: Mapping[str, str] = {
@@ -61,6 +66,8 @@ _SAID: Mapping[str, str] = {
     "policy refused": "policy not taken",
     "start": "Sluice started",
     "gap": "a time was not read",
+    "foreign": "somebody else used my account",
+    "restored": "my database was restored",
     "error": "an error of mine",
     "lookup": "looked up",
     "log read": "read the log",
@@ -68,8 +75,11 @@ _SAID: Mapping[str, str] = {
     "rejected more": "more was not allowed",
     "vote rejected": "vote that does not count",
     "vote withdrawn": "vote taken back",
+    "erased": "words that were erased",
+    "held": "held for words that were erased",
 }
-_TOLD = ("review", "trust", "cancelled")  # what `log 12` tells besides votes and lines
+# What `log 12` tells besides votes and lines.
+_TOLD = ("review", "trust", "cancelled", "held", "released")
 
 
 class Reads(Protocol):
@@ -147,7 +157,7 @@ class Log:
         message, left = asked.log(desk.here, who, rows, total)
         if left is not None and total > len(rows):
             left = evolve(left, tail="The older ones stand in the file (log export).")
-        self._lists.keep(ask.room, ask.mxid, left, desk.now)
+        self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
         await self._read(desk, ask, str(ask.invocation.get("filter") or "all"))
         return message
 
@@ -165,7 +175,7 @@ class Log:
             steps = await _steps(desk, request, lines)
             message = asked.log_one(desk.here, request, steps, answer)
             pages = self._names(desk, request, lines)
-            self._lists.keep(ask.room, ask.mxid, pages, desk.now)
+            self._lists.after(desk.tx, ask.room, ask.mxid, pages, desk.now)
             if pages is None:
                 return message
             total = sum(row.size for row in lines)
@@ -175,9 +185,11 @@ class Log:
         return a.answer(build)
 
     async def _answer(self, number: int) -> str | None:
-        """Conduit's words for it; never what may hold a password or was not understood."""
+        """Conduit's words for it; never what may hold a password or somebody's message, or was
+        not understood."""
         request = await self._db.read(lambda tx: store.get(tx, number))
-        if request is None or Tag.SECRET in COMMANDS[request.invocation.command].tags:
+        command = COMMANDS[request.invocation.command] if request is not None else None
+        if command is None or Tag.SECRET in command.tags or command.reads_messages:
             return None
         lines = await self._db.read(lambda tx: store.lines(tx, number))
         last = next((row for row in reversed(lines) if row.answer_event), None)
@@ -215,7 +227,7 @@ class Log:
             return a.refuse()
         now = datetime.fromtimestamp(self._world.now(), timezone.utc)
         name, where = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl", a.where
-        data, entries = await self._db.read(_whole)
+        data, entries, erased = await self._db.read(_whole)
         try:
             file = await self._files.upload(where.room, data, name, "application/x-ndjson")
         except MatrixError:
@@ -230,8 +242,11 @@ class Log:
 
         async def build(desk: Desk, ask: Ask) -> None:
             await self._read(desk, ask, "export")
+            which = "that name events of the admin room, or were erased"
+            without = f"Without the text of {count(erased, 'entry', 'entries')} {which}."
             message = view(
                 f"My log, {count(entries, 'entry', 'entries')}, one a line.",
+                *([without] if erased else []),
                 ("To check it: ", code(f"python -m sluice audit verify {name}")),
             )
             await self._world.outbox.put(
@@ -246,9 +261,10 @@ class Log:
         return a.answer(build)
 
 
-async def _whole(tx: Tx) -> tuple[bytes, int]:
+async def _whole(tx: Tx) -> tuple[bytes, int, int]:
+    """The file, how many entries it has, and how many of them without their text."""
     lines = [line async for line in audit.export_jsonl(tx)]
-    return "".join(lines).encode(), len(lines)
+    return "".join(lines).encode(), len(lines), sum('"record":null' in line for line in lines)
 
 
 async def _records_of(tx: Tx, names: Sequence[str]) -> tuple[list[Record], int]:
@@ -288,7 +304,9 @@ async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list
     """The life of a request, in order."""
     who = request.person
     rows = [Row(request.created, asked.step_asked(who, request.invocation.reason))]
-    rows += [Row(v.at, asked.step_voted(v)) for v in await store.votes(desk.tx, request.id)]
+    votes = await store.votes(desk.tx, request.id)
+    each = {(v.mxid, v.side, v.cause, v.withdrawn): v for v in reversed(votes)}  # repeats: once
+    rows += [Row(v.at, asked.step_voted(v)) for v in each.values()]
     sent = [row for row in lines if row.sent_at is not None]
     if len(sent) == 1:
         (only,) = sent
@@ -314,7 +332,10 @@ def _told(desk: Desk, record: Record) -> Text:
         return (by, f" reviewed it, {record.what.get('verdict')}", *said)
     if record.kind == "trust":
         return (by, " trusts ", code(str(record.what.get("trusted"))), " again")
-    return (by, " cancelled the rest")
+    if record.kind == "held":
+        voter = person(desk.name(str(record.what.get("voter") or "?")))
+        return ("held: words of ", voter, " were erased before they were read")
+    return (by, " released it" if record.kind == "released" else " cancelled the rest")
 
 
 def _unknown(a: Asking, word: str) -> Message:

@@ -6,16 +6,17 @@ Only of lists that are offered again without their bad entries; whatever is refu
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from attrs import evolve
 
 from ..catalog.asking import OFFERED, Bad
 from ..catalog.model import Invocation
 from ..message import Text, code
 from ..policy.model import Decision, Verdict
-from ..requests.desk import Desk
-from ..requests.quorum import judge
 
 Bads = tuple[Bad, ...]
+Judge = Callable[[Invocation], Awaitable[Decision]]
 
 
 def only(invocation: Invocation, users: tuple[str, ...]) -> Invocation:
@@ -24,16 +25,19 @@ def only(invocation: Invocation, users: tuple[str, ...]) -> Invocation:
     return evolve(invocation, args=args)
 
 
-async def sift(desk: Desk, what: Invocation, room: str, mxid: str) -> tuple[Invocation, Bads]:
-    """What is left of a list without the entries that are not allowed one by one, and those."""
+async def sift(what: Invocation, judge: Judge) -> tuple[Invocation, Bads]:
+    """What is left of a list without the entries that are not allowed one by one, and those.
+
+    Every entry is judged by itself, so that the database is free between them.
+    """
     users = what.values("user")
     if what.command not in OFFERED or len(users) < 2:
         return what, ()
-    if (await judge(desk, what, room, mxid)).verdict is not Verdict.DENY:
+    if (await judge(what)).verdict is not Verdict.DENY:
         return what, ()
     bad: dict[str, Text] = {}
     for user in users:
-        decision = await judge(desk, only(what, (user,)), room, mxid)
+        decision = await judge(only(what, (user,)))
         if decision.verdict is Verdict.DENY and not _spent(decision):
             bad[user] = _briefly(decision, user)
     if len(bad) == len(users):

@@ -48,6 +48,10 @@ Step = Callable[[Asking], Awaitable["Handled | None"]]
 class Lines(Protocol):
     """What `glass` needs to run the line that it holds (`Commands`)."""
 
+    async def refuse_early(
+        self, where: Where, typed: Typed, *, glass: bool = False
+    ) -> Handled | None: ...
+
     async def understand(self, where: Where, typed: Typed) -> Invocation: ...
 
     async def decide(
@@ -129,6 +133,7 @@ class Own:
                 side=side,
                 how=Cast.COMMAND,
                 reason=why,
+                message=ask.command,
             )
             await voting.vote(desk, cast)
 
@@ -191,7 +196,7 @@ class Own:
             if not isinstance(found, Pages):
                 return found
             message, left = pages.more(desk.here, found)
-            self._lists.keep(ask.room, ask.mxid, left, desk.now)
+            self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
             return message
 
         return a.answer(build)
@@ -280,6 +285,8 @@ class Own:
         async def go_on(again: Where, completed: Typed) -> Handled | None:
             return await self._break(a, again, completed)
 
+        if (no_line := await self._commands.refuse_early(where, typed, glass=True)) is not None:
+            return no_line
         try:
             inner = await self._commands.understand(where, typed)
         except NotRun as no:

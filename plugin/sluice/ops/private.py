@@ -41,10 +41,12 @@ class PrivateRoom:
 
     def _message(self, event: Event, content: dict[str, object]) -> Handled | None:
         """A command here never runs; that is said once for each, to who has a role."""
+        if not self._world.has_role(str(event.get("sender"))):
+            return None
         prefix = self._world.settings.prefix if self._world.settings else "!"
         typed = read.read(content, bot=self._world.me, prefix=prefix)
         word = getattr(typed, "word", None)
-        if word is None or find(word) is None or not self._world.has_role(str(event["sender"])):
+        if word is None or find(word) is None:
             return None
         key = event["event_id"]
 

@@ -67,15 +67,16 @@ class Questions:
             return None
         return question
 
+    def of_person(self, mxid: str) -> bool:
+        """Whether anything is open of them."""
+        return any(question.where.mxid == mxid for question in self._open.values())
+
     def close(self, key: str) -> None:
         self._open.pop(key, None)
 
     def of_command(self, command: str) -> Question | None:
         return next((q for q in self._open.values() if q.where.command == command), None)
 
-    def expire(self, now: float) -> tuple[Question, ...]:
-        """Those whose time is over; they are closed."""
-        gone = tuple(q for q in self._open.values() if now > q.asked + LIFE)
-        for question in gone:
-            self.close(question.key)
-        return gone
+    def due(self, now: float) -> tuple[Question, ...]:
+        """Those whose time is over. They are closed once it is stored that they read so."""
+        return tuple(q for q in self._open.values() if now > q.asked + LIFE)

@@ -8,7 +8,7 @@ from ..catalog.commands import COMMANDS
 from ..catalog.model import Right
 from ..chat.words import listed
 from ..message import Text, code
-from ..policy.because import either, length, plural, roles_above
+from ..policy.because import either, period, plural, roles_above
 from ..policy.matrix import Cell, cells
 from ..policy.model import Verdict
 from ..policy.people import may_change, mxids_of
@@ -99,9 +99,8 @@ async def _quota(desk: Desk, rule: Rule, mxid: str) -> Text:
     whose = None if rule.per == "everyone" else mxids_of(desk.policy, mxid)
     window = limits.Window(rule.key, desk.now - rule.every, whose)
     left = max(rule.max - len(await limits.used(desk.tx, window)), 0)
-    span = {3600: "an hour", 86400: "a day", 604800: "a week"}.get(rule.every)
     for_all = " for all" if whose is None else ""
-    return (f"{rule.max} {span or f'in {length(rule.every)}'}{for_all}, {left} left",)
+    return (f"{rule.max} {period(rule.every)}{for_all}, {left} left",)
 
 
 def _named(allows: Sequence[Rule], quotas: Sequence[Rule], cell: Cell, policy: Policy) -> str:

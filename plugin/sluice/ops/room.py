@@ -7,28 +7,41 @@ answer; a redaction, a join, a new power can change what counts. Here is only th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Union
 
+from attrs import evolve
+
+from ..catalog.commands import find
+from ..catalog.model import Typed
 from ..catalog.parse import NotRun
 from ..chat import alarms, read, refusals
+from ..chat.answering import is_no, is_no_command
 from ..db.connection import Database, Tx
 from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import Handled
+from ..matrix.model import SEEN, Handled, Later, removes
 from ..matrix.rooms import RoomView
+from ..policy.people import person_of
 from ..requests import changes, store, voting
-from ..requests.model import How, Side
+from ..requests.model import How, Side, State
+from ..requests.submit import LINE_A_PERSON
 from ..requests.voting import Cast
 from ..world import World
 from .commands import Commands
 from .edits import Edits
+from .erased import Erasures, is_emptied
+from .lookups import Full, Work, looks, waits
+from .mute import Mute
 from .names import Names
 from .questions import Question, Questions, Where
+from .storage import Storage
 
 _UNREAD_EVERY = 60.0
 _SENT_WITHIN = 5.0
+
+Taken = Union[Handled, Later, None]
 
 
 class OpsRoom:
@@ -40,17 +53,22 @@ class OpsRoom:
         homeserver: Homeserver,
         commands: Commands,
         questions: Questions,
+        storage: Storage,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """changed: told that the bot may or may not speak here from now on."""
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
-        self._commands, self._questions = commands, questions
+        self._commands, self._questions, self._changed = commands, questions, changed
+        self._mute, self._storage = Mute(room, world, commands), storage
         self._edits = Edits(world, db, commands)
+        self._erasures = Erasures(room, world, db, homeserver, commands)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
     def view(self) -> RoomView:
         return self._world.rooms.get(self.room) or RoomView(self.room)  # gone: nobody is in it
 
-    async def take(self, event: Event) -> Handled | None:
+    async def take(self, event: Event) -> Taken:
         """One event, in order. May ask the server; what it stores is one commit."""
         if self.room not in self._world.rooms:
             return None  # a policy that came just now knows it no more
@@ -60,6 +78,8 @@ class OpsRoom:
         content = content if isinstance(content, dict) else {}
         if "state_key" in event:
             return self._state(event)
+        if is_emptied(event):
+            return await self._erasures.take(self._where(event), event, self.view)
         if kind == "m.room.message":
             return await self._message(event, content)
         if kind == "m.reaction":
@@ -90,12 +110,12 @@ class OpsRoom:
     def _own(self, event: Event) -> Handled | None:
         commit = self._world.outbox.seen(event)
         if "state_key" in event:
-            self.view.apply(event)
+            self._apply(event)
         return Handled(commit) if commit else None
 
     def _state(self, event: Event) -> Handled | None:
         is_new = self._is_news(event)
-        self.view.apply(event)
+        self._apply(event)
         if event.get("type") in ("m.room.encryption", "m.room.tombstone"):
             return Handled(self.warn)
         if event.get("type") not in ("m.room.member", "m.room.power_levels"):
@@ -103,6 +123,15 @@ class OpsRoom:
         if self._world.settings is None or not is_new:
             return None
         return Handled(lambda tx: changes.room_changed(self._world.desk(tx), self.room))
+
+    def _apply(self, event: Event) -> None:
+        before = self._world.may_speak(self.room)
+        self.view.apply(event)
+        if self._world.may_speak(self.room) and not before:
+            self._world.outbox.refused.pop(self.room, None)
+            self._world.outbox.wake.set()
+        if event.get("type") in ("m.room.power_levels", "m.room.encryption"):
+            self._changed()
 
     def _is_news(self, event: Event) -> bool:
         """Not a new name or picture of a member: anybody can change theirs all day long."""
@@ -116,92 +145,172 @@ class OpsRoom:
 
     # --- messages
 
-    async def _message(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+    async def _message(self, event: Event, content: Mapping[str, Any]) -> Taken:
         if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
             return None
+        where = self._where(event)
+        if not await self._may_speak(where):
+            # A vote does not count either when it is read again after they got a role.
+            return SEEN if read.vote(content) else None
         if self.view.encrypted and not was_sealed(event):
-            return await self._commands.in_clear(self._where(event), content)
+            return None if self._mute.now else await self._commands.in_clear(where, content)
         edit = read.edit_of(content)
         if edit is not None:
             return await self._edit(event, *edit)
-        where = self._where(event)
         vote = read.vote(content)
+        if vote is not None and (tap := await self._erasures.tap(where, *vote)):
+            return tap
         if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
-            return Handled(lambda tx: voting.vote(self._world.desk(tx, self.room), cast))
+            return Handled(
+                lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
+                self._commands.moved,
+            )
         typed = self._commands.read(self.room, content)
+        if typed is not None and self._mute.now and not self._mute.counts(typed):
+            return await self._mute.typed(where, typed)
+        if isinstance(typed, Typed) and await self._is_unstorable(where, typed):
+            return None
         if isinstance(typed, NotRun):
             return await self._commands.refuse(where, refusals.refused(typed))
-        if typed is not None:
-            return await self._commands.take(
-                where, typed, mentioned=read.mentions_bot(content, self._world.me)
-            )
-        return await self._answer(where, content)
+        if typed is None:
+            return await self._answer(where, content)
+        question = await self._question(typed.reply_to, where.mxid)
+        if question is not None and is_no_command(typed):
+            return self._commands.called_off(where, question)
+        if question is not None:  # a command is no answer: it stands for itself
+            self._questions.close(question.key)
+        meant = typed if question is None else evolve(typed, reply_to=None)
+        mentioned = read.mentions_bot(content, self._world.me)
+
+        async def take() -> Handled | None:
+            return await self._commands.take(where, meant, mentioned=mentioned)
+
+        busy = self._commands.lookups.busy(self._person(where.mxid))
+        beside = looks(meant.word) or (busy and waits(meant.word))
+        return await (self._looked_up(where, take) if beside else take())
+
+    async def _may_speak(self, where: Where) -> bool:
+        """Whether what they say can mean anything: asked before it is read, because any member
+        can send much of it. Who was asked something may answer, whatever became of their role."""
+        return self._questions.of_person(where.mxid) or bool(await self._commands.roles(where))
+
+    async def _looked_up(self, where: Where, work: Work) -> Taken:
+        """What may have to ask the server: beside this room's other events, if it takes long."""
+        try:
+            return await self._commands.lookups.run(self._person(where.mxid), where, work)
+        except Full:
+            return self._commands.answer(where, refusals.too_many_at_once(LINE_A_PERSON))
+
+    async def _is_unstorable(self, where: Where, typed: Typed) -> bool:
+        """A command while nothing can be stored; `status` answers even so."""
+        command = find(typed.word)
+        if not self._storage.fails or command is None or command.name == "status":
+            return False
+        if await self._commands.roles(where):
+            await self._storage.refuse(where)
+        return True
+
+    def _person(self, mxid: str) -> str:
+        settings = self._world.settings
+        return person_of(settings.policy, mxid) if settings else mxid
 
     async def _unreadable(self, event: Event) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
         one lost key there are many messages."""
         sender, now = str(event.get("sender")), self._world.now()
-        if now - self._unread.get(sender, 0.0) < _UNREAD_EVERY:
+        told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
+        if sender in told or self._mute.now:
             return None
         handled = await self._commands.refuse(self._where(event), refusals.unreadable())
-        if handled is not None:
-            self._unread[sender] = now
-        return handled
+        if handled is None:
+            return None
 
-    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+        async def commit(tx: Tx) -> None:
+            await handled.commit(tx)
+            tx.after(lambda: setattr(self, "_unread", {**told, sender: now}))
+
+        return Handled(commit, handled.after)
+
+    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Taken:
         """A reply to a question; anything else is chat."""
+        if not self._questions.of_person(where.mxid):
+            return None
         said = read.said(content, Names(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
-        if question is None or question.reply is None:
+        if question is not None and is_no(said.text):
+            return self._commands.called_off(where, question)
+        if question is None or (reply := question.reply) is None:
             return None
+        if self._mute.now:
+            return await self._mute.unheard(where)
         self._questions.close(question.key)
         again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
-        return await question.reply(again, said.text)
+        return await self._looked_up(again, lambda: reply(again, said.text))
 
-    async def _question(self, event_id: str, mxid: str) -> Question | None:
+    async def _question(self, event_id: str | None, mxid: str) -> Question | None:
+        if event_id is None:
+            return None
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._questions.get(key, mxid, self._world.now())
 
-    async def _edit(
-        self, event: Event, original: str, content: Mapping[str, Any]
-    ) -> Handled | None:
-        """An edit of what was stored as a command or question, by the same sender, here."""
+    async def _edit(self, event: Event, original: str, content: Mapping[str, Any]) -> Taken:
+        """An edit of what was stored as a vote, command or question, or is looked up, by the same
+        sender, here."""
+        votes = await self._db.read(lambda tx: store.votes_of(tx, self.room, original))
+        if votes and self._world.settings is not None:
+            if votes[0].mxid != event["sender"]:
+                return None
+            return await self._edits.vote(self._where(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
         question = self._questions.of_command(command)
         answered = await self._db.read(
             lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
         )
-        if request is None and question is None and answered is None:
+        typist = self._commands.lookups.whose(command)
+        if request is None and question is None and answered is None and typist is None:
             return None  # before the server is asked: any member can name any id
         before = await self._hs.event(self.room, original)
         if before is None or before.get("sender") != event["sender"]:
             return None
         if question is not None:
             self._questions.close(question.key)
+        self._commands.lookups.end(command)
         typed = self._commands.read(self.room, content)
-        return await self._edits.edited(self._where(event, command), typed, request)
+        where = self._where(event, command)
+        taken = await self._looked_up(where, lambda: self._edits.edited(where, typed, request))
+        if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
+            # Nothing of the old text can run while the new one is looked up.
+            await self._edits.withdraw(where)
+        return taken
 
     # --- taps and redactions
 
-    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
-        tap = read.reaction(content)
-        if tap is None or event["sender"] not in self.view.joined:
+    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Taken:
+        if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
             return None
-        where = self._where(event)
+        where, tap = self._where(event), read.reaction(content)
+        if tap is None:
+            return None
+        if not await self._may_speak(where):
+            return SEEN if tap.side else None  # as of a vote by reply
         question = await self._question(tap.event_id, where.mxid)
         if question is not None:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
             chosen = question.taps.get(key)
             if chosen is None:
-                return None
+                return self._commands.called_off(where, question) if tap.is_no else None
+            if self._mute.now:
+                return await self._mute.unheard(where)
             self._questions.close(question.key)
             again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
-            return await chosen(again)
+            return await self._looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
+        if (released := await self._erasures.tap(where, tap.event_id, tap.side)) is not None:
+            return released
         cast = await self._cast(where, tap.event_id, tap.side, How.REACTION)
         if cast is None:
             return None
@@ -225,30 +334,41 @@ class OpsRoom:
         """Who may remove something is looked at here too: in older rooms anybody can write such
         an event, and the server only does not apply it; and what comes encrypted can call itself
         a redaction."""
-        target = event.get("redacts") or content.get("redacts")
-        if not isinstance(target, str) or self._world.settings is None:
+        target = removes(event)
+        if target is None or self._world.settings is None:
             return None
         sender = event["sender"]
         able = self.view.can("redact", sender)
         question = self._questions.of_command(target)
         if question is not None and (able or question.where.mxid == sender):
             self._questions.close(question.key)
+        lookups = self._commands.lookups
+        if lookups.whose(target) == sender or able:
+            lookups.end(target)
         if able:
             await self._sent(target)
+        elif not await self._db.read(lambda tx: self._is_known(tx, target)):
+            return None  # anybody removes what they said, all day long
 
         async def commit(tx: Tx) -> None:
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
-            if able or own or await store.vote(tx, target) is not None:
+            if able or own or await store.votes_of(tx, self.room, target):
                 await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
 
         return Handled(commit, self._commands.moved)
+
+    async def _is_known(self, tx: Tx, target: str) -> bool:
+        """A vote, or a stored command."""
+        if await store.vote(tx, target) is not None:
+            return True
+        return await store.of_command(tx, self.room, target) is not None
 
     async def _sent(self, target: str) -> None:
         """Waits until it is known whether this is a card of ours. Raises NoResponse."""
 
         async def unclear(tx: Tx) -> bool:
-            if await store.vote(tx, target) or await store.of_command(tx, self.room, target):
+            if await self._is_known(tx, target):
                 return False
             return await self._world.outbox.unclear(tx, self.room, target)
 

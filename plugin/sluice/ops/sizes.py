@@ -15,9 +15,10 @@ from ..chat import lists as views
 from ..chat import questions, refusals
 from ..chat.lists import RoomRow
 from ..db import meta
-from ..db.connection import Database
+from ..db.connection import Database, Tx
 from ..message import Message
 from ..policy.people import person_of
+from ..relay import stoppers
 from ..relay import store as kept
 from ..relay.views import Lists
 from ..world import World
@@ -34,11 +35,13 @@ class Sizes:
     def __init__(self, world: World, db: Database, lists: Lists) -> None:
         self._world, self._db, self._lists = world, db, lists
 
-    async def by_others(self, found: Found) -> Found | Refusal:
+    async def by_others(self, where: Where, found: Found) -> Found | Refusal:
         """Commands whose answer any user can make large: asked once a day for each of them."""
         how, name = self._world.live.relay.attacker_sized, found.invocation.command
         if how == "refuse":
             return Refusal(refusals.attacker_sized())
+        if (stopped := await self._stopped(where, found.invocation)) is not None:
+            return stopped
         asked = await self._db.read(lambda tx: meta.get(tx, _asked(name)))
         if how == "allow" or self._world.now() - float(asked or 0) < _DAY:
             return found
@@ -46,14 +49,36 @@ class Sizes:
 
     async def confirmed(self, invocation: Invocation) -> None:
         """Somebody tapped ✅ on that question."""
-        if COMMANDS[invocation.command].attacker_sized:
-            now = str(self._world.now())
-            await self._db.write(lambda tx: meta.put(tx, _asked(invocation.command), now))
+        command, now = COMMANDS[invocation.command], str(self._world.now())
+        if not command.can_stop:
+            return
+
+        async def commit(tx: Tx) -> None:
+            await stoppers.confirmed(tx, invocation)
+            if command.attacker_sized:
+                await meta.put(tx, _asked(command.name), now)
+
+        await self._db.write(commit)
+
+    async def _stopped(self, where: Where, invocation: Invocation) -> Found | Refusal | None:
+        """A command that may have stopped Conduit the last time: only an owner asks again."""
+        last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
+        if last is None:
+            return None
+        here = self._world.here(where.room)
+        name = person_of(self._world.live.policy, where.mxid)
+        owners = self._world.owner_names()
+        if name in owners:
+            question = questions.may_stop_again(here, last.command, last.person, last.at)
+            return Found(invocation, question=question)
+        return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
 
     async def grown(self, where: Where, invocation: Invocation) -> Found | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
         what, now = invocation.command, self._world.now()
         here = self._world.here(where.room)
+        if (stopped := await self._stopped(where, invocation)) is not None:
+            return stopped
         last = await self._db.read(lambda tx: kept.last_list(tx, what))
         if last is None:
             return self._owner(where, invocation, questions.list_never_seen(what, _FITS[what]))

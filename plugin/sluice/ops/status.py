@@ -7,7 +7,9 @@ from ..chat import asked
 from ..chat.asked import Status as Shown
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
+from ..matrix.direct import Direct
 from ..matrix.model import Handled
+from ..message import Message
 from ..requests import store
 from ..requests.model import State
 from ..world import World
@@ -17,16 +19,29 @@ from .drift import Drift
 
 
 class Status:
-    def __init__(self, world: World, db: Database, homeserver: Homeserver, drift: Drift) -> None:
+    """direct: how it answers while nothing can be stored."""
+
+    def __init__(
+        self, world: World, db: Database, homeserver: Homeserver, drift: Drift, direct: Direct
+    ) -> None:
         self._world, self._db, self._hs, self._drift = world, db, homeserver, drift
+        self._direct = direct
 
     async def take(self, a: Asking) -> Handled | None:
         await self._drift.look()
         took, where = await self._took(), a.where
 
+        async def write(tx: Tx) -> Message:
+            return asked.status(
+                self._world.here(where.room), await self._shown(tx, where.room, took)
+            )
+
+        if self._db.failing is not None:
+            await self._direct.say(where.room, await self._db.read(write), reply_to=where.command)
+            return None
+
         async def commit(tx: Tx) -> None:
-            shown = await self._shown(tx, where.room, took)
-            message = asked.status(self._world.here(where.room), shown)
+            message = await write(tx)
             key = f"reply.{where.event_id}"
             await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
 
@@ -74,7 +89,8 @@ class Status:
             admins=len(view.joined) if view is not None else 0,
             scrubs=scrubs,
             registration=(window.until or True) if window is not None else world.registration,
+            registration_meant=window is None and bool(world.registration_at_start),
             paused_by=pause.by if pause is not None else "",
             paused_at=pause.at if pause is not None else 0,
-            problems=self._drift.words(room),
+            problems=await self._drift.words(tx, room),
         )

@@ -148,7 +148,7 @@ def failed_clause(rule: Rule, failure: Failure, case: Case) -> Text:
     if not case.asker.joined:
         return (me, " is not in this room")
     if case.asker.mxid in case.facts.distrusted:
-        return (me, " has no role until the new password is trusted")
+        return (me, " has no role until an owner trusts it")
     if rule.role in roles(policy, case.asker.mxid, float("inf")):
         return (me, " has too little power in this room")
     return (me, f" is not {article(rule.role)}")

@@ -13,8 +13,8 @@ from ..catalog.commands import COMMANDS
 from ..catalog.model import Param, Type
 from ..catalog.values import Around, NeedsRoom, NotRun
 from ..catalog.values import read as read_value
-from .document import Bad, Node, quoted, read, text, unknown
-from .keys import KEYS
+from .document import Bad, Node, Section, quoted, read, text, unknown
+from .keys import KEYS, spelled
 from .pattern import Refused, compile_pattern
 from .people import person_of, roles
 from .rules import DAYS, Case, Policy, Where, Window, plain
@@ -28,10 +28,15 @@ _HAS_SERVER = frozenset({Type.USER, Type.ROOM, Type.ALIAS, Type.MXC, Type.SERVER
 _NO_REGEX = frozenset({Type.DURATION, Type.SINCE, Type.COUNT, Type.SWITCH})
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 _DAY = 24 * 60
+_SMALL = frozenset({Type.USER, Type.SERVER})
+_NO_LETTER = re.compile(r"\\.|\[[^\]]*\]")  # \W and the like, and [A-Z]
 
 
-def read_where(key: Node, value: Node, do: frozenset[str], loading: Loading) -> Where | None:
-    """One entry of `where`. do: the commands of the rule, as far as they are known."""
+def read_where(
+    key: Node, value: Node, do: frozenset[str], loading: Loading, *, opens: bool
+) -> Where | None:
+    """One entry of `where`. do: the commands of the rule, as far as they are known. opens: the
+    rule allows something; what never fitted anything does not begin to."""
     problems = loading.problems
     word = str(key.value)
     before = len(problems.found)
@@ -59,10 +64,15 @@ def read_where(key: Node, value: Node, do: frozenset[str], loading: Loading) -> 
     if section["server"] is not None and param.type not in _HAS_SERVER:
         problems.add(section.line_of("server"), f"{word} has no server part")
     if section["one_of"] is not None:
-        one_of = frozenset(_values(section["one_of"], param, loading))
+        one_of = frozenset(_values(section["one_of"], param, loading, opens))
+    letters = _NO_LETTER.sub("", regex.text) if regex is not None else ""
+    if param.type in _SMALL and letters != letters.lower():
+        said = "capital letters fit nothing here: names and servers are in small letters"
+        problems.add(section.line_of("regex"), f"the regex: {said}", "warning")
+    servers = _servers(section, loading, opens)
     if len(problems.found) > before:
         return None
-    rest = {key: section[key] for key in ("server", "in_role", "is_self")}
+    rest = {"server": servers, **{key: section[key] for key in ("in_role", "is_self")}}
     where = Where(word, key.line, param.type, regex, one_of, **rest)
     return evolve(where, check=_check(where))
 
@@ -99,7 +109,20 @@ def _check(where: Where) -> Check:
 
 
 def _on(servers: frozenset[str], server: str | None) -> bool | None:
-    return None if server is None else server in servers
+    return None if server is None else server.lower() in servers
+
+
+def _servers(section: Section, loading: Loading, opens: bool) -> frozenset[str] | None:
+    """The servers of a condition in small letters, as every value is compared."""
+    if section["server"] is None:
+        return None
+    for word in sorted(section["server"]):
+        if word not in (word.lower(), loading.server):
+            said = f"server: {quoted(word)}: servers are in small letters; write {word.lower()}"
+            loading.problems.add_late(section.line_of("server"), said)
+    return frozenset(
+        word if opens and word != loading.server else word.lower() for word in section["server"]
+    )
 
 
 def _in_role(policy: Policy, mxid: str, role: str) -> bool | None:
@@ -143,12 +166,18 @@ def _param(word: str, do: Iterable[str], line: int, loading: Loading) -> Param |
     return None if lacking else params[0]
 
 
-def _values(nodes: Iterable[Node], param: Param, loading: Loading) -> Iterable[str]:
+def _values(nodes: Iterable[Node], param: Param, loading: Loading, opens: bool) -> Iterable[str]:
     for node in nodes:
         try:
-            yield _canonical(node, param, loading.server)
+            value = _canonical(node, param, loading.server)
         except Bad as bad:
             loading.problems.add(node.line, f"one_of: {bad}")
+            continue
+        right = spelled(value, loading.server) if param.type is Type.USER else value
+        if right != value:
+            said = f"one_of: {quoted(value)}: ids are in small letters; write {right}"
+            loading.problems.add_late(node.line, said)
+        yield value if opens else right
 
 
 def _canonical(node: Node, param: Param, server: str) -> str:

@@ -84,7 +84,7 @@ def _decide(case: Case, glass: bool) -> Decision:
     quotas = tuple([quota for _, quota in limits])
     spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
     if spent:
-        rule, quota = min(spent, key=lambda each: each[0].id or "~")
+        rule, quota = min(spent, key=lambda each: (each[0].id or "~", each[0].key))
         return Decision(
             Verdict.DENY,
             tuple(quota.rule for _, quota in spent),
@@ -206,7 +206,7 @@ def limits_of(
     targets = invocation.values(command.targets) if command.targets else ()
     case = Case(invocation, command, asker, facts or Facts(), now, policy, frozenset(), targets)
     everyone, own = None, mxids_of(policy, asker.mxid)
-    return tuple(
+    found = (
         LimitUse(
             rule.key,
             rule.label,
@@ -218,6 +218,7 @@ def limits_of(
         for rule in policy.plans.get(command.name, NO_PLAN).limit
         if failed(rule, case) is None
     )
+    return tuple({use.key: use for use in found}.values())  # a counter is used up once
 
 
 def cost(rule: Rule, case: Case) -> int:

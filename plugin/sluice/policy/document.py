@@ -93,15 +93,29 @@ class Entries:
 
 @define
 class Problems:
-    """What is wrong so far."""
+    """What is wrong so far.
 
+    accepted: an earlier version took this very text, and it is live. What only this version
+    refuses is then kept apart, and reading goes on with the stricter meaning: an upgrade does not
+    stop a server. The next text that is saved must do without it.
+    """
+
+    accepted: bool = False
     found: dict[Problem, None] = Factory(dict)  # in the order of finding, each once
+    warnings: dict[Problem, None] = Factory(dict)
+    outdated: dict[Problem, None] = Factory(dict)
 
     def add(self, line: int, text: str, kind: str = "error") -> None:
-        self.found[Problem(line, text, kind)] = None
+        kept = self.warnings if kind == "warning" else self.found
+        kept[Problem(line, text, kind)] = None
+
+    def add_late(self, line: int, text: str) -> None:
+        """An error that an earlier version did not see. text: says what to write instead."""
+        (self.outdated if self.accepted else self.found)[Problem(line, text)] = None
 
     def of(self, *kinds: str) -> tuple[Problem, ...]:
-        kept = (problem for problem in self.found if problem.kind in kinds)
+        both = (*self.found, *self.warnings)
+        kept = (problem for problem in both if problem.kind in kinds)
         return tuple(sorted(kept, key=lambda problem: problem.line))
 
 

@@ -111,7 +111,8 @@ def votes_for_named(case: Case) -> list[Slot]:
     """`resetpw` of an account that the policy names: somebody with all of its rights must agree.
 
     Whoever is handed the password could else be two people. Votes through `@*:server` do not
-    count, since the bot itself can make such an account; an owner's does in their place.
+    count, since the bot itself can make such an account; an owner's does in their place. A seat in
+    the admin room is worth more than any role, so there an owner must agree as well.
     """
     if case.command.name != "resetpw":
         return []
@@ -123,5 +124,7 @@ def votes_for_named(case: Case) -> list[Slot]:
             held -= policy.by_glob
             inherited = (policy.closure[role] - {role} for role in held)
             highest = held.difference(*inherited) or {policy.owners}
+            if target in case.facts.admin_room:
+                highest = (highest - policy.closure.get(policy.owners, highest)) | {policy.owners}
             slots += [Slot(role, 1) for role in highest]
     return slots

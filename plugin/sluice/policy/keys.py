@@ -58,6 +58,16 @@ def servers(node: Node) -> frozenset[str]:
     return frozenset(server(one) for one in names(node))
 
 
+def spelled(mxid: str, own: str) -> str:
+    """An account, or `@*:server`, as servers spell it. own: the server's name, as it calls itself.
+
+    Accounts of other servers may be from a time when user names had capital letters.
+    """
+    local, _, name_ = mxid[1:].partition(":")
+    name_ = own if name_.lower() == own.lower() else name_.lower()
+    return f"@{local.lower() if name_ == own else local}:{name_}"
+
+
 def room(node: Node) -> str:
     word = text(node)
     if word.startswith("#"):

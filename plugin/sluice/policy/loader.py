@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import tzinfo
 
 from attrs import define, field
@@ -16,7 +17,7 @@ from ..catalog.commands import COMMANDS, find, in_group
 from ..catalog.model import Tag
 from .conditions import read_where, read_window
 from .document import Bad, Node, Problems, Section, bare, entries, quoted, read, text, unknown
-from .keys import KEYS, SERVER, name
+from .keys import KEYS, SERVER, name, spelled
 from .model import Slot
 from .people import build, closures, glob_held, is_glob
 from .rules import Glass, Policy, Role, Rule
@@ -24,6 +25,7 @@ from .rules import Glass, Policy, Role, Rule
 VERBS = ("allow", "require", "limit", "deny")
 EXPIRES = 3600  # seconds, where votes are needed and the line does not say
 ACCOUNT = re.compile(rf"@[!-9;-~]{{1,250}}:{SERVER.pattern}")
+_LOCAL = re.compile(r"[a-z0-9._=/+-]+")  # what Conduit lets a user name be
 _GROUPS = tuple(f"#{tag.value}" for tag in Tag)
 _IN_ALLOW = ("#read", "#inspect")
 
@@ -38,6 +40,7 @@ class Loading:
     people: dict[str, tuple[str, ...]] = field(factory=dict)
     roles: dict[str, Role] = field(factory=dict)
     by_glob: frozenset[str] = frozenset()
+    meant: set[str] = field(factory=set)  # accounts whose ids stand here in another spelling
     ids: dict[str, int] = field(factory=dict)
     lines: dict[str, int] = field(factory=dict)  # of each account in people
     asked: dict[tuple[int, str], int] = field(factory=dict)  # rule's line, role -> its own line
@@ -67,6 +70,7 @@ class Loading:
         word = text(node)
         if word.startswith("@") and "*" in word:
             if globs and is_glob(word) and SERVER.fullmatch(word[3:]):
+                self._spelling(node)
                 return True
             where = "" if globs else "; here stand names only"
             self.problems.add(
@@ -74,6 +78,7 @@ class Loading:
             )
         elif word.startswith("@"):
             if ACCOUNT.fullmatch(word) and len(word) <= 255:
+                self._spelling(node)
                 return True
             self.problems.add(node.line, f"{quoted(word)} is no account (@name:server)")
         elif word in self.people:
@@ -81,6 +86,24 @@ class Loading:
         else:
             self.problems.add(node.line, unknown("person", word, self.people))
         return False
+
+    def _spelling(self, node: Node) -> None:
+        """An id that no server writes like this fits nobody. In a text that is accepted it goes
+        on to do so, and the account that was meant counts as named: no rights, all protection."""
+        word, add_late = text(node), self.problems.add_late
+        right = spelled(word, self.server)
+        local, _, server = right[1:].partition(":")
+        if right != word:
+            self.meant.add(right)
+            add_late(node.line, f"{quoted(word)}: ids are in small letters; write {right}")
+        elif server == self.server and not is_glob(word) and not _LOCAL.fullmatch(local):
+            add_late(
+                node.line,
+                f"{quoted(word)}: no account of {server} can have this name (a-z 0-9 . _ = / + -)",
+            )
+        elif server.rpartition(":")[0] == self.server:
+            said = f"{quoted(word)}: your server is called {self.server}, without a port"
+            self.problems.add(node.line, said, "warning")
 
 
 def load(
@@ -108,6 +131,7 @@ def load(
         for line in section[verb]
         if (rule := _rule(verb, line, loading)) is not None
     )
+    _apart(rules, problems)
     glass = _glass(section["break_glass"], loading)
     if len(problems.found) == before:
         loading.policy = build(
@@ -121,6 +145,7 @@ def load(
             admin_room=admin_room,
             zone=zone,
             lines=loading.lines,
+            meant=loading.meant,
         )
     return loading
 
@@ -195,7 +220,7 @@ def _rule(verb: str, node: Node, loading: Loading) -> Rule | None:
     where = tuple(
         condition
         for key, value in line["where"]
-        if (condition := read_where(key, value, do, loading)) is not None
+        if (condition := read_where(key, value, do, loading, opens=verb == "allow")) is not None
     )
     during, outside = (
         read_window(line[key], loading) if line[key] is not None else None
@@ -225,9 +250,22 @@ def _rule(verb: str, node: Node, loading: Loading) -> Rule | None:
         outside,
         role=role,
         count=(line["count"] or "") if verb == "limit" else "",
-        key=line["id"] or _key(node),
+        key=line["id"] or _key(node, line["every"] if verb == "limit" else None),
+        former="" if line["id"] else _former_key(node),
         **extra,
     )
+
+
+def _apart(rules: Iterable[Rule], problems: Problems) -> None:
+    """No two limits count under one key: what one of them takes would count for both."""
+    first: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.verb == "limit" and first.setdefault(rule.key, rule) is not rule:
+            problems.add_late(
+                rule.line,
+                f"this limit counts what line {first[rule.key].line} counts (same do, where, per, "
+                "count and every); keep the line with the smaller max",
+            )
 
 
 def _written(line: Section) -> tuple[str, ...]:
@@ -246,7 +284,8 @@ def _commands(verb: str, line: Section, loading: Loading) -> frozenset[str]:
         if word == "*" or word in _GROUPS:
             if verb == "allow" and word not in (*_IN_ALLOW, "*"):
                 add(node.line, f"{word} cannot be allowed as a group; name its commands")
-            found |= {each for each in in_group(word) if not COMMANDS[each].own}
+            covered = in_group(word, held_back=verb != "allow")
+            found |= {each for each in covered if not COMMANDS[each].own}
         elif word.startswith("#"):
             add(node.line, unknown("group", word, _GROUPS))
         elif command is None:
@@ -286,8 +325,18 @@ def _glass(node: Node | None, loading: Loading) -> Glass | None:
     return None
 
 
-def _key(node: Node) -> str:
-    """A name for a limit without an id that stays when lines, or its numbers, change."""
+def _key(node: Node, every: int | None) -> str:
+    """A name for a limit without an id: what it counts, and in which window (seconds).
+
+    It stays when lines move or its `max` changes. No id has a blank in it.
+    """
+    kept = {str(key.value): bare(value) for key, value in entries(node) if key.value != "max"}
+    text_ = repr(sorted({**kept, "every": every}.items()))
+    return f"limit {hashlib.sha256(text_.encode()).hexdigest()[:16]}"
+
+
+def _former_key(node: Node) -> str:
+    """The name that Sluice 1.0 gave it, which two limits with different windows shared."""
     kept = [
         (str(key.value), bare(value))
         for key, value in entries(node)

@@ -8,7 +8,7 @@ too, so that nobody gains them unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Union
 
@@ -108,59 +108,78 @@ def who_can(policy: Policy) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(some) for name, some in found.items()}
 
 
+def lost_by(policy: Policy, group: str, command: str) -> tuple[tuple[str, str], ...]:
+    """(who, role) of those who had a command by this group alone, which holds it no longer."""
+    lines = [r for r in policy.rules if r.verb == "allow" and group in r.written]
+    found: dict[str, str] = {}
+    for subject in subjects(policy):
+        role = next((rule.role for rule in lines if rule.role in subject.roles), None)
+        if role is not None and command not in cells(policy, subject.roles):
+            found[subject.name] = role
+    return tuple(found.items())
+
+
 # --- what a new policy changes ----------------------------------------------------------------
 
 
 @frozen
-class Change:
-    """What a reload says. head: `bo lost 2 commands, cy gained 1`, "" if nobody's rights changed.
+class Line:
+    """One thing that changed. loosens: somebody may get more by it."""
 
-    lines: one for each person, command or rule that changed; unchanged: people and roles.
-    """
-
-    head: str
-    lines: tuple[Text, ...]
-    unchanged: Text
+    text: Text
+    loosens: bool
 
 
-def diff(old: Policy, new: Policy) -> Change:
-    """What `new` gives and takes, compared with `old`."""
+def rights_changed(old: Policy, new: Policy) -> tuple[str, list[Line], Text]:
+    """What `new` gives and takes, compared with `old`: in short (`bo lost 2 commands, cy gained
+    1`), line by line, and whose rights stay."""
     before, after = _rights(old), _rights(new)
     heads: list[tuple[str, str, int, str]] = []  # who, lost or gained, how many of what
-    lines: list[Text] = []
+    changed: dict[Text, list[str]] = {}  # the same change -> whose it is
+    gains: set[Text] = set()
     same: list[str] = []
     for name in dict.fromkeys((*before, *after)):
         had, has = before.get(name, ()), after.get(name, ())
         lost = [right for right in had if right not in has]
         gained = [right for right in has if right not in had]
+        who = _row(name, new if name in after else old)
         if not lost and not gained:
-            same.append(name)
+            same.append(who.partition(" (")[0])
             continue
-        changed = [f"no longer {', '.join(lost)}"] if lost else []
-        changed += [f"now {', '.join(gained)}"] if gained else []
-        lines.append((_person(name), f": {'; '.join(changed)}"))
-        for verb, some in (("lost", lost), ("gained", gained)):
-            if some:
-                noun = "command" if all(right in COMMANDS for right in some) else "right"
-                heads.append((name, verb, len(some), noun))
-    for name, lost_accounts, new_accounts in _accounts(old, new):
+        some = [f"no longer {', '.join(lost)}"] if lost else []
+        some += [f"now {', '.join(gained)}"] if gained else []
+        said = ("; ".join(some),)
+        changed.setdefault(said, []).append(who)
+        gains |= {said} if gained else set()
+        for verb, rights in (("lost", lost), ("gained", gained)):
+            if rights:
+                noun = "command" if all(right in COMMANDS for right in rights) else "right"
+                heads.append((who, verb, len(rights), noun))
+    for name, verb, n in _accounts(old, new):
         same = [each for each in same if each != name]
-        for verb, word, accounts in (
-            ("lost", "no longer", lost_accounts),
-            ("gained", "now also", new_accounts),
-        ):
-            if accounts:
-                heads.append((name, verb, len(accounts), "account"))
-                lines.append((f"{name}: {word} ", *_listed([code(mxid) for mxid in accounts])))
+        heads.append((name, verb, n, "account"))
+    lines = [
+        Line((*_listed([_person(name) for name in some]), ": ", *said), said in gains)
+        for said, names in changed.items()
+        for some in _rows(names)
+    ]
     lines += _demands(old, new)
-    if conditions := _conditions(old, new):
-        lines.append((f"Conditions changed: {', '.join(conditions)}",))
-    kept = [each for each in same if each in after]
-    return Change(_head(heads), tuple(lines), _listed([_person(each) for each in kept]))
+    kept = [_person(name) for name in same]
+    more = (f" and {len(kept) - _NAMES} more",) if len(kept) > _NAMES else ()
+    return _head(heads), lines, (*_listed(kept[:_NAMES]), *more)
+
+
+_NAMES = 20  # in one line
+
+
+def _rows(names: list[str]) -> Iterator[list[str]]:
+    """A line for each, unless many share it."""
+    size = 1 if len(names) < 5 else _NAMES
+    return (names[at : at + size] for at in range(0, len(names), size))
 
 
 def _rights(policy: Policy) -> dict[str, tuple[str, ...]]:
-    """By row: commands, then the other rights. Everybody of a server as their role: `helpers`."""
+    """By row: commands, then the other rights."""
     votes = sorted({slot.role for rule in policy.rules for slot in rule.slots})
     glass = policy.break_glass.role if policy.break_glass else ""
     allowed = lru_cache(maxsize=None)(lambda held: tuple(cells(policy, held)))
@@ -170,19 +189,22 @@ def _rights(policy: Policy) -> dict[str, tuple[str, ...]]:
         others = [f"votes as {role}" for role in votes if role in held]
         others += ["break-glass"] if glass in held else []
         others += ["what owners may"] if policy.owners in held else []
-        found[_row(subject, policy)] = (*allowed(held), *others)
+        found[subject.name] = (*allowed(held), *others)
     return found
 
 
-def _row(subject: Subject, policy: Policy) -> str:
-    if not subject.name.startswith("@*:"):
-        return subject.name
+def _row(name: str, policy: Policy) -> str:
+    """Everybody of a server as their role and the power it takes: `helpers (power 25)`."""
+    if not name.startswith("@*:"):
+        return name
     for role in policy.roles.values():
         servers = [member[3:] for member in role.members if is_glob(member)]
         for server in servers:
-            if glob_label(server, role.min_power) == subject.name:
-                return plural(role.name) + (f" of {server}" if len(servers) > 1 else "")
-    return subject.name
+            if glob_label(server, role.min_power) == name:
+                where = f" of {server}" if len(servers) > 1 else ""
+                power = f" (power {role.min_power})" if role.min_power else ""
+                return f"{plural(role.name)}{where}{power}"
+    return name
 
 
 def _person(name: str) -> Union[str, Code]:
@@ -193,25 +215,30 @@ def _listed(words: Sequence[Union[str, Code]]) -> Text:
     return tuple(part for word in words for part in (", ", word))[1:]
 
 
-def _head(heads: Iterable[tuple[str, str, int, str]]) -> str:
+def _head(heads: Sequence[tuple[str, str, int, str]]) -> str:
     parts: list[str] = []
     last = ("", "")
-    for name, verb, n, noun in heads:
+    for name, verb, n, noun in heads[:_HEADS]:
         who = f"{name} " if name != last[0] else ""
         what = f" {noun if n == 1 else noun + 's'}" if noun != last[1] else ""
         parts.append(f"{who}{verb} {n}{what}")
         last = (name, noun)
-    return ", ".join(parts)
+    more = [f"and {len(heads) - _HEADS} more"] if len(heads) > _HEADS else []
+    return ", ".join(parts + more)
 
 
-def _accounts(old: Policy, new: Policy) -> Iterator[tuple[str, list[str], list[str]]]:
+_HEADS = 8
+
+
+def _accounts(old: Policy, new: Policy) -> Iterator[tuple[str, str, int]]:
     for name, now in new.people.items():
-        had = old.people.get(name)
-        if had is not None and set(had) != set(now):
-            yield name, [m for m in had if m not in now], [m for m in now if m not in had]
+        had = old.people.get(name, now)
+        for verb, n in (("lost", len({*had} - {*now})), ("gained", len({*now} - {*had}))):
+            if n:
+                yield name, verb, n
 
 
-def _demands(old: Policy, new: Policy) -> Iterator[Text]:
+def _demands(old: Policy, new: Policy) -> Iterator[Line]:
     """`deactivate now needs 2 mods (was 1)`, commands with the same change together."""
     changes: dict[tuple[Demand, Demand], list[str]] = {}
     for name, command in COMMANDS.items():
@@ -223,33 +250,24 @@ def _demands(old: Policy, new: Policy) -> Iterator[Text]:
         need = "needs" if len(names) == 1 else "need"
         said, was_said = now.said or "nothing more", was.said or "nothing"
         if evolve(was, slots=()) == evolve(now, slots=()) and was.slots and now.slots:
-            said, was_said = demand(now.slots, False, None), demand(was.slots, False, None)
+            said, was_said = slots_said(now.slots), slots_said(was.slots)
             if len(was.slots) == len(now.slots) == 1 and was.slots[0].role == now.slots[0].role:
                 was_said = str(was.slots[0].n)
-        yield (f"{', '.join(names[:3])}{more} now {need} {said} (was {was_said})",)
+        longer = was.expires is not None and (now.expires or 0) > was.expires
+        loosens = not slots_cover(now.slots, was.slots) or (was.reason and not now.reason)
+        text = f"{', '.join(names[:3])}{more} now {need} {said} (was {was_said})"
+        yield Line((text,), loosens or longer)
 
 
-def _conditions(old: Policy, new: Policy) -> list[str]:
-    """Limits and conditional lines that are new, gone or changed: no row shows them."""
-    before, after = _conditional(old), _conditional(new)
-    found = []
-    for key in dict.fromkeys((*before, *after)):
-        was, now = before.get(key), after.get(key)
-        if was is None or now is None:
-            rule, what = was or now, "gone" if now is None else "new"
-            found += [f"{rule.verb} {rule.label} ({what})"] if rule else []
-        elif _bare(was) != _bare(now):
-            found.append(f"{now.verb} {now.label}")
-    return found
+def slots_said(slots: Sequence[Slot]) -> str:
+    """`2 mods, 1 owner`."""
+    return demand(slots, False, None)
 
 
-def _conditional(policy: Policy) -> dict[object, Rule]:
-    kept = (rule for rule in policy.rules if rule.verb == "limit" or not rule.always)
-    return {(rule.verb, rule.id) if rule.id else _bare(rule): rule for rule in kept}
-
-
-def _bare(rule: Rule) -> Rule:
-    return evolve(rule, line=0, where=tuple(evolve(where, line=0) for where in rule.where))
+def slots_cover(slots: Sequence[Slot], others: Sequence[Slot]) -> bool:
+    """These votes are at least those."""
+    have = {slot.role: slot.n for slot in slots}
+    return all(have.get(slot.role, 0) >= slot.n for slot in others)
 
 
 def read_out(policy: Policy) -> tuple[tuple[str, tuple[str, ...], float], ...]:

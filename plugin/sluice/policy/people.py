@@ -168,8 +168,9 @@ def build(
     admin_room: str | None,
     zone: tzinfo,
     lines: Mapping[str, int],
+    meant: Collection[str] = (),
 ) -> Policy:
-    """A policy with what is looked up often."""
+    """A policy with what is looked up often. meant: accounts that are named and get no rights."""
     person = {mxid: name for name, mxids in people.items() for mxid in mxids}
     grants: dict[str, list[tuple[str, float]]] = {}
     by_server: dict[str, list[tuple[str, float]]] = {}
@@ -201,7 +202,7 @@ def build(
         lines=lines,
         plans=plans,
         person=person,
-        named=frozenset((*person, *grants)),
+        named=frozenset((*person, *grants, *meant)),
         closure=closure,
         by_glob=glob_held(roles_, closure),
         grants={mxid: tuple(held) for mxid, held in grants.items()},

@@ -204,7 +204,7 @@ def check_who_can(loading: Loading, policy: Policy | None) -> None:
         parts = [f"{either(extra, 'and')} can too"] if extra else []
         parts += [f"{either(missing, 'and')} cannot"] if missing else []
         if parts:
-            loading.problems.add(key.line, f"who_can {command}: {', '.join(parts)}")
+            loading.problems.add_late(key.line, f"who_can {command}: {', '.join(parts)}")
 
 
 def _row(node: Node, loading: Loading) -> str:
@@ -237,7 +237,7 @@ def check_votes(policy: Policy, asked: Mapping[tuple[int, str], int], problems: 
                 if have < n:
                     who = either([f"role {role}" for role in roles], "and")
                     line = max(needed[role][1] for role in roles)
-                    problems.add(
+                    problems.add_late(
                         line,
                         f"approvals: {n} {'votes are' if n > 1 else 'vote is'} needed, but {who} "
                         f"{'has' if size == 1 else 'have'} only {have} besides the requester",

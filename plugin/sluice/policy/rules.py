@@ -100,6 +100,7 @@ class Rule:
     every: int = 0
     count: str = ""
     key: str = ""  # what uses are counted under; stays the same when lines move
+    former: str = field(default="", eq=False, repr=False)  # the key that Sluice 1.0 gave it
     label: str = field(init=False, eq=False)
     matched: Matched = field(init=False, eq=False, repr=False)
 

@@ -31,6 +31,7 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes
 _DEVICE = "SLUICE"  # one device id, so that no sessions pile up
 _JOIN_WITHIN = 3600.0  # seconds in which the recipient must have joined
 _REDACT_POWER = 50
+REPLACED = 60.0  # seconds in which a changed password may have been our doing
 DONE = "✅"
 
 
@@ -41,7 +42,7 @@ def new_password() -> Secret:
 
 
 class Deliveries:
-    """watch: starts reading a private room, before a password goes there."""
+    """watch: starts reading a private room, before a password goes there, and once it is there."""
 
     def __init__(
         self,
@@ -136,7 +137,9 @@ class Deliveries:
             await self._world.outbox.react(tx, room, event, DONE)
             return handed
 
-        return await self._db.write(block)
+        handed = await self._db.write(block)
+        self._watch(room)  # from now on without a bell too
+        return handed
 
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Removes Conduit's answer from the admin room, in the commit that settles its line: until
@@ -191,7 +194,9 @@ class Deliveries:
         return None
 
     async def _change(self, session: Session, given: Secret, fresh: Secret, out: bool) -> bool:
-        self.replaced[session.user_id] = self._world.now()
+        now = self._world.now()
+        recent = {user: at for user, at in self.replaced.items() if now - at < REPLACED}
+        self.replaced = {**recent, session.user_id: now}
         try:
             await self._hs.change_password(
                 session, given.reveal(), fresh.reveal(), sign_out_others=out

@@ -26,6 +26,7 @@ from ..requests.ending import DISTRUST
 from ..requests.model import LineRow, Request, State
 from ..requests.quorum import judge, undo_needs_votes
 from ..world import World
+from . import stoppers
 from . import store as kept
 from .delivery import Deliveries
 from .model import Asked, Content
@@ -86,6 +87,7 @@ class Endings:
             return evolve(look, scrub=row.answer_event)
         unread = outcome.code == "unrecognised" and content is not None
         raw = str(content.get("body", "")) if unread and content is not None else None
+        raw = None if command.reads_messages else raw  # of which room it is cannot be told
         if command.probe == "media" and outcome.code not in ("usage", "no_block", "not_sent"):
             return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
@@ -177,9 +179,11 @@ class Endings:
         ending = await self._handed(tx, request, rows, ending)
         here = self._world.here(request.room)
         parts = self._parts(request, rows)
+        await stoppers.ended(tx, request, parts[0].outcome, here.clock.now)
         last = looks.get(rows[-1].number)
         if last is not None and last.shown is not None and last.outcome.kind is Kind.DONE:
-            self._lists.keep(request.room, request.mxid, last.shown.pages, here.clock.now)
+            pages = last.shown.pages
+            self._lists.after(tx, request.room, request.mxid, pages, here.clock.now)
             if last.body is not None:
                 octets = len(last.body.encode())
                 listed = kept.Listed(here.clock.now, octets, last.body)
@@ -222,6 +226,7 @@ class Endings:
         self, tx: Tx, request: Request, outcome: Outcome, answer: str | None
     ) -> None:
         """An answer after a person has said what became of it: told if it says something else."""
+        await stoppers.ended(tx, request, outcome, self._world.now())
         if Tag.SECRET in COMMANDS[request.invocation.command].tags and answer is not None:
             await self.scrub(tx, answer)
         ended, _ = await audit.page(tx, request=request.id, kinds=("ended",), limit=1)
@@ -245,8 +250,7 @@ class Endings:
     async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
         on, span = request.invocation.get("state") == "on", request.invocation.get("for")
         seconds = float(span) if isinstance(span, int) else None
-        await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
-        window = self._world.window
+        window = await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
         at_start = self._world.registration_at_start
         return evolve(ending, until=window.until if window else None, at_start=at_start)
 
@@ -293,7 +297,7 @@ class Endings:
             return ending
         target = str(request.invocation.get("user"))
         if request.event_id in self._world.reopening:
-            self._world.reopening.discard(request.event_id)
+            desk.tx.after(lambda: self._world.reopening.pop(request.event_id, None))
             back = Invocation("deactivate", (("user", target),))
             votes = (await judge(desk, back, request.room, request.mxid)).slots
             ending = evolve(ending, reopened=True, undo_needs_votes=bool(votes))

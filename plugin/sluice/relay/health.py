@@ -19,9 +19,14 @@ class Health:
     emergency: bool = False  # the emergency password is set: the server's words are commands too
 
     @property
+    def quiet(self) -> bool:
+        """It says nothing although we are in the room."""
+        return self.alias_lost or self.silent_since is not None
+
+    @property
     def answering(self) -> bool:
         """Whether an answer may be expected at all."""
-        return not (self.silent_since is not None or self.alias_lost or self.outside)
+        return not (self.quiet or self.outside)
 
     @property
     def good(self) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from attrs import evolve
+
 from ..catalog.answers import (
     Developers,
     Emergency,
@@ -15,15 +19,15 @@ from ..chat import alarms
 from ..chat import notices as texts
 from ..chat.notices import Wave, arrive, ebb
 from ..db.connection import Tx
+from ..matrix import sealed
 from ..message import Message
 from ..policy.people import members_of, mxids_of
 from ..world import World
-from . import store
-from .delivery import Deliveries
+from . import named, store
+from .delivery import REPLACED, Deliveries
 from .model import Content
 
 _KEPT = 500  # notices of which it is known whom they are about
-_OURS = 60.0  # seconds in which a changed password may have been our doing
 
 
 class Notices:
@@ -33,39 +37,47 @@ class Notices:
 
     async def take(self, tx: Tx, event_id: str, content: Content, raw: bool) -> None:
         """One server notice, in the transaction in which it was read."""
-        room = self._world.main_room
+        room, notice = self._world.main_room, server_notice(content)
+        if isinstance(notice, Registered) and self._world.settings is not None:
+            await named.registered(self._world, tx, notice.user)
         if room is None or self._world.settings is None:
             return
-        notice = server_notice(content)
         if isinstance(notice, Registered):
             await store.came(tx, notice.user)
-        found = self._said(content, raw)
+        if isinstance(notice, Report) and notice.room in await sealed.rooms(tx):
+            notice = evolve(notice, event="", room="")
+        found = self._said(notice, content, raw)
         if found is None:
             return
         kind, about, message = found
         key = f"notice.{event_id}"
         if kind:
             wave, alone = arrive(self._waves.get(kind, Wave()), about, self._world.now())
-            self._waves[kind] = wave
+            tx.after(partial(self._waves.__setitem__, kind, wave))
             if not alone:
                 return
         if about:  # of what is said only: anybody can register, report, or change a password
-            known = self._world.notice_about
-            known[key] = (about,)
-            while len(known) > _KEPT:
-                del known[next(iter(known))]
+            tx.after(lambda: self._known(key, about))
         await self._world.outbox.put(tx, room, key, message)
 
-    def _said(self, content: Content, raw: bool) -> tuple[str, str, Message] | None:
+    def _known(self, key: str, about: str) -> None:
+        known = self._world.notice_about
+        known[key] = (about,)
+        while len(known) > _KEPT:
+            del known[next(iter(known))]
+
+    def _said(
+        self, notice: object, content: Content, raw: bool
+    ) -> tuple[str, str, Message] | None:
         """(kind for folding, account it is about, message); None: not passed on."""
         wanted, room = self._world.live.notices, self._world.main_room or ""
-        here, notice = self._world.here(room), server_notice(content)
+        here = self._world.here(room)
         window = self._world.window
         is_open = (window.until or True) if window else self._world.registration
         if isinstance(notice, Registered) and wanted.registered:
             return "registered", notice.user, texts.registered(here, notice.user, is_open)
         if isinstance(notice, PasswordChanged) and wanted.passwords:
-            if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < _OURS:
+            if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < REPLACED:
                 return None
             return "password_changed", notice.user, texts.password_changed(notice.user)
         if isinstance(notice, SelfDeactivated) and wanted.registered:
@@ -103,7 +115,7 @@ class Notices:
         room, now = self._world.main_room, self._world.now()
         for kind, wave in self._waves.items():
             left, message = ebb(self._world.here(room or ""), kind, wave, now)
-            self._waves[kind] = left
+            tx.after(partial(self._waves.__setitem__, kind, left))
             if message is not None and room is not None:
                 await self._world.outbox.put(tx, room, f"wave.{kind}.{now}", message)
 

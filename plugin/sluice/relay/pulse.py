@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
-from ..db.connection import StorageFailed
 from ..matrix.api import MatrixError, Refused
 from . import correlator
 from .health import Timeouts
@@ -23,7 +22,8 @@ from .sending import Sending
 _TICK = 1.0  # seconds between looks at the clock of the oldest command
 _AGAIN = 60.0  # seconds between fences while nothing is answered
 _SEEN_WITHIN = 2.0  # seconds from sending a fence to reading it
-_MOST = 60.0  # seconds between tries while the homeserver is away
+_SLOW = 2.0  # seconds after which a command is slow
+_ADDRESS = 300.0  # seconds between looks at the address, if nothing is slow
 
 
 class Pulse:
@@ -45,22 +45,23 @@ class Pulse:
         self._timeouts, self._address_holds = timeouts, address_holds
         self._fenced = 0.0  # when the last fence was sent
         self._refused = False  # the last fence was refused: we may not write there
-        self._failures = 0
-        self.away_since: float | None = None
+        self._looked = 0.0  # when the address was looked at
+        self._slow = ""  # the slow command for which it was
         self.beat = asyncio.Event()
         self.on_back: Callable[[float], Awaitable[None]]
 
     async def run(self) -> None:
-        """Until cancelled; an error of the network is tried again."""
+        """Until cancelled."""
         self._room.fences.want()
         while True:
             try:
                 await self._look()
-                self._failures = 0
-            except MatrixError as error:
-                await self._failed(error)
-            except StorageFailed as error:
-                self._log.warning("The pulse waits: %s", error)
+            except MatrixError as error:  # what is out may be lost; back again, a fence is wanted
+                self._room.fences.lost()
+                if self._room.away_since is None:
+                    self._room.away_since = self._clock()
+                    self._log.warning("The homeserver does not answer: %s", error)
+                raise
             await self._wait(_TICK)
 
     async def _wait(self, seconds: float) -> None:
@@ -72,12 +73,14 @@ class Pulse:
         bell.clear()
 
     async def _look(self) -> None:
-        room, now = self._room, self._clock()
-        if room.fences.echoed:
+        room = self._room
+        if echoed := room.fences.echoed:
             room.fences.echoed = False
             await self._answered()
         await self._inside()
-        limits = self._timeouts()
+        if echoed or self._address_due(self._clock()):
+            await self._address(self._clock(), proven=echoed)
+        now, limits = self._clock(), self._timeouts()  # asking may have taken long
         if not room.health.answering:
             if now - self._fenced >= _AGAIN:
                 room.fences.doubt = True
@@ -116,9 +119,9 @@ class Pulse:
 
     async def _answered(self) -> None:
         """An echo came."""
-        if self.away_since is not None:
-            since, self.away_since = self.away_since, None
-            await self.on_back(since)
+        if self._room.away_since is not None:
+            await self.on_back(self._room.away_since)
+            self._room.away_since = None
         self.beat.set()
 
     async def _inside(self) -> None:
@@ -130,26 +133,33 @@ class Pulse:
         room.health.outside = outside
         if not outside:
             room.fences.want()
-        await room.on_health()
         self.beat.set()
+        await room.on_health()
+
+    def _address_due(self, now: float) -> bool:
+        """From time to time, with each fence of a silence, and once for each slow command."""
+        head = correlator.head(self._room.queue)
+        if head is not None and now - head[1] >= _SLOW and head[0].event_id != self._slow:
+            self._slow = head[0].event_id
+            return True
+        return now - self._looked >= (_ADDRESS if self._room.health.answering else _AGAIN)
+
+    async def _address(self, now: float, *, proven: bool = False) -> None:
+        """Without it nothing is answered, and nothing else tells so. proven: an echo came now."""
+        self._looked, lost = now, self._room.health.alias_lost
+        try:
+            holds = await self._address_holds()
+        except Refused as error:
+            self._log.warning("Where #admins leads is not known: %s", error)
+            return
+        if holds and lost:
+            self._fenced = 0.0  # now, not in a minute
+        await self._room.address(holds, proven=proven)
 
     async def _silent(self, now: float) -> None:
         """No echo in time. Before anybody is told, the address: without it nothing is answered."""
         room, head = self._room, correlator.head(self._room.queue)
-        try:
-            room.health.alias_lost = not await self._address_holds()
-        except Refused as error:
-            self._log.warning("Where #admins leads is not known: %s", error)
+        await self._address(now)
         room.health.silent_since = head[1] if head else now - room.fences.age(now)
-        await room.on_health()
         self.beat.set()
-
-    async def _failed(self, error: MatrixError) -> None:
-        """The homeserver is away: what is out may be lost; back again, a fence is wanted."""
-        self._failures += 1
-        self._room.fences.lost()
-        if self.away_since is None:
-            self.away_since = self._clock()
-            self._log.warning("The homeserver does not answer: %s", error)
-        self._room.fences.bell.clear()
-        await asyncio.sleep(min(_TICK * 2 ** min(self._failures - 1, 6), _MOST))
+        await room.on_health()

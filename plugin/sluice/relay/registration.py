@@ -15,8 +15,7 @@ from .. import audit
 from ..catalog.answers import config_in, interpret
 from ..catalog.model import Kind
 from ..chat import notices as texts
-from ..db.connection import Database, StorageFailed, Tx
-from ..matrix.api import MatrixError
+from ..db.connection import Database, Tx
 from ..message import Message
 from ..requests import store as requests
 from ..world import Window, World
@@ -26,7 +25,8 @@ from .model import Asked, Content
 _TICK, _AGAIN = 1.0, 60.0  # seconds
 _CONFIG = ("show-config",)
 _ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
-Ask = Callable[[str, "tuple[str, ...]"], Awaitable["tuple[str, Content] | None"]]
+Before = Callable[[], Awaitable[None]]
+Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
 
 
 class Registration:
@@ -39,37 +39,42 @@ class Registration:
 
     async def load(self) -> None:
         """What was open before a restart of the bot."""
-        await self._db.read(self._load)
+        window = await self._db.read(self._load)
+        if window is not None:
+            self._world.window = window
 
-    async def _load(self, tx: Tx) -> None:
+    async def _load(self, tx: Tx) -> Window | None:
         window = await store.window(tx)
         request = await requests.get(tx, window.request) if window else None
-        if window is not None and request is not None:
-            self._world.window = Window(request.id, request.person, window.until)
+        if window is None or request is None:
+            return None
+        return Window(request.id, request.person, window.until)
 
     async def done(
         self, tx: Tx, request: int, person: str, *, on: bool, span: float | None
-    ) -> None:
-        """A `registration.set` has ended well."""
+    ) -> Window | None:
+        """A `registration.set` has ended well: the window that is open now."""
         until = self._world.now() + span if on and span is not None else None
         await store.open_window(tx, request, until)
-        self._world.registration = on
-        self._world.window = Window(request, person, until) if on else None
+        window = Window(request, person, until) if on else None
+        tx.after(lambda: self._is(window, on))
+        return window
+
+    def _is(self, window: Window | None, on: bool | None) -> None:
+        self._world.window, self._world.registration = window, on
 
     async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
         """Nobody knows whether it is open: it is closed in time all the same."""
         until = self._world.now() + span
         await store.open_window(tx, request, until)
-        self._world.window = Window(request, person, until)
+        window = Window(request, person, until)
+        tx.after(lambda: self._is(window, self._world.registration))
 
     async def run(self) -> None:
-        """Until cancelled; storage and network are tried again."""
+        """Until cancelled."""
         while True:
             await asyncio.sleep(_TICK)
-            try:
-                await self.tick()
-            except (MatrixError, StorageFailed) as error:
-                self._log.warning("Registration is not closed yet: %s", error)
+            await self.tick()
 
     async def tick(self) -> None:
         """Closes a window whose time is over; once a minute, until Conduit says that it is."""
@@ -79,57 +84,66 @@ class Registration:
         if self.ask is None or now - self._tried < _AGAIN:
             return
         self._tried = now
-        await self._record("intent", window)
-        answer = await self.ask("close", _OFF)
+        sent: list[Window] = []  # nothing is, while nobody answers
+
+        async def intent() -> None:
+            await self._db.write(lambda tx: self._record(tx, "intent", window))
+            sent.append(window)
+
+        answer = await self.ask("close", _OFF, intent)
         closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer[1])
         if closed and closed.kind is Kind.DONE and closed.get("state") == "off":
             await self._closed(window)
         else:
-            await self._stuck(window)
+            await self._stuck(window, sent=bool(sent))
 
-    async def _record(self, kind: str, window: Window, **fields: object) -> None:
+    async def _record(self, tx: Tx, kind: str, window: Window, **fields: object) -> None:
         record = {"request": window.request, "command": "registration off", "by": "timer"}
-        await self._db.write(
-            lambda tx: audit.append(tx, self._world.now(), kind, {**record, **fields})
-        )
+        await audit.append(tx, self._world.now(), kind, {**record, **fields})
 
     async def _closed(self, window: Window) -> None:
-        await self._record("outcome", window, outcome="done")
         lasted = await self._db.read(lambda tx: self._lasted(tx, window))
         kept = await self._db.read(store.window)
         came = kept.newcomers if kept is not None else ()
         here = self._world.here(self._world.main_room or "")
         config = self._world.registration_at_start
         said = texts.registration_closed(here, window.by, lasted, came, config)
-        await self._over(window, said)
+        await self._over(window, said, outcome="done")
 
     async def _lasted(self, tx: Tx, window: Window) -> float:
         request = await requests.get(tx, window.request)
         began = request.ended if request is not None and request.ended else self._world.now()
         return (window.until or self._world.now()) - began
 
-    async def _stuck(self, window: Window) -> None:
-        await self._record("outcome", window, outcome="unknown")
-        kept = await self._db.read(store.window)
-        if kept is None or kept.told:
-            return
+    async def _stuck(self, window: Window, *, sent: bool) -> None:
         here = self._world.here(self._world.main_room or "")
         config = self._world.registration_at_start
         said = texts.registration_stuck(here, window.until or here.clock.now, config=config)
+        kept = await self._db.read(store.window)
+        new = kept is not None and not kept.told
+        if not new and not sent:
+            return
 
         async def commit(tx: Tx) -> None:
-            await store.tell_window(tx)
-            await self._say(tx, f"registration.{window.request}.stuck", said)
+            if sent:
+                await self._record(tx, "outcome", window, outcome="unknown")
+            if new:
+                await store.tell_window(tx)
+                await self._say(tx, f"registration.{window.request}.stuck", said)
 
         await self._db.write(commit)
 
-    async def _over(self, window: Window, said: Message) -> None:
+    async def _over(self, window: Window, said: Message, *, outcome: str = "") -> None:
+        """outcome: of the line that closed it, if one did."""
+
         async def commit(tx: Tx) -> None:
+            if outcome:
+                await self._record(tx, "outcome", window, outcome=outcome)
             await store.open_window(tx, 0, None)
             await self._say(tx, f"registration.{window.request}.over", said)
+            tx.after(lambda: self._is(None, False))
 
         await self._db.write(commit)
-        self._world.window, self._world.registration = None, False
         self._tried = 0.0  # the next window has its own first try
 
     async def _say(self, tx: Tx, key: str, message: Message) -> None:

@@ -20,6 +20,7 @@ from ..catalog.conduit import ConduitOracle
 from ..catalog.model import Dialect, Kind, Outcome
 from ..db import meta
 from ..db.connection import Database, Tx
+from ..matrix import written
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
 from ..matrix.timeline import Reader
@@ -65,6 +66,7 @@ class AdminRoom:
         self.health, self.fences = Health(), Fences()
         self.reader: Reader  # set by who makes both
         self.turn = asyncio.Lock()  # one line, of a request or of the house, is out at a time
+        self.away_since: float | None = None  # the homeserver does not answer since then
         self.ready = False  # it is known whether the other side answers
         self.on_notice: Callable[[Tx, str, Content, bool], Awaitable[None]]
         self.on_health: Callable[[], Awaitable[None]]
@@ -72,7 +74,8 @@ class AdminRoom:
         self.queue = correlator.Queue()
         self.oracle = ConduitOracle(server, Dialect.V0_10)
         self.flying: dict[str, Content] = {}  # sent, and no response yet: by ref
-        self.arrived: dict[str, str] = {}  # lines of ours read in the room: ref -> event id
+        # lines of ours that were read in the room: ref -> event id
+        self.arrived: OrderedDict[str, str] = OrderedDict()
         self.unexplained = False  # a redacted message of ours was read, since the last line
         self.ended: OrderedDict[str, str] = OrderedDict()  # messages of the server that were
         # taken for commands: "" where they were answered, else why that is not known
@@ -128,7 +131,10 @@ class AdminRoom:
         return Seen(event_id, Who.OTHER, content, redacted=not content)
 
     def _explained(self, event_id: str, content: Content) -> tuple[str, Content]:
-        """Which line or fence of ours this is, and what was sent, whatever the room says now."""
+        """Which line or fence of ours this is, and what was sent, whatever the room says now.
+
+        That it is ours is known already (`ops.account`): what is not comes without its marks.
+        """
         mark = content.get(MARK)
         if isinstance(mark, str) and mark.startswith(f"{self._nonce}/"):
             return mark.partition("/")[2], content
@@ -141,6 +147,11 @@ class AdminRoom:
     def ours(self, event_id: str, ref: str, content: Content) -> None:
         """The server said that this is the event of a line or fence."""
         _keep(self._ours, event_id, (ref, content))
+
+    async def noted(self, txn: str) -> None:
+        """Before something is sent: else it would be taken for somebody else's."""
+        now = self._clock()
+        await self._db.write(lambda tx: written.note(tx, txn, self.room, now))
 
     def reset(self) -> Handled:
         """The timeline has a gap: everything open is lost, and the next thing is a fence."""
@@ -206,11 +217,23 @@ class AdminRoom:
         """A fence must echo before the next line."""
         return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
 
+    async def address(self, holds: bool, *, proven: bool = False) -> None:
+        """Where `#admins` leads was asked: whether to this room. Once it does again, the other
+        side counts as silent until it has shown that it listens. proven: it has just done so."""
+        health = self.health
+        if holds is not health.alias_lost:
+            return
+        health.alias_lost = not holds
+        if holds and not proven and health.silent_since is None:
+            health.silent_since = self._clock()
+            self.fences.want()
+        await self.on_health()
+
     async def emergency(self, on: bool) -> None:
         """The emergency password is set, or no longer. It outlasts a restart of the bot."""
-        self.health.emergency = on
         if not on:
             await self._db.write(lambda tx: meta.drop(tx, _EMERGENCY))
+        self.health.emergency = on
         await self.on_health()
 
 
@@ -275,7 +298,7 @@ class Step:
         if self.seen is None:
             room.fences.lost()
         elif self.seen.who is Who.OURS:
-            room.arrived[self.seen.ref] = self.seen.event_id
+            _keep(room.arrived, self.seen.ref, self.seen.event_id)
             room._arrival.set()
         for effect in self.effects:
             self._told(effect)

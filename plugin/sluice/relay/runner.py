@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from logging import Logger
+from typing import Union
 
 from attrs import evolve
 
@@ -21,11 +22,12 @@ from ..catalog.model import Dialect, Kind, Line, Outcome
 from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, StorageFailed, Tx
+from ..matrix import written
 from ..matrix.api import MatrixError
 from ..requests import guard, store
 from ..requests.desk import Changed, only_looks, only_reads
-from ..requests.ending import end
-from ..requests.guard import Go, Stop, Turn
+from ..requests.ending import end, over
+from ..requests.guard import Go, Stop, Turn, Wait
 from ..requests.model import LineRow, LineState, Request, State
 from ..world import World
 from .ending import Endings, Look
@@ -39,6 +41,7 @@ _LONGEST = 60.0  # seconds that a server's wish to wait is followed
 _JUST_NOW = 1.0  # seconds in which nobody takes back what needs no vote
 _SILENT, _NOT_SENT, _DEVICE = "silent", "not_sent", "device"
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
+_PASSING = (MatrixError, StorageFailed, Changed)  # it is tried again
 _AFTER_RESTART = NotSent("it did not arrive before the restart")
 
 
@@ -59,7 +62,7 @@ class Runner:
         self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         self._tries: dict[Turn, int] = {}
         self._looks: dict[int, dict[int, Look]] = {}  # of the requests that run
-        self._told: set[str] = set()  # errors of ours, while no line was out
+        self._unheard: dict[str, float] = {}  # room -> when not all was known that stands in it
         self.heard: Callable[[str], Awaitable[bool]]  # set by who makes it: see App.heard
 
     def wake(self) -> None:
@@ -74,17 +77,18 @@ class Runner:
             self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled; storage and network are tried again."""
+        """Until cancelled."""
         while True:
             self._wake.clear()
             try:
                 moved = await self._next()
-            except (MatrixError, StorageFailed, Changed) as error:
-                self._log.warning("The relay waits: %s", error)
-                moved = False
+            except _PASSING:
+                raise
             except Exception as error:
+                if not await self._stumbled(type(error).__name__):
+                    raise
                 self._log.error("An error of mine on the way of a line", exc_info=error)
-                moved = await self._stumbled(type(error).__name__)
+                moved = True
             if not moved:
                 try:
                     await asyncio.wait_for(self._wake.wait(), _IDLE)
@@ -92,25 +96,16 @@ class Runner:
                     pass
 
     async def _stumbled(self, error: str) -> bool:
-        """A line that is out ends as unknown, so that what stands behind it can run."""
-        try:
-            out, _ = await self._db.read(self._find)
-            await self._db.write(lambda tx: self._end_badly(tx, error, out))
-        except (StorageFailed, Changed):
-            return False
-        return out is not None
-
-    async def _end_badly(self, tx: Tx, error: str, out: tuple[Request, LineRow] | None) -> None:
-        room = self._world.main_room or ""
-        if out is None and error in self._told:
-            return
-        self._told.add(error)
-        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
+        """A line that is out ends as unknown, so that what stands behind it can run. False: none
+        is."""
+        out, _ = await self._db.read(self._find)
         if out is None:
-            said = alarms.relay_error(self._world.here(room), error, 0, "", reads=False)
-            await self._world.outbox.put(tx, room, f"error.relay.{error}", said)
-            return
-        request, row = out
+            return False
+        await self._db.write(lambda tx: self._end_badly(tx, error, *out))
+        return True
+
+    async def _end_badly(self, tx: Tx, error: str, request: Request, row: LineRow) -> None:
+        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
         turn, desk = Turn(row.request, row.number), self._world.desk(tx, request.room)
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
@@ -139,14 +134,40 @@ class Runner:
             for row in rows:
                 if row.state in _OUT:
                     return (request, row), None
-        return None, await guard.next_turn(desk)
+        now = asyncio.get_running_loop().time()
+        unheard = {room for room, at in self._unheard.items() if now - at < _IDLE}
+        return None, await guard.next_turn(desk, unheard)
 
     async def _take(self, turn: Turn) -> bool:
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
         waited = self._world.now() - request.created > _JUST_NOW
-        if (request.slots or waited) and not await self.heard(request.room):
-            return False
+        aside = request.room in self._world.aside  # then all that can be is that it is stopped
+        asks = request.slots or request.glass or waited
+        if not aside and asks and not await self.heard(request.room):
+            self._unheard[request.room] = asyncio.get_running_loop().time()
+            return True  # those of other rooms go on
+        async with self._room.turn:
+            try:
+                verdict, body, txn = await self._begin(request, turn)
+            except _PASSING:
+                raise
+            except Exception as error:
+                self._log.error("#%d cannot begin", request.id, exc_info=error)
+                await self._cannot_begin(request, type(error).__name__)
+                return True
+            if isinstance(verdict, Go) and not body:
+                await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
+            elif isinstance(verdict, Go):
+                fate = self._room.expect(_ref(turn))
+                sent = await self._sending.line(_ref(turn), body, txn)
+                await self._was_sent(verdict.request, LineRow(*_row(turn)), sent, fate)
+        if isinstance(verdict, Stop) and not verdict.ended:
+            await self._stop(request)
+        return isinstance(verdict, (Go, Stop))
+
+    async def _begin(self, request: Request, turn: Turn) -> tuple[Union[Go, Wait, Stop], str, str]:
+        """The guard's verdict, the line (empty if it cannot be spelled), its transaction id."""
         dialect, server = self._spelling()
         try:
             if self._room.health.dialect is None and not only_reads(request.invocation):
@@ -157,23 +178,60 @@ class Runner:
             self._log.error("#%d is not sent: %s", request.id, error)
             planned, body = (Line(()),) * turn.number, ""
         txn = self._sending.txn("line", request.event_id, turn.number)
-        async with self._room.turn:
-            intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
+        intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
 
-            async def begin(tx: Tx) -> object:
-                await meta.put(tx, "device", self._device)
-                return await guard.begin(self._world.desk(tx, request.room), turn, planned, intent)
+        async def begin(tx: Tx) -> Union[Go, Wait, Stop]:
+            await meta.put(tx, "device", self._device)
+            desk = self._world.desk(tx, request.room)
+            verdict = await guard.begin(desk, turn, planned, intent)
+            if isinstance(verdict, Go):
+                await written.note(tx, txn, self._room.room, desk.now)
+            return verdict
 
-            verdict = await self._db.write(begin)
-            if isinstance(verdict, Go) and not body:
-                await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
-            elif isinstance(verdict, Go):
-                fate = self._room.expect(_ref(turn))
-                sent = await self._sending.line(_ref(turn), body, txn)
-                await self._was_sent(verdict.request, LineRow(*_row(turn)), sent, fate)
-        if isinstance(verdict, Stop) and not verdict.ended:
+        return await self._db.write(begin), body, txn
+
+    async def _cannot_begin(self, request: Request, error: str) -> None:
+        """A mistake of ours before the line was sent: its request ends, with the error, and what
+        stands behind it goes on."""
+
+        async def give_up(tx: Tx, *, tell: bool) -> Request | None:
+            desk = self._world.desk(tx, request.room)
+            record = {"event": "relay", "error": error, "request": request.id}
+            await audit.append(tx, desk.now, "error", record)
+            after = await guard.broken(desk, request.id, error)
+            if after is not None:
+                said = alarms.cannot_begin(desk.here, error, request.id, request.text)
+                await desk.outbox.put(tx, request.room, f"request.{request.id}.broken", said)
+                if tell and after.state is State.CANCELLED:
+                    await over(desk, after)
+            return after
+
+        try:
+            after = await self._db.write(lambda tx: give_up(tx, tell=True))
+        except _PASSING:
+            raise
+        except Exception as broken:  # what is wrong with it may be wrong with its card too
+            self._log.error("#%d cannot be told", request.id, exc_info=broken)
+            after = await self._db.write(lambda tx: give_up(tx, tell=False))
+        if after is not None and after.state is State.EXECUTING:
+            await self._stop(after)
+
+    async def _stop(self, request: Request) -> None:
+        """Nothing more of it is sent: it ends with what was done."""
+        try:
             await self._end_if_over(request.id, stopped=True)
-        return isinstance(verdict, (Go, Stop))
+        except _PASSING:
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            self._log.error("#%d ends without its result", request.id, exc_info=error)
+
+            async def block(tx: Tx) -> None:
+                desk = self._world.desk(tx, request.room)
+                said = alarms.cannot_begin(desk.here, name, request.id, request.text)
+                await end(desk, request.id, said)
+
+            await self._db.write(block)
 
     async def _follow(self, request: Request, row: LineRow) -> None:
         """A line that is out already: before a restart, or before something went wrong."""

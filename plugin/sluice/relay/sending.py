@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from logging import Logger
 from typing import Union
 
@@ -17,6 +17,7 @@ from attrs import frozen
 from ..catalog.dialects import fence, spell
 from ..catalog.model import Dialect, Line
 from ..db import meta
+from ..db.connection import StorageFailed
 from ..matrix.api import Homeserver, MatrixError, NoResponse, RateLimited, passing
 from .model import Content
 from .room import FENCE, MARK, AdminRoom
@@ -65,7 +66,7 @@ class Sending:
     # --- lines
 
     async def line(self, ref: str, body: str, txn: str) -> Sent:
-        """Sends one line; its event id once it was read in the room.
+        """Sends one line, whose txn is noted; its event id once it was read in the room.
 
         Without any response, or with a gateway's error, the line may still be on its way: then a
         fence sent later must have echoed before it counts as not sent.
@@ -120,10 +121,16 @@ class Sending:
                 await self._room.reader.check()
         return self._room.arrived.get(ref)
 
-    async def ask(self, what: str, words: Sequence[str]) -> tuple[str, Content] | None:
+    async def ask(
+        self,
+        what: str,
+        words: Sequence[str],
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[str, Content] | None:
         """A question of the house: one harmless line, and the event id and content of its answer.
 
-        None if none came, or if none is to be expected.
+        None if none came, or if none is to be expected: then nothing is sent. before: runs
+        before the line is sent, and not without one.
         """
         room = self._room
         async with room.turn:
@@ -131,10 +138,12 @@ class Sending:
                 return None
             ref = f"{what}-{secrets.token_hex(4)}"
             dialect = room.health.dialect or Dialect.V0_10
+            if before is not None:
+                await before()
+            txn = self.txn("house", ref)
+            await room.noted(txn)
             fate = room.expect(ref)
-            sent = await self.line(
-                ref, spell(dialect, room.server, Line(tuple(words))), self.txn("house", ref)
-            )
+            sent = await self.line(ref, spell(dialect, room.server, Line(tuple(words))), txn)
             if not isinstance(sent, str):
                 room.forget(ref)
                 return None
@@ -147,12 +156,13 @@ class Sending:
     # --- fences
 
     async def fence(self, now: float) -> None:
-        """Sends one. Raises MatrixError; then it is still wanted."""
+        """Sends one. Raises MatrixError or StorageFailed; then it is still wanted."""
         nonce = self._room.fences.new(now)
+        txn = self.txn(FENCE, nonce)
         try:
-            body = fence(self._room.server, nonce)
-            await self._put(FENCE, body, self.txn(FENCE, nonce))
-        except MatrixError:
+            await self._room.noted(txn)
+            await self._put(FENCE, fence(self._room.server, nonce), txn)
+        except (MatrixError, StorageFailed):
             self._room.flying.pop(FENCE, None)
             self._room.fences.failed(nonce)
             raise

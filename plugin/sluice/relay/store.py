@@ -102,6 +102,12 @@ async def standing(tx: Tx) -> list[Handover]:
     return [_handover(row) for row in await tx.fetch(query)]
 
 
+async def stands(tx: Tx, room: str) -> bool:
+    """Whether a password stands in this room: a join, or a tap, is expected there."""
+    query = "SELECT 1 FROM sluice_delivery WHERE removed = 0 AND room = $1 LIMIT 1"
+    return await tx.fetchval(query, room) is not None
+
+
 async def joined(tx: Tx, room: str, at: float) -> None:
     """The recipient is in: the time of what stands there begins now."""
     await tx.execute(

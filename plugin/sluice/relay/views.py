@@ -16,6 +16,7 @@ from ..catalog.answers import (
     media_in,
     media_info,
     rooms_in,
+    the_event,
     users_in,
 )
 from ..catalog.model import Outcome
@@ -23,9 +24,11 @@ from ..chat import files, lists
 from ..chat.lists import RoomRow, View
 from ..chat.pages import Pages
 from ..chat.words import Here
+from ..db.connection import Tx
 from ..matrix.api import MatrixError
 from ..matrix.files import File, Files
 from ..matrix.probes import Probes, RoomFacts
+from ..matrix.sealed import Sealed
 from ..message import Message, Text, code
 from ..policy.people import highest, is_named, person_of, roles_of_person
 from ..requests.model import Request
@@ -57,6 +60,10 @@ class Lists:
         else:
             self._open.pop((room, mxid), None)
 
+    def after(self, tx: Tx, room: str, mxid: str, pages: Pages | None, now: float) -> None:
+        """As `keep`, once it is committed that the page before was said."""
+        tx.after(lambda: self.keep(room, mxid, pages, now))
+
     def get(self, room: str, mxid: str, now: float) -> Pages | None:
         at, pages = self._open.get((room, mxid), (0.0, None))
         return pages if now - at < _OPEN else None
@@ -80,8 +87,8 @@ class Case:
 
 
 class Views:
-    def __init__(self, world: World, probes: Probes, files: Files) -> None:
-        self._world, self._probes, self._files = world, probes, files
+    def __init__(self, world: World, probes: Probes, files: Files, sealed: Sealed) -> None:
+        self._world, self._probes, self._files, self._sealed = world, probes, files, sealed
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
             "users": self._users,
             "rooms": self._rooms,
@@ -191,4 +198,8 @@ class Views:
         )
 
     async def _event(self, case: Case) -> View:
+        """What could be asked of the sealed rooms was asked before it was sent; what they did not
+        show to us then is found here."""
+        if await self._sealed.keeps(the_event(case.body)):
+            return lists.not_shown(case.to)
         return lists.event(case.here, case.value("event") or "", case.body, case.to)

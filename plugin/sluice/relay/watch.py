@@ -12,14 +12,13 @@ from logging import Logger
 from ..catalog.conduit import ConduitOracle
 from ..catalog.dialects import dialect_of
 from ..catalog.model import Dialect
-from ..db.connection import StorageFailed
-from ..matrix.api import Homeserver, MatrixError, Refused
+from ..matrix.api import Homeserver, Refused
 from .correlator import LOST
 from .room import AdminRoom
 from .sending import Sending
 
 _HOUR, _EMERGENCY = 3600.0, 60.0  # seconds between looks, and while the password is set
-_AGAIN = 5.0  # seconds until a look is tried again that failed
+_ADDRESS = 3.0  # seconds for the answer where an address leads
 _VERSION = re.compile(r"@conduit:\S+: (\S+)\n?")
 
 
@@ -32,43 +31,44 @@ class Watch:
         self, room: AdminRoom, sending: Sending, homeserver: Homeserver, log: Logger
     ) -> None:
         self._room, self._sending, self._hs, self._log = room, sending, homeserver, log
+        self._thorough = True  # the first look is
         self.looked = asyncio.Event()
         self.on_checked: Callable[[bool], Awaitable[None]]
 
     async def run(self, beat: asyncio.Event) -> None:
         """After each beat, and from time to time; until cancelled."""
-        thorough = True
         while True:
             try:
                 emergency = self._room.health.emergency
                 await asyncio.wait_for(beat.wait(), _EMERGENCY if emergency else _HOUR)
             except asyncio.TimeoutError:
-                thorough = not emergency
+                self._thorough |= not emergency
             beat.clear()
             try:
-                await self._check(thorough)
-                thorough = False
-            except (MatrixError, StorageFailed) as error:
-                self._log.warning("What may have changed is not known yet: %s", error)
-                await asyncio.sleep(_AGAIN)
-                beat.set()
+                await self._check()
+            except BaseException:
+                beat.set()  # it is due still
+                raise
 
-    async def _check(self, thorough: bool) -> None:
+    async def _check(self) -> None:
         room = self._room
-        before = (room.health.alias_lost, room.health.version)
-        room.health.alias_lost = not await self.address_holds()
+        before = room.health.version
+        if not await self.address_holds():
+            await room.address(False)
         if room.health.answering or not room.health.version:
             await self._see_version()
-        if (room.health.alias_lost, room.health.version) != before:
+        if room.health.version != before:
             await room.on_health()
         if room.health.emergency and room.health.answering:
             await self._try_emergency()
         self.looked.set()
-        await self.on_checked(thorough)
+        await self.on_checked(self._thorough)
+        self._thorough = False
 
     async def address_holds(self) -> bool:
         """Whether #admins still means this room: any member of it can delete the alias."""
-        return await self._hs.alias(f"#admins:{self._room.server}") == self._room.room
+        alias = f"#admins:{self._room.server}"
+        return await self._hs.alias(alias, _ADDRESS) == self._room.room
 
     async def _see_version(self) -> None:
         room, version = self._room, await self._version()

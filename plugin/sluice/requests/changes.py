@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..chat import cards, measures
 from ..message import Message, Text
-from . import emergency, store
+from . import emergency, holds, store
 from .desk import Desk
 from .ending import over
 from .machine import Effect, Event, Fact
@@ -13,6 +15,7 @@ from .quorum import Weighed, open_until, weigh
 from .submit import need_votes
 
 NEVER = float("inf")
+_WAITED = ": a word that may have been a no was erased, and nobody said it again"
 
 
 async def room_changed(desk: Desk, room: str) -> None:
@@ -54,17 +57,24 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 
 
 async def tick(desk: Desk) -> None:
-    """What is due: requests that expire, and the one reminder at half time."""
-    for request in await _open(desk):
-        if min(_end(request), _half(request)) <= desk.now:
-            await _due(desk, request)
+    """What is due: requests that expire, or wait for too long for a room that cannot be heard or
+    for a word that was erased, the one reminder at half time, and reviews that wait."""
+    held = await holds.requests(desk.tx)
+    for request in await store.in_state(desk.tx, State.PENDING):
+        if _next(desk, request, held) <= desk.now:
+            await _due(desk, request, held)
+    await emergency.remind(desk)
 
 
-async def _due(desk: Desk, request: Request) -> None:
+async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
     weighed = await weigh(desk, request)
-    half = {Fact.HALF} if _half(request) <= desk.now else set()
-    note = cards.expired_note(weighed.votes.standing)
-    moved = await desk.apply(request, Event.CLOCK, weighed.facts | half, note)
+    facts, note = set(weighed.facts), cards.expired_note(weighed.votes.standing)
+    if _half(desk, request) <= desk.now:
+        facts.add(Fact.HALF)
+    if Fact.EXPIRED not in facts and _stale(desk, request, held) <= desk.now:
+        facts.add(Fact.STALE)
+        note = (_WAITED,) if request.id in held else (f": {desk.view.aside[request.room].why}",)
+    moved = await desk.apply(request, Event.CLOCK, facts, note)
     if moved is None:
         return
     row, request = moved
@@ -81,17 +91,38 @@ def _end(request: Request) -> float:
     return NEVER if request.expires is None else request.expires
 
 
-def _half(request: Request) -> float:
-    """When half of its time is over; never, where nothing expires or it was reminded."""
+def _half(desk: Desk, request: Request) -> float:
+    """When half of its time is over; never, where nothing expires or it was reminded, or where
+    nobody would see it."""
     if request.expires is None or request.reminded or request.in_line_since is not None:
         return NEVER
+    if request.room in desk.view.aside or not desk.sees(request):
+        return NEVER
     return (request.created + request.expires) / 2
+
+
+def _stale(desk: Desk, request: Request, held: Collection[int]) -> float:
+    """When what stands in line is given up: because its room is aside, or because nobody
+    releases what needs no vote. Never, where neither is so."""
+    since, aside = request.in_line_since, desk.view.aside.get(request.room)
+    if since is None:
+        return NEVER
+    if request.id in held and not request.slots:
+        return since + desk.view.max_age
+    return NEVER if aside is None else max(aside.since, since) + desk.view.max_age
+
+
+def _next(desk: Desk, request: Request, held: Collection[int]) -> float:
+    if not desk.sees(request) and request.room not in desk.view.aside:
+        return NEVER  # it is not read yet
+    return min(_end(request), _half(desk, request), _stale(desk, request, held))
 
 
 async def next_due(desk: Desk) -> float | None:
     """When `tick` has something to do; epoch seconds."""
     pending = await store.in_state(desk.tx, State.PENDING)
-    due = min((min(_end(request), _half(request)) for request in pending), default=NEVER)
+    held = await holds.requests(desk.tx)
+    due = min((_next(desk, request, held) for request in pending), default=NEVER)
     return None if due == NEVER else due
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Invocation, Tag
@@ -20,7 +20,7 @@ from ..chat import cards
 from ..chat.about import About, takes_back
 from ..chat.words import Here, count
 from ..db.connection import Tx
-from ..message import Message, Text
+from ..message import Message, Text, code
 from ..policy.model import Asker, Facts
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
@@ -44,6 +44,9 @@ class Room(Protocol):
     def power(self, mxid: str) -> float:
         """Infinite for a creator of a room of version 12."""
 
+    def can_send(self, kind: str, mxid: str) -> bool:
+        """Whether somebody has the power for events of this type."""
+
 
 class Audit(Protocol):
     async def append(
@@ -58,6 +61,7 @@ class Outbox(Protocol):
         self, tx: Tx, room: str, key: str, message: Message, *, reply_to: str | None = None
     ) -> None: ...
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None: ...
+    async def has(self, tx: Tx, room: str, key: str) -> bool: ...
     async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None: ...
     async def react(self, tx: Tx, room: str, event_id: str, emoji: str) -> None: ...
     async def unreact(self, tx: Tx, room: str, event_id: str, emoji: str) -> None: ...
@@ -72,10 +76,24 @@ class Health(str, Enum):
 
 
 @frozen
+class Aside:
+    """Why nothing of an ops room runs now, and since when (epoch seconds).
+
+    why: in words that go on after "cancelled: ".
+    """
+
+    since: float
+    why: str
+
+
+@frozen
 class View:
     """The world at one moment. facts: without limits and distrust, which the database knows.
 
-    max_age: seconds after which a command is too old to run.
+    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
+    heard; what stands in line there lets that of the other rooms pass, and is given up when that
+    lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
+    pass. told: the rooms of everybody's alarms.
     """
 
     now: float
@@ -85,6 +103,9 @@ class View:
     facts: Facts
     health: Health = Health.GOOD
     max_age: float = 300
+    aside: Mapping[str, Aside] = field(factory=dict)
+    mute: frozenset[str] = frozenset()
+    told: tuple[str, ...] = ()
 
 
 MAX_TEXT = 12_000  # characters of a command in a record, which must fit in; the digest has it all
@@ -191,6 +212,20 @@ class Desk:
         where = self.view.rooms.get(request.room)
         return where is None or where.known
 
+    def given_up(self, room: str, since: float) -> bool:
+        """Whether what has waited since then was held up by its room alone for too long."""
+        aside = self.view.aside.get(room)
+        return aside is not None and self.now - max(since, aside.since) > self.view.max_age
+
+    def speaking(self) -> str | None:
+        """The first ops room in which something can be said now."""
+        rooms, silent = self.view.rooms.items(), {*self.view.aside, *self.view.mute}
+        return next((room for room, view in rooms if view.known and room not in silent), None)
+
+    def muted(self, request: Request) -> bool:
+        """Nothing of it is sent now: its room could not be told what became of it."""
+        return request.room in self.view.mute
+
     async def distrusted(self) -> frozenset[str]:
         return frozenset(await store.distrusted(self.tx, self.now))
 
@@ -201,10 +236,39 @@ class Desk:
             return frozenset()
         return roles(self.policy, mxid, who.power, await self.distrusted())
 
+    async def somewhere(self, mxid: str) -> frozenset[str]:
+        """What somebody holds in any of the ops rooms."""
+        each = [await self.roles(room, mxid) for room in self.view.rooms]
+        return frozenset().union(*each)
+
     def push(self, room: str, mxids: Iterable[str]) -> tuple[str, ...]:
         """Those of these accounts that are in the room."""
         where = self.view.rooms.get(room)
         return tuple(m for m in dict.fromkeys(mxids) if where and m in where.joined)
+
+    def told(self, room: str) -> tuple[str, ...]:
+        """The rooms that learn of a strong measure: where it was taken, everybody's, and where
+        an owner is who is in none of them."""
+        found = dict.fromkeys((room, *self.view.told))
+        for mxid in self.mxids(self.owners()):
+            inside = [each for each in self.view.rooms if self.push(each, (mxid,))]
+            if inside and not found.keys() & set(inside):
+                found[inside[0]] = None
+        return tuple(found)
+
+    async def tell(self, room: str, key: str, message: Message) -> None:
+        """In this room, and in all others that learn of it."""
+        await self.outbox.put(self.tx, room, key, message)
+        await self.elsewhere(room, key, message)
+
+    async def elsewhere(self, room: str, key: str, message: Message) -> None:
+        """What was said in this room, in all others that learn of it; an alarm pushes the owners
+        there."""
+        lines = (*message.lines, ("It was in ", code(room), "."))
+        for where in self.told(room)[1:]:
+            push = self.push(where, self.mxids(self.owners())) if message.text else ()
+            copy = evolve(message, lines=lines, push=push)
+            await self.outbox.put(self.tx, where, key, copy)
 
     async def about(self, request: Request) -> About:
         """What its card says of it."""
@@ -232,18 +296,36 @@ class Desk:
         """Edits the card if it changes; its buttons stay only while votes count."""
         key = card_key(request.id)
         if await store.shows(self.tx, request.id, card.body):
-            await self.outbox.edit(self.tx, request.room, key, card)
+            await self.show_everywhere(request, card)
         if request.state is not State.PENDING:
             await self.outbox.buttons(self.tx, request.room, key, ())
 
+    async def show_everywhere(self, request: Request, card: Message) -> None:
+        """A break-glass has its card in several rooms."""
+        key, outbox = card_key(request.id), self.outbox
+        others = [r for r in self.view.rooms if request.glass and r != request.room]
+        for room in (request.room, *others):
+            if room == request.room or await outbox.has(self.tx, room, key):
+                await outbox.edit(self.tx, room, key, card)
+
+    def taps(self, request: Request, votes: cards.Standing) -> bool:
+        """Whether all who can vote here now have the power to react."""
+        where = self.view.rooms.get(request.room)
+        able = self.push(request.room, self.mxids(votes.helpers))
+        return where is None or all(where.can_send("m.reaction", mxid) for mxid in able)
+
     async def show_votes(self, request: Request, votes: cards.Standing) -> None:
-        """The card after a vote, a member or the policy changed; not if it runs at once."""
+        """The card after a vote, a member or the policy changed, or a hold came or went; not if it
+        runs at once."""
         line = list(await store.places(self.tx))
         place = line.index(request.id) + 1 if request.id in line else 0
         free = self.view.health is Health.GOOD and await store.pause(self.tx) is None
-        if place != 1 or not free or await store.in_state(self.tx, State.EXECUTING):
+        runs = place == 1 and free and not votes.held
+        if not runs or await store.in_state(self.tx, State.EXECUTING):
             told = await self.about(request)
-            await self.show(request, cards.voted(request, told, votes, self.here, place))
+            taps = self.taps(request, votes)
+            card = cards.voted(request, told, votes, self.here, place, taps=taps)
+            await self.show(request, card)
 
     async def show_running(self, request: Request) -> None:
         rows = await store.lines(self.tx, request.id)

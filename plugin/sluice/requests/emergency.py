@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from ..chat import measures
 from ..chat.cards import Need, Standing
 from ..chat.words import people, person
+from ..db import meta
 from ..message import Text
 from ..policy.model import Verdict
 from ..policy.people import person_of
-from . import store
+from . import holds, store
 from .desk import Desk, card_key
 from .ending import over
 from .machine import Event
@@ -18,6 +22,8 @@ from .model import Pause, Request, Review, Side, State
 from .quorum import Count, judge
 from .submit import Ask, create, not_for, reject
 
+_REMINDED = "reviews"  # in the database: of each open review, the day it was named last
+_DAY = 86400.0
 _NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
 
 
@@ -33,6 +39,9 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     if ask.decision.verdict is Verdict.DENY:
         return await reject(desk, ask)
     because, then = await _quota(desk)
+    reviewers = _reviewers(desk, ask.mxid)
+    if reviewers and not await _present(desk, reviewers):
+        because, then = measures.no_reviewer(reviewers)
     if because:
         denied = evolve(ask.decision, verdict=Verdict.DENY, rules=(), because=because)
         return await reject(desk, evolve(ask, decision=denied), then)
@@ -40,14 +49,14 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
         message = measures.while_paused(paused, desk.owners(), desk.here)
         await desk.reply(ask.room, ask.event_id, message, ask.command)
         return None
-    reviewers = _reviewers(desk, ask.mxid)
     review = Review.OPEN if reviewers else Review.NONE
     request = await create(desk, ask, Event.GLASS, [], glass=True, review=review)
     await desk.record("break-glass", request, event=ask.event_id, reason=ask.invocation.reason)
     push = desk.push(ask.room, desk.mxids(desk.owners()))
     told = await desk.about(request)
     message = measures.glass(request, told, reviewers, push, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, card_key(request.id), message)
+    # In each room under the same key: a tap on it is a review, wherever it is.
+    await desk.tell(ask.room, card_key(request.id), message)
     return request
 
 
@@ -67,7 +76,10 @@ async def _quota(desk: Desk) -> tuple[Text, Text]:
     if len(used) >= glass.max:
         words.append((f"{len(used)} of {glass.max} {_span(glass.every)} is used",))
         at = used[-glass.max] + glass.every
-    because = words[0] if len(words) == 1 else (*words[0], ", and ", *words[-1]) if words else ()
+    because: Text = ()
+    for number, reason in enumerate(words, 1):
+        between = ", and " if number == len(words) else ", "
+        because = (*because, between, *reason) if because else reason
     return because, measures.next_glass(at, reviewers, desk.here)
 
 
@@ -82,13 +94,20 @@ def _reviewers(desk: Desk, mxid: str) -> tuple[str, ...]:
     return tuple(name for name in desk.owners() if name != desk.name(mxid))
 
 
+async def _present(desk: Desk, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of these owners that are in any ops room, as owners."""
+    role = desk.policy.owners
+    there = [m for m in desk.mxids(names) if role in await desk.somewhere(m)]
+    return tuple(name for name in names if name in {desk.name(mxid) for mxid in there})
+
+
 async def review(
     desk: Desk, request: Request, mxid: str, side: Side, why: str, votes: Count
 ) -> bool:
     """An owner's approve or deny of a break-glass. False: not theirs to give, or given already."""
     if request.review is not Review.OPEN:
         return False
-    owner = desk.policy.owners in await desk.roles(request.room, mxid)
+    owner = desk.policy.owners in await desk.somewhere(mxid)
     if not owner or votes.same(mxid) in {votes.same(other) for other in votes.barred}:
         return False
     name = desk.name(mxid)
@@ -102,13 +121,11 @@ async def review(
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
     told = await desk.about(request)
     if side is Side.APPROVE:
-        await desk.outbox.edit(
-            desk.tx, request.room, card_key(request.id), measures.reviewed(request, told, name)
-        )
+        await desk.show_everywhere(request, measures.reviewed(request, told, name))
     else:
         push = desk.push(request.room, desk.mxids(desk.owners()))
         message = measures.not_in_order(request, name, why, desk.undo(request), push)
-        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.review", message)
+        await desk.tell(request.room, f"request.{request.id}.review", message)
     return True
 
 
@@ -123,6 +140,25 @@ async def unreviewed(desk: Desk) -> list[tuple[int, Text]]:
     """Break-glass that waits for a review, and for whom."""
     waiting = [r for r in await store.glasses(desk.tx) if r.review is Review.OPEN]
     return [(request.id, people(_reviewers(desk, request.mxid))) for request in waiting]
+
+
+async def remind(desk: Desk) -> None:
+    """Once a day for each break-glass that waits for its review, until it has it."""
+    waiting = [r for r in await store.glasses(desk.tx) if r.review is Review.OPEN]
+    if not waiting:
+        return
+    told = json.loads(await meta.get(desk.tx, _REMINDED) or "{}")
+    days = {str(r.id): int((desk.now - r.created) // _DAY) for r in waiting}
+    late = [r for r in waiting if days[str(r.id)] > told.get(str(r.id), 0)]
+    for request in late:
+        names, about = _reviewers(desk, request.mxid), await desk.about(request)
+        for room in desk.told(request.room):
+            push = desk.push(room, desk.mxids(names))
+            said = measures.review_due(request, about, names, push, desk.here)
+            key = f"request.{request.id}.due.{days[str(request.id)]}"
+            await desk.outbox.put(desk.tx, room, key, said)
+    if late:
+        await meta.put(desk.tx, _REMINDED, json.dumps(days))
 
 
 # --- pause ------------------------------------------------------------------------------------
@@ -144,7 +180,7 @@ async def pause(desk: Desk, ask: Ask, why: str) -> None:
     owners = desk.owners()
     push = desk.push(ask.room, desk.mxids(owners))
     message = measures.paused(name, why, is_open, owners, push, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, f"pause.{ask.event_id}", message)
+    await desk.tell(ask.room, f"pause.{ask.event_id}", message)
 
 
 async def resume(desk: Desk, ask: Ask) -> None:
@@ -157,11 +193,13 @@ async def resume(desk: Desk, ask: Ask) -> None:
         return
     await store.put_pause(desk.tx, None)
     await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
-    runs = list(await store.places(desk.tx))
+    held, aside = await holds.requests(desk.tx), desk.view.aside
+    line = await store.line(desk.tx)
+    runs = [r.id for r in line if r.id not in held and r.room not in aside]
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)
-    await desk.outbox.put(desk.tx, ask.room, f"resume.{ask.event_id}", message)
+    await desk.tell(ask.room, f"resume.{ask.event_id}", message)
 
 
 # --- trust ------------------------------------------------------------------------------------
@@ -191,4 +229,4 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
     await desk.record("trust", request, by=ask.mxid, trusted=mxid)
     push = desk.push(ask.room, desk.mxids(desk.owners()))
     message = measures.trusted(name, who, mxid, push)
-    await desk.outbox.put(desk.tx, ask.room, f"trust.{ask.event_id}", message)
+    await desk.tell(ask.room, f"trust.{ask.event_id}", message)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..catalog.model import Kind
 from ..chat import cards
-from ..message import Message
+from ..matrix import private
+from ..message import Message, Sign
 from . import limits, store
 from .desk import Desk, only_looks
 from .machine import Event, Fact, worst
@@ -27,6 +28,7 @@ async def over(
     if request.glass:
         await store.change(desk.tx, request.id, request.state, review=Review.NONE)
     told = await desk.about(request)
+    await _elsewhere(desk, request)
     has_card = bool(request.slots) or request.glass
     if has_card and not card_gone:
         await desk.show(request, cards.ended(request, told, (), desk.here))
@@ -40,6 +42,18 @@ async def over(
     elif request.note:
         message = cards.not_started(request, desk.here)
         await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.command)
+
+
+async def _elsewhere(desk: Desk, request: Request) -> None:
+    """Where its own room is aside, another one is told, or else the owners in private."""
+    if request.room not in desk.view.aside:
+        return
+    owners, room = desk.mxids(desk.owners()), desk.speaking()
+    push = owners if room is None else desk.push(room, owners)
+    message = cards.elsewhere(request, await desk.about(request), push, desk.here)
+    key = f"request.{request.id}.elsewhere.{request.state.value}"
+    for where in [room] if room is not None else await private.rooms_of(desk.tx, owners):
+        await desk.outbox.put(desk.tx, where, key, message)
 
 
 async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -> Request | None:
@@ -83,6 +97,8 @@ async def _finish(
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await limits.give_back(desk.tx, request.id)
     await desk.record("ended", request, state=request.state.value, by=by)
+    if not only_looks(request.invocation):
+        await _elsewhere(desk, request)
     if request.slots:
         told = await desk.about(request)
         await desk.show(request, cards.ended(request, told, request.approved, desk.here))
@@ -90,4 +106,6 @@ async def _finish(
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
     reply_to = request.command if direct else None
     await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply_to)
+    if message.sign is Sign.ALARM:
+        await desk.elsewhere(request.room, key, message)
     return request

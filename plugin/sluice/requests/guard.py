@@ -7,7 +7,7 @@ line is reported with `line_*`; `ending.end` follows the last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Union
 
 from attrs import evolve, frozen
@@ -15,14 +15,14 @@ from attrs import evolve, frozen
 from ..catalog.model import Kind, Line, Outcome
 from ..catalog.parse import targets
 from ..chat import cards
-from ..message import Text
+from ..message import Text, code
 from ..policy.decide import limits_of
 from ..policy.people import is_named
-from . import limits, store
+from . import holds, limits, store
 from .desk import Changed, Desk, Health, only_reads
 from .ending import DISTRUST, over
 from .machine import Effect, Event, Fact
-from .model import LineRow, LineState, Pause, Request, Side, State
+from .model import LineRow, LineState, Pause, Request, State, Vote
 from .quorum import Weighed, weigh
 from .submit import need_votes
 
@@ -57,9 +57,15 @@ class Stop:
     ended: bool
 
 
-async def next_turn(desk: Desk) -> Turn | None:
-    """The next in line; a request between its lines comes after those that waited meanwhile."""
-    paused = await store.pause(desk.tx) is not None
+async def next_turn(desk: Desk, unheard: Collection[str] = ()) -> Turn | None:
+    """The next in line; a request between its lines comes after those that waited meanwhile.
+
+    What belongs to a room that is aside or mute lets the others pass, and so does that of an
+    unheard one, in which something may stand that is not known yet. Of what runs and waited for a
+    room aside for too long the turn comes all the same, to be stopped by `begin`.
+    """
+    paused, aside = await store.pause(desk.tx) is not None, desk.view.aside
+    silent = {*aside, *desk.view.mute, *unheard}
     turns: list[tuple[float, int, int]] = []
     for request, lines in await executing(desk):
         if any(line.state in _OUT for line in lines):
@@ -67,8 +73,12 @@ async def next_turn(desk: Desk) -> Turn | None:
         waiting = [line.number for line in lines if line.state is LineState.WAITING]
         if waiting:
             since = max(line.answered_at or request.created for line in lines)
-            turns.append((since, request.id, waiting[0]))
-    for request in await store.line(desk.tx, 1000 if paused else 1):
+            if request.room not in silent or desk.given_up(request.room, since):
+                turns.append((since, request.id, waiting[0]))
+    held = await holds.requests(desk.tx)
+    for request in await store.line(desk.tx, 1000 if paused or held or silent else 1):
+        if request.id in held or request.room in silent:
+            continue
         if not paused or only_reads(request.invocation):
             turns.append((request.in_line_since or desk.now, request.id, 1))
     return Turn(*min(turns)[1:]) if turns else None
@@ -89,14 +99,16 @@ async def begin(
     sending (txn id, device, policy).
     """
     request = await store.get(desk.tx, turn.request)
-    if request is None or not desk.sees(request):
+    if request is None or not desk.sees(request) or desk.muted(request):
         return Wait()
     if request.state is State.PENDING and request.in_line_since is None:
         return Wait()
     weighed = await weigh(desk, request, limited=True)
     pause = await store.pause(desk.tx)
+    if request.room in desk.view.aside and not await _given_up(desk, request):
+        return Wait()
     facts = _facts(desk, request, turn, weighed, pause)
-    note = _why(facts, weighed, pause)
+    note = _why(desk, request, facts, weighed, pause)
     pending = request.state is State.PENDING
     moved = await desk.apply(request, Event.BEGIN, facts, note)
     if moved is None:
@@ -116,6 +128,31 @@ async def begin(
     return Wait()
 
 
+async def _given_up(desk: Desk, request: Request) -> bool:
+    """Whether a request that runs has waited too long for its room, which is aside."""
+    rows = await store.lines(desk.tx, request.id)
+    since = max((row.answered_at or request.created for row in rows), default=desk.now)
+    return desk.given_up(request.room, since)
+
+
+async def broken(desk: Desk, number: int, error: str) -> Request | None:
+    """The guard of this request raised, by a mistake of ours: it ends, or no more of it is sent.
+
+    error: the class of what was raised. None: it has ended meanwhile.
+    """
+    request = await store.get(desk.tx, number)
+    if request is None:
+        return None
+    note: Text = (": an error of mine, ", code(error))
+    moved = await desk.apply(request, Event.BREAK, note=note)
+    if moved is None:
+        return None
+    row, after = moved
+    if Effect.STOP in row.effects:
+        await store.change(desk.tx, after.id, after.state, stop=note)
+    return after
+
+
 def _facts(
     desk: Desk, request: Request, turn: Turn, weighed: Weighed, pause: Pause | None
 ) -> set[Fact]:
@@ -127,22 +164,30 @@ def _facts(
     if pause is not None and not only_reads(request.invocation):
         facts.add(Fact.PAUSED)
     since = request.in_line_since or desk.now
-    if not weighed.votes.slots and desk.now - since > desk.view.max_age:
+    if request.state is State.EXECUTING:
+        stale = request.room in desk.view.aside
+    else:
+        stale = not weighed.votes.slots and desk.now - since > desk.view.max_age
+    if stale:
         facts.add(Fact.STALE)
     health = {Health.DOUBT: Fact.IN_DOUBT, Health.BAD: Fact.UNHEALTHY}.get(desk.view.health)
     return facts | ({health} if health else set())
 
 
-def _why(facts: set[Fact], weighed: Weighed, pause: Pause | None) -> Text:
+def _why(
+    desk: Desk, request: Request, facts: set[Fact], weighed: Weighed, pause: Pause | None
+) -> Text:
     """Why it must not run, for whoever asked."""
+    aside = desk.view.aside.get(request.room)
     if Fact.EXPIRED in facts:
         return cards.expired_note(weighed.votes.standing)
     if weighed.why:
         return weighed.why
     for fact, words in (
         (Fact.NEEDS_VOTES, ": votes are missing now"),
+        (Fact.HELD, ": a word that may have been a no was erased from outside"),
         (Fact.PAUSED, f": paused by {pause.by if pause else ''}"),
-        (Fact.STALE, ": it waited too long for its turn"),
+        (Fact.STALE, f": {aside.why if aside else 'it waited too long for its turn'}"),
         (Fact.UNHEALTHY, ": Conduit does not answer"),
     ):
         if fact in facts:
@@ -173,10 +218,13 @@ async def _commit(
     sending = {"state": LineState.SENDING, "sent_at": desk.now}
     if not await store.change_line(tx, turn.request, turn.number, LineState.WAITING, **sending):
         raise Changed(f"line {turn.number} of #{request.id} is not waiting")
+    standing: dict[str, Vote] = {}
+    for vote in await store.votes(tx, request.id):
+        if vote.approves:
+            standing.setdefault(vote.mxid, vote)
     votes = [
         {"mxid": vote.mxid, "person": vote.person, "event": vote.event_id, "how": vote.how.value}
-        for vote in await store.votes(tx, request.id)
-        if vote.side is Side.APPROVE and vote.mxid in weighed.votes.tally.by
+        for vote in map(standing.__getitem__, weighed.votes.tally.by)
     ]
     rules = [matched.label for matched in weighed.decision.rules]
     fields = {"line": turn.number, "votes": votes, "rules": rules, "glass": request.glass}
@@ -256,5 +304,7 @@ async def line_settled(desk: Desk, turn: Turn, outcome: Outcome) -> bool:
         return False
     took = desk.now - before.sent_at if before.sent_at is not None else None
     fields = {"line": turn.number, "outcome": outcome.kind.value, "code": outcome.code}
-    await desk.record("outcome", request, took=took, answer=before.answer_event, **fields)
+    # Of the answer only that there was one: the log is read by many, and exported.
+    answered = before.answer_event is not None
+    await desk.record("outcome", request, took=took, answered=answered, **fields)
     return True

@@ -6,9 +6,12 @@ place; what was never sent is given back when the request ends.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
 from ..db.connection import Tx
+from ..policy.rules import Rule
 from .model import LineState
 from .store import insert_row, marks
 
@@ -47,3 +50,25 @@ async def give_back(tx: Tx, request: int) -> None:
         LineState.WAITING.value,
         LineState.SETTLED.value,
     )
+
+
+async def carry_over(tx: Tx, rules: Iterable[Rule]) -> None:
+    """What Sluice 1.0 counted for limits without an id counts for the same limits from now on.
+
+    Its key had no window, so that one counter may go on as several; a use that stands in it once
+    for each of them was one use. Finds nothing the second time.
+    """
+    keys: dict[str, set[str]] = {}
+    for rule in rules:
+        if rule.verb == "limit" and rule.former:
+            keys.setdefault(rule.former, set()).add(rule.key)
+    for former, some in keys.items():
+        for key in sorted(some):
+            await tx.execute(
+                "INSERT INTO sluice_use (key, mxid, at, n, request, line)"
+                " SELECT DISTINCT CAST($1 AS TEXT), mxid, at, n, request, line FROM sluice_use"
+                " WHERE key = $2",
+                key,
+                former,
+            )
+        await tx.execute("DELETE FROM sluice_use WHERE key = $1", former)

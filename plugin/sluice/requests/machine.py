@@ -37,11 +37,14 @@ class Event(str, Enum):
     DENY = "vote against"
     WITHDRAW = "vote withdrawn"
     RECOUNT = "policy, members or power changed"
+    ERASE = "somebody's word erased from outside"
+    RELEASE = "hold released"
     EDIT = "command edited"
     DELETE = "command or card deleted"
     CANCEL = "cancel"
     CLOCK = "clock"
     BEGIN = "next line may be sent"
+    BREAK = "the guard breaks"
     END = "last line settled"
     TOLD = "late answer, look or resolve"
     REVIEW = "break-glass reviewed"
@@ -57,9 +60,10 @@ class Fact(str, Enum):
     REASON_GONE = "asker gone, or the policy says no"
     COMPLETE = "votes suffice"
     EXPIRED = "expired"
-    STALE = "in line without votes for too long"
+    STALE = "in line for too long"
     HALF = "half of the time is over"
     STOPPED = "cancelled meanwhile"
+    HELD = "held"
     PAUSED = "paused"
     IN_DOUBT = "health in doubt"
     UNHEALTHY = "health bad"
@@ -80,6 +84,8 @@ class Effect(str, Enum):
     SHOW = "edit the card"
     ENTER_LINE = "into the line"
     LEAVE_LINE = "out of the line"
+    HOLD = "hold it"
+    FREE = "hold it no longer"
     REMIND = "remind once"
     INTENT = "commit the intent, then send"
     WAIT = "wait"
@@ -127,6 +133,9 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.DENY, "", State.DENIED, _E.KEEP_VOTE, _E.TELL),
     _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.DROP_VOTE, _E.SHOW),
     _row(_P, Event.WITHDRAW, "", _P, _E.DROP_VOTE, _E.LEAVE_LINE, _E.SHOW),
+    # a word that nobody could read may have been a no: nothing is sent until it is said again
+    *(_row(s, Event.ERASE, "", s, _E.HOLD, _E.SHOW) for s in OPEN),
+    *(_row(s, Event.RELEASE, "", s, _E.FREE, _E.SHOW) for s in OPEN),
     # the world changes
     _row(_P, Event.RECOUNT, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.RECOUNT, "REASON_GONE", State.CANCELLED, _E.TELL),
@@ -136,22 +145,29 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.DELETE, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CANCEL, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "EXPIRED", State.EXPIRED, _E.TELL),
+    _row(_P, Event.CLOCK, "STALE", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "HALF NEEDS_VOTES", _P, _E.REMIND),
     # the guard of the first line, in the transaction of its intent
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.BEGIN, "REASON_GONE", State.CANCELLED, _E.TELL),
     _row(_P, Event.BEGIN, "NEEDS_VOTES", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.BEGIN, "HELD", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "PAUSED", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "STALE", State.CANCELLED, _E.TELL),
     _row(_P, Event.BEGIN, "UNHEALTHY", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "IN_DOUBT", _P, _E.WAIT),
     _row(_P, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
+    # something of ours is broken: what cannot begin must not keep what stands behind it
+    _row(_P, Event.BREAK, "", State.CANCELLED, _E.TELL),
+    _row(_X, Event.BREAK, "", _X, _E.STOP),
     # the guard of every later line, and of one that is sent again
     _row(_X, Event.BEGIN, "STOPPED", _X, _E.STOP),
     _row(_X, Event.BEGIN, "EXPIRED", _X, _E.STOP),
     _row(_X, Event.BEGIN, "REASON_GONE", _X, _E.STOP),
     _row(_X, Event.BEGIN, "NEEDS_VOTES", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "HELD", _X, _E.STOP),
     _row(_X, Event.BEGIN, "PAUSED", _X, _E.STOP),
+    _row(_X, Event.BEGIN, "STALE", _X, _E.STOP),
     _row(_X, Event.BEGIN, "UNHEALTHY", _X, _E.STOP),
     _row(_X, Event.BEGIN, "IN_DOUBT", _X, _E.WAIT),
     _row(_X, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),

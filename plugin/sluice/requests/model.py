@@ -97,6 +97,9 @@ class LineRow:
     answered_at: float | None = None
 
 
+ITSELF = "Sluice itself"  # who has paused, if nobody did; no name in a policy has a blank
+
+
 @frozen
 class Pause:
     """by: a name. at: since when."""
@@ -104,6 +107,11 @@ class Pause:
     by: str
     at: float
     why: str
+
+    @property
+    def by_itself(self) -> bool:
+        """Nobody said it: somebody else uses the bot's account."""
+        return self.by == ITSELF
 
 
 class Side(str, Enum):
@@ -129,11 +137,16 @@ class Cause(str, Enum):
     STRANGER = "no role at all"  # not answered either
     LATE = "too late"
     NOT_NEEDED = "no vote needed"
+    MANY = "too many votes of one account"  # only answered, never stored
 
 
 @frozen
 class Vote:
-    """One MXID's say. person: the policy's name when it was cast. room: where it was."""
+    """One MXID's say. person: the policy's name when it was cast. room: where it was.
+
+    message: what people edit and delete of it, where that is not the event itself: a vote that
+    an edit made goes with the message that was edited.
+    """
 
     request: int
     event_id: str
@@ -146,3 +159,9 @@ class Vote:
     cause: Cause = Cause.NONE
     withdrawn: bool = False
     reason: str = ""
+    message: str = ""
+
+    @property
+    def approves(self) -> bool:
+        """Whether it stands for the request; who may vote is another question."""
+        return self.side is Side.APPROVE and self.cause is Cause.NONE and not self.withdrawn

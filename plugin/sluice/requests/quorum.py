@@ -25,8 +25,9 @@ from ..policy.people import holds as holds_role
 from ..policy.people import in_order, members_of, mxids_of
 from . import limits, store
 from .desk import Desk, only_looks
+from .holds import of_request as held_by
 from .machine import Fact
-from .model import Cause, Request, Side
+from .model import Cause, Request
 from .votes import Tally, could_help, largest, same_person, tally
 
 
@@ -113,12 +114,8 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
         who = desk.asker(request.room, mxid)
         return who.joined and holds_role(policy, mxid, role, who.power, distrusted)
 
-    standing = [
-        vote.mxid
-        for vote in await store.votes(desk.tx, request.id)
-        if vote.side is Side.APPROVE and not vote.withdrawn and vote.cause is Cause.NONE
-    ]
-    voters = tuple(dict.fromkeys(standing))
+    stored = await store.votes(desk.tx, request.id)
+    voters = tuple(dict.fromkeys(vote.mxid for vote in stored if vote.approves))
     barred = (request.mxid, *targets(request.invocation))
     result = tally(slots, voters, holds, same, barred)
     no_say = {same(mxid) for mxid in barred}
@@ -148,6 +145,7 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
             name for name, held in policy.closure.items() if any(s.role in held for s in slots)
         ),
         lost=_names(desk, (m for m in voters if same(m) not in counted | voted | no_say)),
+        held=_names(desk, (h.mxid for h in await held_by(desk.tx, request.id))),
     )
     return Count(slots, result, shown, voters, helpers, barred, same, holds)
 
@@ -171,6 +169,7 @@ async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weigh
     decision = await judge_again(desk, request, limited=limited)
     votes = await count(desk, request, decision.slots)
     facts = {Fact.COMPLETE if votes.complete else Fact.NEEDS_VOTES}
+    facts |= {Fact.HELD} if votes.standing.held else set()
     who = person(desk.name(request.mxid))
     why: Text = ()
     if request.room not in desk.view.rooms:

@@ -21,6 +21,7 @@ from .codec import digest, read, write
 from .model import Cause, How, LineRow, LineState, Pause, Request, Review, Side, State, Vote
 
 T = TypeVar("T")
+_ABOVE = "numbers above"  # in meta: the highest number that a later database had given
 
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE sluice_request (
@@ -101,6 +102,11 @@ SCHEMA: tuple[str, ...] = (
     "CREATE INDEX sluice_use_request ON sluice_use (request)",
 )
 
+SCHEMA_2: tuple[str, ...] = (
+    "ALTER TABLE sluice_vote ADD COLUMN message TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX sluice_vote_message ON sluice_vote (message)",
+)
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "invocation": read,
     "slots": read,
@@ -167,7 +173,13 @@ async def insert_row(tx: Tx, table: str, row: dict[str, Any], tail: str = "") ->
 
 
 async def next_id(tx: Tx) -> int:
-    return int(await tx.fetchval("SELECT COALESCE(MAX(id), 0) FROM sluice_request")) + 1
+    highest = await tx.fetchval("SELECT COALESCE(MAX(id), 0) FROM sluice_request")
+    return max(int(highest), int(await meta.get(tx, _ABOVE) or 0)) + 1
+
+
+async def go_on_above(tx: Tx, number: int) -> None:
+    """Numbers that are not in this database were given: after a restored backup."""
+    await meta.put(tx, _ABOVE, str(number))
 
 
 async def insert(tx: Tx, request: Request, decision: Decision) -> None:
@@ -248,6 +260,17 @@ async def twin(tx: Tx, wanted: str) -> Request | None:
     return next(iter(await _requests(tx, where, wanted, *states)), None)
 
 
+async def same_since(tx: Tx, wanted: str, mxids: Sequence[str], at: float) -> Request | None:
+    """The newest request of one person that asks for the same (a digest) and ran, runs, or stands
+    in line without a vote that is missing."""
+    states = [s.value for s in (State.PENDING, State.EXECUTING, State.DONE, State.UNKNOWN)]
+    where = (
+        "digest = $1 AND created >= $2 AND state IN ($3, $4, $5, $6) AND "
+        f"(state <> $3 OR slots = '[]') AND mxid IN ({marks(mxids, 7)}) ORDER BY id DESC LIMIT 1"
+    )
+    return next(iter(await _requests(tx, where, wanted, at, *states, *mxids)), None)
+
+
 async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
     query = (
         "SELECT COUNT(*) FROM sluice_request WHERE created > $1 AND state = $2"
@@ -312,6 +335,17 @@ async def vote(tx: Tx, event_id: str) -> Vote | None:
     return vote_of(row) if row else None
 
 
+async def votes_of(tx: Tx, room: str, event_id: str) -> list[Vote]:
+    """What a message says, or said before an edit; the newest first."""
+    rows = await tx.fetch(
+        "SELECT * FROM sluice_vote WHERE (event_id = $1 OR message = $1) AND room = $2"
+        " ORDER BY withdrawn, at DESC",
+        event_id,
+        room,
+    )
+    return [vote_of(row) for row in rows]
+
+
 async def votes(tx: Tx, request: int) -> list[Vote]:
     """All of them, the rejected and withdrawn ones too, oldest first."""
     rows = await tx.fetch(
@@ -356,9 +390,11 @@ async def trust(tx: Tx, mxid: str) -> None:
     await tx.execute("DELETE FROM sluice_distrust WHERE mxid = $1", mxid)
 
 
-async def trust_again(tx: Tx, request: int) -> None:
-    """The request that would have made somebody distrusted did not happen."""
-    await tx.execute("DELETE FROM sluice_distrust WHERE request = $1", request)
+async def trust_again(tx: Tx, request: int, mxid: str | None = None) -> None:
+    """What made somebody distrusted did not happen, or is over. mxid: only of this account."""
+    where = "request = $1" + ("" if mxid is None else " AND mxid = $2")
+    args = (request,) if mxid is None else (request, mxid)
+    await tx.execute(f"DELETE FROM sluice_distrust WHERE {where}", *args)
 
 
 async def distrusted_until(tx: Tx, mxid: str, request: int) -> float | None:

@@ -81,7 +81,8 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
     if error := ask.decision.error:  # the check itself broke: a no, and owners are told once
         await desk.record("error", request, event=ask.event_id, error=error)
         told = alarms.own_error(desk.here, error, ask.event_id)
-        await desk.outbox.put(desk.tx, ask.room, f"error.{error}", told)
+        key = alarms.error_key(error, desk.now)
+        await desk.outbox.put(desk.tx, ask.room, key, told)
     message = door.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
@@ -174,7 +175,8 @@ async def post_card(desk: Desk, request: Request) -> None:
     votes = await count(desk, request, ())
     push = desk.push(request.room, votes.helpers)
     about = await desk.about(request)
-    message = cards.card(request, about, votes.standing, push, desk.here)
+    taps = desk.taps(request, votes.standing)
+    message = cards.card(request, about, votes.standing, push, desk.here, taps=taps)
     key = card_key(request.id)
     await desk.outbox.put(desk.tx, request.room, key, message)
     await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))
@@ -192,9 +194,17 @@ async def need_votes(desk: Desk, request: Request, weighed: Weighed) -> None:
 
 
 async def edited(
-    desk: Desk, room: str, command: str, mxid: str, event_id: str, anew: Ask | None
+    desk: Desk,
+    room: str,
+    command: str,
+    mxid: str,
+    event_id: str,
+    anew: Ask | None,
+    *,
+    withdrawn: bool = False,
 ) -> Request | None:
     """The sender edited a command. anew: what it says now; None when that starts nothing.
+    withdrawn: because of this edit the old text was taken back already.
 
     What has not run is cancelled and starts over; of what has run the edit changes nothing.
     """
@@ -214,7 +224,8 @@ async def edited(
         await desk.record("ended", request, state=request.state.value, event=event_id)
         if request.glass:  # it never ran: there is nothing to review
             await store.change(desk.tx, request.id, request.state, review=Review.NONE)
-        if request.slots:
-            new = successor.id if successor is not None else None
-            await desk.show(request, cards.edited(request, await desk.about(request), new))
+    is_gone = moved is not None or (withdrawn and request.state is State.CANCELLED)
+    if is_gone and request.slots:
+        new = successor.id if successor is not None else None
+        await desk.show(request, cards.edited(request, await desk.about(request), new))
     return successor

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from attrs import evolve, frozen
 
 from ..catalog.commands import COMMANDS
 from ..catalog.model import Kind, Tag
 from ..chat import cards, door
 from ..chat.words import person
+from ..db.connection import Tx
 from ..message import Message, Text
 from ..policy.model import Verdict
 from ..policy.people import in_order
-from . import emergency, store
+from . import emergency, erased, store
 from .desk import Desk, card_number
 from .ending import conclude, over
 from .machine import Effect, Event, Fact
@@ -19,12 +22,17 @@ from .model import Cause, How, LineState, Request, Review, Side, State, Vote
 from .quorum import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
 
+MOST_VOTES = 10  # of one account on one request; a deny that counts is kept all the same
+Commit = Callable[[Tx], Awaitable[None]]
 _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 
 @frozen
 class Cast:
-    """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is."""
+    """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is.
+
+    message: what people edit and delete of it, where that is another: the vote came by an edit.
+    """
 
     event_id: str
     request: int
@@ -33,6 +41,7 @@ class Cast:
     how: How
     room: str
     reason: str = ""
+    message: str = ""
 
 
 async def vote(desk: Desk, cast: Cast) -> None:
@@ -47,27 +56,45 @@ async def vote(desk: Desk, cast: Cast) -> None:
     request = await known(desk, cast.request, cast.room, cast.event_id if has_role else "")
     if request is None or await store.vote(desk.tx, cast.event_id) is not None:
         return
+    own = [v for v in await store.votes(desk.tx, request.id) if v.mxid == cast.mxid]
     if not has_role:
-        if request.state is State.PENDING or request.review is Review.OPEN:  # it could count later
+        could_count = request.state is State.PENDING or request.review is Review.OPEN
+        if could_count and len(own) < MOST_VOTES:  # later, with a role
             await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
         return
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
     if request.glass:
         if await emergency.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
-            await _keep(desk, request, cast, Cause.NONE)
+            await _keep(desk, request, cast, Cause.NONE, own)
+            await erased.voted(desk, request, cast.mxid, cast.event_id)
             await _thank(desk, cast)
             return
         cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
-    await _count(desk, request, cast, before, cause)
+    await _count(desk, request, cast, before, cause, own)
 
 
-async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, cause: Cause) -> None:
-    """The vote, by somebody with a role, and what the machine makes of it."""
+async def _count(
+    desk: Desk,
+    request: Request,
+    cast: Cast,
+    before: Weighed,
+    cause: Cause,
+    own: Sequence[Vote],
+) -> None:
+    """The vote, by somebody with a role, and what the machine makes of it. own: their earlier
+    ones."""
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
     late = late and request.review is not Review.OPEN
     kept = Cause.LATE if late else cause
-    await _keep(desk, request, cast, kept)
+    counts = kept is Cause.NONE
+    if counts:
+        await erased.voted(desk, request, cast.mxid, cast.event_id)
+    if counts and cast.side is Side.APPROVE and len(own) >= MOST_VOTES:
+        await _once_more(desk, request, cast, before.votes)
+        return
+    if counts or len(own) < MOST_VOTES:
+        await _keep(desk, request, cast, kept, own)
     after = await weigh(desk, request)
     facts = set(after.facts)
     facts |= {Fact.OWN} if cause is Cause.OWN else set()
@@ -86,12 +113,24 @@ async def _count(desk: Desk, request: Request, cast: Cast, before: Weighed, caus
     if Effect.REJECT_VOTE in row.effects:
         await _answer(desk, request, cast, kept, after.votes)
     elif cast.how is How.COMMAND and cast.side is Side.APPROVE and _again(before.votes, cast.mxid):
-        message = cards.counts_already(request, after.votes.standing)
-        await desk.reply(cast.room, cast.event_id, message)
+        await _counts_already(desk, request, cast, after.votes)
     else:
         if Effect.SHOW in row.effects:
             await desk.show_votes(request, after.votes.standing)
         await _thank(desk, cast)
+
+
+async def _once_more(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+    """An approval after so many votes of the same account that no further one is kept."""
+    if not _again(votes, cast.mxid):
+        await _answer(desk, request, cast, Cause.MANY, votes)
+    elif cast.how is How.COMMAND:
+        await _counts_already(desk, request, cast, votes)
+
+
+async def _counts_already(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+    message = cards.counts_already(request, votes.standing)
+    await desk.reply(cast.room, cast.event_id, message)
 
 
 async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | None:
@@ -115,18 +154,28 @@ def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
         at=desk.now,
         cause=cause,
         reason=cast.reason,
+        message=cast.message,
     )
 
 
-async def _keep(desk: Desk, request: Request, cast: Cast, cause: Cause) -> None:
+async def _keep(
+    desk: Desk, request: Request, cast: Cast, cause: Cause, own: Sequence[Vote]
+) -> None:
+    """Stores it; the log holds a vote that only repeats one that stands once."""
     await store.add_vote(desk.tx, _kept(desk, cast, cause))
+    if any((v.side, v.cause, v.withdrawn) == (cast.side, cause, False) for v in own):
+        return
     fields = {"voter": cast.mxid, "side": cast.side.value, "how": cast.how.value}
     kind = "vote" if cause is Cause.NONE else "vote rejected"
     await desk.record(kind, request, event=cast.event_id, cause=cause.value, **fields)
 
 
 async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes: Count) -> None:
-    """Once a person and request; a typed command is always answered."""
+    """Once a person and request; a typed command is always answered.
+
+    What is answered to the first vote that is not kept any more has a key of its own: the stored
+    votes do not show that it was said.
+    """
     name = desk.name(cast.mxid)
     earlier = [
         vote
@@ -140,7 +189,9 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     standing = emergency.wanted(desk, request) if request.glass else votes.standing
     message = cards.not_counted(request, name, cause, standing, desk.here)
     reply_to = None if cast.how is How.REACTION else cast.event_id
-    key = f"reply.{cast.event_id}"
+    stored = await store.vote(desk.tx, cast.event_id) is not None
+    once = f"request.{request.id}.votes.{cast.mxid}"
+    key = f"reply.{cast.event_id}" if stored or cast.how is How.COMMAND else once
     await desk.outbox.put(desk.tx, cast.room, key, message, reply_to=reply_to)
 
 
@@ -158,11 +209,13 @@ async def _thank(desk: Desk, cast: Cast) -> None:
 
 
 async def redacted(desk: Desk, room: str, event_id: str, sender: str) -> None:
-    """A redaction in this room's own timeline: of a vote, a command, or a card."""
-    vote = await store.vote(desk.tx, event_id)
-    if vote is not None:
-        if vote.room == room and vote.mxid == sender and not vote.withdrawn:
-            await _withdrawn(desk, vote)
+    """A redaction in this room's own timeline: of a vote, a command, or a card. With a message
+    that was edited goes what its edits said."""
+    votes = await store.votes_of(desk.tx, room, event_id)
+    if votes:
+        for vote in votes:
+            if vote.mxid == sender and not vote.withdrawn:
+                await _withdrawn(desk, vote)
         return
     who = person(desk.name(sender))
     request = await store.of_command(desk.tx, room, event_id)
@@ -181,13 +234,45 @@ async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
     return await store.get(desk.tx, number) if number is not None else None
 
 
+async def edited(
+    desk: Desk, before: Vote, event_id: str, *, cast: Cast | None, then: Commit | None
+) -> None:
+    """A message that is a vote was changed by its sender, with the event `event_id`: the vote is
+    taken back, and what the message says now is done in its place. One line tells what became
+    of it. cast: a yes or no to the same request; then: what a command does.
+    """
+    request = await store.get(desk.tx, before.request)
+    assert request is not None  # rows of requests are never deleted
+    is_open = request.state is State.PENDING
+    if is_open and not before.withdrawn:
+        await _withdrawn(desk, before)
+    if then is not None:
+        await then(desk.tx)
+    elif is_open and cast is not None:
+        await vote(desk, cast)
+    now = await store.vote(desk.tx, event_id)
+    name = desk.name(before.mxid)
+    if is_open:
+        said = cards.vote_changed(before, now, name, desk.here)
+    elif now is not None and now.request == before.request and now.how is How.COMMAND:
+        return  # that it is too late is said already
+    else:
+        said = cards.vote_stays(request, name, desk.here)
+    key, reply_to = f"edited.{event_id}", before.message or before.event_id
+    await desk.outbox.put(desk.tx, before.room, key, said, reply_to=reply_to)
+
+
 async def _withdrawn(desk: Desk, vote: Vote) -> None:
     request = await store.get(desk.tx, vote.request)
     counted = vote.cause is Cause.NONE and vote.side is Side.APPROVE
     if request is None or request.state is not State.PENDING or not counted:
         return
     await store.withdraw(desk.tx, vote.event_id)
-    await desk.record("vote withdrawn", request, voter=vote.mxid, event=vote.event_id)
+    fields = {"voter": vote.mxid, "event": vote.event_id}
+    for other in await store.votes(desk.tx, request.id):
+        if other.mxid == vote.mxid and other.approves:
+            fields.setdefault("stands", other.event_id)  # a tap that repeated it
+    await desk.record("vote withdrawn", request, **fields)
     weighed = await weigh(desk, request)
     moved = await desk.apply(request, Event.WITHDRAW, weighed.facts)
     if moved is not None:

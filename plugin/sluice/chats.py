@@ -1,0 +1,93 @@
+"""Private chats that people invite the bot to: accepted from members with a role, one a person.
+
+There they are told where commands work. Of an older chat the bot takes its leave, so nobody makes
+it read more and more rooms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from logging import Logger
+
+from .db import meta
+from .db.connection import Database, Tx
+from .matrix.api import Homeserver, MatrixError
+from .matrix.sealed import CHATS, seal
+from .policy.people import person_of
+from .world import World
+
+_CHAT_OF = "chat.of"  # in the database: person -> room, the oldest first
+_MOST = 200
+
+
+class Chats:
+    """opened: reads a chat from now on. closed: reads it no more."""
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        opened: Callable[[str], None],
+        closed: Callable[[str], Awaitable[None]],
+        log: Logger,
+    ) -> None:
+        self._world, self._db, self._hs, self._log = world, db, homeserver, log
+        self._opened, self._closed = opened, closed
+        self._invitations: dict[str, str] = {}  # person -> the newest room
+        self._busy = False
+
+    async def known(self) -> list[str]:
+        """The chats of earlier runs."""
+
+        async def read(tx: Tx) -> list[str]:
+            before = json.loads(await meta.get(tx, CHATS) or "[]")
+            return [*map(str, before), *(await _chat_of(tx)).values()]
+
+        return await self._db.read(read)
+
+    async def invited(self, room: str, mxid: str) -> None:
+        """Of many invitations by one person the newest counts; they are taken one by one."""
+        if not self._world.has_role(mxid):
+            self._log.info("An invitation to %s by %s is not accepted", room, mxid)
+            return
+        self._invitations[person_of(self._world.live.policy, mxid)] = room
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._invitations:
+                person = next(iter(self._invitations))
+                await self._accept(person, self._invitations.pop(person))
+        finally:
+            self._busy = False
+
+    async def _accept(self, person: str, room: str) -> None:
+        try:
+            await self._hs.join(room)
+        except MatrixError as error:
+            self._log.info("The chat %s with %s cannot be joined: %s", room, person, error)
+            return
+        self._opened(room)
+
+        async def keep(tx: Tx) -> list[str]:
+            await seal(tx, room)
+            chats = await _chat_of(tx)
+            old = [chats.pop(person)] if person in chats else []
+            while len(chats) >= _MOST:
+                old.append(chats.pop(next(iter(chats))))
+            await meta.put(tx, _CHAT_OF, json.dumps({**chats, person: room}))
+            return [each for each in old if each != room]
+
+        for old in await self._db.write(keep):
+            await self._closed(old)
+            try:
+                await self._hs.leave(old)
+            except MatrixError as error:
+                self._log.info("The chat %s cannot be left: %s", old, error)
+
+
+async def _chat_of(tx: Tx) -> dict[str, str]:
+    found: dict[str, str] = json.loads(await meta.get(tx, _CHAT_OF) or "{}")
+    return found

@@ -1,0 +1,125 @@
+"""Events of an ops room that are empty when they are first read: deleted here, or erased from
+another room, so that nobody here could see it.
+
+An event that was redacted says so (`unsigned.redacted_because`); one that was sent empty does not.
+A redaction of this room stands in its timeline, and its sender may do it here. All else came from
+outside, and may have been done to hide a no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..db.connection import Database
+from ..matrix.api import PAGE, Event, Homeserver, MatrixError, passing
+from ..matrix.late import ENCRYPTED
+from ..matrix.model import Handled, removes
+from ..matrix.rooms import RoomView
+from ..requests import erased
+from ..requests.erased import Erased, What
+from ..requests.model import Side
+from ..world import World
+from .commands import Commands
+from .questions import Where
+
+_PAGES = 50  # that are looked through for a redaction, before there is none
+_MOST = 10_000  # redactions that are remembered, so that many deleted events are looked up once
+_WHAT = {
+    "m.reaction": What.TAP,
+    "m.room.message": What.WORDS,
+    ENCRYPTED: What.WORDS,
+    "m.room.redaction": What.REMOVAL,
+}
+
+
+def is_emptied(event: Event) -> bool:
+    """A redacted event whose content could have meant something here."""
+    unsigned = event.get("unsigned")
+    redacted = isinstance(unsigned, dict) and unsigned.get("redacted_because") is not None
+    empty = not event.get("content") and removes(event) is None
+    return redacted and empty and event.get("type") in _WHAT
+
+
+class Erasures:
+    """Of one ops room."""
+
+    def __init__(
+        self, room: str, world: World, db: Database, homeserver: Homeserver, commands: Commands
+    ) -> None:
+        self._room, self._world, self._db, self._hs = room, world, db, homeserver
+        self._commands = commands
+        self._removed: dict[str, set[str]] = {}  # event -> who removed it here
+
+    async def take(self, where: Where, event: Event, view: RoomView) -> Handled | None:
+        """An event that is empty at its first reading."""
+        if self._world.settings is None or not await self._commands.roles(where):
+            return None
+        because = event["unsigned"]["redacted_because"]
+        because = because if isinstance(because, dict) else {}
+        by, origin = _text(because, "sender"), _text(because, "room_id")
+        if origin in ("", self._room):
+            if await self._was_removed_here(event, view):
+                return None
+            by = origin = ""  # it does not stand here, whatever it says
+        told = Erased(
+            where.event_id,
+            self._room,
+            where.mxid,
+            _WHAT[event["type"]],
+            by,
+            origin,
+            may_remove=view.can("redact", where.mxid),
+        )
+        return Handled(
+            lambda tx: erased.hold(self._world.desk(tx, self._room), told), self._commands.moved
+        )
+
+    async def tap(self, where: Where, target: str, side: Side) -> Handled | None:
+        """A yes or no to an alarm about something that was erased."""
+        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self._room, target))
+        if key is None or not key.startswith(erased.KEY) or self._world.settings is None:
+            return None
+        event_id, by = key.removeprefix(erased.KEY), (where.mxid, side, where.event_id)
+        return Handled(
+            lambda tx: erased.tapped(self._world.desk(tx, self._room), self._room, event_id, *by),
+            self._commands.moved,
+        )
+
+    async def _was_removed_here(self, event: Event, view: RoomView) -> bool:
+        """Whether this room's own timeline has a redaction of it, by somebody who may."""
+        if not self._stands(event, view):
+            await self._look_for(str(event["event_id"]))
+        return self._stands(event, view)
+
+    def _stands(self, event: Event, view: RoomView) -> bool:
+        found = self._removed.get(str(event["event_id"]), set())
+        return event.get("sender") in found or any(view.can("redact", by) for by in found)
+
+    async def _look_for(self, event_id: str) -> None:
+        """Reads the redactions from the newest event back to one page before this one. What the
+        server refuses to show is none."""
+        if len(self._removed) > _MOST:
+            self._removed.clear()
+        try:
+            await self._look_back(event_id)
+        except MatrixError as refused:
+            if passing(refused):
+                raise
+
+    async def _look_back(self, event_id: str) -> None:
+        page, passed = await self._hs.newest(self._room, PAGE), False
+        for _ in range(_PAGES):
+            for event in page.events:
+                target, by = removes(event), event.get("sender")
+                if target is not None and isinstance(by, str):
+                    self._removed.setdefault(target, set()).add(by)
+            if passed or page.end is None or not page.events:
+                break
+            passed = any(event.get("event_id") == event_id for event in page.events)
+            page = await self._hs.earlier(self._room, page.end)
+
+
+def _text(because: Mapping[str, Any], key: str) -> str:
+    value = because.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,66 @@
+"""What is typed in an ops room where the bot cannot speak: what of it still counts, and the one
+answer to the rest, which is said once it can speak again.
+
+Nobody there would see what became of a command, and whoever took the bot's voice away may count on
+that. What stops something, and votes, count as ever; what is open waits (`guard`).
+"""
+
+from __future__ import annotations
+
+from ..catalog.commands import find
+from ..catalog.model import Typed
+from ..catalog.parse import NotRun
+from ..chat import refusals
+from ..db.connection import Tx
+from ..matrix.model import Handled
+from ..world import World
+from .commands import Commands
+from .questions import Where
+
+_STILL = frozenset({"approve", "deny", "cancel", "pause"})
+_MOST = 500  # commands that are counted
+
+
+class Mute:
+    """One room; what it remembers is of the time that it is mute now."""
+
+    def __init__(self, room: str, world: World, commands: Commands) -> None:
+        self._room, self._world, self._commands = room, world, commands
+        self._unheard: dict[str, str] = {}  # event -> who
+
+    @property
+    def now(self) -> bool:
+        mute = bool(self._world.mute(self._room))
+        if not mute:
+            self._unheard.clear()
+        return mute
+
+    def counts(self, typed: Typed | NotRun | None) -> bool:
+        """Whether this is done all the same."""
+        command = find(typed.word) if isinstance(typed, Typed) else None
+        return command is not None and command.name in _STILL
+
+    async def typed(self, where: Where, typed: Typed | NotRun | None) -> Handled | None:
+        """A command that is not run; chat is nothing."""
+        if typed is None or (isinstance(typed, Typed) and find(typed.word) is None):
+            return None
+        return await self.unheard(where)
+
+    async def unheard(self, where: Where) -> Handled | None:
+        """Something that would have run, or have led to it."""
+        if not await self._commands.roles(where):
+            return None
+        if len(self._unheard) < _MOST:
+            self._unheard[where.event_id] = where.mxid
+        key = f"unheard.{next(iter(self._unheard))}"
+        push = dict.fromkeys(self._unheard.values())
+        message = refusals.unheard(len(self._unheard), tuple(push))
+
+        async def commit(tx: Tx) -> None:
+            outbox = self._world.outbox
+            if await outbox.has(tx, self._room, key):
+                await outbox.revise(tx, self._room, key, message)
+            else:
+                await outbox.put(tx, self._room, key, message)
+
+        return Handled(commit)

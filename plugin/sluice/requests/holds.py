@@ -1,0 +1,92 @@
+"""Requests that wait because a word was erased before it could be read: the SQL, and nothing else.
+
+One row for each erased event and request. It holds while nobody has released it and its request is
+open; rows are kept, as those of requests are.
+"""
+
+from __future__ import annotations
+
+from attrs import asdict, frozen
+
+from ..db.connection import Row, Tx
+from .model import State
+from .store import insert_row
+
+SCHEMA: tuple[str, ...] = ()
+
+SCHEMA_2: tuple[str, ...] = (
+    """CREATE TABLE sluice_hold (
+        event_id TEXT NOT NULL,
+        request  BIGINT NOT NULL,
+        room     TEXT NOT NULL,
+        mxid     TEXT NOT NULL,
+        eraser   TEXT NOT NULL,
+        origin   TEXT NOT NULL,
+        at       DOUBLE PRECISION NOT NULL,
+        released TEXT NOT NULL,
+        PRIMARY KEY (event_id, request)
+    )""",
+    "CREATE INDEX sluice_hold_request ON sluice_hold (request)",
+)
+
+_STANDS = (
+    "released = '' AND EXISTS (SELECT 1 FROM sluice_request WHERE id = sluice_hold.request"
+    f" AND state IN ('{State.PENDING.value}', '{State.EXECUTING.value}'))"
+)
+
+
+@frozen
+class Hold:
+    """event_id: what was erased. mxid: who had sent it. eraser, origin: who erased it and from
+    which room, "" where that is not known. released: by whom, "" while it holds."""
+
+    event_id: str
+    request: int
+    room: str
+    mxid: str
+    eraser: str
+    origin: str
+    at: float
+    released: str = ""
+
+
+def _of(row: Row) -> Hold:
+    return Hold(**dict(row))
+
+
+async def add(tx: Tx, hold: Hold) -> None:
+    await insert_row(tx, "sluice_hold", asdict(hold), "ON CONFLICT DO NOTHING")
+
+
+async def all_of(tx: Tx, event_id: str) -> list[Hold]:
+    """Every hold that one erased event has made."""
+    query = "SELECT * FROM sluice_hold WHERE event_id = $1 ORDER BY request"
+    return [_of(row) for row in await tx.fetch(query, event_id)]
+
+
+async def of_event(tx: Tx, event_id: str) -> list[Hold]:
+    """Those of them that stand."""
+    query = f"SELECT * FROM sluice_hold WHERE event_id = $1 AND {_STANDS} ORDER BY request"
+    return [_of(row) for row in await tx.fetch(query, event_id)]
+
+
+async def of_request(tx: Tx, request: int) -> list[Hold]:
+    query = f"SELECT * FROM sluice_hold WHERE request = $1 AND {_STANDS} ORDER BY at, event_id"
+    return [_of(row) for row in await tx.fetch(query, request)]
+
+
+async def waiting_for(tx: Tx, room: str, mxid: str) -> set[int]:
+    """The requests of a room that are held because of this account."""
+    query = f"SELECT request FROM sluice_hold WHERE room = $1 AND mxid = $2 AND {_STANDS}"
+    return {row["request"] for row in await tx.fetch(query, room, mxid)}
+
+
+async def requests(tx: Tx) -> set[int]:
+    """All that are held."""
+    rows = await tx.fetch(f"SELECT request FROM sluice_hold WHERE {_STANDS}")
+    return {row["request"] for row in rows}
+
+
+async def release(tx: Tx, hold: Hold, by: str) -> None:
+    query = "UPDATE sluice_hold SET released = $1 WHERE event_id = $2 AND request = $3"
+    await tx.execute(query, by, hold.event_id, hold.request)

@@ -1,0 +1,321 @@
+"""Nothing counts as told, and nothing in memory changes, before it is committed: a block may fail
+and run again. And what is recorded has happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from sluice.db.connection import StorageFailed, Tx
+from sluice.housekeeping import Housekeeping
+from sluice.matrix.model import Gap
+from sluice.ops.drift import Drift
+from sluice.ops.room import OpsRoom
+from sluice.policy.model import Decision, Verdict
+from sluice.relay.notices import Notices
+from sluice.relay.registration import Registration
+from tests.unit.app import live, until
+from tests.unit.ops import ANA, BO, HAL, Ops, ops
+
+log = logging.getLogger("test")
+Block = Callable[[Tx], Awaitable[Any]]
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Ops]:
+    async with ops() as made:
+        yield made
+
+
+# --- the kind: a block that is rolled back
+
+
+def registered(number: int) -> dict[str, Any]:
+    body = f"New user @q{number}:example.org registered on this server."
+    return {"msgtype": "m.notice", "body": body}
+
+
+async def waves(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    notices = Notices(office.world, office.deliveries)
+    return lambda tx: notices.take(tx, "$n", registered(1), False), lambda: dict(notices._waves)
+
+
+async def flood(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    """The folded message, when it is due."""
+    notices = Notices(office.world, office.deliveries)
+    for number in range(5):
+        await office.db.write(
+            lambda tx, n=number: notices.take(tx, f"$n{n}", registered(n), False)
+        )
+    office.clock.go(3600)
+    return notices.tick, lambda: dict(notices._waves)
+
+
+async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    notices = Notices(office.world, office.deliveries)
+    return (
+        lambda tx: notices.take(tx, "$n", registered(1), False),
+        lambda: dict(office.world.notice_about),
+    )
+
+
+async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    part, world = Registration(office.world, office.db, log), office.world
+    return (
+        lambda tx: part.done(tx, 7, "ana", on=True, span=60.0),
+        lambda: (world.window, world.registration),
+    )
+
+
+async def perhaps(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    part = Registration(office.world, office.db, log)
+    return lambda tx: part.perhaps(tx, 7, "ana", 60.0), lambda: office.world.window
+
+
+async def missed(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    office.world.absence = (office.clock.now - 5000, office.clock.now)
+    where = office._where(BO)
+    office.clock.go(400)
+    handled = office.commands._missed(evolve(where, at=where.at - 300))
+    return handled.commit, lambda: office.world.missed
+
+
+async def gap(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    house = house_of(office)
+    told = house.history_replaced(Gap(office.room, 100.0, 900.0, "replaced"), None)
+    return told.commit, lambda: house._gap
+
+
+async def broken_log(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    drift = Drift(office.world, office.db, office.hs)
+    return lambda tx: drift._tell_broken(tx, seq=3), lambda: drift.broken
+
+
+async def unreadable(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    room = OpsRoom(
+        office.room,
+        office.world,
+        office.db,
+        office.hs,
+        office.commands,
+        office.questions,
+        office.storage,
+    )
+    handled = await room._unreadable({"event_id": "$x", "sender": BO})
+    assert handled is not None
+    return handled.commit, lambda: dict(room._unread)
+
+
+async def health(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    house, admin = house_of(office), office.world.admin
+    assert admin is not None
+    admin.health.silent_since = office.clock.now
+    return lambda tx: house._tell_health(tx, admin.health), lambda: house._told
+
+
+async def page(office: Ops) -> tuple[Block, Callable[[], Any]]:
+    """`more` shows a page, and the next one is the next."""
+    for number in range(30):
+        await office.record("policy", new=str(number))
+    await office.types(ANA, "!log")
+    typed = office.commands.read(office.room, {"msgtype": "m.text", "body": "!more"})
+    handled = await office.commands.take(office._where(ANA), typed)  # type: ignore[arg-type]
+    assert handled is not None
+    return (
+        handled.commit,
+        lambda: office.lists.get(office.room, ANA, office.clock.now),
+    )
+
+
+def house_of(office: Ops) -> Housekeeping:
+    notices = Notices(office.world, office.deliveries)
+    return Housekeeping(
+        office.world, office.db, office.deliveries, office.questions, notices, office.drift
+    )
+
+
+KINDS = [
+    waves,
+    flood,
+    about,
+    opened,
+    perhaps,
+    missed,
+    gap,
+    broken_log,
+    unreadable,
+    health,
+    page,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.__name__)
+async def test_a_block_that_fails_changes_nothing_in_memory(office: Ops, kind: Any) -> None:
+    block, memory = await kind(office)
+    before = memory()
+
+    async def fails(tx: Tx) -> None:
+        await block(tx)
+        raise StorageFailed("database or disk is full")
+
+    with pytest.raises(StorageFailed):
+        await office.db.write(fails)
+    assert memory() == before
+    await office.db.write(block)
+    assert memory() != before
+
+
+# --- through rooms: the disk is full at the moment when something is to be said
+
+
+async def test_a_silence_that_began_while_the_disk_was_full_is_told_when_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        await bot.is_asked("!memory")
+        await until(lambda: bool(bot.admin.queue.entries))
+        bot.disk(full=True)
+        bot.clock.ahead += 65  # what asks whether it is alive must be noted first
+        bot.disk(full=False)
+        await bot.timeouts()
+        await bot.hears("Conduit has not answered admin commands since")
+        bot.busy = False
+        bot.clock.ahead += 61
+        await bot.hears("Conduit answers again since")
+        assert sum("Conduit has not answered" in body for body in bot.said) == 1
+
+
+async def test_a_question_whose_time_ended_while_the_disk_was_full_is_answered_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        bot.types(BO, "!deactivate @spam:example.org")
+        await bot.hears("❓")
+        bot.disk(full=True)
+        bot.clock.ahead += 301
+        await until(lambda: bool(bot.app._questions.due(bot.app.world.now())))
+        bot.disk(full=False)
+        await bot.hears("* ⛔ Not run: no reason came within 5 minutes.")
+        assert bot.app._questions._open == {}
+
+
+# --- an error's key has a time in it
+
+
+async def test_an_error_of_a_kind_that_was_told_months_ago_is_told_again(office: Ops) -> None:
+    house = house_of(office)
+
+    async def fails(event: str) -> list[str]:
+        await office.db.write(house.own_error(event, "KeyError").commit)
+        return await office.news()
+
+    assert len(await fails("$a")) == 1
+    assert await fails("$b") == []  # once in a while
+    office.clock.go(90 * 86400)
+    assert len(await fails("$c")) == 1
+    assert (await office.kinds()).count("error") == 3
+
+
+async def test_a_check_of_the_policy_that_breaks_again_months_later_is_told_again(
+    office: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def judged(*_: Any, **__: Any) -> Decision:
+        return evolve(Decision(Verdict.DENY, (), because=("x",)), error="KeyError")
+
+    monkeypatch.setattr("sluice.ops.commands.judge", judged)
+    for _ in range(2):
+        said = await office.types(HAL, "!memory")
+        assert any("KeyError" in body for body in said), said
+        assert not any("KeyError" in body for body in await office.types(HAL, "!memory"))
+        office.clock.go(90 * 86400)
+
+
+# --- what is recorded has happened
+
+
+async def test_closing_registration_while_conduit_is_silent_records_nothing_and_tells_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No INTENT without a line: eight hours of it were 960 records and 19 seals."""
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        bot.types(ANA, "!registration on for 10m")
+        await bot.hears("Registration is on until")
+        await bot.is_asked("!memory")
+        await bot.timeouts()
+        await bot.hears("Conduit has not answered")
+        bot.clock.ahead += 600
+        await bot.hears("Registration should be off since")
+        records = len(await bot.rows("SELECT * FROM sluice_audit"))
+        lines = len(bot.fake.bodies(bot.admin_room, bot.me))
+        for _ in range(5):
+            tried = bot.app._registration._tried
+            bot.clock.ahead += 61
+            await until(lambda t=tried: bot.app._registration._tried > t)
+        await bot.app._registration.tick()
+        sent = bot.fake.bodies(bot.admin_room, bot.me)[lines:]
+        assert all("fence" in body for body in sent), sent
+        assert len(await bot.rows("SELECT * FROM sluice_audit")) == records
+        assert sum("Registration should be off since" in body for body in bot.said) == 1
+        bot.busy = False
+        bot.clock.ahead += 61
+        await bot.hears("Registration is off again")
+        kinds = [row["kind"] for row in await bot.rows("SELECT kind FROM sluice_audit")]
+        assert kinds.count("intent") == kinds.count("outcome")
+
+
+# --- a new policy
+
+
+async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        old, seen = bot.app.world.settings, []
+        bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
+
+        async def fails(*_: Any) -> None:
+            seen.append(bot.app.world.settings)
+            raise StorageFailed("database or disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("sluice.reload.changes.policy_changed", fails)
+            with pytest.raises(StorageFailed):
+                await bot.app.reload()
+        assert seen == [old]
+        assert bot.app.world.settings is old
+        assert await bot.app.reload() is None
+        assert bot.app.world.live.command_max_age == 420
+
+
+async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The commit is not cancelled with who waits for it."""
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(desk: Any) -> tuple[Any, ...]:
+            inside.set()
+            await go_on.wait()
+            return ()
+
+        monkeypatch.setattr("sluice.reload.changes.policy_changed", slow)
+        bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
+        reload = asyncio.create_task(bot.app._reload.again())
+        await inside.wait()
+        reload.cancel()
+        await asyncio.gather(reload, return_exceptions=True)
+        go_on.set()
+        await until(lambda: bot.app.world.live.command_max_age == 420)
+        stored = await bot.rows("SELECT value FROM sluice_meta WHERE key='policy'")
+        assert "7m" in stored[0]["value"]
