@@ -226,9 +226,10 @@ class Doors:
     async def _return(self, room: str) -> None:
         """We are in an ops room again: who is in it is asked anew, and its timeline is read on
         from where we were. The server may hide what was said meanwhile, so the time is named."""
+        since = self._world.away[room].since  # what waits below may find it read again meanwhile
         self._encryption.changed(room)
         await self._world.rooms[room].refresh(self._hs)
-        await self._say_back(room, self._world.away[room].since)
+        await self._say_back(room, since)
         self._forget(room)
         self._readers[room].doubt()
         if self._world.settings is not None:
