@@ -52,12 +52,11 @@ from .relay.notices import Notices
 from .relay.pulse import Pulse
 from .relay.registration import Registration
 from .relay.room import AdminRoom
-from .relay.runner import Runner
+from .relay.runner import PASSES, Runner
 from .relay.sending import Sending
 from .relay.views import Lists, Views
 from .relay.watch import Watch
 from .reload import Reload
-from .requests.desk import Changed
 from .supervise import Loop, Supervisor
 from .world import World
 
@@ -88,8 +87,7 @@ class App:
         self._hs = Homeserver(client, session=self._session, now=clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
-        passing = (MatrixError, StorageFailed, Changed)
-        self._supervisor = Supervisor(passing, self._stopped, log)
+        self._supervisor = Supervisor(PASSES, self._stopped, log)
         self._connected = False
         self._hello = False  # whether all is said that is to be said at the start
         self._lost = False  # a long poll failed, and none has worked since

@@ -41,7 +41,7 @@ _LONGEST = 60.0  # seconds that a server's wish to wait is followed
 _JUST_NOW = 1.0  # seconds in which nobody takes back what needs no vote
 _SILENT, _NOT_SENT, _DEVICE = "silent", "not_sent", "device"
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)
-_PASSING = (MatrixError, StorageFailed, Changed)  # it is tried again
+PASSES = (MatrixError, StorageFailed, Changed)  # what raised it is tried again
 _AFTER_RESTART = NotSent("it did not arrive before the restart")
 
 
@@ -82,7 +82,7 @@ class Runner:
             self._wake.clear()
             try:
                 moved = await self._next()
-            except _PASSING:
+            except PASSES:
                 raise
             except Exception as error:
                 if not await self._stumbled(type(error).__name__):
@@ -150,7 +150,7 @@ class Runner:
         async with self._room.turn:
             try:
                 verdict, body, txn = await self._begin(request, turn)
-            except _PASSING:
+            except PASSES:
                 raise
             except Exception as error:
                 self._log.error("#%d cannot begin", request.id, exc_info=error)
@@ -208,7 +208,7 @@ class Runner:
 
         try:
             after = await self._db.write(lambda tx: give_up(tx, tell=True))
-        except _PASSING:
+        except PASSES:
             raise
         except Exception as broken:  # what is wrong with it may be wrong with its card too
             self._log.error("#%d cannot be told", request.id, exc_info=broken)
@@ -220,7 +220,7 @@ class Runner:
         """Nothing more of it is sent: it ends with what was done."""
         try:
             await self._end_if_over(request.id, stopped=True)
-        except _PASSING:
+        except PASSES:
             raise
         except Exception as error:
             name = type(error).__name__
