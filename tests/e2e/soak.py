@@ -5,6 +5,9 @@ and invited again, muted and heard again, stopped and killed, Conduit is killed 
 outsider floods every room, an administrator types in the admin room, the policy is saved anew, and
 people ask for votes and vote.
 
+With `--keep FOLDER` the bot's log and database, what was done to it when (`soak.log`) and what
+stood in the rooms at the end (`rooms.json`) stay there.
+
 At the end the rooms are read from their beginning, and what stands there decides, not what the
 actors remember. Prints what happened how often and what was lost (a command without any word),
 doubled (a line or a success twice), crossed (an answer about somebody else's account) or untrue
@@ -24,6 +27,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +64,7 @@ class Soak:
     rooms: tuple[str, ...]
     until: float
     random: random.Random
+    folder: Path
     counts: Counter[str] = field(default_factory=Counter)
     off: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -71,6 +76,12 @@ class Soak:
 
     def room_of(self, who: str) -> str:
         return self.rooms[TYPISTS.index(who)]
+
+    def did(self, what: str, since: float) -> None:
+        """Counts it, and writes down when it was."""
+        self.counts[what.partition(":")[0]] += 1
+        with (self.folder / "soak.log").open("a") as log:
+            log.write(f"{_clock(since)} to {_clock(time.time())} {what}\n")
 
     async def tries(self, what: Callable[..., Awaitable[Any]], *args: Any, **more: Any) -> Any:
         """The server is killed now and then; what a person does is not done again."""
@@ -175,7 +186,7 @@ class Soak:
             await self.insist(ana.invite, room, bot)
             await self._is_back(room)
             self._was_off(room, begun)
-            self.counts["kicks"] += 1
+            self.did(f"kicks: {room}", begun)
 
     async def _is_back(self, room: str) -> None:
         async def joined() -> bool:
@@ -198,7 +209,7 @@ class Soak:
             await asyncio.sleep(self.random.uniform(1, 10))
             await self.insist(ana.set_power, room, bot, 50)
             self._was_off(room, begun)
-            self.counts["mutes"] += 1
+            self.did(f"mutes: {room}", begun)
 
     def _was_off(self, room: str, begun: float) -> None:
         self.off.setdefault(room, []).append((begun - 2, time.time() + 5))
@@ -210,17 +221,19 @@ class Soak:
         clean = True
         while self.going_on:
             await self.pause(60, 120)
+            begun = time.time()
             await (bot.stop() if clean else bot.kill())
             await asyncio.sleep(self.random.uniform(0, 3))
             await bot.start()
-            self.counts["stops of the bot" if clean else "kills of the bot"] += 1
+            self.did("stops of the bot" if clean else "kills of the bot", begun)
             clean = not clean
 
     async def server_dies(self) -> None:
         while self.going_on:
             await self.pause(120, 240)
+            begun = time.time()
             await self.world.server.restart()
-            self.counts["kills of the server"] += 1
+            self.did("kills of the server", begun)
 
     async def reloads(self) -> None:
         """The policy is saved anew, now and then with an error in it."""
@@ -232,7 +245,7 @@ class Soak:
             text = policy(self.world, self.rooms, extra=number % 3)
             bot.set_policy(text if number % 5 else text + "\nnonsense: 1\n")
             await self.tries(self.world["ana"].say, self.rooms[0], "!reload")
-            self.counts["reloads"] += 1
+            self.did("reloads", time.time())
             bot.set_policy(text)
 
     async def measures(self) -> None:
@@ -264,6 +277,8 @@ class Soak:
                 self.wrong.append(f"the room of {who} is not answered at the end")
         self.admin = await Chat.from_the_start(ana, self.world.server.admin_room)
         self.seen = {room: await Chat.from_the_start(ana, room) for room in self.rooms}
+        text = json.dumps({room: [s.raw for s in chat.said] for room, chat in self.seen.items()})
+        (self.folder / "rooms.json").write_text(text)
 
     async def judge(self) -> None:
         for who in TYPISTS:
@@ -309,7 +324,9 @@ class Soak:
         if refused and exists and "unknown" not in replies[-1] and "handed" not in replies[-1]:
             self._wrong("untrue", f"{name} exists: {replies[-1]}")
         if not replies and (exists or not self._excused(room, asked)):
-            self._wrong("lost", f"{name} had no answer; it {'exists' if exists else 'is not'}")
+            at = _clock(asked.raw["origin_server_ts"] / 1000)
+            is_there = "exists" if exists else "is not"
+            self._wrong("lost", f"{at} in {room}: {name} had no answer; it {is_there}")
         self.counts["accounts made" if exists else "accounts not made, and told so"] += 1
 
     def _judge_answered(self, room: str, asked: Said) -> None:
@@ -317,7 +334,8 @@ class Soak:
             about = _names(asked.text)  # its card stands alone, and is no reply
             told = any(about & _names(s.text) for s in self._of_bot(self.seen[room]) if about)
             if not told:
-                self._wrong("lost", f"no answer to {asked.text}")
+                at = _clock(asked.raw["origin_server_ts"] / 1000)
+                self._wrong("lost", f"{at} in {room}: no answer to {asked.text}")
 
     def _excused(self, room: str, asked: Said) -> bool:
         at = asked.raw["origin_server_ts"] / 1000
@@ -365,6 +383,10 @@ class Soak:
         return "\n".join([*rows, *sizes, *(f"WRONG: {what}" for what in self.wrong)])
 
 
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
 def _names(text: str) -> set[str]:
     return set(_NAME.findall(text))
 
@@ -404,9 +426,9 @@ async def _rooms(world: World) -> tuple[str, ...]:
 
 async def soak(world: World, folder: Path, minutes: float, seed: int) -> Soak:
     rooms = await _rooms(world)
-    bot = await world.start_bot(folder, policy(world, rooms))
+    bot = await world.start_bot(folder / "bot", policy(world, rooms))
     await bot.process.logs("Sluice is ready")
-    self = Soak(world, rooms, time.time() + minutes * 60, random.Random(seed))
+    self = Soak(world, rooms, time.time() + minutes * 60, random.Random(seed), folder)
     actors = (
         *(self.typist(who) for who in TYPISTS),
         *(self.administrator, self.outsider, self.kicks, self.mutes),
@@ -418,15 +440,18 @@ async def soak(world: World, folder: Path, minutes: float, seed: int) -> Soak:
     return self
 
 
-async def main(minutes: float, seed: int) -> int:
-    with tempfile.TemporaryDirectory(prefix="sluice-soak-") as folder:
+async def main(minutes: float, seed: int, keep: Path | None) -> int:
+    with ExitStack() as stack:
+        temporary = tempfile.TemporaryDirectory(prefix="sluice-soak-")
+        folder = keep or Path(stack.enter_context(temporary))
+        folder.mkdir(parents=True, exist_ok=True)
         timeout = aiohttp.ClientTimeout(60)
         async with aiohttp.ClientSession(timeout=timeout) as http:
-            server = homeserver(Path(folder) / "homeserver", http)
+            server = homeserver(folder / "homeserver", http)
             await server.start()
             try:
                 world = await World.create(server)
-                done = await soak(world, Path(folder) / "bot", minutes, seed)
+                done = await soak(world, folder, minutes, seed)
                 await world.end()
             finally:
                 await server.stop()
@@ -439,5 +464,6 @@ if __name__ == "__main__":
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("minutes", type=float, nargs="?", default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.minutes, given.seed)))
+    sys.exit(asyncio.run(main(given.minutes, given.seed, given.keep)))
