@@ -1,0 +1,236 @@
+"""The rules of the house: what is checked of the plugin's source, without running it.
+
+1. What is defined is used by the plugin: nothing lives because a test calls it.
+2. Nobody sets an attribute of another object: a part is whole when its constructor returns.
+3. No two modules import one another, also not through others, in a function or for a type.
+4. One name, one class.
+5. `Any` stands only where something foreign comes in (maubot, mautrix, SQL, JSON).
+6. A function fits on a page, and most are short.
+
+What breaks a rule today stands below and may only become less: a check also fails when something
+stands here that keeps the rule by now. A module is named by the last part of its name, so that it
+can be moved. How the source is read: house.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.unit import house
+
+LONGEST, MEDIAN = 40, 7  # lines of a function without its docstring
+
+# 1: used by nothing in the plugin
+UNUSED = {
+    "alarms.cannot_send",
+    "audit.check",
+    "ending._UNKNOWN",
+    "guard.line_answered",
+    "guard.line_sent",
+    "pages.Pages.from_json",
+    "pages.Pages.to_json",
+    "pages._row",
+    "pages._word",
+    "proofs.without_account",
+    "registration.Before",
+    "store.distrusted_until",
+}
+# 2: how many attributes of others a module sets
+WRITES = {
+    "account": 4,
+    "app": 24,
+    "arrival": 1,
+    "audit": 1,
+    "housekeeping": 4,
+    "loader": 2,
+    "lookups": 1,
+    "policy_text": 2,
+    "pulse": 7,
+    "registration": 5,
+    "reload": 13,
+    "room": 6,
+    "sending": 2,
+    "settings": 1,
+    "timeline": 3,
+    "watch": 3,
+}
+# 3
+CIRCLES = {
+    frozenset({"conditions", "loader"}),
+}
+# 4: names that two classes have
+TWINS = {
+    "Account",
+    "Asked",
+    "Bad",
+    "Case",
+    "Cause",
+    "Done",
+    "Erased",
+    "Found",
+    "Health",
+    "How",
+    "Line",
+    "Media",
+    "Notices",
+    "Outbox",
+    "Refusal",
+    "Refused",
+    "Request",
+    "Room",
+    "Row",
+    "Session",
+    "Status",
+    "Where",
+    "Window",
+}
+# 5: how often a module says Any
+ANY = {
+    "answers": 2,
+    "api": 12,
+    "app": 5,
+    "asked": 1,
+    "audit": 8,
+    "bot": 4,
+    "checks": 1,
+    "codec": 5,
+    "commands": 5,
+    "conditions": 1,
+    "conduit": 3,
+    "connection": 17,
+    "desk": 1,
+    "difference": 25,
+    "direct": 1,
+    "document": 6,
+    "doors": 3,
+    "echo": 2,
+    "edits": 2,
+    "encryption": 5,
+    "erased": 1,
+    "files": 2,
+    "holder": 2,
+    "log": 1,
+    "migrations": 2,
+    "model": 1,
+    "pages": 2,
+    "policy_text": 3,
+    "private": 1,
+    "read": 1,
+    "replies": 2,
+    "room": 11,
+    "rooms": 1,
+    "sealed": 1,
+    "sender": 3,
+    "settings": 1,
+    "store": 12,
+    "written": 1,
+}
+# 6: longer than LONGEST
+LONG = {
+    "app._open_admin",
+    "bulk.bulk",
+    "conditions.read_where",
+    "decide._decide",
+    "explain.explain",
+    "loader._rule",
+    "loader.load",
+    "people.build",
+    "problems.sources",
+    "quorum.count",
+    "room._message",
+    "settings.load",
+    "voting._count",
+}
+
+
+@pytest.fixture(scope="module")
+def plugin() -> house.Modules:
+    return house.read()
+
+
+def test_what_is_defined_is_used(plugin: house.Modules) -> None:
+    shrinks(house.Names(plugin).dead, UNUSED)
+
+
+def test_nobody_sets_an_attribute_of_another_object(plugin: house.Modules) -> None:
+    shrinks_each(places(plugin, house.written), WRITES)
+
+
+def test_no_modules_import_one_another(plugin: house.Modules) -> None:
+    circles = house.circles(plugin)
+    shrinks({frozenset(plugin[name].stem for name in circle) for circle in circles}, CIRCLES)
+
+
+def test_no_two_classes_have_one_name(plugin: house.Modules) -> None:
+    shrinks({name for name, count in Counter(house.classes(plugin)).items() if count > 1}, TWINS)
+
+
+def test_any_stands_only_at_the_edges(plugin: house.Modules) -> None:
+    shrinks_each(places(plugin, house.any_types), ANY)
+
+
+def test_a_function_fits_on_a_page(plugin: house.Modules) -> None:
+    lengths = list(house.functions(plugin))
+    shrinks({name for name, lines in lengths if lines > LONGEST}, LONG)
+    assert median(lines for _, lines in lengths) <= MEDIAN
+
+
+# --- lists that may only become shorter
+
+
+def shrinks(found: Set[object], known: Set[object]) -> None:
+    assert not found - known, f"breaks the rule: {found - known}"
+    assert not known - found, f"no longer needed in the list above: {known - found}"
+
+
+def shrinks_each(found: Mapping[str, list[str]], known: Mapping[str, int]) -> None:
+    for module in sorted({*found, *known}):
+        here, allowed = found.get(module, []), known.get(module, 0)
+        assert len(here) <= allowed, "\n".join([f"{module}: at most {allowed}", *here])
+        assert len(here) == allowed, f"write {len(here)}, not {allowed}, for {module}"
+
+
+def places(
+    plugin: house.Modules, find: Callable[[house.Module], list[str]]
+) -> dict[str, list[str]]:
+    """What is found in each module that has some; modules with one last name are one."""
+    found: dict[str, list[str]] = {}
+    for module in plugin.values():
+        if here := find(module):
+            found.setdefault(module.stem, []).extend(here)
+    return found
+
+
+# --- the checks see what they are for
+
+
+def toy(folder: Path, **files: str) -> house.Modules:
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    return house.read(folder)
+
+
+def test_dead_is_what_only_the_dead_name(tmp_path: Path) -> None:
+    modules = toy(
+        tmp_path,
+        a="def used(): used\ndef dead(): dying()\ndef dying(): dead()\nLEFT = 1\n",
+        b="from a import used as mine\nimport a\n\n\nclass Part:\n"
+        "    def seen(self): ...\n    def unseen(self): ...\n    def __len__(self): mine()\n\n\n"
+        "if __name__ == '__main__':\n    Part().seen()\n",
+    )
+    assert house.Names(modules).dead == {"a.dead", "a.dying", "a.LEFT", "b.Part.unseen"}
+
+
+def test_a_circle_goes_through_others_and_through_functions(tmp_path: Path) -> None:
+    modules = toy(tmp_path, a="import b", b="def f():\n    import c", c="import a", d="import a")
+    assert house.circles(modules) == {frozenset("abc")}
+
+
+def test_own_attributes_are_not_anothers(tmp_path: Path) -> None:
+    modules = toy(tmp_path, a="self.x = 1\nself.y.z = 2\nx.y += 3\nx.y()\nx[1] = x.y\ndel x.y\n")
+    assert house.written(modules["a"]) == ["a:2 self.y.z", "a:3 x.y", "a:6 x.y"]
