@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from sluice.catalog.model import Invocation
+from sluice.model.command import Invocation
+from sluice.model.decision import Asker, Facts
 from sluice.policy.decide import decide
-from sluice.policy.model import Asker, Facts
 from sluice.policy.pattern import Refused, compile_pattern
 from sluice.settings import Settings, load
 

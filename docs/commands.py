@@ -8,9 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugin"))
 
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.model import Command, Param, Right, Tag, Type
-from sluice.catalog.replies import SERVER_COMMANDS
+from sluice.families.replies import SERVER_COMMANDS
+
+from sluice.catalog.table import COMMANDS
+from sluice.model.command import Command, Param, Right, Tag, Type
 
 HEAD = """\
 # Commands

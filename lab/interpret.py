@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.catalog import answers, dialects
-from sluice.catalog.commands import find
-from sluice.catalog.model import Invocation, Kind, Outcome, Typed
-from sluice.catalog.parse import parse
+from sluice.catalog.table import find
 from sluice.chat import files, lists, notices, results
-from sluice.chat.clock import Clock
-from sluice.chat.ending import Ending, Part
 from sluice.chat.lists import RoomRow
-from sluice.chat.words import Here
-from sluice.relay.model import Asked
+from sluice.families import answers, dialects
+from sluice.model.admin_room import Asked
+from sluice.model.command import Invocation, Kind, Outcome, Typed
+from sluice.model.result import Ending, Part
+from sluice.text.phrases import Here
+from sluice.text.times import Clock
+from sluice.typed.parse import parse
 
 from .double.memory import MemoryServer
 from .replay import placeholders, read

@@ -11,10 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "plugin"))
 
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.dialects import Unspellable, lines, parse_body, read_body, spell
-from sluice.catalog.model import Dialect, Invocation
-from sluice.catalog.parse import (
+from sluice.catalog.table import COMMANDS
+from sluice.families.dialects import Unspellable, lines, parse_body, read_body, spell
+from sluice.model.command import Dialect, Invocation
+from sluice.text.message import Text, plain
+from sluice.typed.parse import (
     AskFirst,
     Missing,
     NeedsMedia,
@@ -25,8 +26,7 @@ from sluice.catalog.parse import (
     parse,
     targets,
 )
-from sluice.chat.read import read_line
-from sluice.message import Text, plain
+from sluice.typed.read import read_line
 
 SERVER = "conduit.test"
 ODD = "\t\n\r\v\f\x00\x1b\x7f\x85\xa0\u1680\u2003\u2028\u200b\u200e\u202e\u2066\ufeff\u3000\u3164"

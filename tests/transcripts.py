@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from sluice.catalog.dialects import dialect_of
-from sluice.catalog.model import Dialect
+from sluice.families.dialects import dialect_of
+from sluice.model.command import Dialect
 
 GOLDEN = Path(__file__).parent / "golden"
 SERVER = "conduit.test"

@@ -13,15 +13,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-from .chat import asked
+from .chat import answers
 from .difference import difference
+from .model.decision import Decision, Facts, Verdict
+from .policy.access import demand_of, who_can
 from .policy.because import demand, period
+from .policy.checks import asker_of, invocation_of, moment
 from .policy.document import Bad, unknown
 from .policy.explain import explain, reasons
 from .policy.loader import ACCOUNT
-from .policy.matrix import demand_of, who_can
-from .policy.model import Decision, Facts, Verdict
-from .policy.proofs import asker_of, invocation_of, moment
 from .policy.rules import plain
 from .settings import Loaded, Settings, load
 
@@ -109,7 +109,7 @@ def can(args: argparse.Namespace) -> int:
             print(_guessed(loaded.guessed), file=sys.stderr)
         print(json.dumps(_as_json(decision)))
         return 0
-    print(asked.can(decision, args.person).body[2:])  # as in the room, without its sign
+    print(answers.can(decision, args.person).body[2:])  # as in the room, without its sign
     for line in reasons(decision):
         print(f"  {plain(line)}")
     print("Taken as given: limits are unused, accounts exist, a reason is written.")

@@ -12,53 +12,53 @@ from collections.abc import Callable, Coroutine, Mapping
 from logging import Logger
 from typing import Any
 
+from .admin.heartbeat import Pulse
+from .admin.inspection import Watch
+from .admin.room import AdminRoom
+from .admin.sending import Sending
 from .chat import alarms
+from .clock import Housekeeping
 from .db import meta
 from .db.connection import Database, StorageFailed
 from .db.holder import Holder
-from .doors import Doors
-from .housekeeping import Housekeeping
+from .looks.preflight import Checks
+from .looks.questions import Questions
 from .matrix.api import Event, Homeserver, MatrixError
 from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
 from .matrix.model import Gap, Handled, Handler
 from .matrix.outbox import Outbox
-from .matrix.private import PrivateRooms
 from .matrix.probes import Probes
 from .matrix.rooms import RoomView
 from .matrix.schedule import QUIET_POLL
 from .matrix.sealed import Sealed, seal
 from .matrix.sender import Sender, Speech
 from .matrix.session import Session
+from .model.server_state import Timeouts
 from .ops.account import Account
-from .ops.asked import Answers
-from .ops.checks import Checks
-from .ops.commands import Commands
-from .ops.drift import Drift
-from .ops.log import Log
-from .ops.own import Own
-from .ops.private import PrivateRoom
-from .ops.problems import sources
-from .ops.questions import Questions
+from .ops.intake import Commands
 from .ops.room import OpsRoom
-from .ops.status import Status
 from .ops.storage import Storage
+from .own.log import Log
+from .own.rights import Answers
+from .own.status import Status
+from .own.table import Own
+from .passwords.handover import Deliveries
+from .passwords.private import PrivateRooms
+from .passwords.reader import PrivateRoom
 from .policy_text import PolicyText
-from .relay.delivery import Deliveries
-from .relay.ending import Endings
-from .relay.health import Timeouts
-from .relay.notices import Notices
-from .relay.pulse import Pulse
-from .relay.registration import Registration
-from .relay.room import AdminRoom
-from .relay.runner import PASSES, Runner
-from .relay.sending import Sending
-from .relay.views import Lists, Views
-from .relay.watch import Watch
 from .reload import Reload
+from .rooms import Doors
+from .running.outcome import Endings
+from .running.runner import PASSES, Runner
+from .running.views import Lists, Views
+from .server.notices import Notices
+from .server.problems import Drift
+from .server.registration import Registration
+from .server.sources import sources
+from .state import World
 from .supervise import Loop, Supervisor
-from .world import World
 
 _TICK = 1.0
 _RETRY = 2.0

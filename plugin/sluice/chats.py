@@ -15,7 +15,7 @@ from .db.connection import Database, Tx
 from .matrix.api import Homeserver, MatrixError
 from .matrix.sealed import CHATS, seal
 from .policy.people import person_of
-from .world import World
+from .state import World
 
 _CHAT_OF = "chat.of"  # in the database: person -> room, the oldest first
 _MOST = 200

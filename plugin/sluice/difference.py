@@ -1,7 +1,7 @@
 """What a new text changes: one line for every difference of what the two texts mean, none for any
 other.
 
-Rights come first, as people see them (`policy.matrix`); then a walk over all fields of the
+Rights come first, as people see them (`policy.access`); then a walk over all fields of the
 settings and of the policy, so that a field that is added one day cannot be forgotten here. A line
 is taken to loosen something unless a table below knows that it only takes away.
 """
@@ -16,13 +16,13 @@ from typing import Any, Union
 
 from attrs import NOTHING, evolve, fields, frozen, has
 
-from .message import Code, Text, code, quote
+from .model.decision import Slot
+from .policy.access import Line, rights_changed, slots_cover, slots_said
 from .policy.because import length, period
-from .policy.matrix import Line, rights_changed, slots_cover, slots_said
-from .policy.model import Slot
 from .policy.pattern import Pattern
 from .policy.rules import Glass, Policy, Role, Rule, Where, Window
 from .settings import Settings
+from .text.message import Code, Text, code, quote
 
 Path = tuple[str, ...]
 Leaf = tuple[Path, Any, Any]  # where it stands, what was there, what is there; None: nothing

@@ -18,19 +18,19 @@ from attrs import evolve
 from ruamel.yaml import YAML
 
 from . import audit
-from .catalog.commands import COMMANDS, in_group
+from .catalog.table import COMMANDS, in_group
 from .chat import alarms
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
-from .message import Message, Text, plain
+from .policy.access import lost_by, read_out
 from .policy.document import Problem
-from .policy.matrix import lost_by, read_out
 from .policy_text import PolicyText, Source, Unreadable, line_of
-from .relay import named
-from .requests import changes, limits
+from .requests import limits, reweigh
+from .server import named
 from .settings import Loaded, Settings, load
-from .world import World
+from .state import World
+from .text.message import Message, Text, plain
 
 _LAST, _BY = "policy", "policy by"  # the last valid text, and the version that found it valid
 _TOLD = "policy told"  # the last text whose changes were told
@@ -140,7 +140,7 @@ class Reload:
                 await meta.put(tx, _SAFE, "1")
             elif world.settings is not None:
                 old = self._told or (world.settings if safe else None)
-                requests = await changes.policy_changed(world.desk(tx)) if self._told else ()
+                requests = await reweigh.policy_changed(world.desk(tx)) if self._told else ()
                 push = self._owners(room, old, world.settings)
                 if safe or (old is not None and difference(old, world.settings).lines):
                     said += self._changed(room, old, world.settings, requests, push, safe=safe)
@@ -261,7 +261,7 @@ class Reload:
         }
         await meta.drop(tx, _SAFE)
         await meta.put(tx, _TOLD, settings.text)
-        requests = await changes.policy_changed(world.desk(tx))
+        requests = await reweigh.policy_changed(world.desk(tx))
         fresh = safe or old is None
         for room, owners in push.items():
             said = self._changed(room, old, settings, requests, owners, safe=fresh)

@@ -13,11 +13,11 @@ from typing import Any
 
 from attrs import frozen
 
-from .catalog.values import reserved
-from .policy import loader, proofs
+from .policy import checks, loader
 from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, quoted, read
 from .policy.keys import KEYS, SERVER
 from .policy.rules import Policy
+from .typed.values import reserved
 
 
 @frozen
@@ -137,16 +137,16 @@ def load(
     reports = parts["notices"]["reports"]
     if isinstance(reports, str):
         loading.role(reports, parts["notices"].line_of("reports"))
-    tests = proofs.read_tests(loading)
+    tests = checks.read_tests(loading)
     policy = loading.policy
     # Of what is not right in itself nothing needs to be proven.
     right = not problems.found and not problems.outdated
-    proofs.check_who_can(loading, policy if right else None)
+    checks.check_who_can(loading, policy if right else None)
     if policy is not None and not problems.found:
         if right:
-            proofs.check_votes(policy, loading.asked, problems)
-            proofs.run_tests(tests, policy, now, problems)
-        proofs.warn(policy, problems)
+            checks.check_votes(policy, loading.asked, problems)
+            checks.run_tests(tests, policy, now, problems)
+        checks.warn(policy, problems)
         if not section["ops_rooms"]:
             problems.add(1, "ops_rooms is empty: there is no room for commands", "warning")
     if accepted and not proven:

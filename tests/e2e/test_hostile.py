@@ -19,7 +19,7 @@ from lab.chat import Said
 from lab.client import Client
 from lab.homeserver import homeserver
 from lab.world import World
-from sluice.catalog import commands
+from sluice.catalog import table
 from tests.e2e.office import Office
 
 LONG = 33_000  # bytes of a file name, with which an answer is too large for an event
@@ -111,7 +111,7 @@ async def test_no_command_of_a_moderator_kills_the_handler(hostile: World, tmp_p
     room = await eve.create_room(name="films")
     await _makes_rooms(eve, MANY)
     typed = _typed(eve, mxc, room, await eve.say(room, "hello"))
-    looking = commands.in_group("#read") | commands.in_group("#inspect")
+    looking = table.in_group("#read") | table.in_group("#inspect")
     assert looking <= typed.keys(), "a command of a moderator is missing here"
     for line in itertools.chain(*typed.values()):
         said = await _word_to(office, await office.says("bo", f"!{line}"))

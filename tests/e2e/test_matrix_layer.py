@@ -23,12 +23,12 @@ from sluice.db.connection import Database, Tx
 from sluice.matrix.api import Homeserver, MatrixError, Refused
 from sluice.matrix.encryption import Encryption, was_sealed
 from sluice.matrix.outbox import Outbox
-from sluice.matrix.private import PrivateRooms
 from sluice.matrix.probes import Account, Media, Name, Probes
 from sluice.matrix.rooms import INFINITE, RoomView
 from sluice.matrix.sender import Sender
 from sluice.matrix.timeline import Reader
-from sluice.message import Sign, say
+from sluice.passwords.private import PrivateRooms
+from sluice.text.message import Sign, say
 from tests.fake.homeserver import V3, FakeHomeserver
 from tests.fake.world import Handler, account, database
 

@@ -20,18 +20,17 @@ from typing import Any, TypeVar
 from attrs import define, field, frozen
 
 from sluice import audit
-from sluice.catalog.model import Invocation, Kind, Line, Outcome
-from sluice.catalog.parse import canonical
 from sluice.db import meta
 from sluice.db.connection import StorageFailed
-from sluice.message import Sign, say
+from sluice.model.command import Invocation, Kind, Line, Outcome
+from sluice.model.request import How, LineState, Request, Side, State
 from sluice.requests import (
-    changes,
-    emergency,
-    ending,
     erased,
+    finish,
     guard,
-    quorum,
+    measures,
+    reweigh,
+    standing,
     store,
     submit,
     voting,
@@ -39,9 +38,10 @@ from sluice.requests import (
 from sluice.requests.desk import Changed
 from sluice.requests.erased import Erased, What
 from sluice.requests.guard import Go, Stop, Turn
-from sluice.requests.model import How, LineState, Request, Side, State
 from sluice.requests.submit import Ask
 from sluice.requests.voting import Cast
+from sluice.text.message import Sign, say
+from sluice.typed.parse import canonical
 
 from .office import ROOM, SERVER, Members, Office, Real, Tiny, mxid, nothing, settings
 
@@ -383,12 +383,12 @@ class World:
         return {row["id"]: State(row["state"]) for row in rows}
 
     async def on_join(self, desk: Any, event: Event) -> None:
-        await changes.room_changed(desk, ROOM)
+        await reweigh.room_changed(desk, ROOM)
 
     on_leave = on_join
 
     async def ask(self, desk: Any, event: Event, command: str) -> Ask:
-        decision = await quorum.judge(desk, event.what, ROOM, event.sender)
+        decision = await standing.judge(desk, event.what, ROOM, event.sender)
         return Ask(event.id, command, ROOM, event.sender, event.what, decision)
 
     async def on_command(self, desk: Any, event: Event) -> Request | None:
@@ -399,7 +399,7 @@ class World:
     async def on_glass(self, desk: Any, event: Event) -> Request | None:
         if event.erased or event.sender not in self.office.room.joined:
             return None
-        return await emergency.break_glass(desk, await self.ask(desk, event, event.id))
+        return await measures.break_glass(desk, await self.ask(desk, event, event.id))
 
     async def on_edit(self, desk: Any, event: Event) -> Request | None:
         anew = await self.ask(desk, event, event.about)
@@ -444,12 +444,12 @@ class World:
     async def on_pause(self, desk: Any, event: Event) -> None:
         ask = await self.own(desk, event, "pause")
         if ask is not None:
-            await emergency.pause(desk, ask, "")
+            await measures.pause(desk, ask, "")
 
     async def on_resume(self, desk: Any, event: Event) -> None:
         ask = await self.own(desk, event, "resume")
         if ask is not None:
-            await emergency.resume(desk, ask)
+            await measures.resume(desk, ask)
 
     async def on_resolve(self, desk: Any, event: Event) -> bool:
         ask = await self.own(desk, event, "resolve")
@@ -461,7 +461,7 @@ class World:
         if event.sender not in self.office.room.joined:
             return None
         what = Invocation(word)
-        decision = await quorum.judge(desk, what, ROOM, event.sender)
+        decision = await standing.judge(desk, what, ROOM, event.sender)
         return Ask(event.id, event.id, ROOM, event.sender, what, decision)
 
     # --- the oracle's books: judged once, when the bot has taken the event
@@ -767,14 +767,14 @@ class World:
                 rows = await store.lines(desk.tx, turn.request)
                 over = all(row.state is LineState.SETTLED for row in rows)
                 if over or outcome.kind is Kind.UNKNOWN:
-                    await ending.end(desk, turn.request, say(Sign.DONE, "result"))
+                    await finish.end(desk, turn.request, say(Sign.DONE, "result"))
 
         self.transact(block)
         self.out = None
         self.point()
 
     def end(self, number: int) -> None:
-        self.transact(ending.end, number, say(Sign.FAILED, "result"))
+        self.transact(finish.end, number, say(Sign.FAILED, "result"))
         self.point()
 
     def late_answer(self, sent: Sent, kind: Kind) -> None:
@@ -799,7 +799,7 @@ class World:
             elif event.kind == "leave":
                 room.joined.discard(event.sender)
         self.office.room = room
-        self.transact(changes.policy_changed)
+        self.transact(reweigh.policy_changed)
         for request, rows in self.transact(guard.executing):
             for row in rows:
                 self.settle_again(Turn(request.id, row.number), row.state)
@@ -834,14 +834,14 @@ class World:
         self.rules = rules
         self.office.settings = settings(rules.text)
         before = self.quietly(self.state_map)
-        self.transact(changes.policy_changed)
+        self.transact(reweigh.policy_changed)
         for book in self.books.values():
             if self.denied(book) and before.get(book.request) is State.PENDING:
                 book.dead = "a policy denied it"
 
     def tick(self, seconds: float) -> None:
         self.office.now += seconds
-        self.transact(changes.tick)
+        self.transact(reweigh.tick)
 
     def replay(self, event: Event) -> None:
         """The same vote once more, past the cursor, as a reconcile would bring it."""

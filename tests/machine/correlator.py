@@ -23,8 +23,8 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from sluice.relay import correlator as real
-from sluice.relay.model import (
+from sluice.families import correlator as real
+from sluice.model.admin_room import (
     Content,
     Echoed,
     Effect,

@@ -12,23 +12,13 @@ from unittest.mock import patch
 
 from attrs import evolve
 
-from sluice.catalog.model import Invocation
-from sluice.policy.model import Verdict
-from sluice.requests import (
-    desk,
-    erased,
-    guard,
-    holds,
-    machine,
-    quorum,
-    store,
-    submit,
-    voting,
-)
+from sluice.model.command import Invocation
+from sluice.model.decision import Verdict
+from sluice.model.request import Cause, State
+from sluice.requests import desk, erased, guard, holds, machine, standing, store, submit, voting
 from sluice.requests.desk import Desk
 from sluice.requests.machine import Event, Fact
-from sluice.requests.model import Cause, State
-from sluice.requests.votes import Tally
+from sluice.requests.tally import Tally
 
 from .approvals import PEOPLE, World
 
@@ -106,7 +96,7 @@ def hold_forgotten(stack: ExitStack) -> None:
         return []
 
     replace(stack, holds, "requests", none)
-    replace(stack, quorum, "held_by", none)
+    replace(stack, standing, "held_by", none)
 
 
 @fault
@@ -118,7 +108,7 @@ def anybody_releases(stack: ExitStack) -> None:
 @fault
 def self_by_mxid(stack: ExitStack) -> None:
     """Persons are compared by account."""
-    replace(stack, quorum, "same_person", lambda *policies: lambda mxid: mxid)
+    replace(stack, standing, "same_person", lambda *policies: lambda mxid: mxid)
 
 
 @fault
@@ -131,25 +121,25 @@ def count_votes(stack: ExitStack) -> None:
         missing = () if filled == needed else tuple(slots)
         return Tally(filled, needed, missing, tuple(voters)[:filled])
 
-    replace(stack, quorum, "tally", counted)
+    replace(stack, standing, "tally", counted)
 
 
 @fault
 def no_role_recheck(stack: ExitStack) -> None:
     """Who held a role once is taken to hold it."""
-    holds, once = quorum.holds_role, set()
+    holds, once = standing.holds_role, set()
 
     def trusting(policy: Any, mxid: str, role: str, *rest: Any) -> bool:
         once.update([(mxid, role)] if holds(policy, mxid, role, *rest) else [])
         return (mxid, role) in once
 
-    replace(stack, quorum, "holds_role", trusting)
+    replace(stack, standing, "holds_role", trusting)
 
 
 @fault
 def no_member_recheck(stack: ExitStack) -> None:
     """Who voted is taken to be in the room still."""
-    count = quorum.count
+    count = standing.count
 
     async def anywhere(here: Desk, request: Any, now: Any) -> Any:
         room: Any = here.view.rooms[request.room]
@@ -159,19 +149,19 @@ def no_member_recheck(stack: ExitStack) -> None:
         finally:
             room.joined = joined
 
-    replace(stack, quorum, "count", anywhere)
+    replace(stack, standing, "count", anywhere)
 
 
 @fault
 def snapshot_only(stack: ExitStack) -> None:
     """What the policy asked for at submit is what counts."""
-    replace(stack, quorum, "largest", lambda then, now: tuple(then))
+    replace(stack, standing, "largest", lambda then, now: tuple(then))
 
 
 @fault
 def current_only(stack: ExitStack) -> None:
     """What the policy asks for now is what counts."""
-    replace(stack, quorum, "largest", lambda then, now: tuple(now))
+    replace(stack, standing, "largest", lambda then, now: tuple(now))
 
 
 @fault
@@ -227,7 +217,7 @@ def edit_ignored(stack: ExitStack) -> None:
 @fault
 def no_ttl(stack: ExitStack) -> None:
     """Nothing expires but by the timer."""
-    weigh = quorum.weigh
+    weigh = standing.weigh
 
     async def ageless(desk: Desk, request: Any, **more: Any) -> Any:
         weighed = await weigh(desk, request, **more)
@@ -240,13 +230,13 @@ def no_ttl(stack: ExitStack) -> None:
 @fault
 def no_policy_recheck(stack: ExitStack) -> None:
     """What was allowed at submit is allowed."""
-    judge_again = quorum.judge_again
+    judge_again = standing.judge_again
 
     async def lenient(desk: Desk, request: Any, **more: Any) -> Any:
         decision = await judge_again(desk, request, **more)
         return evolve(decision, verdict=Verdict.ALLOW)
 
-    replace(stack, quorum, "judge_again", lenient)
+    replace(stack, standing, "judge_again", lenient)
 
 
 @fault

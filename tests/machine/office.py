@@ -17,19 +17,19 @@ from typing import Any, TypeVar
 from mautrix.util.async_db import Database as Pool
 
 from sluice import audit
-from sluice.catalog.model import Invocation
-from sluice.chat.clock import Clock
-from sluice.chat.words import Here
 from sluice.db import meta
 from sluice.db.connection import Database, Tx
 from sluice.db.migrations import upgrade_table
 from sluice.matrix import outbox
-from sluice.policy.model import Facts
+from sluice.model.command import Invocation
+from sluice.model.decision import Facts
 from sluice.policy.people import members_of, mxids_of
-from sluice.requests import holds, quorum, store, submit
+from sluice.requests import holds, standing, store, submit
 from sluice.requests.desk import Desk, Health, View
 from sluice.requests.submit import Ask
 from sluice.settings import Settings, load
+from sluice.text.phrases import Here
+from sluice.text.times import Clock
 
 T = TypeVar("T")
 SERVER = "example.org"
@@ -260,7 +260,7 @@ class Office:
     async def ask(
         self, who: str, what: Invocation, *, event: str = "", glass: bool = False, **more: Any
     ) -> Ask:
-        judged = await self.at_desk(quorum.judge, what, ROOM, who, glass=glass)
+        judged = await self.at_desk(standing.judge, what, ROOM, who, glass=glass)
         event = event or self.event()
         return Ask(event, more.pop("command", event), ROOM, who, what, judged, **more)
 

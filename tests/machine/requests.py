@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from sluice.catalog.model import Kind
-from sluice.requests.model import Side, State
+from sluice.model.command import Kind
+from sluice.model.request import Side, State
 
 from .approvals import (
     ANA,

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sluice.catalog.conduit import ConduitOracle
-from sluice.catalog.dialects import dialect_of, fence
-from sluice.relay.model import Asked, Content, Oracle
+from sluice.families.dialects import dialect_of, fence
+from sluice.families.oracle import ConduitOracle
+from sluice.model.admin_room import Asked, Content, Oracle
 
 NAMES = ("a", "b", "c")
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sluice.relay import correlator as real
+from sluice.families import correlator as real
 from tests.machine import scripts
 from tests.machine.correlator import FAULTS, Wrong, forced, run, runs
 
@@ -129,8 +129,8 @@ SEEDED = {
 
 def mutant(old: str, new: str) -> ModuleType:
     assert SOURCE.count(old) == 1, f"the correlator has changed, seed this fault anew: {old}"
-    module = ModuleType("sluice.relay.correlator_mutant")
-    module.__package__ = "sluice.relay"
+    module = ModuleType("sluice.families.correlator_mutant")
+    module.__package__ = "sluice.families"
     sys.modules[module.__name__] = module
     exec(compile(SOURCE.replace(old, new), "mutant", "exec"), module.__dict__)
     return module

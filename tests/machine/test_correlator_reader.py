@@ -20,11 +20,11 @@ from mautrix.util.async_db import Database as Inner
 
 from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed
+from sluice.families import correlator
 from sluice.matrix import cursor
 from sluice.matrix.api import NoResponse, Page
 from sluice.matrix.model import Handled
 from sluice.matrix.timeline import Reader
-from sluice.relay import correlator
 from tests.machine import scripts
 from tests.machine.correlator import Event, World, Wrong
 

@@ -18,12 +18,12 @@ from ruamel.yaml import YAML
 
 from lab.double.handler import Died, Handler
 from lab.double.memory import MemoryServer
+from sluice.admin.room import AdminRoom
 from sluice.app import App
 from sluice.db.connection import StorageFailed
 from sluice.db.migrations import upgrade_table
 from sluice.matrix.skew import Skew
 from sluice.policy_text import PolicyText
-from sluice.relay.room import AdminRoom
 from tests.fake.homeserver import FakeHomeserver
 from tests.fake.world import account
 from tests.unit.ops import POLICY

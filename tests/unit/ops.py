@@ -11,38 +11,38 @@ from pathlib import Path
 from typing import Any
 
 from sluice import audit
-from sluice.catalog.model import Dialect, Kind, Outcome
-from sluice.chat.read import read
+from sluice.admin.room import AdminRoom
+from sluice.families.correlator import Queue
+from sluice.looks.preflight import Checks
+from sluice.looks.questions import Questions, Where
 from sluice.matrix.api import Homeserver
 from sluice.matrix.direct import Direct
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
 from sluice.matrix.model import Later
 from sluice.matrix.outbox import Outbox
-from sluice.matrix.private import PrivateRooms
 from sluice.matrix.probes import Probes
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.sealed import Sealed, seal
 from sluice.matrix.session import Session
-from sluice.message import Sign, say
-from sluice.ops.asked import Answers
-from sluice.ops.checks import Checks
-from sluice.ops.commands import Commands
-from sluice.ops.drift import Drift
-from sluice.ops.log import Log
-from sluice.ops.own import Own
-from sluice.ops.problems import sources
-from sluice.ops.questions import Questions, Where
-from sluice.ops.status import Status
+from sluice.model.command import Dialect, Kind, Outcome
+from sluice.model.request import LineState, Request
+from sluice.ops.intake import Commands
 from sluice.ops.storage import Storage
-from sluice.relay.correlator import Queue
-from sluice.relay.delivery import Deliveries
-from sluice.relay.room import AdminRoom
-from sluice.relay.views import Lists
-from sluice.requests import ending, guard, store
-from sluice.requests.model import LineState, Request
+from sluice.own.log import Log
+from sluice.own.rights import Answers
+from sluice.own.status import Status
+from sluice.own.table import Own
+from sluice.passwords.handover import Deliveries
+from sluice.passwords.private import PrivateRooms
+from sluice.requests import finish, guard, store
+from sluice.running.views import Lists
+from sluice.server.problems import Drift
+from sluice.server.sources import sources
 from sluice.settings import load
-from sluice.world import World
+from sluice.state import World
+from sluice.text.message import Sign, say
+from sluice.typed.read import read
 from tests.fake.homeserver import FakeHomeserver
 from tests.fake.world import Clock, account, database
 from tests.unit.scenes import ANA, BO, CY, DAN, SERVER, at
@@ -213,7 +213,7 @@ class Ops:
             outcome = Outcome(kind, "x")
             await self.db.write(lambda tx, t=turn, o=outcome: guard.line_settled(desk(tx), t, o))
         done = say(Sign.DONE, "the result")
-        await self.db.write(lambda tx: ending.end(desk(tx, self.room), request.id, done))
+        await self.db.write(lambda tx: finish.end(desk(tx, self.room), request.id, done))
         await self.news()
 
     async def record(self, kind: str, time: str = "09:00", **what: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.model import Invocation
-from sluice.policy.model import Asker
+from sluice.catalog.table import COMMANDS
+from sluice.model.command import Invocation
+from sluice.model.decision import Asker
 from sluice.policy.rules import Policy
 from sluice.settings import Loaded, Settings, load
 

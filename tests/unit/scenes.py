@@ -6,9 +6,9 @@ import re
 from datetime import datetime, timezone
 from html import unescape
 
-from sluice.chat.clock import Clock
-from sluice.chat.words import Here
-from sluice.message import MAX_HEAD, MAX_LINES, Message, Sign
+from sluice.text.message import MAX_HEAD, MAX_LINES, Message, Sign
+from sluice.text.phrases import Here
+from sluice.text.times import Clock
 
 SERVER = "example.org"
 BOT = f"@sluice:{SERVER}"

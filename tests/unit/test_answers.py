@@ -12,7 +12,8 @@ from attrs import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sluice.catalog.answers import (
+from sluice.catalog.table import COMMANDS
+from sluice.families.answers import (
     Emergency,
     Report,
     Room,
@@ -28,12 +29,11 @@ from sluice.catalog.answers import (
     server_notice,
     users_in,
 )
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.conduit import ConduitOracle
-from sluice.catalog.dialects import fence
-from sluice.catalog.model import Dialect, Kind
-from sluice.catalog.replies import NOTICES, SERVER_COMMANDS
-from sluice.relay.model import Asked
+from sluice.families.dialects import fence
+from sluice.families.oracle import ConduitOracle
+from sluice.families.replies import NOTICES, SERVER_COMMANDS
+from sluice.model.admin_room import Asked
+from sluice.model.command import Dialect, Kind
 from tests.transcripts import GOLDEN, SERVER, Step, steps
 
 DONE, REFUSED, FAILED, UNKNOWN = Kind.DONE, Kind.REFUSED, Kind.FAILED, Kind.UNKNOWN

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sluice.catalog.model import Kind
+from sluice.model.command import Kind
+from sluice.model.request import State
 from sluice.ops.room import OpsRoom
 from sluice.policy.pattern import compile_pattern
-from sluice.requests import changes, store
-from sluice.requests.model import State
+from sluice.requests import reweigh, store
 from sluice.settings import Settings, load
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
@@ -201,13 +201,13 @@ async def test_names_and_pictures_of_members_weigh_no_request_again(
     """Every local user can change their display name as often as they like."""
     await room.says(BO, ASK)
     weighed = []
-    real = changes.room_changed
+    real = reweigh.room_changed
 
     async def counted(*args: Any) -> None:
         weighed.append(args)
         await real(*args)
 
-    monkeypatch.setattr(changes, "room_changed", counted)
+    monkeypatch.setattr(reweigh, "room_changed", counted)
     for name in ("a", "b"):
         member = {"membership": "join", "displayname": name}
         known = {"prev_content": {"membership": "join", "displayname": "e"}}
@@ -236,7 +236,7 @@ async def test_the_longest_list_breaks_neither_the_relay_nor_the_clock(room: Roo
     await room.says(ANA, "!deactivateall reason x\n" + "\n".join(names))
     assert await room.state(1) is State.PENDING
     room.ops.clock.go(7200)
-    await room.ops.db.write(lambda tx: changes.tick(room.ops.world.desk(tx, room.ops.room)))
+    await room.ops.db.write(lambda tx: reweigh.tick(room.ops.world.desk(tx, room.ops.room)))
     assert await room.state(1) is State.EXPIRED
 
 

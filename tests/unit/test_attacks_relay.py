@@ -11,22 +11,22 @@ from typing import Any
 
 import pytest
 
-from sluice.catalog.dialects import Unspellable
-from sluice.catalog.model import Invocation
+from sluice.admin.sending import Sending
 from sluice.db.connection import StorageFailed
+from sluice.families.dialects import Unspellable
 from sluice.matrix.api import Refused
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.files import Files
 from sluice.matrix.model import Gap, Handled
 from sluice.matrix.timeline import Reader
-from sluice.relay.ending import Endings
-from sluice.relay.registration import Registration
-from sluice.relay.runner import Runner
-from sluice.relay.sending import Sending
-from sluice.relay.views import Views
+from sluice.model.command import Invocation
+from sluice.model.request import LineState, Request, State
+from sluice.model.secret import Secret
 from sluice.requests import store
-from sluice.requests.model import LineState, Request, State
-from sluice.secrets import Secret
+from sluice.running.outcome import Endings
+from sluice.running.runner import Runner
+from sluice.running.views import Views
+from sluice.server.registration import Registration
 from tests.unit.ops import ANA, CONDUIT, HAL, Ops, ops
 
 log = logging.getLogger("test")
@@ -162,8 +162,8 @@ async def test_an_update_while_a_line_is_out_does_not_end_the_relay(
         def none(*_: Any) -> None:
             raise Unspellable("this version has no enable-room")
 
-        monkeypatch.setattr("sluice.relay.runner.lines", none)
-        monkeypatch.setattr("sluice.world.lines", none)
+        monkeypatch.setattr("sluice.running.runner.lines", none)
+        monkeypatch.setattr("sluice.state.lines", none)
         await real(self, *args)
 
     monkeypatch.setattr(Runner, "_conclude", updated)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sluice.doors import inviter, rang
-from sluice.housekeeping import Housekeeping
-from sluice.ops.private import PrivateRoom
-from sluice.relay import store
-from sluice.relay.notices import Notices
-from sluice.requests import changes
+from sluice.clock import Housekeeping
+from sluice.passwords import store
+from sluice.passwords.reader import PrivateRoom
+from sluice.requests import reweigh
+from sluice.rooms import inviter, rang
+from sluice.server.notices import Notices
 from tests.unit.ops import ANA, EVE, HAL, Ops, ops
 
 ME = "@sluice:example.org"
@@ -70,7 +70,7 @@ async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_st
     async def broken(*_: Any) -> None:
         raise ValueError("a record that is too long")
 
-    monkeypatch.setattr(changes, "tick", broken)
+    monkeypatch.setattr(reweigh, "tick", broken)
     office.clock.go(100_000)
     with pytest.raises(ValueError, match="too long"):
         await house.tick()

@@ -11,7 +11,7 @@ from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed
 from sluice.matrix.api import Event
 from sluice.matrix.late import Late, NoKey
-from sluice.relay.notices import Notices
+from sluice.server.notices import Notices
 from tests.fake.postgres import binaries, postgres
 from tests.fake.world import database
 from tests.unit.ops import ops

@@ -15,7 +15,7 @@ from sluice import audit
 from sluice.audit import Broken, Head, append, main, page, seal
 from sluice.db import meta
 from sluice.db.connection import Database
-from sluice.secrets import Secret
+from sluice.model.secret import Secret
 
 
 @asynccontextmanager

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from sluice.admin.room import Step
+from sluice.model.admin_room import Seen, Who
+from sluice.model.secret import Secret
 from sluice.ops.room import OpsRoom
-from sluice.relay.delivery import Deliveries
-from sluice.relay.model import Seen, Who
-from sluice.relay.room import Step
-from sluice.secrets import Secret
+from sluice.passwords.handover import Deliveries
 from tests.fake.world import world
 from tests.unit.ops import ANA, HAL, Ops, ops
 from tests.unit.test_told import house_of

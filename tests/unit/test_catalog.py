@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.catalog.asking import Bad, offer
-from sluice.catalog.commands import COMMANDS, alias, alike, find, in_group, near, nearest
-from sluice.catalog.model import Invocation, Right, Tag, Type, Typed
-from sluice.catalog.parse import (
+from sluice.catalog.table import COMMANDS, alias, alike, find, in_group, near, nearest
+from sluice.families.replies import SERVER_COMMANDS
+from sluice.model.command import Invocation, Right, Tag, Type, Typed
+from sluice.text.message import MAX_HEAD, Sign, plain, say
+from sluice.typed.needs import Bad, offer
+from sluice.typed.parse import (
     AskFirst,
     Missing,
     NeedsMedia,
@@ -27,9 +29,7 @@ from sluice.catalog.parse import (
     targets,
     users,
 )
-from sluice.catalog.replies import SERVER_COMMANDS
-from sluice.chat.read import read_line
-from sluice.message import MAX_HEAD, Sign, plain, say
+from sluice.typed.read import read_line
 
 SERVER = "example.org"
 NOW = 1_795_616_400.0  # 25 Nov 2026 14:20 UTC

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from docs.commands import page
-from sluice.catalog.commands import COMMANDS, find
-from sluice.catalog.dialects import Unspellable, lines
-from sluice.catalog.model import Command, Dialect, Invocation, Kind, Right, Tag, Type
-from sluice.catalog.parse import parse
-from sluice.catalog.replies import SERVER_COMMANDS
-from sluice.chat.about import _THEN
+from sluice.catalog.table import COMMANDS, find
+from sluice.chat.card_text import _THEN
 from sluice.chat.done import DONE
-from sluice.chat.read import read_line
-from sluice.relay.views import Views
+from sluice.families.dialects import Unspellable, lines
+from sluice.families.replies import SERVER_COMMANDS
+from sluice.model.command import Command, Dialect, Invocation, Kind, Right, Tag, Type
+from sluice.running.views import Views
+from sluice.typed.parse import parse
+from sluice.typed.read import read_line
 
 ROOT = Path(__file__).parents[2]
 SERVER = "example.org"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.chat.clock import Clock, about, over, span, typed
+from sluice.text.times import Clock, about, over, span, typed
 from tests.unit.scenes import at
 
 UTC = Clock(at("14:20"))

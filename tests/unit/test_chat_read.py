@@ -15,19 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sluice.catalog.model import Typed
-from sluice.catalog.parse import NotRun
-from sluice.chat.read import (
-    edit_of,
-    mentions_bot,
-    reaction,
-    read,
-    read_line,
-    said,
-    vote,
-)
-from sluice.message import plain
-from sluice.requests.model import Side
+from sluice.model.command import Typed
+from sluice.model.request import Side
+from sluice.text.message import plain
+from sluice.typed.parse import NotRun
+from sluice.typed.read import edit_of, mentions_bot, reaction, read, read_line, said, vote
 
 BOT = "@sluice:example.org"
 RUNS = int(os.environ.get("SLUICE_RUNS", "3000"))

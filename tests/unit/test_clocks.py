@@ -12,9 +12,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.chat.read import read
 from sluice.matrix.skew import Skew
 from sluice.ops.arrival import Arrival, Cause, cause
+from sluice.typed.read import read
 from tests.unit.app import live
 from tests.unit.ops import ANA, BO, POLICY, Ops, ops
 

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.relay.correlator import (
+from sluice.families.correlator import (
     MAX_HELD,
     MAX_OPEN,
     Queue,
@@ -24,16 +24,7 @@ from sluice.relay.correlator import (
     to_json,
     unread,
 )
-from sluice.relay.model import (
-    Asked,
-    Echoed,
-    Lost,
-    NeedFence,
-    Notice,
-    Seen,
-    Settled,
-    Who,
-)
+from sluice.model.admin_room import Asked, Echoed, Lost, NeedFence, Notice, Seen, Settled, Who
 
 
 class Oracle:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.catalog.dialects import (
+from sluice.families.dialects import (
     MAX_ENTRIES,
     Unclosed,
     Unspellable,
@@ -22,8 +22,8 @@ from sluice.catalog.dialects import (
     spell,
     tokenise,
 )
-from sluice.catalog.model import Dialect, Invocation, Line
-from sluice.relay.model import Asked
+from sluice.model.admin_room import Asked
+from sluice.model.command import Dialect, Invocation, Line
 from tests.fuzz_lines import once
 
 V9, V10, V11 = Dialect

@@ -14,9 +14,9 @@ import pytest
 
 from sluice.matrix.late import ENCRYPTED
 from sluice.matrix.timeline import Reader
+from sluice.model.request import State
 from sluice.ops.room import OpsRoom
-from sluice.requests import changes, guard, holds, store
-from sluice.requests.model import State
+from sluice.requests import guard, holds, reweigh, store
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 
@@ -484,7 +484,7 @@ async def test_an_owner_with_a_part_in_it_does_not_release_it() -> None:
         assert await room.held() == {1}
         assert await room.next() is None
         made.now("15:30")
-        await made.db.write(lambda tx: changes.tick(made.world.desk(tx)))
+        await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
         assert await room.state() is State.EXPIRED
 
 
@@ -516,13 +516,13 @@ async def test_what_needs_no_vote_is_cancelled_when_nobody_releases_it(room: Liv
     assert await room.next() is None
     made = room.ops
     made.clock.go(299)
-    await made.db.write(lambda tx: changes.tick(made.world.desk(tx)))
+    await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
     assert await room.state() is State.PENDING
     made.clock.go(2)
-    due = await made.db.read(lambda tx: changes.next_due(made.world.desk(tx)))
+    due = await made.db.read(lambda tx: reweigh.next_due(made.world.desk(tx)))
     assert due is not None
     assert due <= made.clock.now
-    await made.db.write(lambda tx: changes.tick(made.world.desk(tx)))
+    await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
     assert await room.state() is State.CANCELLED
     assert "erased" in " ".join(await made.news())
 

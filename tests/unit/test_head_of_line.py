@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from sluice import audit, doors
+from sluice import audit, rooms
 from sluice.chat import alarms
 from sluice.db import meta
-from sluice.doors import Doors, remover
 from sluice.matrix.api import Event
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import Gap, Handled, Handler, Later
-from sluice.matrix.private import PrivateRooms
 from sluice.matrix.sender import Sender, Speech
+from sluice.model.request import How, Side, State
 from sluice.ops.room import OpsRoom
-from sluice.relay.ending import Endings
-from sluice.requests import changes, guard, store, voting
-from sluice.requests.model import How, Side, State
+from sluice.passwords.private import PrivateRooms
+from sluice.requests import guard, reweigh, store, voting
 from sluice.requests.voting import Cast
+from sluice.rooms import Doors, remover
+from sluice.running.outcome import Endings
 from sluice.settings import load
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
@@ -169,7 +169,7 @@ class Floor:
         return (await self.ops.request(number)).state in states
 
     async def tick(self) -> None:
-        await self.db.write(lambda tx: changes.tick(self.world.desk(tx)))
+        await self.db.write(lambda tx: reweigh.tick(self.world.desk(tx)))
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -453,7 +453,7 @@ async def test_the_clock_is_woken_for_what_waits_for_a_lost_room(floor: Floor) -
     await floor.says(floor.second, BO, ENABLE.format(1))
     floor.kick(floor.second)
     await floor.look()
-    due = await floor.db.read(lambda tx: changes.next_due(floor.world.desk(tx)))
+    due = await floor.db.read(lambda tx: reweigh.next_due(floor.world.desk(tx)))
     assert due == floor.ops.clock.now + 300
 
 
@@ -501,7 +501,7 @@ async def test_where_no_ops_room_is_left_owners_are_told_in_their_private_rooms(
 async def test_a_room_that_cannot_be_read_steps_aside_and_comes_back(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "_HEARD_WITHIN", 0.2)
+    monkeypatch.setattr(rooms, "_HEARD_WITHIN", 0.2)
     await floor.says(floor.second, BO, ENABLE.format(1))
     floor.ops.clock.go(2)
     await floor.says(floor.first, BO, ENABLE.format(2))
@@ -589,7 +589,7 @@ async def test_a_request_that_cannot_begin_ends_and_the_next_one_goes(
             raise KeyError("no such command")
         return real_lines(invocation, *more)
 
-    from sluice.relay import runner
+    from sluice.running import runner
 
     real_lines = runner.lines
     if part == "spelling":

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sluice.doors import Doors
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.late import ENCRYPTED, PATIENCE, NoKey
 from sluice.matrix.timeline import Reader
-from sluice.requests.model import State
+from sluice.model.request import State
+from sluice.rooms import Doors
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, ops
 from tests.unit.test_erased import Live
 

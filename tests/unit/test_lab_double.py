@@ -14,7 +14,7 @@ from lab.double.handler import Died, Handler
 from lab.double.memory import MemoryServer
 from lab.interpret import interpret
 from lab.replay import replay
-from sluice.catalog import dialects
+from sluice.families import dialects
 
 GOLDEN = sorted(Path(__file__).parent.parent.joinpath("golden").glob("*.jsonl"))
 SERVER = "conduit.test"

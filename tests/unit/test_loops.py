@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
+from sluice.admin.sending import Sending
 from sluice.db.connection import StorageFailed
 from sluice.matrix import timeline
 from sluice.matrix.api import Homeserver, NoResponse
 from sluice.matrix.sender import Sender
-from sluice.ops.drift import Drift
-from sluice.relay import registration
-from sluice.relay.sending import Sending
-from sluice.requests import changes, guard
+from sluice.requests import guard, reweigh
+from sluice.server import registration
+from sluice.server.problems import Drift
+from sluice.state import Window
 from sluice.supervise import Supervisor
-from sluice.world import Window
 from tests.unit.app import ANA, Live, live, until
 
 log = logging.getLogger("test")
@@ -68,7 +68,7 @@ def doubts(bot: Live) -> None:
 LOOPS: dict[str, tuple[Any, str, Callable[[Live], None]]] = {
     "opens rooms": (Homeserver, "joined_rooms", lambda bot: bot.app._doors.wanted.set()),
     "sends messages": (Sender, "_store", says),
-    "keeps time limits": (changes, "next_due", nothing),
+    "keeps time limits": (reweigh, "next_due", nothing),
     "closes registration in time": (registration.store, "window", closes),
     "looks for problems": (Drift, "check_log", looks),
     "sees whether Conduit answers": (Sending, "fence", doubts),

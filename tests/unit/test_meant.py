@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.catalog.model import Invocation, Typed
-from sluice.catalog.parse import AskFirst, NotRun, parse
-from sluice.chat.answering import is_command, is_no
-from sluice.chat.read import read, read_line
-from sluice.requests.model import State
+from sluice.model.command import Invocation, Typed
+from sluice.model.request import State
+from sluice.typed.answering import is_command, is_no
+from sluice.typed.parse import AskFirst, NotRun, parse
+from sluice.typed.read import read, read_line
 from tests.unit.ops import ANA, BO, CY, HAL, SERVER
 from tests.unit.test_attacks import Room
 from tests.unit.test_attacks import room as room

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.message import Code, Message, Sign, code, one_line, quote, say
+from sluice.text.message import Code, Message, Sign, code, one_line, quote, say
 from tests.unit.scenes import check
 
 words = st.sampled_from(["Account made: ", " is gone. ", ", ", " and ", "Undo: ", ". ", " x"])

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sluice.catalog.model import Invocation
+from sluice.looks.mixed import sift
+from sluice.looks.names import called_here
 from sluice.matrix.rooms import RoomView
-from sluice.message import plain
-from sluice.ops.mixed import sift
-from sluice.ops.names import called_here
-from sluice.policy.model import Decision
-from sluice.requests.quorum import judge
+from sluice.model.command import Invocation
+from sluice.model.decision import Decision
+from sluice.requests.standing import judge
+from sluice.text.message import plain
 from tests.machine.office import ANA, BO, CY, ROOM, Office, Tiny, invocation, mxid
 
 POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")

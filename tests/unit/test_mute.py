@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sluice.catalog.model import Typed
 from sluice.matrix.encryption import MEGOLM, Encryption, NoCrypto
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.sender import TRIES, Sender
-from sluice.message import Sign, say
-from sluice.requests import changes, guard
-from sluice.requests.model import State
+from sluice.model.command import Typed
+from sluice.model.request import State
+from sluice.requests import guard, reweigh
 from sluice.settings import load
+from sluice.text.message import Sign, say
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
@@ -285,7 +285,7 @@ async def test_what_stands_in_a_mute_room_expires_and_does_not_block_other_rooms
     await room.says(BO, ASK)
     await mutes(room)
     office.clock.go(3700)
-    await office.db.write(lambda tx: changes.tick(office.world.desk(tx)))
+    await office.db.write(lambda tx: reweigh.tick(office.world.desk(tx)))
     assert (await office.request(3)).state is State.EXPIRED
 
 

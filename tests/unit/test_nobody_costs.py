@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 from sluice.chats import Chats
-from sluice.doors import Doors
-from sluice.housekeeping import Housekeeping
+from sluice.clock import Housekeeping
+from sluice.looks.names import called_here
 from sluice.matrix.api import Event
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import SEEN, Gap, Handled, Handler, Later
-from sluice.matrix.private import CannotDeliver, PrivateRooms
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.schedule import Schedule
 from sluice.matrix.timeline import Reader
-from sluice.ops.names import called_here
-from sluice.ops.private import PrivateRoom
+from sluice.model.request import State
 from sluice.ops.room import OpsRoom
-from sluice.relay import store as kept
-from sluice.relay.notices import Notices
+from sluice.passwords import store as kept
+from sluice.passwords.private import CannotDeliver, PrivateRooms
+from sluice.passwords.reader import PrivateRoom
 from sluice.requests import store
-from sluice.requests.model import State
+from sluice.rooms import Doors
+from sluice.server.notices import Notices
 from tests.unit.ops import ANA, BO, CY, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
 from tests.unit.test_attacks import Room

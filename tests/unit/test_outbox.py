@@ -13,7 +13,7 @@ from sluice.db.connection import Tx
 from sluice.matrix.encryption import NoCrypto
 from sluice.matrix.outbox import SIZE, Outbox, fitting
 from sluice.matrix.sender import Sender
-from sluice.message import Message, Sign, say
+from sluice.text.message import Message, Sign, say
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
 

@@ -27,8 +27,8 @@ from policies import (
 )
 
 from sluice.difference import difference
+from sluice.model.decision import Asker, Facts, Verdict
 from sluice.policy.decide import decide
-from sluice.policy.model import Asker, Facts, Verdict
 from sluice.policy.rules import Policy, Rule, plain
 from sluice.settings import Settings
 

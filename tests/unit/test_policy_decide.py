@@ -10,12 +10,13 @@ from attrs import evolve
 from policies import EXAMPLE, NOW, PEOPLE, ROLES, policy_of, settings_of
 
 from bench.policy import HOSTILE, questions, time_decide, time_hostile, time_load
-from sluice.catalog.model import Invocation
 from sluice.difference import difference
+from sluice.model.command import Invocation
+from sluice.model.decision import Account, Asker, Decision, Facts, Slot, Verdict
+from sluice.policy.access import cells, read_out, who_can
+from sluice.policy.checks import invocation_of
 from sluice.policy.decide import LimitUse, decide, limits_of
 from sluice.policy.explain import explain, reasons
-from sluice.policy.matrix import cells, read_out, who_can
-from sluice.policy.model import Account, Asker, Decision, Facts, Slot, Verdict
 from sluice.policy.people import (
     eligible,
     holds,
@@ -27,7 +28,6 @@ from sluice.policy.people import (
     person_of,
     roles,
 )
-from sluice.policy.proofs import invocation_of
 from sluice.policy.rules import plain
 
 SETTINGS = settings_of(EXAMPLE)

@@ -11,7 +11,7 @@ from policies import EXAMPLE, ROOT, loaded, problems_of, settings_of, warnings_o
 from ruamel.yaml import YAML
 
 from sluice.policy import document, keys
-from sluice.policy.proofs import without_account
+from sluice.policy.checks import without_account
 
 HEAD = """\
 ops_rooms: ["!ops:example.org"]

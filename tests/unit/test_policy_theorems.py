@@ -38,23 +38,16 @@ from policies import (
     settings_of,
 )
 
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.model import Invocation, Tag
+from sluice.catalog.table import COMMANDS
 from sluice.difference import difference
+from sluice.model.command import Invocation, Tag
+from sluice.model.decision import Account, Asker, Decision, Facts, Verdict
 from sluice.policy import decide as decide_module
+from sluice.policy.access import who_can
 from sluice.policy.decide import decide, limits_of
 from sluice.policy.explain import explain
-from sluice.policy.matrix import who_can
-from sluice.policy.model import Account, Asker, Decision, Facts, Verdict
 from sluice.policy.pattern import Refused, compile_pattern
-from sluice.policy.people import (
-    eligible,
-    is_named,
-    mxids_of,
-    person_of,
-    roles,
-    roles_of_person,
-)
+from sluice.policy.people import eligible, is_named, mxids_of, person_of, roles, roles_of_person
 from sluice.policy.rules import Policy, Window
 from sluice.settings import Settings
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.catalog.model import Kind
+from sluice.model.command import Kind
+from sluice.model.request import State
 from sluice.requests import machine
 from sluice.requests.machine import TABLE, Effect, Event, Fact, step, worst
-from sluice.requests.model import State
 
 ENDED = tuple(s for s in State if s not in (State.PENDING, State.EXECUTING, State.UNKNOWN))
 facts = st.sets(st.sampled_from(Fact))

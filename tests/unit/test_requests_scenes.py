@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from sluice.catalog.dialects import lines
-from sluice.catalog.model import Dialect, Kind, Outcome
-from sluice.chat.about import AccountFact, FileFact, RoomFact
-from sluice.message import Sign, say
-from sluice.policy.model import Account
-from sluice.requests import changes, emergency, ending, guard, submit, voting
-from sluice.requests.model import How, Request, Side
+from sluice.chat.card_text import AccountFact, FileFact, RoomFact
+from sluice.families.dialects import lines
+from sluice.model.command import Dialect, Kind, Outcome
+from sluice.model.decision import Account
+from sluice.model.request import How, Request, Side
+from sluice.requests import finish, guard, measures, reweigh, submit, voting
 from sluice.requests.voting import Cast
+from sluice.text.message import Sign, say
 from tests.machine.office import (
     ANA,
     BO,
@@ -88,7 +88,7 @@ class Scene:
         went = await self.office.at_desk(guard.begin, turn, planned, {})
         assert isinstance(went, guard.Go), went
         await self.office.at_desk(guard.line_settled, turn, Outcome(outcome, "x"))
-        await self.office.at_desk(ending.end, request.id, say(Sign.DONE, result))
+        await self.office.at_desk(finish.end, request.id, say(Sign.DONE, result))
 
     async def news(self) -> list[str]:
         """What was said since: a new message as it is, an edit with "(edited)", taps as [ ]."""
@@ -205,8 +205,8 @@ async def test_29_expiry(scene: Scene) -> None:
     await scene.deactivates()
     await scene.news()
     scene.now("15:03")
-    assert await scene.office.at_desk(changes.next_due) == at("14:33")
-    await scene.office.at_desk(changes.tick)
+    assert await scene.office.at_desk(reweigh.next_due) == at("14:33")
+    await scene.office.at_desk(reweigh.tick)
     edit, *_, new = await scene.news()
     assert edit.startswith("(edited) ⛔ #19 expired at 15:03 UTC: deactivate @spam:example.org\n")
     assert new == (
@@ -262,7 +262,7 @@ async def test_30_votes_that_do_not_count(scene: Scene) -> None:
         "⛔ @hal:example.org, your vote does not count: #12 needs a mod or an owner.",
     ]
     scene.now("15:10")
-    await scene.office.at_desk(changes.tick)
+    await scene.office.at_desk(reweigh.tick)
     await scene.news()
     await scene.taps(CY, request)
     assert await scene.news() == [
@@ -356,7 +356,7 @@ async def test_33_a_vote_that_no_longer_counts(scene: Scene) -> None:
         .replace("[bo, cy, dan]", "[cy, dan]")
         .replace("[ana, bo, cy, dan]", "[ana, cy, dan]")
     )
-    told = await scene.office.at_desk(changes.policy_changed)
+    told = await scene.office.at_desk(reweigh.policy_changed)
     assert ["".join(line) for line in told] == ["#31 needs 1 more vote."]
     (edit,) = await scene.news()
     assert "✋ #31 has 1 of 2 votes (dan): deactivateall, 40 accounts." in edit
@@ -368,13 +368,13 @@ async def test_half_time_reminds_those_who_have_not_voted(scene: Scene) -> None:
     await scene.deactivates()
     await scene.news()
     scene.now("14:33")
-    await scene.office.at_desk(changes.tick)
-    await scene.office.at_desk(changes.tick)
+    await scene.office.at_desk(reweigh.tick)
+    await scene.office.at_desk(reweigh.tick)
     assert await scene.news() == [
         "✋ #19 still needs 1 vote: cy, ana or dan. Open until 15:03 UTC."
     ]
     assert await scene.pushed() == [CY, ANA, DAN]
-    assert await scene.office.at_desk(changes.next_due) == at("15:03")
+    assert await scene.office.at_desk(reweigh.next_due) == at("15:03")
 
 
 async def test_31_the_requester_edits_the_command(scene: Scene) -> None:
@@ -485,12 +485,12 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
 
 
 async def test_44_pending(scene: Scene) -> None:
-    assert (await scene.office.at_desk(changes.pending, ROOM, CY)).body == "📋 No open requests."
+    assert (await scene.office.at_desk(reweigh.pending, ROOM, CY)).body == "📋 No open requests."
     scene.now("14:10")
     await spree(scene)
     scene.now("14:30")
     await scene.deactivates(name="spam2")
-    message = await scene.office.at_desk(changes.pending, ROOM, CY)
+    message = await scene.office.at_desk(reweigh.pending, ROOM, CY)
     assert message.body == (
         "📋 2 open requests, you can vote on both:\n"
         "#31 ana: deactivateall, 40 accounts, 0 of 2, until 15:10 UTC\n"
@@ -506,7 +506,7 @@ async def test_47_pause_and_resume(scene: Scene) -> None:
     scene.now("14:41")
     await scene.news()
     why = "odd requests from cy's account"
-    await scene.office.at_desk(emergency.pause, await scene.asks(BO, "pause"), why)
+    await scene.office.at_desk(measures.pause, await scene.asks(BO, "pause"), why)
     assert await scene.news() == [
         "❗ Paused by bo: only commands that read run now. ana or dan can !resume\n"
         "Reason: “odd requests from cy's account”\n"
@@ -523,13 +523,13 @@ async def test_47_pause_and_resume(scene: Scene) -> None:
     assert await scene.office.at_desk(guard.next_turn) is None
     assert await scene.office.types(CY, invocation("users", None)) is not None, "reads run"
     scene.now("15:10")
-    await scene.office.at_desk(changes.tick)
+    await scene.office.at_desk(reweigh.tick)
     await scene.news()
-    await scene.office.at_desk(emergency.resume, await scene.asks(BO, "resume"))
+    await scene.office.at_desk(measures.resume, await scene.asks(BO, "resume"))
     (no,) = await scene.news()
     assert no.endswith("): resume is for owners. ana or dan can.")
     scene.now("15:12")
-    await scene.office.at_desk(emergency.resume, await scene.asks(ANA, "resume"))
+    await scene.office.at_desk(measures.resume, await scene.asks(ANA, "resume"))
     said = await scene.news()
     assert said[-1].startswith("🔔 Resumed by ana, everything runs again.\n")
 
@@ -540,7 +540,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     reason = "floods the lobby, nobody awake"
     what = invocation(f"deactivate @spam:{SERVER}", reason)
     ask = await scene.office.ask(ANA, what, glass=True)
-    request = await scene.office.at_desk(emergency.break_glass, ask)
+    request = await scene.office.at_desk(measures.break_glass, ask)
     await scene.news()
     message = (await scene.office.said())[-1]
     assert json.loads(message["content"])["body"] == (
@@ -554,7 +554,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     again = await scene.office.ask(
         ANA, invocation(f"deactivate @spam2:{SERVER}", "again"), glass=True
     )
-    await scene.office.at_desk(emergency.break_glass, again)
+    await scene.office.at_desk(measures.break_glass, again)
     assert await scene.news() == [
         "⛔ Not allowed (#52): #51 is not reviewed yet (dan can), and 1 of 1 today is used.\n"
         "Next: 24 Nov 03:12 UTC, after dan's review."
@@ -562,7 +562,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     await scene.says(ANA, request, Side.APPROVE)
     (no,) = await scene.news()
     assert no == "⛔ ana, your vote does not count: #51 is your own request. dan can."
-    message = await scene.office.at_desk(changes.pending, ROOM, CY)
+    message = await scene.office.at_desk(reweigh.pending, ROOM, CY)
     assert message.body == "📋 No open requests.\nBreak-glass #51 waits for dan's review."
     await scene.says(DAN, request, Side.APPROVE)
     assert await scene.news() == [
@@ -575,7 +575,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
 async def test_48_a_review_that_is_not_in_order(scene: Scene) -> None:
     what = invocation(f"deactivate @spam:{SERVER}", "floods")
     ask = await scene.office.ask(ANA, what, glass=True)
-    request = await scene.office.at_desk(emergency.break_glass, ask)
+    request = await scene.office.at_desk(measures.break_glass, ask)
     await scene.runs(request)
     await scene.news()
     await scene.says(DAN, request, Side.DENY, why="could have waited")
@@ -608,7 +608,7 @@ async def test_58_single_lines(scene: Scene) -> None:
         "bo, cy, ana or dan can."
     ]
     scene.office.room.joined.discard(BO)
-    await scene.office.at_desk(changes.room_changed, ROOM)
+    await scene.office.at_desk(reweigh.room_changed, ROOM)
     assert (await scene.news())[-1] == "⛔ #22 cancelled: bo left this room. Nothing ran."
 
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from mautrix.util.async_db import Database as Pool
 
-from sluice.catalog.dialects import lines
-from sluice.catalog.model import Dialect, Invocation, Kind, Outcome
 from sluice.db.connection import Database
 from sluice.db.migrations import upgrade_table
-from sluice.message import Sign, plain, say
-from sluice.policy.model import Decision, Slot, Verdict
-from sluice.requests import changes, emergency, ending, guard, limits, store, submit, voting
+from sluice.families.dialects import lines
+from sluice.model.command import Dialect, Invocation, Kind, Outcome
+from sluice.model.decision import Decision, Slot, Verdict
+from sluice.model.request import Cause, How, LineState, Request, Review, Side, State
+from sluice.requests import finish, guard, limits, measures, reweigh, store, submit, voting
 from sluice.requests.desk import Health
 from sluice.requests.guard import Go, Stop, Turn, Wait
 from sluice.requests.limits import Window
-from sluice.requests.model import Cause, How, LineState, Request, Review, Side, State
 from sluice.requests.voting import Cast
+from sluice.text.message import Sign, plain, say
 from tests.fake.postgres import binaries, postgres
 from tests.machine.office import (
     ANA,
@@ -118,7 +118,7 @@ async def settles(office: Office, number: int, outcome: Outcome, line: int = 1) 
 
 
 async def ends(office: Office, number: int) -> State:
-    await office.at_desk(ending.end, number, say(Sign.DONE, "result"))
+    await office.at_desk(finish.end, number, say(Sign.DONE, "result"))
     return (await got(office, number)).state
 
 
@@ -165,7 +165,7 @@ async def test_the_guard_stands_before_every_line(office: Office, why: str) -> N
     await settles(office, request.id, DONE)
     await office.at_desk(voting.redacted, ROOM, tap, CY)  # too late: it runs
     if why == "paused":
-        await office.at_desk(emergency.pause, await own(office, CY, "pause"), "")
+        await office.at_desk(measures.pause, await own(office, CY, "pause"), "")
     elif why == "no votes":
         office.room.joined.discard(CY)
     elif why == "policy":
@@ -234,9 +234,9 @@ async def test_nothing_is_said_of_a_room_that_was_not_read_yet(office: Office) -
     request = await office.types(BO, invocation("deactivate @x:example.org"))
     await votes(office, CY, request.id)
     office.room.known, office.room.joined = False, set()
-    await office.at_desk(changes.policy_changed)
+    await office.at_desk(reweigh.policy_changed)
     office.now += 4000
-    await office.at_desk(changes.tick)
+    await office.at_desk(reweigh.tick)
     assert isinstance(await begins(office, request.id), Wait)
     assert (await got(office, request.id)).state is State.PENDING
 
@@ -244,10 +244,10 @@ async def test_nothing_is_said_of_a_room_that_was_not_read_yet(office: Office) -
 async def test_pause_holds_all_but_what_reads(office: Office) -> None:
     room = await office.types(BO, invocation("enableroom !r:example.org", None))
     reads = await office.types(BO, invocation("users", None))
-    await office.at_desk(emergency.pause, await own(office, CY, "pause"), "")
+    await office.at_desk(measures.pause, await own(office, CY, "pause"), "")
     assert await office.at_desk(guard.next_turn) == Turn(reads.id, 1)
     assert isinstance(await begins(office, room.id), Wait)
-    await office.at_desk(emergency.resume, await own(office, ANA, "resume"))
+    await office.at_desk(measures.resume, await own(office, ANA, "resume"))
     assert await office.at_desk(guard.next_turn) == Turn(room.id, 1)
 
 
@@ -303,7 +303,7 @@ async def test_a_person_stays_one_when_a_reload_splits_them(office: Office) -> N
     await votes(office, ANA, request.id)
     await votes(office, other, request.id)
     office.settings = settings(two.replace("[ana, dan]", "[ana, dan, x]"))
-    await office.at_desk(changes.policy_changed)
+    await office.at_desk(reweigh.policy_changed)
     assert (await got(office, request.id)).in_line_since is None
 
 
@@ -364,7 +364,7 @@ async def test_an_error_of_the_check_is_a_no_that_is_logged_and_told_once(
     def broken(*_: object, **__: object) -> Decision:
         return Decision(Verdict.DENY, (), because=("the check failed",), error="ZeroDivisionError")
 
-    monkeypatch.setattr("sluice.requests.quorum.explain", broken)
+    monkeypatch.setattr("sluice.requests.standing.explain", broken)
     for _ in range(2):
         request = await office.types(BO, invocation("memory"))
         assert request.state is State.REJECTED
@@ -461,7 +461,7 @@ async def test_a_restart_finds_what_was_out(office: Office) -> None:
 
 async def glass(office: Office, who: str, name: str = "x") -> Request:
     what = invocation(f"deactivate @{name}:{SERVER}", "urgent")
-    request = await office.at_desk(emergency.break_glass, await office.ask(who, what, glass=True))
+    request = await office.at_desk(measures.break_glass, await office.ask(who, what, glass=True))
     assert isinstance(request, Request)
     return request
 
@@ -506,7 +506,7 @@ async def test_an_account_with_a_role_loses_it_with_its_password(office: Office)
     await settles(office, request.id, DONE)
     assert await ends(office, request.id) is State.DONE
     for who, back in ((BO, False), (ANA, True)):
-        await office.at_desk(emergency.trust, await own(office, who, "trust"), CY)
+        await office.at_desk(measures.trust, await own(office, who, "trust"), CY)
         lost = await office.db.read(lambda tx: store.distrusted(tx, office.now))
         assert (CY in lost) is not back
 

@@ -7,13 +7,13 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.catalog.model import Invocation
-from sluice.chat import cards, door, measures
-from sluice.chat.about import AccountFact, FileFact, RoomFact, describe
+from sluice.chat import cards, not_allowed, strong_measures
+from sluice.chat.card_text import AccountFact, FileFact, RoomFact, describe
 from sluice.chat.cards import Need, Standing
-from sluice.message import Message
-from sluice.policy.model import Account, Decision, Verdict
-from sluice.requests.model import Cause, Pause, Request, State
+from sluice.model.command import Invocation
+from sluice.model.decision import Account, Decision, Verdict
+from sluice.model.request import Cause, Pause, Request, State
+from sluice.text.message import Message
 from tests.unit.scenes import ANA, BO, CY, at, check, here
 
 foreign = st.text(max_size=200) | st.sampled_from(
@@ -123,17 +123,19 @@ def test_every_text_about_a_request_keeps_the_rules(
         cards.reminder(request, votes, (CY,), HERE),
         cards.not_counted(request, "@hal:example.org", cause, votes, HERE),
         cards.counts_already(request, votes),
-        door.not_allowed(12, denied, HERE),
-        door.asked_already(request, True, HERE),
-        door.too_late_to_edit(request, ("Undo: ", "x")),
-        door.too_late_to_cancel(request, ()),
-        measures.pending([measures.Row(request, told.short, votes, True, 2)] * 14, [], HERE),
-        measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
-        measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
-        measures.glass(request, told, ("dan",), (ANA,), HERE),
-        measures.reviewed(request, told, "dan"),
-        measures.not_in_order(request, "dan", words.strip(), (), (ANA,)),
-        measures.trusted("ana", "cy", CY, (ANA,)),
+        not_allowed.not_allowed(12, denied, HERE),
+        not_allowed.asked_already(request, True, HERE),
+        not_allowed.too_late_to_edit(request, ("Undo: ", "x")),
+        not_allowed.too_late_to_cancel(request, ()),
+        strong_measures.pending(
+            [strong_measures.Row(request, told.short, votes, True, 2)] * 14, [], HERE
+        ),
+        strong_measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
+        strong_measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
+        strong_measures.glass(request, told, ("dan",), (ANA,), HERE),
+        strong_measures.reviewed(request, told, "dan"),
+        strong_measures.not_in_order(request, "dan", words.strip(), (), (ANA,)),
+        strong_measures.trusted("ana", "cy", CY, (ANA,)),
     ]
     for message in messages:
         check(message)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sluice.matrix.encryption import Encryption
-from sluice.matrix.private import CannotDeliver, PrivateRooms, holds
 from sluice.matrix.probes import Account, Media, Name, Probes, RoomFacts
 from sluice.matrix.rooms import RoomView
+from sluice.passwords.private import CannotDeliver, PrivateRooms, holds
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.chat import alarms, notices, private
+from sluice.chat import alarms, notices
 from sluice.difference import Change
-from sluice.message import code
-from sluice.secrets import Secret
+from sluice.model.secret import Secret
+from sluice.passwords import texts
+from sluice.text.message import code
 from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
 
 ROLES = (
@@ -396,7 +397,7 @@ WELCOME = (
 
 def test_scene_14_a_password_is_handed_over():
     secret = Secret("mk4w-7hdt-qz3f-x9pe-2bnv")
-    message = private.handover(here(), "@alice:example.org", secret, new=True, welcome=WELCOME)
+    message = texts.handover(here(), "@alice:example.org", secret, new=True, welcome=WELCOME)
     expect(
         message,
         "🔑 New account @alice:example.org ⏎ Password: mk4w-7hdt-qz3f-x9pe-2bnv"
@@ -405,16 +406,16 @@ def test_scene_14_a_password_is_handed_over():
     )
     assert not message.text
     assert "mk4w" not in repr(message)
-    push = private.handed_over(here(), "bo", BO, ("@alice:example.org",), at("14:13"))
+    push = texts.handed_over(here(), "bo", BO, ("@alice:example.org",), at("14:13"))
     expect(
         push,
         "🔑 bo, the password of @alice:example.org is above until 14:13 UTC."
         " Tap ✅ there when you have it.",
     )
     assert push.push == (BO,)
-    check(private.handover(here(), "@a:b", secret, new=False, welcome=WELCOME))
+    check(texts.handover(here(), "@a:b", secret, new=False, welcome=WELCOME))
     expect(
-        private.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), at("14:20")),
+        texts.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), at("14:20")),
         "🔑 bo, 3 passwords are above until 14:20 UTC. Tap ✅ on each when you have it.",
     )
 
@@ -422,39 +423,39 @@ def test_scene_14_a_password_is_handed_over():
 def test_scene_15_the_private_message_goes_away():
     one = ("@alice:example.org",)
     expect(
-        private.removed(here(), one, tapped=True, after=600),
+        texts.removed(here(), one, tapped=True, after=600),
         "🔑 The password of @alice:example.org is removed, you tapped ✅."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
     expect(
-        private.removed(here(), one, tapped=False, after=600),
+        texts.removed(here(), one, tapped=False, after=600),
         "🔑 The password of @alice:example.org is removed, the 10 minutes are over."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
-    check(private.removed(here(), one * 3, tapped=False, after=3600))
-    expect(private.wrong_room(), "⛔ Not run: commands work in the ops room only.")
+    check(texts.removed(here(), one * 3, tapped=False, after=3600))
+    expect(texts.wrong_room(), "⛔ Not run: commands work in the ops room only.")
 
 
 def test_scene_23_and_25_no_way_to_hand_a_password_over():
-    message = private.never_joined(here(), "bo", BO, ("@alice:example.org",))
+    message = texts.never_joined(here(), "bo", BO, ("@alice:example.org",))
     expect(
         message,
         "⛔ bo did not join in time: the password of @alice:example.org is removed."
         " ⏎ A new one: !resetpw alice",
     )
     assert message.push == (BO,)
-    check(private.never_joined(here(), "bo", BO, ("@a:b", "@c:b")))
+    check(texts.never_joined(here(), "bo", BO, ("@a:b", "@c:b")))
     expect(
-        private.not_safe(here(), "@ana:matrix.org", "remote", ANA),
+        texts.not_safe(here(), "@ana:matrix.org", "remote", ANA),
         "⛔ Not run: I cannot hand you a password safely, @ana:matrix.org is on another server."
         " ⏎ Send it from @ana:example.org, or set up encryption for the bot.",
     )
     for why in ("remote", "members", "failed"):
-        check(private.not_safe(here(), "@ana:matrix.org", why))
+        check(texts.not_safe(here(), "@ana:matrix.org", why))
 
 
 def test_scene_54_an_answer_that_may_hold_a_password_is_shown_in_private_only():
     answer = Secret("Made @zoe:\npassword <hunter2>")
-    message = private.unread_answer(48, "adduser zoe", answer)
+    message = texts.unread_answer(48, "adduser zoe", answer)
     check(message)
     assert message.lines[1] == (code("Made @zoe: password <hunter2>"),)

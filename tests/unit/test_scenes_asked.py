@@ -6,13 +6,13 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from sluice.catalog.model import Invocation, Typed
-from sluice.catalog.parse import NotRun, parse
-from sluice.chat import alarms, asked, questions, refusals
-from sluice.chat.pages import more
-from sluice.message import code, quote
-from sluice.policy.model import Decision, Matched, Quota, Slot, Verdict
-from sluice.requests.model import How, Request, Side, State, Vote
+from sluice.chat import alarms, answers, questions, refusals
+from sluice.model.command import Invocation, Typed
+from sluice.model.decision import Decision, Matched, Quota, Slot, Verdict
+from sluice.model.request import How, Request, Side, State, Vote
+from sluice.text.message import code, quote
+from sluice.text.pages import more
+from sluice.typed.parse import NotRun, parse
 from tests.unit.scenes import BO, CY, at, check, expect, here
 
 
@@ -214,7 +214,7 @@ def test_scene_42_can():
         limits=(WIPES,),
     )
     expect(
-        asked.can(yes),
+        answers.can(yes),
         "📋 Yes, with a reason and 1 vote (cy, ana or dan). Nothing has run."
         " ⏎ 4 of 5 left this hour for all (rule wipes).",
     )
@@ -222,12 +222,12 @@ def test_scene_42_can():
         Verdict.DENY, (), because=("rule signup wants a name of ", code("[a-z0-9._-]{3,20}"))
     )
     expect(
-        asked.can(no, "bo"),
+        answers.can(no, "bo"),
         "📋 bo: no, rule signup wants a name of [a-z0-9._-]{3,20}. Nothing has run.",
     )
-    expect(asked.can(Decision(Verdict.ALLOW, ())), "📋 Yes, at once. Nothing has run.")
-    check(asked.can(evolve(no, fixed=True), "@bo:example.org"))
-    check(asked.can(evolve(yes, reason=False, limits=(evolve(WIPES, every=43200),))))
+    expect(answers.can(Decision(Verdict.ALLOW, ())), "📋 Yes, at once. Nothing has run.")
+    check(answers.can(evolve(no, fixed=True), "@bo:example.org"))
+    check(answers.can(evolve(yes, reason=False, limits=(evolve(WIPES, every=43200),))))
 
 
 def request(number, text, state, created, ended=None, **more):
@@ -258,7 +258,7 @@ CY_YES = Vote(12, "$v", "!ops", CY, "cy", Side.APPROVE, How.REACTION, at("14:05"
 
 def test_scene_43_why():
     expect(
-        asked.why(
+        answers.why(
             here(),
             FOURTEEN,
             Decision(Verdict.DENY, ()),
@@ -281,7 +281,7 @@ def test_scene_43_why():
         " ⏎ So no line allows it. Policy of 23 Nov 09:00 UTC.",
     )
     expect(
-        asked.why(
+        answers.why(
             here(),
             TWELVE,
             Decision(Verdict.APPROVE, ()),
@@ -301,18 +301,18 @@ def test_scene_43_why():
     )
     running = request(15, "adduser alice", State.PENDING, at("14:12"))
     check(
-        asked.why(here(), running, Decision(Verdict.ALLOW, ()), (("allow x: yes",),), at("9:00"))
+        answers.why(here(), running, Decision(Verdict.ALLOW, ()), (("allow x: yes",),), at("9:00"))
     )
 
 
 def test_scene_45_the_log_of_a_person():
     rows = [
-        asked.request_row(FOURTEEN),
-        asked.request_row(TWELVE, ("cy",)),
-        asked.request_row(request(11, "adduser alice", State.DONE, at("13:57"), at("13:58"))),
+        answers.request_row(FOURTEEN),
+        answers.request_row(TWELVE, ("cy",)),
+        answers.request_row(request(11, "adduser alice", State.DONE, at("13:57"), at("13:58"))),
     ]
-    rows += [asked.record_row(at("10:00", day=22), "reload", "ana", {"reason": "x\ny"})] * 34
-    message, left = asked.log(here(), "bo", rows, 37, per=3)
+    rows += [answers.record_row(at("10:00", day=22), "reload", "ana", {"reason": "x\ny"})] * 34
+    message, left = answers.log(here(), "bo", rows, 37, per=3)
     expect(
         message,
         "📋 bo, 3 newest of 37 (times UTC): ⏎ 14:12 #14 not allowed: adduser al"
@@ -325,28 +325,28 @@ def test_scene_45_the_log_of_a_person():
     assert page.body.startswith(
         "📋 bo, 4 to 6 of 37 (times UTC):\n22 Nov 10:00 reload, ana: “x y”"
     )
-    check(asked.log(here(), None, (), 0)[0])
-    check(asked.log(here(), None, rows[:2], 2)[0])
+    check(answers.log(here(), None, (), 0)[0])
+    check(answers.log(here(), None, rows[:2], 2)[0])
 
 
 def test_scene_45_one_request():
     steps = (
-        asked.Row(at("14:03"), asked.step_asked("bo", "casino links in 6 rooms")),
-        asked.Row(at("14:05"), asked.step_voted(CY_YES)),
-        asked.Row(at("14:05"), asked.step_sent(0.1)),
+        answers.Row(at("14:03"), answers.step_asked("bo", "casino links in 6 rooms")),
+        answers.Row(at("14:05"), answers.step_voted(CY_YES)),
+        answers.Row(at("14:05"), answers.step_sent(0.1)),
     )
     expect(
-        asked.log_one(here(), TWELVE, steps, "User @spam:example.org has been deactivated"),
+        answers.log_one(here(), TWELVE, steps, "User @spam:example.org has been deactivated"),
         "📋 #12 done: deactivate @spam:example.org ⏎ 14:03 bo asked: “casino links in 6 rooms”"
         " ⏎ 14:05 cy approved (tap) ⏎ 14:05 sent, answered after 0.1 s"
         " ⏎ Conduit: “User @spam:example.org has been deactivated”",
     )
     late = evolve(CY_YES, side=Side.DENY, withdrawn=True, reason="no\nway")
-    for words in (asked.step_voted(late), asked.step_sent(None), asked.step_sent(61)):
-        check(asked.log_one(here(), TWELVE, (asked.Row(at("14:05"), words),), None))
+    for words in (answers.step_voted(late), answers.step_sent(None), answers.step_sent(61)):
+        check(answers.log_one(here(), TWELVE, (answers.Row(at("14:05"), words),), None))
 
 
-GOOD = asked.Status(
+GOOD = answers.Status(
     conduit="Conduit 0.10.12",
     answers=0.008,
     running=0,
@@ -362,7 +362,7 @@ GOOD = asked.Status(
 
 def test_scene_46_status():
     expect(
-        asked.status(here("14:40"), GOOD),
+        answers.status(here("14:40"), GOOD),
         "📋 All good at 14:40 UTC."
         " ⏎ Conduit 0.10.12 answers (8 ms). Running: 0. Open: 2."
         " ⏎ Policy of 23 Nov 09:00 UTC, log of 1,204 entries unbroken."
@@ -377,7 +377,7 @@ def test_scene_46_status():
     )
     problems = tuple(alarms.problem(here(), kind, about) for kind, about in kinds)
     expect(
-        asked.status(here("14:40"), evolve(GOOD, problems=problems)),
+        answers.status(here("14:40"), evolve(GOOD, problems=problems)),
         "📋 4 problems at 14:40 UTC, the worst first:"
         " ⏎ 1. @kim:evil.example is in the admin room: another server can read passwords there."
         " Remove it."
@@ -388,16 +388,16 @@ def test_scene_46_status():
     )
     paused = evolve(GOOD, paused_by="bo", paused_at=at("14:30"), registration=at("15:20"))
     assert "Registration on until 15:20 UTC. Paused by bo since 14:30 UTC." in (
-        asked.status(here(), paused).body
+        answers.status(here(), paused).body
     )
     bad = evolve(GOOD, answers=None, policy_at=None, unbroken=False, problems=problems[:1])
-    check(asked.status(here(), bad))
+    check(answers.status(here(), bad))
 
 
 def test_scene_58_version():
     expect(
-        asked.version(here(), "1.0.0", "Conduit 0.10.12", at("09:00"), "https://example.org/s"),
+        answers.version(here(), "1.0.0", "Conduit 0.10.12", at("09:00"), "https://example.org/s"),
         "📋 Sluice 1.0.0, Conduit 0.10.12, policy of 23 Nov 09:00 UTC."
         " ⏎ Source and licence: https://example.org/s",
     )
-    check(asked.policy_live(here(), at("09:00"), ("Owners: ana.",), 12, 10, "ab" * 32))
+    check(answers.policy_live(here(), at("09:00"), ("Owners: ana.",), 12, 10, "ab" * 32))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sluice.catalog.commands import COMMANDS, in_group
-from sluice.catalog.model import Tag
+from sluice.catalog.table import COMMANDS, in_group
 from sluice.chat.help import _ORDER, looking, one, overview, repair, seals, topic, unknown_topic
-from sluice.chat.pages import more
-from sluice.message import Sign
-from sluice.policy.model import Verdict
+from sluice.model.command import Tag
+from sluice.model.decision import Verdict
+from sluice.text.message import Sign
+from sluice.text.pages import more
 from tests.unit.scenes import check, expect, here
 
 CHANGING = {Tag.CHANGE, Tag.DESTRUCTIVE}

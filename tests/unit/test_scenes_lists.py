@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.catalog.answers import Blocked, Media, MediaInfo
 from sluice.chat import files, lists
-from sluice.chat.pages import Pages, more, nothing_more
+from sluice.families.answers import Blocked, Media, MediaInfo
+from sluice.text.pages import Pages, more, nothing_more
 from tests.unit.scenes import at, check, expect, here
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.jsonl"))

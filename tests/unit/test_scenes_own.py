@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sluice import audit
-from sluice.catalog.model import Kind
-from sluice.message import plain
+from sluice.model.command import Kind
+from sluice.model.request import State
 from sluice.policy.document import Problem
 from sluice.requests import store
-from sluice.requests.model import State
+from sluice.text.message import plain
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 from tests.unit.scenes import at
 

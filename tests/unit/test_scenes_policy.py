@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sluice.catalog.model import Typed
-from sluice.catalog.parse import parse
-from sluice.chat import asked, door
+from sluice.chat import answers, not_allowed
+from sluice.model.command import Typed
+from sluice.model.decision import Asker, Facts
 from sluice.policy.explain import explain, reasons
-from sluice.policy.model import Asker, Facts
 from sluice.settings import load
+from sluice.typed.parse import parse
 from tests.unit.scenes import ANA, BO, BOT, SERVER, at, check, expect, here
 
 EXAMPLE = (Path(__file__).parents[2] / "base-config.yaml").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def decision(line, mxid=BO, now="14:20", day=23, **facts):
 
 
 def said(number, *args, **facts):
-    return door.not_allowed(number, decision(*args, **facts), here())
+    return not_allowed.not_allowed(number, decision(*args, **facts), here())
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_scene_33_not_on_a_saturday():
 def test_scene_42_can_says_what_would_happen():
     yes = decision("deactivate @spam:example.org")
     expect(
-        asked.can(yes),
+        answers.can(yes),
         "📋 Yes, with a reason and 1 vote (cy, ana or dan). Nothing has run."
         " ⏎ 5 of 5 left this hour for all (rule wipes).",
     )
     expect(
-        asked.can(decision("adduser al"), "bo"),
+        answers.can(decision("adduser al"), "bo"),
         "📋 bo: no, rule signup wants a name of [a-z0-9._-]{3,20}. Nothing has run.",
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from sluice.catalog.commands import COMMANDS
-from sluice.catalog.model import Invocation, Kind, Outcome, Tag
+from sluice.catalog.table import COMMANDS
 from sluice.chat.done import DONE
-from sluice.chat.ending import Delivery, Ending, Handed, How, Part
 from sluice.chat.results import WHY_UNKNOWN, contradicted, result
+from sluice.model.command import Invocation, Kind, Outcome, Tag
+from sluice.model.result import Delivery, Ending, Handed, How, Part
 from tests.unit.scenes import ANA, BO, CY, DAN, at, check, expect, here
 
 ALICE, SPAM, ROOM = "@alice:example.org", "@spam:example.org", "!9fKq:example.org"

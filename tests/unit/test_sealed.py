@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 from sluice import audit
-from sluice.catalog.commands import COMMANDS
+from sluice.catalog.table import COMMANDS
+from sluice.clock import Housekeeping
 from sluice.db import meta
-from sluice.doors import Doors
-from sluice.housekeeping import Housekeeping
 from sluice.matrix import sealed
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import Handled
 from sluice.matrix.sealed import CHATS, Seal
+from sluice.model.decision import Asker, Facts, Verdict
+from sluice.model.request import State
+from sluice.policy.access import lost_by
+from sluice.policy.checks import invocation_of
 from sluice.policy.decide import decide
-from sluice.policy.matrix import lost_by
-from sluice.policy.model import Asker, Facts, Verdict
-from sluice.policy.proofs import invocation_of
 from sluice.policy_text import Source
-from sluice.relay.notices import Notices
 from sluice.reload import Reload
-from sluice.requests.model import State
+from sluice.rooms import Doors
+from sluice.server.notices import Notices
 from sluice.settings import load
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CONDUIT, EVE, POLICY, SERVER, Ops

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sluice.relay.notices import Notices
+from sluice.model.request import State
 from sluice.requests import store
-from sluice.requests.model import State
+from sluice.server.notices import Notices
 from sluice.settings import load
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, POLICY, Ops, ops
 from tests.unit.scenes import SERVER

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sluice.matrix.api import NoResponse
-from sluice.world import Window
+from sluice.state import Window
 from tests.unit.app import ANA, BO, CONDUIT, SERVER, live, until
 from tests.unit.ops import Ops, ops
 

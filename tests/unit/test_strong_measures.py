@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sluice.chat.words import alarm
+from sluice.model.request import Review, State
 from sluice.ops.room import OpsRoom
-from sluice.requests import changes, ending, guard, store
-from sluice.requests.model import Review, State
+from sluice.requests import finish, guard, reweigh, store
 from sluice.settings import load
+from sluice.text.phrases import alarm
 from tests.unit.ops import ANA, BO, DAN, POLICY, Ops
 from tests.unit.scenes import SERVER, at
 from tests.unit.test_attacks import Room
@@ -130,7 +130,7 @@ async def test_an_open_review_is_named_once_a_day_to_who_can_give_it(
     await office.runs()
 
     async def due() -> list[dict[str, Any]]:
-        await office.db.write(lambda tx: changes.tick(office.world.desk(tx)))
+        await office.db.write(lambda tx: reweigh.tick(office.world.desk(tx)))
         said = await said_in(office, office.room)
         return [each for each in said if "not reviewed yet" in each["body"]]
 
@@ -182,7 +182,7 @@ async def test_how_a_request_ended_is_told_to_all_owners_if_it_is_an_alarm(
     desk = office.world.desk
     planned = office.world.planned((await office.request(1)).invocation)
     await office.db.write(lambda tx: guard.begin(desk(tx), guard.Turn(1, 1), planned, {}))
-    await office.db.write(lambda tx: ending.end(desk(tx, second.id), 1, said))
+    await office.db.write(lambda tx: finish.end(desk(tx, second.id), 1, said))
     here = (await said_in(office, office.room))[-1]
     assert here["body"].startswith("❗ #1 outcome unknown")
     assert here["m.mentions"]["user_ids"] == [ANA, DAN]

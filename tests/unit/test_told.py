@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from sluice.clock import Housekeeping
 from sluice.db.connection import StorageFailed, Tx
-from sluice.housekeeping import Housekeeping
 from sluice.matrix.model import Gap
-from sluice.ops.drift import Drift
+from sluice.model.decision import Decision, Verdict
 from sluice.ops.room import OpsRoom
-from sluice.policy.model import Decision, Verdict
-from sluice.relay.notices import Notices
-from sluice.relay.registration import Registration
+from sluice.server.notices import Notices
+from sluice.server.problems import Drift
+from sluice.server.registration import Registration
 from tests.unit.app import live, until
 from tests.unit.ops import ANA, BO, HAL, Ops, ops
 
@@ -229,7 +229,7 @@ async def test_a_check_of_the_policy_that_breaks_again_months_later_is_told_agai
     async def judged(*_: Any, **__: Any) -> Decision:
         return evolve(Decision(Verdict.DENY, (), because=("x",)), error="KeyError")
 
-    monkeypatch.setattr("sluice.ops.commands.judge", judged)
+    monkeypatch.setattr("sluice.ops.intake.judge", judged)
     for _ in range(2):
         said = await office.types(HAL, "!memory")
         assert any("KeyError" in body for body in said), said
@@ -287,7 +287,7 @@ async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
             raise StorageFailed("database or disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr("sluice.reload.changes.policy_changed", fails)
+            patch.setattr("sluice.reload.reweigh.policy_changed", fails)
             with pytest.raises(StorageFailed):
                 await bot.app.reload()
         assert seen == [old]
@@ -309,7 +309,7 @@ async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
             await go_on.wait()
             return ()
 
-        monkeypatch.setattr("sluice.reload.changes.policy_changed", slow)
+        monkeypatch.setattr("sluice.reload.reweigh.policy_changed", slow)
         bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
         reload = asyncio.create_task(bot.app._reload.again())
         await inside.wait()

@@ -7,8 +7,8 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.policy.model import Slot
-from sluice.requests.votes import could_help, largest, same_person, tally
+from sluice.model.decision import Slot
+from sluice.requests.tally import could_help, largest, same_person, tally
 
 ROLES = {
     "ana": {"owner", "mod"},

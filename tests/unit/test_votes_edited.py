@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sluice.model.request import State
 from sluice.requests import store
-from sluice.requests.model import State
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, ops
 from tests.unit.test_erased import ASK, Live
 

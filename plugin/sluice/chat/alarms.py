@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from ..catalog.commands import COMMANDS
+from ..catalog.table import COMMANDS
 from ..difference import Change
-from ..message import MAX_LINES, Message, Sign, Text, code, plain, say
-from .clock import span
-from .words import (
+from ..text.message import MAX_LINES, Message, Sign, Text, code, plain, say
+from ..text.phrases import (
     Here,
     Word,
     alarm,
@@ -24,6 +23,7 @@ from .words import (
     people,
     person,
 )
+from ..text.times import span
 
 
 def why_no_log(*, full: bool) -> str:

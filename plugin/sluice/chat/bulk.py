@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
-from ..catalog.model import Invocation, Kind, Outcome
-from ..message import MAX_HEAD, Message, Sign, Text, code, plain, say
-from .clock import span
+from ..model.command import Invocation, Kind, Outcome
+from ..model.result import Ending, How, Part
+from ..text.message import MAX_HEAD, Message, Sign, Text, code, plain, say
+from ..text.phrases import Here, Line, alarm, below, codes, count, listed
+from ..text.times import span
 from .done import Case, after_deactivation, handed
-from .ending import Ending, How, Part
 from .undo import undo
-from .words import Here, Line, alarm, below, codes, count, listed
 
 _WORDS = {
     "adduser": ("account", "made"),

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..message import Message, Sign, Text, code, quote, say
-from ..requests.model import Cause, Request, Side, State, Vote
-from .about import About
-from .words import Here, Word, alarm, count, not_run, people, person, view
+from ..model.request import Cause, Request, Side, State, Vote
+from ..text.message import Message, Sign, Text, code, quote, say
+from ..text.phrases import Here, Word, alarm, count, not_run, people, person, view
+from .card_text import About
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying
 

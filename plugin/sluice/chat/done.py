@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from ..catalog.model import Invocation, Outcome
-from ..message import Text, code, quote
-from .clock import span
-from .ending import Ending, Handed
+from ..model.command import Invocation, Outcome
+from ..model.result import Ending, Handed
+from ..text.message import Text, code, quote
+from ..text.phrases import Here, Line, below, codes, count, people, person
+from ..text.times import span
 from .notices import at_next_start
 from .undo import undo
-from .words import Here, Line, below, codes, count, people, person
 
 _CACHES = {"db": (8, "database"), "service": (6, "service")}
 _LOG_SAYS = "could not be removed; Conduit's own log says which."

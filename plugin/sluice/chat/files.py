@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from ..catalog.answers import Blocked, Media, MediaInfo
-from ..message import Code, Message, Text, code, quote
+from ..families.answers import Blocked, Media, MediaInfo
+from ..text.message import Code, Message, Text, code, quote
+from ..text.pages import Pages
+from ..text.phrases import Here, Line, count, listed, size, view
 from .lists import View
-from .pages import Pages
-from .words import Here, Line, count, listed, size, view
 
 _PAGE = 4  # two lines each
 

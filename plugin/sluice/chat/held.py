@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..message import Message, Text, code
-from .words import Here, Line, Word, alarm, listed, not_run, people, person, view
+from ..text.message import Message, Text, code
+from ..text.phrases import Here, Line, Word, alarm, listed, not_run, people, person, view
 
 
 @frozen

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Command, Tag
-from ..message import Message, Text, code, quote
-from ..policy.model import Verdict
-from .pages import Pages
+from ..catalog.table import COMMANDS
+from ..model.command import Command, Tag
+from ..model.decision import Verdict
+from ..text.message import Message, Text, code, quote
+from ..text.pages import Pages
+from ..text.phrases import Here, Word, codes, view
 from .undo import undo
-from .words import Here, Word, codes, view
 
 May = Callable[[str], Verdict]
 

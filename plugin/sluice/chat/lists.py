@@ -1,6 +1,6 @@
 """What Conduit's lists look like to people: accounts, rooms, settings, caches, an event.
 
-Each takes what `catalog.answers` read from the answer and gives the first page, and what is left
+Each takes what `families.answers` read from the answer and gives the first page, and what is left
 of it for `more`. to: who is pushed because it took long.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from ..catalog.answers import config_in, event_in, memory_in, the_event
-from ..message import Code, Message, Text, code, one_line, quote
-from .clock import span
+from ..families.answers import config_in, event_in, memory_in, the_event
+from ..text.message import Code, Message, Text, code, one_line, quote
+from ..text.pages import Pages, following, rows_of
+from ..text.phrases import Here, Line, codes, count, not_run, person, view
+from ..text.times import span
 from .notices import Window, at_next_start
-from .pages import Pages, following, rows_of
-from .words import Here, Line, codes, count, not_run, person, view
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]

@@ -10,9 +10,9 @@ from typing import Union
 
 from attrs import evolve, frozen
 
-from ..message import Message, Sign, Text, code, quote, say
-from .clock import over, span, typed
-from .words import Here, alarm, codes, news, person
+from ..text.message import Message, Sign, Text, code, quote, say
+from ..text.phrases import Here, alarm, codes, news, person
+from ..text.times import over, span, typed
 
 WAVE_STARTS = 60.0  # the third notice of a kind within this many seconds starts a wave
 WAVE_EVERY = 600.0  # then there is one message in this many seconds

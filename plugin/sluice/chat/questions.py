@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..message import Message, Text, code, quote
-from .clock import span
-from .words import Here, ask, codes, not_run, person
+from ..text.message import Message, Text, code, quote
+from ..text.phrases import Here, ask, codes, not_run, person
+from ..text.times import span
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 """The buttons of a choice, in order."""

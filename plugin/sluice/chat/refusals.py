@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from ..catalog.parse import NotRun
-from ..message import Message, Text, code, quote
+from ..text.message import Message, Text, code, quote
+from ..text.phrases import Here, not_run, people, person
+from ..text.times import about
+from ..typed.parse import NotRun
 from .alarms import why_no_log
-from .clock import about
-from .words import Here, not_run, people, person
 
 
 def refused(error: NotRun, *, removed: bool = False) -> Message:

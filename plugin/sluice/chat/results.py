@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Invocation, Kind, Outcome, Tag
-from ..message import Message, Sign, Text, code, quote, say
+from ..catalog.table import COMMANDS
+from ..model.command import Invocation, Kind, Outcome, Tag
+from ..model.result import Ending, Handed, How, Part
+from ..text.message import Message, Sign, Text, code, quote, say
+from ..text.phrases import Here, Line, alarm, below, capital, count, person
 from .bulk import bulk, is_bulk
 from .done import DONE, Case
-from .ending import Ending, Handed, How, Part
-from .words import Here, Line, alarm, below, capital, count, person
 
 
 def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:

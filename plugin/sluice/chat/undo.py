@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ..catalog.commands import COMMANDS
-from ..message import Text
-from .words import Here
+from ..catalog.table import COMMANDS
+from ..text.message import Text
+from ..text.phrases import Here
 
 _HOLE = re.compile(r"\{\w+\}")
 _NOTE = {"adduser": "the name stays taken"}

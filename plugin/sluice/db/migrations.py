@@ -14,13 +14,13 @@ STORES = (
     "sluice.db.meta",
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
-    "sluice.matrix.private",
+    "sluice.passwords.private",
     "sluice.matrix.written",
     "sluice.requests.store",
     "sluice.requests.holds",
     "sluice.audit",
-    "sluice.relay.store",
-    "sluice.relay.named",
+    "sluice.passwords.store",
+    "sluice.server.named",
     "sluice.matrix.sealed",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export

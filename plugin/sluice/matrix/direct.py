@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..message import Message
+from ..text.message import Message
 from .api import Homeserver, MatrixError
 from .encryption import MESSAGE, Encryption
 from .outbox import MARK, Outbox

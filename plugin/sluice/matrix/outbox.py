@@ -16,7 +16,7 @@ from attrs import evolve
 
 from ..db import meta
 from ..db.connection import Database, Tx
-from ..message import Message
+from ..text.message import Message
 from . import written
 from .api import Event
 from .files import File

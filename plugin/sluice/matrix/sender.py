@@ -17,8 +17,8 @@ from typing import Any
 from attrs import frozen
 
 from ..db.connection import Database, Row, StorageFailed, Tx
-from ..message import Message
 from ..supervise import Loop
+from ..text.message import Message
 from .api import Homeserver, MatrixError, RateLimited, Refused, passing
 from .encryption import MESSAGE, Encryption, NoCrypto
 from .outbox import DROPPED, EDIT, MARK, REACT, REDACT, SAY, SENT, Outbox

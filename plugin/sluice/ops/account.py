@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from attrs import Factory, define
 
 from .. import audit
+from ..admin.room import MARK as LINE
 from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, Tx
@@ -27,11 +28,10 @@ from ..matrix.api import Event, Homeserver, Refused
 from ..matrix.encryption import Encryption
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.model import Handled, Handler, Later
-from ..message import Sign, Text
-from ..relay.room import MARK as LINE
+from ..model.request import ITSELF, Pause
 from ..requests import store
-from ..requests.model import ITSELF, Pause
-from ..world import World
+from ..state import World
+from ..text.message import Sign, Text
 
 _TO_TELL = "account"  # in the database: what no room was there to be told of
 _LOOKED = "account.{}"  # set for a room once its past was looked through the first time

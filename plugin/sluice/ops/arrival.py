@@ -15,10 +15,10 @@ from attrs import frozen
 
 from ..chat import refusals
 from ..db.connection import Tx
+from ..looks.questions import Where
 from ..matrix.api import Homeserver
-from ..message import Message
-from ..world import World
-from .questions import Where
+from ..state import World
+from ..text.message import Message
 
 DIFFER = 60.0  # seconds by which clocks differ noticeably
 UNREAD = 10.0  # seconds before an absence in which what was sent may not have been read

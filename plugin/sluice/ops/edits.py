@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalog.commands import find
-from ..catalog.model import Typed
-from ..catalog.parse import AskFirst, Missing, NotRun
-from ..chat import read
+from ..catalog.table import find
 from ..db.connection import Database, Tx
+from ..looks.found import Found
+from ..looks.questions import Where
 from ..matrix.model import Handled
-from ..policy.model import Verdict
+from ..model.command import Typed
+from ..model.decision import Verdict
+from ..model.request import How, Request, Vote
 from ..requests import store, submit, voting
-from ..requests.model import How, Request, Vote
-from ..requests.quorum import judge
+from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..requests.voting import Cast
-from ..world import World
-from .commands import Commands
-from .found import Found
-from .questions import Where
+from ..state import World
+from ..typed import read
+from ..typed.parse import AskFirst, Missing, NotRun
+from .intake import Commands
 
 _IN_PLACE = ("approve", "deny", "cancel", "pause")
 """What may take the place of a vote. Nobody looks at an old message: nothing else hides there."""

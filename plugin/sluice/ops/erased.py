@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..db.connection import Database
+from ..looks.questions import Where
 from ..matrix.api import PAGE, Event, Homeserver, MatrixError, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled, removes
 from ..matrix.rooms import RoomView
+from ..model.request import Side
 from ..requests import erased
 from ..requests.erased import Erased, What
-from ..requests.model import Side
-from ..world import World
-from .commands import Commands
-from .questions import Where
+from ..state import World
+from .intake import Commands
 
 _PAGES = 50  # that are looked through for a redaction, before there is none
 _MOST = 10_000  # redactions that are remembered, so that many deleted events are looked up once

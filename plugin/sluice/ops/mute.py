@@ -7,15 +7,15 @@ that. What stops something, and votes, count as ever; what is open waits (`guard
 
 from __future__ import annotations
 
-from ..catalog.commands import find
-from ..catalog.model import Typed
-from ..catalog.parse import NotRun
+from ..catalog.table import find
 from ..chat import refusals
 from ..db.connection import Tx
+from ..looks.questions import Where
 from ..matrix.model import Handled
-from ..world import World
-from .commands import Commands
-from .questions import Where
+from ..model.command import Typed
+from ..state import World
+from ..typed.parse import NotRun
+from .intake import Commands
 
 _STILL = frozenset({"approve", "deny", "cancel", "pause"})
 _MOST = 500  # commands that are counted

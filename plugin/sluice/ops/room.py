@@ -12,30 +12,31 @@ from typing import Any, Union
 
 from attrs import evolve
 
-from ..catalog.commands import find
-from ..catalog.model import Typed
-from ..catalog.parse import NotRun
-from ..chat import alarms, read, refusals
-from ..chat.answering import is_no, is_no_command
+from ..catalog.table import find
+from ..chat import alarms, refusals
 from ..db.connection import Database, Tx
+from ..looks.lookups import Full, Work, looks, waits
+from ..looks.names import Names
+from ..looks.questions import Question, Questions, Where
 from ..matrix.api import Event, Homeserver, NoResponse
 from ..matrix.encryption import was_sealed
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later, removes
 from ..matrix.rooms import RoomView
+from ..model.command import Typed
+from ..model.request import How, Side, State
 from ..policy.people import person_of
-from ..requests import changes, store, voting
-from ..requests.model import How, Side, State
+from ..requests import reweigh, store, voting
 from ..requests.submit import LINE_A_PERSON
 from ..requests.voting import Cast
-from ..world import World
-from .commands import Commands
+from ..state import World
+from ..typed import read
+from ..typed.answering import is_no, is_no_command
+from ..typed.parse import NotRun
 from .edits import Edits
 from .erased import Erasures, is_emptied
-from .lookups import Full, Work, looks, waits
+from .intake import Commands
 from .mute import Mute
-from .names import Names
-from .questions import Question, Questions, Where
 from .storage import Storage
 
 _UNREAD_EVERY = 60.0
@@ -122,7 +123,7 @@ class OpsRoom:
             return None
         if self._world.settings is None or not is_new:
             return None
-        return Handled(lambda tx: changes.room_changed(self._world.desk(tx), self.room))
+        return Handled(lambda tx: reweigh.room_changed(self._world.desk(tx), self.room))
 
     def _apply(self, event: Event) -> None:
         before = self._world.may_speak(self.room)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from ..chat import alarms, refusals
 from ..db.connection import Database
+from ..looks.questions import Where
 from ..matrix.direct import Direct
-from ..world import World
-from .questions import Where
+from ..state import World
 
 _LASTS = 3.0  # seconds that it fails, before it is more than a moment
 _AGAIN, _REPLY_AGAIN = 3600.0, 60.0  # seconds until it is said again in a room

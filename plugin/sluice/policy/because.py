@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from ..catalog.model import Right, Type
-from ..message import Code, Text, code, quote
-from .model import Quota, Slot
+from ..model.command import Right, Type
+from ..model.decision import Quota, Slot
+from ..text.message import Code, Text, code, quote
 from .people import person_of, roles, roles_of_person
 from .rules import DURING, ROLE, Case, Failure, Policy, Rule, Where
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Union
 
 from attrs import evolve
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Param, Type
-from ..catalog.values import Around, NeedsRoom, NotRun
-from ..catalog.values import read as read_value
+from ..catalog.table import COMMANDS
+from ..model.command import Param, Type
+from ..typed.values import Around, NeedsRoom, NotRun
+from ..typed.values import read as read_value
 from .document import Bad, Node, Section, quoted, read, text, unknown
 from .keys import KEYS, spelled
 from .pattern import Refused, compile_pattern

@@ -13,12 +13,12 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Invocation, Right, Type
-from ..message import Text
+from ..catalog.table import COMMANDS
+from ..model.command import Invocation, Right, Type
+from ..model.decision import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdict
+from ..text.message import Text
 from . import because
 from .guardrails import refusals, votes_for_named
-from .model import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdict
 from .people import may_change, mxids_of, roles
 from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Policy, Rule, Where
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Invocation, Right
-from ..message import Text
+from ..catalog.table import COMMANDS
+from ..model.command import Invocation, Right
+from ..model.decision import Asker, Checked, Decision, Facts, Matched, Verdict
+from ..text.message import Text
 from . import because
 from .decide import decide, failed
-from .model import Asker, Checked, Decision, Facts, Matched, Verdict
 from .people import eligible, in_order, members_of, mxids_of, person_of, persons_of, roles
 from .rules import NO_PLAN, Case, Policy, Rule
 

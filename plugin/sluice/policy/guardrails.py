@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from ..catalog.model import Tag
-from ..message import Text, code
-from .model import Slot
+from ..model.command import Tag
+from ..model.decision import Slot
+from ..text.message import Text, code
 from .people import is_named, person_of, roles_of_person
 from .rules import Case
 

@@ -13,12 +13,12 @@ from datetime import tzinfo
 
 from attrs import define, field
 
-from ..catalog.commands import COMMANDS, find, in_group
-from ..catalog.model import Tag
+from ..catalog.table import COMMANDS, find, in_group
+from ..model.command import Tag
+from ..model.decision import Slot
 from .conditions import read_where, read_window
 from .document import Bad, Node, Problems, Section, bare, entries, quoted, read, text, unknown
 from .keys import KEYS, SERVER, name, spelled
-from .model import Slot
 from .people import build, closures, glob_held, is_glob
 from .rules import Glass, Policy, Role, Rule
 

@@ -8,9 +8,9 @@ from datetime import tzinfo
 
 from attrs import evolve
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Tag
-from .model import Slot
+from ..catalog.table import COMMANDS
+from ..model.command import Tag
+from ..model.decision import Slot
 from .rules import Glass, Plan, Policy, Role, Rule
 
 NOBODY: frozenset[str] = frozenset()

@@ -11,9 +11,9 @@ from typing import Union
 
 from attrs import field, frozen
 
-from ..catalog.model import Command, Invocation, Type
-from ..message import Text
-from .model import Asker, Facts, Matched, Slot
+from ..model.command import Command, Invocation, Type
+from ..model.decision import Asker, Facts, Matched, Slot
+from ..text.message import Text
 from .pattern import Pattern
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -14,9 +14,9 @@ from typing import Any
 
 from attrs import fields
 
-from ..catalog.model import Invocation, Kind, Outcome
-from ..message import Code
-from ..policy.model import Checked, Decision, Matched, Quota, Slot, Verdict
+from ..model.command import Invocation, Kind, Outcome
+from ..model.decision import Checked, Decision, Matched, Quota, Slot, Verdict
+from ..text.message import Code
 
 _CLASSES: dict[str, Any] = {
     cls.__name__: cls

@@ -14,19 +14,19 @@ from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Invocation, Tag
+from ..catalog.table import COMMANDS
 from ..chat import cards
-from ..chat.about import About, takes_back
-from ..chat.words import Here, count
+from ..chat.card_text import About, takes_back
 from ..db.connection import Tx
-from ..message import Message, Text, code
-from ..policy.model import Asker, Facts
+from ..model.command import Invocation, Tag
+from ..model.decision import Asker, Facts
+from ..model.request import LineState, Request, State
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
+from ..text.message import Message, Text, code
+from ..text.phrases import Here, count
 from . import codec, store
 from .machine import Effect, Event, Fact, Row, step
-from .model import LineState, Request, State
 
 codec.known(About)
 

@@ -15,13 +15,13 @@ from attrs import frozen
 
 from ..chat import held as texts
 from ..db import meta
+from ..model.request import Cause, Request, Review, Side, State
 from ..policy.people import in_order, may_change
 from . import holds, store
 from .desk import Desk, only_reads
 from .holds import Hold
 from .machine import Event
-from .model import Cause, Request, Review, Side, State
-from .quorum import Count, weigh
+from .standing import Count, weigh
 
 KEY = "erased."  # and the event's id: what the outbox calls the alarm
 _AGAIN = 600.0  # seconds until it is told anew of somebody, where nothing is held

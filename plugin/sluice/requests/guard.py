@@ -12,18 +12,18 @@ from typing import Union
 
 from attrs import evolve, frozen
 
-from ..catalog.model import Kind, Line, Outcome
-from ..catalog.parse import targets
 from ..chat import cards
-from ..message import Text, code
+from ..model.command import Kind, Line, Outcome
+from ..model.request import LineRow, LineState, Pause, Request, State, Vote
 from ..policy.decide import limits_of
 from ..policy.people import is_named
+from ..text.message import Text, code
+from ..typed.parse import targets
 from . import holds, limits, store
 from .desk import Changed, Desk, Health, only_reads
-from .ending import DISTRUST, over
+from .finish import DISTRUST, over
 from .machine import Effect, Event, Fact
-from .model import LineRow, LineState, Pause, Request, State, Vote
-from .quorum import Weighed, weigh
+from .standing import Weighed, weigh
 from .submit import need_votes
 
 _OUT = (LineState.SENDING, LineState.SENT, LineState.ANSWERED)

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..catalog.parse import users
 from ..db.connection import Row, Tx
+from ..model.request import Request, Vote
+from ..typed.parse import users
 from . import store
-from .model import Request, Vote
 
 T = TypeVar("T")
 

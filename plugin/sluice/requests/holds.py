@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import asdict, frozen
 
 from ..db.connection import Row, Tx
-from .model import State
+from ..model.request import State
 from .store import insert_row
 
 SCHEMA: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from ..db.connection import Tx
+from ..model.request import LineState
 from ..policy.rules import Rule
-from .model import LineState
 from .store import insert_row, marks
 
 

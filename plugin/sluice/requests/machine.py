@@ -24,8 +24,8 @@ from enum import Enum
 
 from attrs import frozen
 
-from ..catalog.model import Kind
-from .model import State
+from ..model.command import Kind
+from ..model.request import State
 
 
 class Event(str, Enum):

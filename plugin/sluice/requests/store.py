@@ -16,9 +16,20 @@ from attrs import fields
 
 from ..db import meta
 from ..db.connection import Row, Tx
-from ..policy.model import Decision
+from ..model.decision import Decision
+from ..model.request import (
+    Cause,
+    How,
+    LineRow,
+    LineState,
+    Pause,
+    Request,
+    Review,
+    Side,
+    State,
+    Vote,
+)
 from .codec import digest, read, write
-from .model import Cause, How, LineRow, LineState, Pause, Request, Review, Side, State, Vote
 
 T = TypeVar("T")
 _ABOVE = "numbers above"  # in meta: the highest number that a later database had given

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from ..catalog.model import Invocation
-from ..catalog.parse import canonical
-from ..chat import alarms, cards, door, measures
-from ..chat.about import CardFact, describe
-from ..chat.words import person
+from ..chat import alarms, cards, not_allowed, strong_measures
+from ..chat.card_text import CardFact, describe
 from ..db import meta
-from ..message import Message, Text
-from ..policy.model import Decision, Verdict
+from ..model.command import Invocation
+from ..model.decision import Decision, Verdict
+from ..model.request import Request, Review, State
 from ..policy.people import mxids_of
+from ..text.message import Message, Text
+from ..text.phrases import person
+from ..typed.parse import canonical
 from . import codec, store
 from .desk import Desk, card_key, only_reads
 from .machine import Effect, Event, Fact, step
-from .model import Request, Review, State
-from .quorum import Weighed, count, open_until
+from .standing import Weighed, count, open_until
 
 VOTES_A_PERSON = 3  # open requests that wait for votes
 VOTES_IN_ALL = 20
@@ -73,7 +73,7 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
         if since <= desk.now - HOUR:
             await meta.put(desk.tx, summary, str(desk.now))
             await desk.record("rejected more", None, mxid=ask.mxid, room=ask.room)
-            message = door.rejected_more(desk.now + HOUR, desk.here)
+            message = not_allowed.rejected_more(desk.now + HOUR, desk.here)
             await desk.reply(ask.room, ask.event_id, message, ask.command)
         return None
     request = await create(desk, ask, Event.SUBMIT, [Fact.REFUSED_BY_POLICY])
@@ -83,7 +83,7 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
         told = alarms.own_error(desk.here, error, ask.event_id)
         key = alarms.error_key(error, desk.now)
         await desk.outbox.put(desk.tx, ask.room, key, told)
-    message = door.not_allowed(request.id, ask.decision, desk.here, then)
+    message = not_allowed.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
 
@@ -99,7 +99,7 @@ async def refused(desk: Desk, ask: Ask) -> bool:
     message = None
     pause = await store.pause(desk.tx)
     if pause is not None and not only_reads(ask.invocation):
-        message = measures.while_paused(pause, desk.owners(), desk.here)
+        message = strong_measures.while_paused(pause, desk.owners(), desk.here)
     elif ask.decision.slots:
         message = await _asked_or_full(desk, ask)
     else:
@@ -107,9 +107,9 @@ async def refused(desk: Desk, ask: Ask) -> bool:
         mxids = mxids_of(desk.policy, ask.mxid)
         own = sum(mxid in mxids for mxid in line.values())
         if own >= LINE_A_PERSON:
-            message = door.line_full(own, own=True)
+            message = not_allowed.line_full(own, own=True)
         elif len(line) >= LINE_IN_ALL:
-            message = door.line_full(len(line), own=False)
+            message = not_allowed.line_full(len(line), own=False)
     if message is None:
         return False
     await desk.reply(ask.room, ask.event_id, message, ask.command)
@@ -122,13 +122,13 @@ async def _asked_or_full(desk: Desk, ask: Ask) -> Message | None:
         votes = await count(desk, twin, ask.decision.slots)
         free = twin.state is State.PENDING and ask.mxid not in votes.voters
         may = free and not votes.cause(ask.mxid, twin.mxid).value
-        return door.asked_already(twin, may, desk.here)
+        return not_allowed.asked_already(twin, may, desk.here)
     waiting = [r for r in await store.in_state(desk.tx, State.PENDING) if r.in_line_since is None]
     mxids = mxids_of(desk.policy, ask.mxid)
     own = [request.id for request in waiting if request.mxid in mxids]
     if len(own) >= VOTES_A_PERSON:
-        return door.cap_person(own, desk.here)
-    return door.cap_all(len(waiting), desk.here) if len(waiting) >= VOTES_IN_ALL else None
+        return not_allowed.cap_person(own, desk.here)
+    return not_allowed.cap_all(len(waiting), desk.here) if len(waiting) >= VOTES_IN_ALL else None
 
 
 async def create(
@@ -212,7 +212,7 @@ async def edited(
     if request is None or request.mxid != mxid or await store.known(desk.tx, event_id):
         return None
     if request.state in SENT:
-        message = door.too_late_to_edit(request, desk.undo(request))
+        message = not_allowed.too_late_to_edit(request, desk.undo(request))
         await desk.reply(room, event_id, message, command)
         return None
     moved = await desk.apply(

@@ -6,20 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import evolve, frozen
 
-from ..catalog.commands import COMMANDS
-from ..catalog.model import Kind, Tag
-from ..chat import cards, door
-from ..chat.words import person
+from ..catalog.table import COMMANDS
+from ..chat import cards, not_allowed
 from ..db.connection import Tx
-from ..message import Message, Text
-from ..policy.model import Verdict
+from ..model.command import Kind, Tag
+from ..model.decision import Verdict
+from ..model.request import Cause, How, LineState, Request, Review, Side, State, Vote
 from ..policy.people import in_order
-from . import emergency, erased, store
+from ..text.message import Message, Text
+from ..text.phrases import person
+from . import erased, measures, store
 from .desk import Desk, card_number
-from .ending import conclude, over
+from .finish import conclude, over
 from .machine import Effect, Event, Fact
-from .model import Cause, How, LineState, Request, Review, Side, State, Vote
-from .quorum import Count, Weighed, judge_again, weigh
+from .standing import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
 
 MOST_VOTES = 10  # of one account on one request; a deny that counts is kept all the same
@@ -65,7 +65,7 @@ async def vote(desk: Desk, cast: Cast) -> None:
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
     if request.glass:
-        if await emergency.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
+        if await measures.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
             await _keep(desk, request, cast, Cause.NONE, own)
             await erased.voted(desk, request, cast.mxid, cast.event_id)
             await _thank(desk, cast)
@@ -138,7 +138,7 @@ async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | 
     request = await store.get(desk.tx, number)
     if request is None and event_id:
         newest = await store.next_id(desk.tx) - 1
-        await desk.reply(room, event_id, door.no_such(number, newest))
+        await desk.reply(room, event_id, not_allowed.no_such(number, newest))
     return request
 
 
@@ -186,7 +186,7 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     ]
     if earlier and cast.how is not How.COMMAND:
         return
-    standing = emergency.wanted(desk, request) if request.glass else votes.standing
+    standing = measures.wanted(desk, request) if request.glass else votes.standing
     message = cards.not_counted(request, name, cause, standing, desk.here)
     reply_to = None if cast.how is How.REACTION else cast.event_id
     stored = await store.vote(desk.tx, cast.event_id) is not None
@@ -306,7 +306,7 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
     if request.state is State.PENDING or waiting:
         moved = await desk.apply(request, Event.CANCEL, note=(" by ", name))
     if moved is None:
-        message = door.too_late_to_cancel(request, desk.undo(request))
+        message = not_allowed.too_late_to_cancel(request, desk.undo(request))
         await desk.reply(ask.room, ask.event_id, message)
         return
     row, request = moved
@@ -333,7 +333,7 @@ async def resolve(desk: Desk, ask: Ask, number: int, kind: Kind, message: Messag
     if request is None:
         return False
     if request.state is not State.UNKNOWN:
-        await desk.reply(ask.room, ask.event_id, door.nothing_to_resolve(request))
+        await desk.reply(ask.room, ask.event_id, not_allowed.nothing_to_resolve(request))
         return False
     votes = (await weigh(desk, request)).votes
     able = await _may_resolve(desk, request, votes)

@@ -1,0 +1,260 @@
+"""What Sluice answers about itself: `can`, `why`, `log`, `status`, `version`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ..model.decision import Decision, Quota, Verdict
+from ..model.request import Request, Side, State, Vote
+from ..policy.because import period
+from ..text.message import Message, Text, code, quote
+from ..text.pages import Pages, following, rows_of
+from ..text.phrases import Here, Line, count, people, person, view
+from .alarms import numbered
+from .notices import Window
+
+_EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}  # else "in 90 minutes"
+
+
+# --- can ----------------------------------------------------------------------------------------
+
+
+def can(decision: Decision, who: str = "") -> Message:
+    """The same decision as for the command itself. who: the person, if it is somebody else."""
+    start: Text = (person(who), ": ") if who else ()
+    yes, no = ("yes", "no") if who else ("Yes", "No")
+    if decision.verdict is Verdict.DENY:
+        nobody = " Built in, nobody can." if decision.fixed else ""
+        return view((*start, f"{no}, ", *decision.because, f".{nobody} Nothing has run."))
+    wants: list[Text] = [("a reason",)] if decision.reason else []
+    votes = sum(slot.n for slot in decision.slots)
+    if votes:
+        by: Text = (" (", *people(decision.can), ")") if decision.can else ()
+        wants.append((count(votes, "vote"), *by))
+    with_: Text = tuple([w for want in wants for w in (" and ", *want)][1:])
+    head = (*start, f"{yes}, with ", *with_) if wants else (*start, f"{yes}, at once")
+    return view((*head, ". Nothing has run."), *map(left_of, decision.limits))
+
+
+def left_of(quota: Quota) -> Text:
+    """`4 of 5 left this hour for all (rule wipes).`"""
+    when = _EVERY.get(quota.every) or period(quota.every)
+    whom = "for all" if quota.per == "everyone" else "for each person"
+    label = quota.rule.label
+    rule = label if label.startswith("line ") else f"rule {label}"
+    return (f"{quota.left} of {quota.max} left {when} {whom} ({rule}).",)
+
+
+# --- why ----------------------------------------------------------------------------------------
+
+
+def why(
+    here: Here,
+    request: Request,
+    decision: Decision,
+    reasons: Sequence[Text],
+    policy_at: float,
+    votes: Sequence[Vote] = (),
+) -> Message:
+    """decision, reasons: as they were when it was asked. policy_at: when that policy went live."""
+    denied = request.state is State.REJECTED
+    needed = sum(slot.n for slot in request.slots)
+    how = f"allowed with {count(needed, 'vote')}" if needed else "allowed"
+    if request.glass:
+        how = "allowed as break-glass, without votes"
+    head: Text = (f"#{request.id} was {'not allowed' if denied else how}: ", code(request.text))
+    head = (*head, " (", person(request.person), f", {here.clock.at(request.created)})")
+    policy = f"Policy of {here.clock.dated(policy_at)}."
+    rows = list(reasons)
+    if denied:
+        last = rows.pop() if rows else ("No line allows it.",)
+        return view(head, *rows[:8], (*last, f" {policy}"))
+    counted = [vote for vote in votes if not vote.withdrawn and not vote.cause.value]
+    told: list[Text] = []
+    for vote in counted:
+        side = "yes" if vote.side is Side.APPROVE else "no"
+        told.append((", ", person(vote.person), f" {side} {here.clock.at(vote.at)}"))
+    cast: Text = tuple([w for each in told for w in each][1:])
+    ended = ""
+    if request.ended is not None:
+        ended = f"{request.state.value.capitalize()} {here.clock.at(request.ended)}."
+    voted: Text = ("Voted: ", *cast, ". " if ended else ".", ended) if cast else (ended,)
+    return view(head, *rows[:8], *([voted] if cast or ended else [(policy,)]))
+
+
+# --- log ----------------------------------------------------------------------------------------
+
+_STATES = {State.REJECTED: "not allowed", State.PENDING: "open", State.EXECUTING: "running"}
+
+
+def state_word(state: State) -> str:
+    """The fixed word for a state."""
+    return _STATES.get(state, state.value)
+
+
+@frozen
+class Row:
+    """One line of the log. at: epoch seconds."""
+
+    at: float
+    words: Text
+
+
+def request_row(request: Request, approved: Sequence[str] = ()) -> Row:
+    """`#12 done: deactivate @spam:example.org, cy approved`."""
+    by: Text = (", ", *people(approved, "and"), " approved") if approved else ()
+    head = f"#{request.id} {state_word(request.state)}: "
+    return Row(request.ended or request.created, (head, code(request.text), *by))
+
+
+def record_row(at: float, kind: str, who: str | None, what: Mapping[str, Any]) -> Row:
+    """An entry that is no request: a reload, a pause, a restart, a lookup, a vote."""
+    about: list[Line] = [f" #{what['request']}"] if what.get("request") else []
+    by: Text = (", ", person(who)) if who else ()
+    reason = what.get("reason") or what.get("cause")
+    said: Text = (": ", quote(str(reason), 60)) if reason else ()
+    return Row(at, (f"{kind}{''.join(map(str, about))}", *by, *said))
+
+
+def log(
+    here: Here, who: str | None, rows: Sequence[Row], total: int, per: int = 8
+) -> tuple[Message, Pages | None]:
+    """The newest rows first. who: whose; total: how many there are beyond what `rows` holds."""
+    lines = tuple((f"{_moment(here, row.at)} ", *row.words) for row in rows)
+    shown = min(per, len(lines))
+    name: Text = (person(who),) if who else ("Log",)
+    if not lines:
+        return view((*name, ": nothing yet.")), None
+    zone = here.clock.zone_name()
+    head = (*name, f", {shown} newest of {total:,} (times {zone}):")
+    pages = Pages((*name, f", {{}} of {total:,} (times {zone}):"), lines, per)
+    _, first = rows_of(pages)
+    left = following(pages)
+    start: Text = ("Next: ", here.cmd("more"), " · One: ") if left else ("One: ",)
+    file = (" · File: ", here.cmd("log export"))
+    return view(head, *first, (*start, here.cmd("log 12"), *file)), left
+
+
+def _moment(here: Here, at: float) -> str:
+    today = here.clock.day(at) == here.clock.day(here.clock.now)
+    return here.clock.time(at) if today else f"{here.clock.day(at)} {here.clock.time(at)}"
+
+
+def log_one(here: Here, request: Request, steps: Sequence[Row], answer: str | None) -> Message:
+    """`log 12`. answer: Conduit's words, None if they may hold a secret or none came."""
+    head = (f"#{request.id} {state_word(request.state)}: ", code(request.text))
+    rows: list[Line] = [(f"{_moment(here, step.at)} ", *step.words) for step in steps[:9]]
+    if answer is not None:
+        rows.append(("Conduit: ", quote(answer)))
+    return view(head, *rows)
+
+
+def step_asked(who: str, reason: str | None) -> Text:
+    said: Text = (": ", quote(reason)) if reason else ()
+    return (person(who), " asked", *said)
+
+
+def step_voted(vote: Vote) -> Text:
+    """`cy approved (tap)`, also of a vote that does not count."""
+    how = {"reaction": "tap", "command": "typed", "reply": "reply"}[vote.how.value]
+    verb = "approved" if vote.side is Side.APPROVE else "denied"
+    why_: Text = (": ", quote(vote.reason)) if vote.reason else ()
+    cause = f", does not count: {vote.cause.value}" if vote.cause.value else ""
+    gone = ", taken back" if vote.withdrawn else ""
+    return (person(vote.person), f" {verb} ({how}{cause}{gone})", *why_)
+
+
+def step_sent(took: float | None) -> Text:
+    """took: seconds from sending to the answer, None when none came."""
+    if took is None:
+        return ("sent, no answer",)
+    return (f"sent, answered after {took:.{1 if took < 9.95 else 0}f} s",)
+
+
+# --- status and version -------------------------------------------------------------------------
+
+
+@frozen
+class Status:
+    """conduit: `Conduit 0.10.12`; answers: seconds the last answer took, None if it is silent.
+
+    running, open: requests. entries: of the log, unbroken. admins: members of the admin room.
+    registration_meant: Conduit's config file opens it. paused_by: "" if not paused. problems: the
+    worst first.
+    """
+
+    conduit: str
+    answers: float | None
+    running: int
+    open: int
+    policy_at: float | None
+    entries: int
+    unbroken: bool
+    admins: int
+    scrubs: bool
+    registration: Window
+    registration_meant: bool = False
+    paused_by: str = ""
+    paused_at: float = 0
+    problems: tuple[Text, ...] = ()
+
+
+def status(here: Here, s: Status) -> Message:
+    now = here.clock.at(here.clock.now)
+    took = f"{s.conduit} answers"
+    if s.answers is not None:
+        took += f" ({s.answers * 1000:.0f} ms)"
+    if s.problems:
+        n = len(s.problems)
+        worst = "the worst first" if n > 1 else "here it is"
+        good = [took] if s.answers is not None else []
+        good += ["policy valid"] if s.policy_at is not None else []
+        good += ["log unbroken"] if s.unbroken else []
+        last = [f"Good: {', '.join(good)}."] if good else []
+        head = f"{count(n, 'problem')} at {now}, {worst}:"
+        return view(head, *numbered(s.problems[:9]), *last, *_paused(here, s))
+    policy = here.clock.dated(s.policy_at or 0)
+    scrub = "I remove passwords there" if s.scrubs else "passwords stay readable there"
+    on = "on, as in its config file" if s.registration_meant else "on, without an end"
+    window = {True: on, False: "off", None: "not known"}
+    is_open = (
+        f"on until {here.clock.at(s.registration)}"
+        if isinstance(s.registration, float)
+        else window[s.registration]
+    )
+    return view(
+        f"All good at {now}.",
+        f"{took}. Running: {s.running}. Open: {s.open}.",
+        f"Policy of {policy}, log of {count(s.entries, 'entry', 'entries')} unbroken.",
+        f"Admin room: {count(s.admins, 'member')}, all expected; {scrub}.",
+        (f"Registration {is_open}. ", *(_paused(here, s) or [("Not paused.",)])[0]),
+    )
+
+
+def _paused(here: Here, s: Status) -> list[Text]:
+    if not s.paused_by:
+        return []
+    return [("Paused by ", person(s.paused_by), f" since {here.clock.at(s.paused_at)}.")]
+
+
+def version(
+    here: Here, sluice: str, conduit: str, policy_at: float | None, source: str
+) -> Message:
+    policy = f"policy of {here.clock.dated(policy_at)}" if policy_at else "no valid policy"
+    return view(f"Sluice {sluice}, {conduit}, {policy}. Source and licence: {source}")
+
+
+def policy_live(
+    here: Here, policy_at: float, roles: Text, rules: int, tests: int, digest: str
+) -> Message:
+    """`policy`: what is live, so that owners can compare it with what they saved."""
+    return view(
+        f"Policy of {here.clock.dated(policy_at)}: {count(rules, 'rule')}, "
+        f"{count(tests, 'test')}.",
+        roles,
+        ("Fingerprint: ", code(digest[:16])),
+        ("What changed: ", here.cmd("log reload"), " · May somebody: ", here.cmd("can @bo …")),
+    )

@@ -1,0 +1,61 @@
+"""Who is meant by a name: people of the policy, and members of a room by their display names.
+
+A display name is whatever its owner likes. So it never decides by itself whom a command acts on:
+it only tells that a link shows somebody else than it means, or that a word means two people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from weakref import WeakKeyDictionary
+
+from ..matrix.rooms import RoomView
+from ..policy.people import mxids_of
+from ..state import World
+
+_LONGEST = 100  # characters of a display name that count: members choose how long theirs is
+
+Index = tuple[frozenset[str], Mapping[str, tuple[str, ...]]]
+_indexes: WeakKeyDictionary[RoomView, Index] = WeakKeyDictionary()  # members then, and by name
+
+
+class Names(Mapping[str, Collection[str]]):
+    """Name in small letters -> the accounts that go by it here. Of a person of the policy only
+    what the policy says: nobody becomes Ana by a display name."""
+
+    def __init__(self, world: World, view: RoomView) -> None:
+        self._world, self._view = world, view
+        people = world.settings.policy.people if world.settings else ()
+        self._people = {each.lower(): each for each in people}
+
+    def __getitem__(self, name: str) -> Collection[str]:
+        settings, person = self._world.settings, self._people.get(name)
+        if settings is not None and person is not None:
+            return mxids_of(settings.policy, person)
+        called = called_here(self._view, name)
+        if not called:
+            raise KeyError(name)
+        return called
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())  # they are looked up one by one
+
+    def __len__(self) -> int:
+        return 0
+
+
+def called_here(view: RoomView, name: str) -> tuple[str, ...]:
+    """Members with this display name, capitals and blanks aside. Their names are read once for
+    each change of members, not for each word."""
+    joined, known = view.joined, _indexes.get(view)
+    if known is None or known[0] is not joined:
+        found: dict[str, list[str]] = {}
+        for mxid in sorted(joined):
+            found.setdefault(_folded(view.display_name(mxid)), []).append(mxid)
+        known = joined, {each: tuple(mxids) for each, mxids in found.items()}
+        _indexes[view] = known
+    return known[1].get(_folded(name), ())
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.strip()[:_LONGEST].split()).lstrip("@").lower()

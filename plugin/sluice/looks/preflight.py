@@ -1,0 +1,441 @@
+"""What is looked up before a command may go on: whether it can work, and what a card can show.
+
+Conduit would do something surprising, or die, where these say no (docs/conduit.md, "Surprises of
+commands"). Facts come from probes, never from a line in the admin room, and change no right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from ..catalog.table import COMMANDS, alike
+from ..chat import questions, refusals
+from ..chat.card_text import AccountFact, FileFact, RoomFact
+from ..db.connection import Database
+from ..families.answers import users_in
+from ..families.dialects import Unspellable
+from ..matrix.api import Event, Homeserver, MatrixError, Refused
+from ..matrix.late import ENCRYPTED, NoKey
+from ..matrix.probes import LIMIT, Account, Media, Name, Probes
+from ..matrix.sealed import Seal, Sealed
+from ..model.command import Invocation, Typed
+from ..model.decision import Account as Status
+from ..passwords import store as kept
+from ..passwords import texts
+from ..passwords.handover import Deliveries
+from ..passwords.private import CannotDeliver
+from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
+from ..requests.desk import only_looks, only_reads
+from ..running.views import Lists
+from ..state import World
+from ..text.message import Message, Text
+from ..text.phrases import Here, ask
+from ..typed.needs import Bad, offer
+from ..typed.parse import AskFirst, Missing, NotRun, parse
+from .found import Choice, Found, Look, Refusal
+from .mixed import Bads, only
+from .names import called_here
+from .questions import Where
+from .sizes import Sizes
+from .wanted import Wanted, as_typed
+
+_REMEMBERED = 100  # files
+_AT_ONCE = 20  # questions to the server
+_MOST_WANTED = 100  # addresses and links of one command
+_LOOK_WITHIN = 60.0  # seconds
+T = TypeVar("T")
+_STATUS = {
+    Account.ACTIVE: Status.ACTIVE,
+    Account.DEACTIVATED: Status.DEACTIVATED,
+    Account.MISSING: Status.MISSING,
+    Account.UNKNOWN: Status.UNKNOWN,
+    Account.BRIDGE: Status.ACTIVE,
+}
+
+
+class Checks:
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        probes: Probes,
+        deliveries: Deliveries,
+        lists: Lists,
+        unseal: Callable[[Event], Awaitable[Event]],
+        sealed: Sealed,
+    ) -> None:
+        self._world, self._db, self._hs = world, db, homeserver
+        self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
+        self._sealed = sealed
+        self._sizes = Sizes(world, db, lists)
+        self._posted: OrderedDict[str, FileFact] = (
+            OrderedDict()
+        )  # in messages that were replied to
+        self._rows: Mapping[str, Callable[[Where, Invocation], Awaitable[Look]]] = {
+            "adduser": self._new_accounts,
+            "resetpw": self._reset,
+            "deactivate": self._accounts,
+            "deactivateall": self._account_list,
+            "purgeuser": self._accounts,
+            "blockuser": self._accounts,
+            "disableroom": self._room,
+            "enableroom": self._room,
+            "purge": self._files,
+            "block": self._files,
+            "rmalias": self._address,
+            "media": self._owner_of_files,
+            "event": self._sealed_or_not,
+            "users": self._sizes.grown,
+            "rooms": self._sizes.grown,
+        }
+
+    async def understand(self, where: Where, typed: Typed, *, look: bool = True) -> Invocation:
+        """parse, with what only the server knows: addresses, files and notices replied to.
+
+        look: without it the server is asked nothing; for a no, which no look could change.
+        """
+        wanted, about = Wanted(), None
+        if typed.reply_to is not None:
+            about = await self.about(where.room, typed.reply_to)
+        try:
+            made = self._parse(where, typed, wanted.rooms, wanted.media, about)
+        except (NotRun, Missing, AskFirst):
+            if not look or not wanted:
+                raise
+        else:
+            if not look:
+                return as_typed(made)
+        if wanted:
+            rooms, files = await self._in_time(self._look_up(where.room, wanted))
+            made = self._parse(where, typed, rooms, files, about)
+        await self._in_time(self._one_person_each(where, typed, made))
+        return made
+
+    def _parse(
+        self,
+        where: Where,
+        typed: Typed,
+        rooms: Mapping[str, str],
+        files: Mapping[str, tuple[str, ...]],
+        about: tuple[str, ...] | None,
+    ) -> Invocation:
+        return parse(
+            typed,
+            server=self._world.server,
+            prefix=self._world.here(where.room).prefix,
+            rooms=rooms,
+            media=files,
+            about=about,
+            now=self._world.now(),
+        )
+
+    async def _look_up(
+        self, room: str, wanted: Wanted
+    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        if len(wanted) > _MOST_WANTED:
+            many = f"{len(wanted)} addresses and links are too many, {_MOST_WANTED} is the most."
+            raise NotRun((many,))
+        rooms = await _each(wanted.rooms, self.resolve)
+        files = await _each(wanted.media, lambda event: self.media_of(room, event))
+        return rooms, files
+
+    async def _in_time(self, look: Awaitable[T]) -> T:
+        """Raises NotRun."""
+        try:
+            return await asyncio.wait_for(look, _LOOK_WITHIN)
+        except asyncio.TimeoutError:
+            took = f"looking that up took longer than {_LOOK_WITHIN:.0f} seconds."
+            raise NotRun((took,), ("Send it again, or less at once.",)) from None
+
+    async def _one_person_each(self, where: Where, typed: Typed, made: Invocation) -> None:
+        """A word that names an account, and is what somebody else here is called, means two
+        people. Raises NotRun."""
+        if made.command == "adduser":
+            return
+        view, meant = self._world.rooms[where.room], frozenset(made.values("user"))
+        for word in (*typed.words, *typed.lines):
+            mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
+            if mxid not in meant:
+                continue
+            others = [other for other in called_here(view, word) if other != mxid]
+            if others and (mxid in view.joined or not await self._is_nobody(mxid)):
+                raise refusals.two_people(word, (mxid, *others))
+
+    async def before(self, where: Where, invocation: Invocation, bad: Bads = ()) -> Look:
+        """Everything that can be known before the first line is sent. Waits until the start is
+        over: what was typed meanwhile simply runs. bad: entries of its list that are out already.
+        """
+        if self._world.opened is not None:
+            await self._world.opened.wait()
+        stopped = self.stopped(where, invocation)
+        if stopped is not None:
+            return Refusal(stopped)
+        row = self._rows.get(invocation.command)
+        try:
+            found = await self._in_time(row(where, invocation)) if row else Found(invocation)
+            if isinstance(found, Found) and (bad := (*bad, *found.bad)):
+                raise offer(found.invocation, bad)
+        except NotRun as no:
+            return Refusal(refusals.refused(no))
+        except AskFirst as first:
+            return Found(first.invocation, question=ask(*first.lines))
+        except CannotDeliver as error:
+            return Refusal(self._undeliverable(where, error.reason))
+        if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
+            return await self._sizes.by_others(where, found)
+        return found
+
+    async def confirmed(self, invocation: Invocation) -> None:
+        """Somebody tapped ✅ on the question of `before`."""
+        await self._sizes.confirmed(invocation)
+
+    def stopped(self, where: Where, invocation: Invocation) -> Message | None:
+        """Whether nothing can run now, or not this: no answer, unknown version, public room."""
+        here, admin = self._world.here(where.room), self._world.admin
+        if admin is None or admin.health.outside:
+            return refusals.outside(here)
+        health = admin.health
+        if not admin.ready:
+            return refusals.starting()
+        if health.emergency:
+            return refusals.emergency(here)
+        if health.alias_lost:
+            return refusals.no_address(here)
+        if health.silent_since is not None:
+            return refusals.silent(here, health.silent_since)
+        if health.dialect is None and not only_reads(invocation):
+            look = "users"
+            return refusals.unknown_version(here, f"Conduit {health.version}", look)
+        if self._world.rooms[where.room].public and not only_looks(invocation):
+            return refusals.public_room()
+        try:
+            self._world.planned(invocation)
+        except Unspellable as error:
+            if health.dialect is not None:
+                return refusals.not_in_version(error.lacks, str(error), health.version)
+        return None
+
+    # --- accounts
+
+    async def _new_accounts(self, where: Where, invocation: Invocation) -> Look:
+        await self._deliveries.prepare(where.mxid)
+        names = invocation.values("user")
+        bad: list[tuple[str, Text, Message]] = []
+        here = self._world.here(where.room)
+        for mxid in names:
+            problem = await self._name(here, mxid)
+            if problem is not None:
+                bad.append((mxid, *problem))
+        if len(names) == 1 and bad:
+            return Refusal(bad[0][2])
+        return _rest(invocation, [Bad(mxid, why) for mxid, why, _ in bad])
+
+    async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:
+        """Why an account of this name cannot be made: in a list, and alone."""
+        local = mxid[1:].partition(":")[0]
+        settings = self._world.live
+        if (pattern := settings.reserved(local)) is not None:
+            kind = "a bridge's name" if pattern.startswith("_") else "a reserved name"
+            return (kind,), refusals.reserved(pattern)
+        name = await self._probes.name(local)
+        if name is Name.TAKEN:
+            return ("exists already",), refusals.exists(here, mxid)
+        if name is Name.EXCLUSIVE:
+            return ("a bridge's name",), refusals.of_bridge(mxid, new=True)
+        return None
+
+    async def _reset(self, where: Where, invocation: Invocation) -> Look:
+        await self._deliveries.prepare(where.mxid)
+        mxid = str(invocation.get("user"))
+        account = await self._probes.account(mxid)
+        if account is Account.MISSING:
+            return await self._unknown(where, invocation, mxid)
+        if account is Account.BRIDGE:
+            return Refusal(refusals.of_bridge(mxid))
+        facts = (await self._account_fact(where.room, mxid, account),)
+        if account is Account.DEACTIVATED:
+            return Found(invocation, facts, questions.open_again(mxid), reopens=True)
+        return Found(invocation, facts)
+
+    async def _accounts(self, where: Where, invocation: Invocation) -> Look:
+        facts = []
+        for mxid in invocation.values("user"):
+            account = await self._probes.account(mxid)
+            if account is Account.MISSING:
+                return await self._unknown(where, invocation, mxid)
+            facts.append(await self._account_fact(where.room, mxid, account))
+        return Found(invocation, tuple(facts))
+
+    async def _account_list(self, where: Where, invocation: Invocation) -> Look:
+        """Conduit runs nothing of a list with one bad name, hence the look before."""
+        nobody = await _each(invocation.values("user"), self._is_nobody)
+        missing = [mxid for mxid, missing in nobody.items() if missing]
+        return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
+
+    async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
+        """`media`: nobody looks for the files of a slip of the pen."""
+        mxid = invocation.get("user")
+        if isinstance(mxid, str) and await self._is_nobody(mxid):
+            return await self._unknown(where, invocation, mxid)
+        return Found(invocation)
+
+    async def _is_nobody(self, mxid: str) -> bool:
+        try:
+            return await self._hs.profile(mxid, LIMIT) is None
+        except MatrixError:
+            return False
+
+    async def _unknown(self, where: Where, invocation: Invocation, mxid: str) -> Look:
+        """There is no such account: whom it may have meant, as far as the last list knows. What
+        changes something is never a tap away."""
+        here = self._world.here(where.room)
+        last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
+        known = {here.local(each): each for each in users_in(last.body)} if last else {}
+        called = called_here(self._world.rooms[where.room], here.local(mxid))
+        looks = only_looks(invocation)
+        alikes = alike(here.local(mxid), known, slips=4 if looks else 2)
+        near = list(dict.fromkeys((*called, *(known[name] for name in alikes))))
+        if not near:
+            return Refusal(refusals.no_account(here, mxid))
+        question = questions.near_account(here.local(mxid), near, tap=looks)
+        if not looks:
+            return Refusal(question)
+        args = (((n, each if v == mxid else v) for n, v in invocation.args) for each in near)
+        return Choice(question, tuple(evolve(invocation, args=tuple(each)) for each in args))
+
+    async def _account_fact(self, room: str, mxid: str, account: Account) -> AccountFact:
+        try:
+            profile = await self._hs.profile(mxid, 5.0)
+        except MatrixError:
+            profile = None
+        name = None if profile is None else str(profile.get("displayname") or "")
+        return AccountFact(mxid, _STATUS[account], name, self._role(room, mxid))
+
+    def _role(self, room: str, mxid: str) -> str:
+        """The highest that it can hold, if the policy names it, or holds here through a glob."""
+        policy, view = self._world.live.policy, self._world.rooms[room]
+        if is_named(policy, mxid):
+            held = roles_of_person(policy, person_of(policy, mxid))
+        else:
+            held = roles(policy, mxid, view.power(mxid)) if mxid in view.joined else frozenset()
+        ranked = [role for role in policy.closure if role in held]
+        return ranked[-1] if ranked else ""
+
+    # --- rooms and files
+
+    async def _room(self, where: Where, invocation: Invocation) -> Look:
+        room = str(invocation.get("room"))
+        facts = await self._probes.room(room)
+        typed = dict(invocation.noted).get(room)
+        if facts is None:
+            return Found(invocation, (RoomFact(room, typed),))
+        return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
+
+    async def _address(self, where: Where, invocation: Invocation) -> Look:
+        alias = str(invocation.get("alias"))
+        if not await self.resolve(alias):
+            return Refusal(refusals.no_such_address(alias))
+        return Found(invocation)
+
+    async def _files(self, where: Where, invocation: Invocation) -> Look:
+        here, facts = self._world.here(where.room), []
+        for mxc in invocation.values("mxc"):
+            if invocation.command == "purge" and await self._probes.media(mxc) is Media.GONE:
+                return Refusal(refusals.not_there(here, mxc))
+            facts.append(self._posted.get(mxc) or FileFact(mxc))
+        return Found(invocation, tuple(facts))
+
+    async def _sealed_or_not(self, where: Where, invocation: Invocation) -> Look:
+        """`event`: before Conduit is asked for anything."""
+        seal = await self._sealed.of_event(str(invocation.get("event")))
+        if seal is Seal.OPEN:
+            return Found(invocation)
+        return Refusal(refusals.sealed(sure=seal is Seal.SEALED))
+
+    async def resolve(self, alias: str) -> str:
+        """The room behind an address, "" if nobody knows it."""
+        try:
+            return await self._probes.alias(alias) or ""
+        except MatrixError:
+            return ""
+
+    async def _message(self, room: str, event_id: str) -> Event | None:
+        """A message of this room, else of another ops room, in clear. Of no other: what stands in
+        the admin room and in private rooms is nobody's to name. Conduit shows an event under any
+        room's address, so the room in its answer counts."""
+        try:
+            for each in (room, *(r for r in self._world.rooms if r != room)):
+                event = await self._event(each, event_id)
+                if event is not None and event.get("room_id") == each:
+                    return await self._unseal(event) if event.get("type") == ENCRYPTED else event
+        except (MatrixError, NoKey):
+            pass
+        return None
+
+    async def _event(self, room: str, event_id: str) -> Event | None:
+        try:
+            return await self._hs.event(room, event_id)
+        except Refused:  # not of this room
+            return None
+
+    async def media_of(self, room: str, event_id: str) -> tuple[str, ...]:
+        """The file of a message; only the event's own `url` counts."""
+        event = await self._message(room, event_id)
+        content: Any = (event or {}).get("content")
+        content = content if isinstance(content, dict) else {}
+        file = content.get("file")
+        url = content.get("url") or (file.get("url") if isinstance(file, dict) else None)
+        if event is None or not isinstance(url, str):
+            return ()
+        info = content.get("info")
+        info = info if isinstance(info, dict) else {}
+        stamp, octets = event.get("origin_server_ts"), info.get("size")
+        kind = info.get("mimetype")
+        self._posted[url] = FileFact(
+            url,
+            str(event.get("sender")),
+            str(content.get("filename") or content.get("body") or ""),
+            kind if isinstance(kind, str) else None,
+            octets if isinstance(octets, int) else None,
+            stamp / 1000 if isinstance(stamp, (int, float)) else None,
+        )
+        while len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
+        return (url,)
+
+    async def about(self, room: str, event_id: str) -> tuple[str, ...]:
+        """The account that a server notice, or a message that was replied to, is about."""
+        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
+        if key is not None:
+            return self._world.notice_about.get(key, ())
+        return ()
+
+    # --- passwords
+
+    def _undeliverable(self, where: Where, reason: str) -> Message:
+        here, policy = self._world.here(where.room), self._world.live.policy
+        mine = mxids_of(policy, person_of(policy, where.mxid))
+        other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
+        return texts.not_safe(here, where.mxid, reason, other)
+
+
+def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
+    """The list without these entries."""
+    without = {each.typed for each in bad}
+    good = tuple(user for user in invocation.values("user") if user not in without)
+    return Found(only(invocation, good) if bad else invocation, bad=tuple(bad))
+
+
+async def _each(keys: Iterable[str], look: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+    """What was found for each of them, a few at once."""
+    every, found = list(keys), dict[str, T]()
+    for start in range(0, len(every), _AT_ONCE):
+        some = every[start : start + _AT_ONCE]
+        found.update(zip(some, await asyncio.gather(*map(look, some)), strict=True))
+    return found

@@ -1,0 +1,120 @@
+"""Answers that could stop Conduit: above 65,535 bytes its handler dies until a restart.
+
+Lists of accounts and rooms grow with the server: what is known of the last one decides. Lists of
+files and single events can be made large by any user: `relay.attacker_sized` decides.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..catalog.table import COMMANDS
+from ..chat import lists as views
+from ..chat import questions, refusals
+from ..chat.lists import RoomRow
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..families.answers import rooms_in, users_in
+from ..model.command import Invocation
+from ..passwords import store as kept
+from ..policy.people import person_of
+from ..running import stoppers
+from ..running.views import Lists
+from ..state import World
+from ..text.message import Message
+from .found import Found, Refusal
+from .questions import Where
+
+LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
+_ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
+_DAY = 86400.0
+_FITS = {"users": 2_000, "rooms": 900}  # how many surely fit
+
+
+class Sizes:
+    def __init__(self, world: World, db: Database, lists: Lists) -> None:
+        self._world, self._db, self._lists = world, db, lists
+
+    async def by_others(self, where: Where, found: Found) -> Found | Refusal:
+        """Commands whose answer any user can make large: asked once a day for each of them."""
+        how, name = self._world.live.relay.attacker_sized, found.invocation.command
+        if how == "refuse":
+            return Refusal(refusals.attacker_sized())
+        if (stopped := await self._stopped(where, found.invocation)) is not None:
+            return stopped
+        asked = await self._db.read(lambda tx: meta.get(tx, _asked(name)))
+        if how == "allow" or self._world.now() - float(asked or 0) < _DAY:
+            return found
+        return evolve(found, question=questions.attacker_sized(name))
+
+    async def confirmed(self, invocation: Invocation) -> None:
+        """Somebody tapped ✅ on that question."""
+        command, now = COMMANDS[invocation.command], str(self._world.now())
+        if not command.can_stop:
+            return
+
+        async def commit(tx: Tx) -> None:
+            await stoppers.confirmed(tx, invocation)
+            if command.attacker_sized:
+                await meta.put(tx, _asked(command.name), now)
+
+        await self._db.write(commit)
+
+    async def _stopped(self, where: Where, invocation: Invocation) -> Found | Refusal | None:
+        """A command that may have stopped Conduit the last time: only an owner asks again."""
+        last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
+        if last is None:
+            return None
+        here = self._world.here(where.room)
+        name = person_of(self._world.live.policy, where.mxid)
+        owners = self._world.owner_names()
+        if name in owners:
+            question = questions.may_stop_again(here, last.command, last.person, last.at)
+            return Found(invocation, question=question)
+        return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
+
+    async def grown(self, where: Where, invocation: Invocation) -> Found | Refusal:
+        """users, rooms: they grow with the server, and no filter makes the answer smaller."""
+        what, now = invocation.command, self._world.now()
+        here = self._world.here(where.room)
+        if (stopped := await self._stopped(where, invocation)) is not None:
+            return stopped
+        last = await self._db.read(lambda tx: kept.last_list(tx, what))
+        if last is None:
+            return self._owner(where, invocation, questions.list_never_seen(what, _FITS[what]))
+        part, old = last.octets / LIMIT, now - last.at > _DAY
+        if part > _REFUSE_FROM:
+            return self._too_large(where, what, last)
+        if part > _ASK_FROM or (old and (part > _OLD_FROM or what == "rooms")):
+            question = questions.list_may_be_large(here, what, last.octets, last.at)
+            return self._owner(where, invocation, question)
+        return Found(invocation)
+
+    def _owner(self, where: Where, invocation: Invocation, question: Message) -> Found | Refusal:
+        policy = self._world.live.policy
+        name = person_of(policy, where.mxid)
+        owners = self._world.owner_names()
+        if name in owners:
+            return Found(invocation, question=question)
+        here = self._world.here(where.room)
+        return Refusal(refusals.owner_must_ask(here, invocation.command, owners))
+
+    def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
+        """The last list is offered instead, with its date."""
+        here = self._world.here(where.room)
+        if what == "users":
+            found = users_in(last.body)
+            _, pages = views.users(here, found, None)
+        else:
+            found = tuple(room.room_id for room in rooms_in(last.body))
+            rows = [RoomRow(room.room_id, room.members) for room in rooms_in(last.body)]
+            _, pages = views.rooms(here, rows, None)
+        if pages is not None:
+            pages = evolve(pages, start=0)
+        self._lists.keep(where.room, where.mxid, pages, here.clock.now)
+        stored = (last.at, len(found))
+        return Refusal(refusals.list_too_large(here, what, last.octets, stored))
+
+
+def _asked(command: str) -> str:
+    return f"asked.{command}"

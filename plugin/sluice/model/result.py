@@ -1,0 +1,125 @@
+"""What a result must know of the end of a request, beside what Conduit answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from attrs import field, frozen
+
+from ..text.message import Text
+from ..text.phrases import Word, people, person
+from ..text.times import Clock
+from .command import Outcome
+
+
+class How(Enum):
+    """How the end of a request became known."""
+
+    ANSWERED = "answered"
+    PROBED = "probed"  # no answer, or none that tells: a look did
+    LATE = "late"  # the answer came after the outcome had been called unknown
+    SAID = "said"  # a person resolved it
+
+
+class Handed(Enum):
+    """Where a new password is."""
+
+    PRIVATE = "private"
+    INVITED = "invited"  # it waits in a private room that the recipient has not joined yet
+    LOST = "lost"  # it could not be handed over and is thrown away
+
+
+@frozen
+class Delivery:
+    """until: an invited one is removed at the latest then. after: seconds it stands once joined.
+
+    seen_by: who could read Conduit's own password in the admin room, if it had to be handed over
+    because it could not be replaced; empty when nobody's password was seen.
+    """
+
+    how: Handed = Handed.PRIVATE
+    until: float = 0
+    after: float = 600
+    seen_by: tuple[str, ...] = ()
+
+
+@frozen
+class Ending:
+    """What is known of the end of a request beside its outcomes.
+
+    line: the canonical command line. voted: it had a card. approved: persons. slow: over 30 s.
+    by, at: who resolved it, when a late answer came. undo_needs_votes: for this person.
+    present: mxc -> can be downloaded now; absent where nobody could look. name: of the room.
+    reopened: the account was deactivated. until: end of a registration window. at_start: what
+    Conduit's config file makes of registration when it starts.
+    quota: (used, of, seconds) of a limit per person, worth telling. left_out: why lines were not
+    sent ("paused by bo"). raw: unlisted text of Conduit that may be shown; in_private: it went to
+    the asker instead; removed: Conduit's copy in the admin room is gone. lost: accounts
+    whose new password could not be handed over. doubt: why the answer told nothing, where a look
+    did (a code of WHY_UNKNOWN). holder: the person of
+    the policy whose account `also` got a new password, with no role and no vote until
+    `distrusted`; trusts: who can end that sooner.
+    """
+
+    request: int
+    person: str
+    mxid: str
+    line: str
+    voted: bool = False
+    approved: tuple[str, ...] = ()
+    slow: bool = False
+    glass: bool = False
+    how: How = How.ANSWERED
+    by: str = ""
+    at: float = 0
+    undo_needs_votes: bool = False
+    delivery: Delivery = Delivery()
+    present: Mapping[str, bool] = field(factory=dict)
+    name: str | None = None
+    reopened: bool = False
+    until: float | None = None
+    at_start: bool | None = None
+    quota: tuple[int, int, float] | None = None
+    left_out: str = ""
+    raw: str | None = None
+    in_private: bool = False
+    removed: bool = False
+    lost: tuple[str, ...] = ()
+    doubt: str = ""
+    holder: str = ""
+    distrusted: float | None = None
+    trusts: tuple[str, ...] = ()
+
+    @property
+    def pushed(self) -> bool:
+        """Whether who asked is waiting somewhere else by now."""
+        return self.voted or self.slow or self.how is not How.ANSWERED
+
+    def numbered(self, word: str, clock: Clock) -> Text:
+        """`#12 done: ` with how that is known; empty where the result needs no number."""
+        if self.how is How.LATE:
+            at = clock.at(self.at)
+            return (f"#{self.request} {word} after all, Conduit answered at {at}: ",)
+        if self.how is How.SAID:
+            return (f"#{self.request} {word}, says ", person(self.by), ": ")
+        if self.voted or self.glass or self.how is How.PROBED:
+            return (f"#{self.request} {word}: ",)
+        return ()
+
+    def asked(self) -> Text:
+        """` bo asked, cy approved.`, where there were votes and nothing else tells of them."""
+        if self.glass:
+            return (" (break-glass by ", person(self.person), ")")
+        if not self.voted or not self.approved or self.how is not How.ANSWERED:
+            return ()
+        by: list[Word] = [" ", person(self.person), " asked, ", *people(self.approved, "and")]
+        return (*by, " approved.")
+
+
+@frozen
+class Part:
+    """One line of a request: the values it acted on, and what became of it."""
+
+    items: tuple[str, ...]
+    outcome: Outcome

@@ -1,0 +1,96 @@
+"""`status`: whether all is well. It answers in safe mode too, without any policy."""
+
+from __future__ import annotations
+
+from .. import audit
+from ..chat import answers
+from ..chat.answers import Status as Shown
+from ..db.connection import Database, Tx
+from ..matrix.api import Homeserver, MatrixError
+from ..matrix.direct import Direct
+from ..matrix.model import Handled
+from ..model.request import State
+from ..requests import store
+from ..server.problems import Drift
+from ..state import World
+from ..text.message import Message
+from .call import Asking
+from .rights import policy_since
+
+
+class Status:
+    """direct: how it answers while nothing can be stored."""
+
+    def __init__(
+        self, world: World, db: Database, homeserver: Homeserver, drift: Drift, direct: Direct
+    ) -> None:
+        self._world, self._db, self._hs, self._drift = world, db, homeserver, drift
+        self._direct = direct
+
+    async def take(self, a: Asking) -> Handled | None:
+        await self._drift.look()
+        took, where = await self._took(), a.where
+
+        async def write(tx: Tx) -> Message:
+            return answers.status(
+                self._world.here(where.room), await self._shown(tx, where.room, took)
+            )
+
+        if self._db.failing is not None:
+            await self._direct.say(where.room, await self._db.read(write), reply_to=where.command)
+            return None
+
+        async def commit(tx: Tx) -> None:
+            message = await write(tx)
+            key = f"reply.{where.event_id}"
+            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
+
+        return Handled(commit)
+
+    async def say(self, room: str, key: str) -> None:
+        """Unasked, for a room where the bot is new."""
+        await self._drift.look(accounts=True)
+        took = await self._took()
+
+        async def commit(tx: Tx) -> None:
+            message = answers.status(self._world.here(room), await self._shown(tx, room, took))
+            await self._world.outbox.put(tx, room, key, message)
+
+        await self._db.write(commit)
+
+    async def _took(self) -> float | None:
+        """Seconds that the server took to answer just now; None if admin commands get none."""
+        admin = self._world.admin
+        if admin is None or admin.health.silent_since is not None:
+            return None
+        start = self._world.now()
+        try:
+            await self._hs.version()
+        except MatrixError:
+            return None
+        return max(self._world.now() - start, 0.0)
+
+    async def _shown(self, tx: Tx, room: str, took: float | None) -> Shown:
+        world = self._world
+        view, pause = world.admin_view, await store.pause(tx)
+        running = await store.in_state(tx, State.EXECUTING)
+        waiting = await store.in_state(tx, State.PENDING)
+        valid = world.settings is not None and not world.problems
+        window = world.window
+        scrubs = world.settings is None or world.settings.secrets.scrub_admin_room
+        return Shown(
+            conduit=f"Conduit {world.conduit_version}".strip(),
+            answers=took,
+            running=len(running),
+            open=len(waiting),
+            policy_at=(await policy_since(tx) or world.now()) if valid else None,
+            entries=(await audit.head(tx)).seq,
+            unbroken=self._drift.broken is None,
+            admins=len(view.joined) if view is not None else 0,
+            scrubs=scrubs,
+            registration=(window.until or True) if window is not None else world.registration,
+            registration_meant=window is None and bool(world.registration_at_start),
+            paused_by=pause.by if pause is not None else "",
+            paused_at=pause.at if pause is not None else 0,
+            problems=await self._drift.words(tx, room),
+        )

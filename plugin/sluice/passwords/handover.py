@@ -1,0 +1,301 @@
+"""A new password on its way: from Conduit's answer into the hands of who asked, and away again.
+
+Conduit's own password was on the lock screens of the whole admin room. So it is used once, to set
+another one, and that one goes into the recipient's private room, straight, past every table and
+log. Stored is only where it stands. After a crash the answer is read again; if its password no
+longer logs in, the new one was set and is lost: then `resetpw` is the way.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from logging import Logger
+
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..families.answers import password_in
+from ..matrix.api import Homeserver, MatrixError, Refused, Session
+from ..model.admin_room import Asked, Content
+from ..model.command import Line
+from ..model.request import LineRow, Request
+from ..model.result import Delivery, Handed
+from ..model.secret import Secret
+from ..state import World
+from . import store
+from . import texts as texts
+from .private import CannotDeliver, PrivateRooms
+from .store import Handover
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes
+_DEVICE = "SLUICE"  # one device id, so that no sessions pile up
+_JOIN_WITHIN = 3600.0  # seconds in which the recipient must have joined
+_REDACT_POWER = 50
+REPLACED = 60.0  # seconds in which a changed password may have been our doing
+DONE = "✅"
+
+
+def new_password() -> Secret:
+    """Five groups of four: 99 bits, and readable over the phone."""
+    groups = ("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(5))
+    return Secret("-".join(groups))
+
+
+class Deliveries:
+    """watch: starts reading a private room, before a password goes there, and once it is there."""
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        rooms: PrivateRooms,
+        nonce: str,
+        watch: Callable[[str], None],
+        log: Logger,
+    ) -> None:
+        self._world, self._db, self._hs, self._rooms = world, db, homeserver, rooms
+        self._nonce, self._watch, self._log = nonce, watch, log
+        self.replaced: dict[str, float] = {}  # accounts whose password we changed, and when
+
+    async def prepare(self, mxid: str) -> str:
+        """The private room of who asks, before anything runs. Raises CannotDeliver."""
+        room = await self._rooms.ensure(mxid)
+        self._watch(room)
+        return room
+
+    async def hand_over(
+        self, request: Request, row: LineRow, line: Line, asked: Asked, content: Content
+    ) -> Delivery:
+        """Replaces and sends the password of one line; once, however often it is called."""
+        handed = await self._before(request, row)
+        if handed is None:
+            handed = await self._hand_over(request, row, line.items[0], asked, content)
+        return self._as_told(handed)
+
+    async def _before(self, request: Request, row: LineRow) -> Handover | None:
+        """What a run that was cut short has handed over."""
+        done = await self._db.read(lambda tx: store.handovers(tx, request.id))
+        return next((each for each in done if each.number == row.number), None)
+
+    async def handed_before(self, request: Request, row: LineRow) -> Delivery | None:
+        """If this line's password was handed over: whatever became of the answer, it is done."""
+        handed = await self._before(request, row)
+        return None if handed is None or handed.account == handed.mxid else self._as_told(handed)
+
+    async def handed(self, tx: Tx, request: Request) -> dict[int, Delivery]:
+        """Where the passwords of a request are, by the number of the line."""
+        every = await store.handovers(tx, request.id)
+        return {each.number: self._as_told(each) for each in every if each.account != each.mxid}
+
+    async def _hand_over(
+        self, request: Request, row: LineRow, account: str, asked: Asked, content: Content
+    ) -> Handover | None:
+        given = password_in(asked, content)
+        if given is None:
+            return None
+        try:
+            room = await self.prepare(request.mxid)
+        except CannotDeliver as error:
+            self._log.error("#%d: the password could not be handed over: %s", request.id, error)
+            return None
+        txn = meta.txn_id(self._nonce, "secret", room, request.id, row.number)
+        seen_by: tuple[str, ...] = ()
+        try:
+            password, seen_by = await self._replace(request, account, given)
+            new, here = request.invocation.command == "adduser", self._world.here(request.room)
+            said = texts.handover(
+                here, account, password, new=new, welcome=self._world.live.welcome
+            )
+            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+        except (CannotDeliver, _Useless) as error:
+            sent = await self._rooms.sent(room, txn)
+            if sent is None:
+                self._log.error(
+                    "#%d: the password could not be handed over: %s", request.id, error
+                )
+                return None
+            event = sent  # before a crash
+        return await self._keep(request, row, account, room, event, seen_by)
+
+    async def _keep(
+        self,
+        request: Request,
+        row: LineRow,
+        account: str,
+        room: str,
+        event: str,
+        seen_by: tuple[str, ...] = (),
+    ) -> Handover:
+        async def block(tx: Tx) -> Handover:
+            now = self._world.now()
+            joined = now if room in self._rooms.inside else None
+            handed = Handover(
+                request.id, row.number, account, request.mxid, room, event, now, seen_by, joined
+            )
+            await store.put_handover(tx, handed)
+            await self._world.outbox.react(tx, room, event, DONE)
+            return handed
+
+        handed = await self._db.write(block)
+        self._watch(room)  # from now on without a bell too
+        return handed
+
+    async def scrub(self, tx: Tx, answer: str) -> None:
+        """Removes Conduit's answer from the admin room, in the commit that settles its line: until
+        then it is read again after a crash."""
+        if self._world.admin is not None and self.scrubs:
+            reason = "holds a password"
+            await self._world.outbox.redact(tx, self._world.admin.room, answer, reason)
+
+    @property
+    def scrubs(self) -> bool:
+        view, wanted = self._world.admin_view, self._world.live.secrets.scrub_admin_room
+        return wanted and view is not None and view.power(self._world.me) >= _REDACT_POWER
+
+    async def joined(self, tx: Tx, room: str) -> None:
+        """The recipient is in: the time of what stands there begins now."""
+        self._rooms.inside.add(room)
+        await store.joined(tx, room, self._world.now())
+
+    async def _replace(
+        self, request: Request, account: str, given: Secret
+    ) -> tuple[Secret, tuple[str, ...]]:
+        """A password that nobody saw; Conduit's own, with who saw it, if that fails."""
+        if self._world.live.secrets.replace:
+            fresh = new_password()
+            sign_out = bool(request.invocation.get("sign-out"))
+            session = await self._sign_in(account, given)
+            if session is not None:
+                is_changed = await self._change(session, given, fresh, sign_out)
+                await self._sign_out(session)
+                if is_changed:
+                    return fresh, ()
+            session = await self._sign_in(account, given)
+            if session is None:
+                raise _Useless("nobody can say whether it was replaced")
+            await self._sign_out(session)
+        view = self._world.admin_view
+        besides = {self._world.me, f"@conduit:{self._world.server}"}
+        return given, tuple(sorted(view.joined - besides)) if view else ()
+
+    async def _sign_in(self, account: str, given: Secret) -> Session | None:
+        """With Conduit's password; None if the server does not answer. Raises _Useless if the
+        password no longer logs in: it was replaced before a crash."""
+        user = account[1:].partition(":")[0]
+        try:
+            return await self._hs.login(user, given.reveal(), _DEVICE)
+        except Refused as error:
+            if error.status == 403:
+                raise _Useless(str(error)) from None
+            self._log.warning("Nobody can sign in as %s now: %s", account, error)
+        except MatrixError as error:
+            self._log.warning("Nobody can sign in as %s now: %s", account, error)
+        return None
+
+    async def _change(self, session: Session, given: Secret, fresh: Secret, out: bool) -> bool:
+        now = self._world.now()
+        recent = {user: at for user, at in self.replaced.items() if now - at < REPLACED}
+        self.replaced = {**recent, session.user_id: now}
+        try:
+            await self._hs.change_password(
+                session, given.reveal(), fresh.reveal(), sign_out_others=out
+            )
+        except MatrixError as error:
+            self._log.warning("The password of %s: %s", session.user_id, error)
+            return False
+        return True
+
+    async def _sign_out(self, session: Session) -> None:
+        try:
+            await self._hs.logout(session)
+        except MatrixError as error:
+            self._log.warning("A session of %s stays: %s", session.user_id, error)
+
+    async def unread(self, request: Request, row: LineRow, content: Content) -> Delivery:
+        """An answer that nobody understands and that may hold a password: to who asked."""
+        body = Secret(str(content.get("body", "")))
+        try:
+            room = await self.prepare(request.mxid)
+            said = texts.unread_answer(request.id, request.text, body)
+            txn = meta.txn_id(self._nonce, "unread", room, request.id, row.number)
+            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+        except CannotDeliver:
+            return Delivery(Handed.LOST)
+        # Nobody's password for certain, and removed like one: `account` is who was given it.
+        return self._as_told(await self._keep(request, row, request.mxid, room, event))
+
+    def _as_told(self, handed: Handover | None) -> Delivery:
+        if handed is None:
+            return Delivery(Handed.LOST)
+        after = float(self._world.live.secrets.remove_after)
+        if handed.joined_at is None:
+            until = handed.sent_at + _JOIN_WITHIN
+            return Delivery(Handed.INVITED, until, after, handed.seen_by)
+        return Delivery(Handed.PRIVATE, handed.joined_at + after, after, handed.seen_by)
+
+    # --- the line after it, and its end
+
+    async def announce(self, tx: Tx, request: Request) -> None:
+        """Says, once and with a push, that the passwords of a request are there."""
+        handed = [h for h in await store.handovers(tx, request.id) if h.account != h.mxid]
+        if not handed:
+            return
+        last = handed[-1]
+        until = self._as_told(last).until if last.joined_at is not None else None
+        here = self._world.here(request.room)
+        accounts = [each.account for each in handed]
+        said = texts.handed_over(here, request.person, request.mxid, accounts, until)
+        await self._world.outbox.put(tx, last.room, _key(request.id), said)
+
+    async def due(self, tx: Tx) -> bool:
+        """Whether `tick` has something to do."""
+        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        return any(_is_due(each, now, after) for each in await store.standing(tx))
+
+    async def tick(self, tx: Tx) -> None:
+        """The clock: what has stood long enough goes."""
+        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        for handed in await store.standing(tx):
+            if _is_due(handed, now, after):
+                never = handed.joined_at is None
+                await self._remove(tx, handed, tapped=False, never=never)
+
+    async def tapped(self, tx: Tx, room: str, event_id: str, mxid: str) -> None:
+        """✅ on a password by who was given it."""
+        for handed in await store.standing(tx):
+            if (handed.room, handed.event_id, handed.mxid) == (room, event_id, mxid):
+                await self._remove(tx, handed, tapped=True, never=False)
+
+    async def _remove(self, tx: Tx, handed: Handover, *, tapped: bool, never: bool) -> None:
+        if not await store.remove(tx, handed):
+            return
+        outbox = self._world.outbox
+        await outbox.redact(tx, handed.room, handed.event_id, "the time is over")
+        every = await store.handovers(tx, handed.request)
+        if any(not each.removed for each in every):
+            return
+        where = self._world.main_room or ""
+        here = self._world.here(where)
+        accounts = [each.account for each in every]
+        after = float(self._world.live.secrets.remove_after)
+        said = texts.removed(here, accounts, tapped=tapped, after=after)
+        await outbox.edit(tx, handed.room, _key(handed.request), said)
+        if never:
+            who = self._world.desk(tx).name(handed.mxid)
+            said = texts.never_joined(here, who, handed.mxid, accounts)
+            await outbox.put(tx, where, f"{_key(handed.request)}.never", said)
+
+
+class _Useless(Exception):
+    """Conduit's password no longer logs in."""
+
+
+def _is_due(handed: Handover, now: float, after: float) -> bool:
+    if handed.joined_at is None:
+        return now >= handed.sent_at + _JOIN_WITHIN
+    return now >= handed.joined_at + after
+
+
+def _key(request: int) -> str:
+    return f"request.{request}.handed"

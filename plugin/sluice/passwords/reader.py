@@ -1,0 +1,57 @@
+"""A private room: the recipient's join starts a password's time, a tap ends it; no more."""
+
+from __future__ import annotations
+
+from ..catalog.table import find
+from ..db.connection import Tx
+from ..matrix.api import Event
+from ..matrix.model import Handled
+from ..state import World
+from ..typed import read
+from ..typed.read import SIDES
+from . import texts as texts
+from .handover import DONE, Deliveries
+
+
+class PrivateRoom:
+    def __init__(self, room: str, world: World, deliveries: Deliveries) -> None:
+        self.room, self._world, self._deliveries = room, world, deliveries
+
+    async def take(self, event: Event) -> Handled | None:
+        sender, kind = event.get("sender"), event.get("type")
+        content = event.get("content")
+        content = content if isinstance(content, dict) else {}
+        if sender == self._world.me:
+            commit = self._world.outbox.seen(event)
+            return Handled(commit) if commit else None
+        if kind == "m.room.member" and content.get("membership") == "join":
+            return Handled(lambda tx: self._deliveries.joined(tx, self.room))
+        if kind == "m.reaction":
+            return self._tap(str(sender), content)
+        if kind == "m.room.message":
+            return self._message(event, content)
+        return None
+
+    def _tap(self, mxid: str, content: dict[str, object]) -> Handled | None:
+        tap = read.reaction(content)
+        if tap is None or tap.side is not SIDES[DONE]:
+            return None
+        target = tap.event_id
+        return Handled(lambda tx: self._deliveries.tapped(tx, self.room, target, mxid))
+
+    def _message(self, event: Event, content: dict[str, object]) -> Handled | None:
+        """A command here never runs; that is said once for each, to who has a role."""
+        if not self._world.has_role(str(event.get("sender"))):
+            return None
+        prefix = self._world.settings.prefix if self._world.settings else "!"
+        typed = read.read(content, bot=self._world.me, prefix=prefix)
+        word = getattr(typed, "word", None)
+        if word is None or find(word) is None:
+            return None
+        key = event["event_id"]
+
+        async def commit(tx: Tx) -> None:
+            outbox = self._world.outbox
+            await outbox.put(tx, self.room, f"reply.{key}", texts.wrong_room(), reply_to=key)
+
+        return Handled(commit)

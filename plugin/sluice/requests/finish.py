@@ -1,0 +1,111 @@
+"""How a request ends, and what is said then: without having run, or with an outcome."""
+
+from __future__ import annotations
+
+from ..chat import cards
+from ..model.command import Kind
+from ..model.request import Request, Review, State
+from ..passwords import private
+from ..text.message import Message, Sign
+from . import limits, store
+from .desk import Desk, only_looks
+from .machine import Event, Fact, worst
+
+DISTRUST = 24 * 3600.0  # seconds without a role, once somebody may have got the new password
+HOURGLASS = "⏳"  # a reaction on a command that takes long, until it ends
+
+
+async def over(
+    desk: Desk, request: Request, *, by: str = "", why: str = "", card_gone: bool = False
+) -> None:
+    """It ended without having run: the card says so, and a new message pushes who asked.
+
+    by: MXID of the person who ended it, "" if nobody did. why: their words. Nobody is told anew
+    what they did themselves, unless the card is gone.
+    """
+    await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
+    await desk.record("ended", request, state=request.state.value, by=by, reason=why)
+    if request.glass:
+        await store.change(desk.tx, request.id, request.state, review=Review.NONE)
+    told = await desk.about(request)
+    await _elsewhere(desk, request)
+    has_card = bool(request.slots) or request.glass
+    if has_card and not card_gone:
+        await desk.show(request, cards.ended(request, told, (), desk.here))
+    own = bool(by) and desk.name(by) == desk.name(request.mxid)
+    if own and not card_gone:
+        return
+    key = f"request.{request.id}.end"
+    if has_card:
+        message = cards.over(request, told, desk.here, why)
+        await desk.outbox.put(desk.tx, request.room, key, message)
+    elif request.note:
+        message = cards.not_started(request, desk.here)
+        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.command)
+
+
+async def _elsewhere(desk: Desk, request: Request) -> None:
+    """Where its own room is aside, another one is told, or else the owners in private."""
+    if request.room not in desk.view.aside:
+        return
+    owners, room = desk.mxids(desk.owners()), desk.speaking()
+    push = owners if room is None else desk.push(room, owners)
+    message = cards.elsewhere(request, await desk.about(request), push, desk.here)
+    key = f"request.{request.id}.elsewhere.{request.state.value}"
+    for where in [room] if room is not None else await private.rooms_of(desk.tx, owners):
+        await desk.outbox.put(desk.tx, where, key, message)
+
+
+async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -> Request | None:
+    """Every line is settled (or will not be sent): the worst of them is what it came to.
+
+    message: the ready result. Also for an UNKNOWN one of which a late answer or a look has told;
+    told_by: who or what ("a late answer"). None when nothing changes: it has ended, or is unknown
+    still.
+    """
+    request = await store.get(desk.tx, number)
+    if request is None:
+        return None
+    lines = await store.lines(desk.tx, number)
+    kinds = [line.outcome.kind if line.outcome else Kind.FAILED for line in lines]
+    reads = only_looks(request.invocation)
+    facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
+    event = Event.END if request.state is State.EXECUTING else Event.TOLD
+    ended = await _finish(desk, request, event, facts, message, told_by)
+    if ended is not None and ended.state in (State.REFUSED, State.FAILED):
+        await store.trust_again(desk.tx, number)
+    return ended
+
+
+async def conclude(
+    desk: Desk, request: Request, kind: Kind, message: Message, told_by: str
+) -> Request | None:
+    """An UNKNOWN one of which a person said what became of it.
+
+    Nobody is trusted again on such a word: whoever asked may hold the new password.
+    """
+    return await _finish(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
+
+
+async def _finish(
+    desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str
+) -> Request | None:
+    moved = await desk.apply(request, event, facts)
+    if moved is None:
+        return None
+    _, request = moved
+    await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
+    await limits.give_back(desk.tx, request.id)
+    await desk.record("ended", request, state=request.state.value, by=by)
+    if not only_looks(request.invocation):
+        await _elsewhere(desk, request)
+    if request.slots:
+        told = await desk.about(request)
+        await desk.show(request, cards.ended(request, told, request.approved, desk.here))
+    direct = event is Event.END and not request.slots and not request.glass
+    key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
+    reply_to = request.command if direct else None
+    await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply_to)
+    if message.sign is Sign.ALARM:
+        await desk.elsewhere(request.room, key, message)
+    return request

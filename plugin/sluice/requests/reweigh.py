@@ -1,0 +1,142 @@
+"""What the world does to open requests: members and powers, a new policy, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..chat import cards, strong_measures
+from ..model.request import Cause, Request, State
+from ..text.message import Message, Text
+from . import holds, measures, store
+from .desk import Desk
+from .finish import over
+from .machine import Effect, Event, Fact
+from .standing import Weighed, open_until, weigh
+from .submit import need_votes
+
+NEVER = float("inf")
+_WAITED = ": a word that may have been a no was erased, and nobody said it again"
+
+
+async def room_changed(desk: Desk, room: str) -> None:
+    """Somebody joined, left, or has another power: every open request there is weighed again."""
+    for request in await _open(desk):
+        if request.room == room:
+            await _weigh_again(desk, request)
+
+
+async def _open(desk: Desk) -> list[Request]:
+    return [r for r in await store.in_state(desk.tx, State.PENDING) if desk.sees(r)]
+
+
+async def policy_changed(desk: Desk) -> tuple[Text, ...]:
+    """A new policy is live: every open request is weighed again; what that changed, in words."""
+    told: list[Text] = []
+    for request in await _open(desk):
+        weighed, after = await _weigh_again(desk, request)
+        told += strong_measures.reweighed(request, after, weighed.votes.standing)
+    return tuple(told)
+
+
+async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
+    weighed = await weigh(desk, request)
+    expires = open_until(request, weighed.decision)
+    columns = {"expires": expires} if request.slots and expires != request.expires else {}
+    note = weighed.why
+    if Fact.EXPIRED in weighed.facts:
+        note = cards.expired_note(weighed.votes.standing)
+    moved = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
+    if moved is None:
+        return weighed, request
+    row, after = moved
+    if Effect.TELL in row.effects:
+        await over(desk, after)
+    elif weighed.votes.slots:
+        await need_votes(desk, after, weighed)
+    return weighed, after
+
+
+async def tick(desk: Desk) -> None:
+    """What is due: requests that expire, or wait for too long for a room that cannot be heard or
+    for a word that was erased, the one reminder at half time, and reviews that wait."""
+    held = await holds.requests(desk.tx)
+    for request in await store.in_state(desk.tx, State.PENDING):
+        if _next(desk, request, held) <= desk.now:
+            await _due(desk, request, held)
+    await measures.remind(desk)
+
+
+async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
+    weighed = await weigh(desk, request)
+    facts, note = set(weighed.facts), cards.expired_note(weighed.votes.standing)
+    if _half(desk, request) <= desk.now:
+        facts.add(Fact.HALF)
+    if Fact.EXPIRED not in facts and _stale(desk, request, held) <= desk.now:
+        facts.add(Fact.STALE)
+        note = (_WAITED,) if request.id in held else (f": {desk.view.aside[request.room].why}",)
+    moved = await desk.apply(request, Event.CLOCK, facts, note)
+    if moved is None:
+        return
+    row, request = moved
+    if Effect.TELL in row.effects:
+        await over(desk, request)
+    elif Effect.REMIND in row.effects:
+        await store.change(desk.tx, request.id, request.state, reminded=True)
+        push = desk.push(request.room, weighed.votes.helpers)
+        message = cards.reminder(request, weighed.votes.standing, push, desk.here)
+        await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.half", message)
+
+
+def _end(request: Request) -> float:
+    return NEVER if request.expires is None else request.expires
+
+
+def _half(desk: Desk, request: Request) -> float:
+    """When half of its time is over; never, where nothing expires or it was reminded, or where
+    nobody would see it."""
+    if request.expires is None or request.reminded or request.in_line_since is not None:
+        return NEVER
+    if request.room in desk.view.aside or not desk.sees(request):
+        return NEVER
+    return (request.created + request.expires) / 2
+
+
+def _stale(desk: Desk, request: Request, held: Collection[int]) -> float:
+    """When what stands in line is given up: because its room is aside, or because nobody
+    releases what needs no vote. Never, where neither is so."""
+    since, aside = request.in_line_since, desk.view.aside.get(request.room)
+    if since is None:
+        return NEVER
+    if request.id in held and not request.slots:
+        return since + desk.view.max_age
+    return NEVER if aside is None else max(aside.since, since) + desk.view.max_age
+
+
+def _next(desk: Desk, request: Request, held: Collection[int]) -> float:
+    if not desk.sees(request) and request.room not in desk.view.aside:
+        return NEVER  # it is not read yet
+    return min(_end(request), _half(desk, request), _stale(desk, request, held))
+
+
+async def next_due(desk: Desk) -> float | None:
+    """When `tick` has something to do; epoch seconds."""
+    pending = await store.in_state(desk.tx, State.PENDING)
+    held = await holds.requests(desk.tx)
+    due = min((_next(desk, request, held) for request in pending), default=NEVER)
+    return None if due == NEVER else due
+
+
+async def pending(desk: Desk, room: str, mxid: str) -> Message:
+    """What is open, for this person."""
+    rows = []
+    line = list(await store.places(desk.tx))
+    for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
+        votes = (await weigh(desk, request)).votes
+        is_open = request.state is State.PENDING and bool(votes.slots)
+        may = (
+            is_open and votes.cause(mxid, request.mxid) is Cause.NONE and mxid not in votes.voters
+        )
+        place = line.index(request.id) + 1 if request.id in line else 0
+        about = await desk.about(request)
+        rows.append(strong_measures.Row(request, about.short, votes.standing, may, place))
+    return strong_measures.pending(rows, await measures.unreviewed(desk), desk.here)

@@ -1,0 +1,196 @@
+"""What the live policy, the members and their powers make of a request at this moment.
+
+Binds `votes` (pure) to what is stored and to the policy: slots are the larger of submit and now,
+two accounts are one person if either policy says so, and every standing vote is weighed again each
+time somebody asks. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import evolve, frozen
+
+from ..chat.card_text import takes_back
+from ..chat.cards import Need, Standing
+from ..model.command import Invocation
+from ..model.decision import Decision, Facts, Slot, Verdict
+from ..model.request import Cause, Request
+from ..policy.decide import decide, limits_of
+from ..policy.explain import explain
+from ..policy.people import holds as holds_role
+from ..policy.people import in_order, members_of, mxids_of
+from ..text.message import Code, Text
+from ..text.phrases import person
+from ..typed.parse import Missing, NotRun, parse, targets
+from ..typed.read import read_line
+from . import limits, store
+from .desk import Desk, only_looks
+from .holds import of_request as held_by
+from .machine import Fact
+from .tally import Tally, could_help, largest, same_person, tally
+
+
+async def facts(desk: Desk, what: Invocation, room: str, mxid: str, besides: int = 0) -> Facts:
+    """What decide() may know, with what every limit has left; without the uses of one request."""
+    used: dict[str, tuple[float, ...]] = {}
+    for limit in limits_of(what, desk.asker(room, mxid), desk.policy, desk.now):
+        window = limits.Window(limit.key, desk.now - limit.every, limit.mxids)
+        used[limit.key] = await limits.used(desk.tx, window, besides)
+    return evolve(desk.view.facts, used=used, distrusted=await desk.distrusted())
+
+
+async def judge(
+    desk: Desk, what: Invocation, room: str, mxid: str, *, glass: bool = False
+) -> Decision:
+    """What the policy says of a new command, with all its reasons."""
+    known = await facts(desk, what, room, mxid)
+    return explain(what, desk.asker(room, mxid), known, desk.now, desk.policy, glass=glass)
+
+
+async def judge_again(desk: Desk, request: Request, *, limited: bool) -> Decision:
+    """What it says of a request now. limited: whether an exhausted limit is a no."""
+    known = await facts(desk, request.invocation, request.room, request.mxid, request.id)
+    known = known if limited else evolve(known, used={})
+    asker = desk.asker(request.room, request.mxid)
+    policy = desk.policy
+    return decide(request.invocation, asker, known, desk.now, policy, glass=request.glass)
+
+
+async def undo_needs_votes(desk: Desk, request: Request) -> bool:
+    """Whether who asked needs approval for the line that takes it back, as the policy is now."""
+    line = next(
+        (w.text for w in takes_back(request.invocation, desk.here) if isinstance(w, Code)), ""
+    )
+    try:
+        back = parse(read_line(line, prefix=desk.here.prefix), server=desk.policy.server)
+    except (NotRun, Missing):  # it cannot be undone by a line
+        return False
+    return bool((await judge(desk, back, request.room, request.mxid)).slots)
+
+
+@frozen
+class Count:
+    """How the votes of a request stand.
+
+    slots: what counts now. voters: MXIDs with a standing vote for it, oldest first. helpers: MXIDs
+    in the room that could fill an empty slot. barred: whose persons have no say.
+    """
+
+    slots: tuple[Slot, ...]
+    tally: Tally
+    standing: Standing
+    voters: tuple[str, ...]
+    helpers: tuple[str, ...]
+    barred: tuple[str, ...]
+    same: Callable[[str], str]
+    holds: Callable[[str, str], bool]
+
+    @property
+    def complete(self) -> bool:
+        return self.tally.complete
+
+    def cause(self, mxid: str, asker: str) -> Cause:
+        """Why a vote of this MXID does not count; NONE: it does."""
+        who = self.same(mxid)
+        if who == self.same(asker):
+            return Cause.OWN
+        if who in {self.same(other) for other in self.barred}:
+            return Cause.TARGET
+        if not self.slots:
+            return Cause.NOT_NEEDED
+        held = any(self.holds(mxid, slot.role) for slot in self.slots)
+        return Cause.NONE if held else Cause.NO_ROLE
+
+
+async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
+    """now: the slots that the live policy asks for."""
+    policy = desk.policy
+    slots = largest(request.slots, now)
+    same = same_person(await store.people(desk.tx, request.people), policy.people.values())
+    distrusted = await desk.distrusted()
+
+    def holds(mxid: str, role: str) -> bool:
+        who = desk.asker(request.room, mxid)
+        return who.joined and holds_role(policy, mxid, role, who.power, distrusted)
+
+    stored = await store.votes(desk.tx, request.id)
+    voters = tuple(dict.fromkeys(vote.mxid for vote in stored if vote.approves))
+    barred = (request.mxid, *targets(request.invocation))
+    result = tally(slots, voters, holds, same, barred)
+    no_say = {same(mxid) for mxid in barred}
+    able = {
+        slot.role: [
+            mxid
+            for member in members_of(policy, slot.role)
+            for mxid in mxids_of(policy, member)
+            if same(mxid) not in no_say and holds(mxid, slot.role)
+        ]
+        for slot in slots
+    }
+    others = dict.fromkeys(m for held in able.values() for m in held if m not in voters)
+    helpers = could_help(slots, voters, others, holds, same, barred)
+    counted = {same(mxid) for mxid in result.by}
+    voted = {same(mxid) for mxid in voters if any(holds(mxid, slot.role) for slot in slots)}
+    shown = Standing(
+        filled=result.filled,
+        needed=result.needed,
+        by=_names(desk, result.by),
+        needs=tuple(Need(s.role, s.n, _names(desk, able[s.role])) for s in slots),
+        open=tuple(
+            Need(s.role, s.n, _names(desk, (m for m in able[s.role] if m in helpers)))
+            for s in result.open
+        ),
+        roles=tuple(
+            name for name, held in policy.closure.items() if any(s.role in held for s in slots)
+        ),
+        lost=_names(desk, (m for m in voters if same(m) not in counted | voted | no_say)),
+        held=_names(desk, (h.mxid for h in await held_by(desk.tx, request.id))),
+    )
+    return Count(slots, result, shown, voters, helpers, barred, same, holds)
+
+
+def _names(desk: Desk, mxids: Iterable[str]) -> tuple[str, ...]:
+    return in_order(desk.policy, {desk.name(mxid) for mxid in mxids})
+
+
+@frozen
+class Weighed:
+    """A request as it stands at this moment. facts: for the machine. why: if it must not run."""
+
+    decision: Decision
+    votes: Count
+    facts: frozenset[Fact]
+    why: Text
+
+
+async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weighed:
+    """Everything that can keep an open request from running, but pause and health."""
+    decision = await judge_again(desk, request, limited=limited)
+    votes = await count(desk, request, decision.slots)
+    facts = {Fact.COMPLETE if votes.complete else Fact.NEEDS_VOTES}
+    facts |= {Fact.HELD} if votes.standing.held else set()
+    who = person(desk.name(request.mxid))
+    why: Text = ()
+    if request.room not in desk.view.rooms:
+        why = (": this room is no ops room any more",)
+    elif not desk.asker(request.room, request.mxid).joined:
+        why = (": ", who, " left this room")
+    elif desk.view.rooms[request.room].public and not only_looks(request.invocation):
+        why = (": this room is public now",)
+    elif decision.verdict is Verdict.DENY:
+        why = (": ", *decision.because) if decision.rules else (": ", who, " lost the right")
+    elif decision.reason and not request.invocation.reason:
+        why = (": the policy wants a reason now",)
+    if why:
+        facts.add(Fact.REASON_GONE)
+    if (expires := open_until(request, decision)) is not None and expires <= desk.now:
+        facts.add(Fact.EXPIRED)
+    return Weighed(decision, votes, frozenset(facts), why)
+
+
+def open_until(request: Request, decision: Decision) -> float | None:
+    """The shorter of what the policy said at submit and says now; None where nothing expires."""
+    now = request.created + decision.expires if decision.expires and decision.slots else None
+    both = [at for at in (request.expires, now) if at is not None]
+    return min(both) if both else None

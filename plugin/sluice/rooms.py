@@ -1,0 +1,484 @@
+"""Which rooms the bot is in, and who reads them.
+
+It goes where it is configured to be (the ops rooms, the admin room) and into private chats with
+people who have a role; every other invitation is left alone, and no upgraded room is followed.
+Each room has one reader; what sync says of a room only rings its bell. A room that we were removed
+from keeps its reader, which waits and then goes on where it was; until then the room is *away*
+(`World.away`), and nothing of it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from logging import Logger
+from typing import Any
+
+from . import audit
+from .chat import alarms
+from .chats import Chats
+from .db.connection import Database, Tx
+from .matrix import cursor
+from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.encryption import Encryption
+from .matrix.model import Gap, Handled, Handler, Later, NotJoined, is_exit
+from .matrix.rooms import RoomView
+from .matrix.timeline import Reader
+from .ops.room import OpsRoom
+from .passwords import store as secrets
+from .policy.people import person_of
+from .policy_text import line_of
+from .requests import erased, reweigh
+from .requests.desk import Aside
+from .state import OUT, UNREAD, World
+
+_PRIVATE = "SELECT room FROM sluice_private"
+_NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
+_HEARD_WITHIN = 10.0  # seconds in which all that stands in a room is read, or the room is away
+
+OnGap = Callable[[Gap], Awaitable["Handled | None"]]
+
+
+def inviter(data: object, me: str, *, chat: bool = True) -> str | None:
+    """Who invites us, from the stripped state of a sync response. chat: to a private chat only.
+
+    The inviting server writes that state: where it names two, nobody is believed.
+    """
+    state = data.get("invite_state") if isinstance(data, Mapping) else None
+    events = state.get("events") if isinstance(state, Mapping) else None
+    found: set[str] = set()
+    for event in events if isinstance(events, list) else ():
+        if not isinstance(event, Mapping) or event.get("state_key") != me:
+            continue
+        content, sender = event.get("content"), event.get("sender")
+        is_direct = isinstance(content, Mapping) and content.get("is_direct") is True
+        meant = is_direct or not chat
+        found.add(sender if meant and isinstance(sender, str) else "")
+    return found.pop() or None if len(found) == 1 else None
+
+
+def remover(data: object, me: str) -> str | None:
+    """Who removed us from a room, from what a sync response says of a room that was left."""
+    state = data.get("state") if isinstance(data, Mapping) else None
+    timeline = data.get("timeline") if isinstance(data, Mapping) else None
+    found = None
+    for part in (state, timeline):
+        events = part.get("events") if isinstance(part, Mapping) else None
+        for event in events if isinstance(events, list) else ():
+            if isinstance(event, dict) and is_exit(event, me):
+                found = event.get("sender")
+    return found if isinstance(found, str) and found != me else None
+
+
+def rang(data: object) -> set[str]:
+    """The ids of the events for which a sync response names a joined room; {""} if it does not
+    tell them all."""
+    timeline = data.get("timeline") if isinstance(data, Mapping) else None
+    if not isinstance(timeline, Mapping) or timeline.get("limited"):
+        return {""}
+    events = timeline.get("events")
+    listed = events if isinstance(events, list) and events else [None]
+    ids = [event.get("event_id") if isinstance(event, Mapping) else None for event in listed]
+    return {event if isinstance(event, str) else "" for event in ids}
+
+
+def only_of(data: object, me: str) -> bool:
+    """Whether all that a sync response names of a joined room was sent by this account."""
+    timeline = data.get("timeline") if isinstance(data, Mapping) else None
+    events = timeline.get("events") if isinstance(timeline, Mapping) else None
+    return bool(events) and all(
+        isinstance(event, Mapping) and event.get("sender") == me
+        for event in (events if isinstance(events, list) else [None])
+    )
+
+
+class Doors:
+    """What else the rooms need is set by who makes it: who takes the events of an ops room, or of
+    a private one, and what a gap causes, and an event whose handler failed."""
+
+    ops: Callable[[str], OpsRoom]
+    opens: Callable[[str], Awaitable[None]]  # before an ops room is read
+    invited: Callable[[str], Awaitable[None]]  # an ops room that was joined just now is read
+    private: Callable[[str], Handler]
+    gap: OnGap
+    broken: Callable[[str, str, str], Awaitable[Handled | None]]  # room, event, error
+    look: Callable[[Iterable[str]], Awaitable[None]]  # at what stands in rooms, before it is read
+    own: Callable[[str, Event, Handler], Awaitable[Handled | Later | None]]  # handles it, if ours
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        encryption: Encryption,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        log: Logger,
+    ) -> None:
+        self._world, self._db, self._hs = world, db, homeserver
+        self._encryption, self._spawn, self._log = encryption, spawn, log
+        self.wanted = asyncio.Event()  # rooms may have to be joined, or read
+        self.named: tuple[str, ...] = ()  # ops rooms of a text that is not valid
+        self._readers: dict[str, Reader] = {}
+        self._dormant: set[str] = set()  # private rooms that are read once a bell rings
+        self._rang: set[str] | None = set()  # rooms whose bell rang before those were known
+        self._chats = Chats(world, db, homeserver, self.open_private, self._close, log)
+        self._ops: set[str] = set()  # rooms that are read as ops rooms
+        self._absent: set[str] = set()  # rooms of which the log says that we are not in them
+        self._removers: dict[str, str] = {}  # room -> who removed us, where that is known
+        self._told: set[str] = set()  # rooms of which owners know that we were removed
+        self._behind: set[str] = set()  # rooms in which a reading takes too long
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(reader.stop() for reader in self._readers.values()))
+
+    # --- ops rooms
+
+    @property
+    def ops_rooms(self) -> tuple[str, ...]:
+        settings = self._world.settings
+        return settings.ops_rooms if settings is not None else self.named
+
+    @property
+    def missing(self) -> bool:
+        away = self._world.away
+        return any(room not in self._ops or room in away for room in self.ops_rooms)
+
+    async def open_ops_rooms(self, joined: tuple[str, ...]) -> None:
+        """Reads what is configured, and no more than that."""
+        for room in self._ops - set(self.ops_rooms):
+            await self._close(room)
+        for room in self.ops_rooms:
+            if self._world.admin and room == self._world.admin.room:
+                continue
+            try:
+                await self._open(room, joined)
+            except MatrixError as error:  # the next one may be read all the same
+                self._log.warning("%s cannot be opened yet: %s", room, error)
+
+    async def _open(self, room: str, joined: tuple[str, ...]) -> None:
+        """One ops room: for the first time, or because we are in it again."""
+        opened = room in self._ops
+        if opened and room in joined and (room not in self._world.away or room in self._behind):
+            return
+        if room not in joined:
+            await self._lost(room)
+        if not await self.enter(room, joined, "ops_rooms"):
+            return
+        if opened:
+            await self._return(room)
+        elif self._is_out(room) and (since := await self._read_until(room)) is not None:
+            await self._open_ops(room)
+            await self._say_back(room, since)
+        else:
+            await self._open_ops(room)
+            if room not in joined:
+                await self.invited(room)
+
+    async def enter(self, room: str, joined: tuple[str, ...], why: str) -> bool:
+        """Into a room that is configured. why: the key of the policy that names it."""
+        if room not in joined:
+            if room in self._readers:  # we were in it: said also where the way back is open
+                self.absent(room, why)
+            if not await self.join(room):
+                self.absent(room, why)
+                return False
+        if room in self._absent:
+            self._absent.discard(room)
+            self._log.info("I am in %s again", room)
+        if room not in self.ops_rooms:
+            self._removers.pop(room, None)
+        return True
+
+    def absent(self, room: str, why: str) -> None:
+        """Once in the log."""
+        if room not in self._absent:
+            self._absent.add(room)
+            line = line_of(self._world.settings.text, why) if self._world.settings else 1
+            me, by = self._world.me, self._removers.get(room)
+            how = f"{by} removed me from" if by else "I am not in"
+            self._log.error("config:%d: %s: %s %s, invite %s there", line, why, how, room, me)
+
+    def _is_out(self, room: str) -> bool:
+        away = self._world.away.get(room)
+        return away is not None and away.why == OUT
+
+    async def _lost(self, room: str) -> None:
+        """We are not in this ops room. If we were, owners in another one are told, once."""
+        if not self._is_out(room):
+            self._world.away[room] = Aside(self._world.now(), OUT)
+        where = self._world.main_room
+        nowhere = where is None or where in self._world.aside
+        if where is None or nowhere or room not in self._ops or room in self._told:
+            return
+        since = self._world.away[room].since
+        if room not in self._removers and self._world.now() - since < _NAMED_WITHIN:
+            return  # sync may still name who did it
+        said = alarms.removed(self._world.here(where), room, self._remover(room))
+        key = f"removed.{room}.{since}"
+        await self._db.write(lambda tx: self._world.outbox.put(tx, where, key, said))
+        self._told.add(room)
+
+    def _remover(self, room: str) -> str | None:
+        """The name of who removed us, where that is known."""
+        by, settings = self._removers.get(room), self._world.settings
+        return person_of(settings.policy, by) if by and settings else by
+
+    async def _return(self, room: str) -> None:
+        """We are in an ops room again: who is in it is asked anew, and its timeline is read on
+        from where we were. The server may hide what was said meanwhile, so the time is named."""
+        since = self._world.away[room].since  # what waits below may find it read again meanwhile
+        self._encryption.changed(room)
+        await self._world.rooms[room].refresh(self._hs)
+        await self._say_back(room, since)
+        self._forget(room)
+        self._readers[room].doubt()
+        if self._world.settings is not None:
+            await self._db.write(lambda tx: reweigh.room_changed(self._world.desk(tx), room))
+
+    async def _read_until(self, room: str) -> float | None:
+        """When an earlier run read this ops room last; None if none did."""
+        found = await self._db.read(lambda tx: cursor.load(tx, room))
+        return found[1] if found is not None else None
+
+    async def _say_back(self, room: str, since: float) -> None:
+        now, here = self._world.now(), self._world.here(room)
+        said = alarms.let_in_again(here, since, self._remover(room))
+
+        async def commit(tx: Tx) -> None:
+            await self._world.outbox.put(tx, room, f"again.{now}", said)
+            await audit.append(tx, now, "gap", {"room": room, "why": "removed"})
+
+        await self._db.write(commit)
+
+    def _forget(self, room: str) -> None:
+        """That it was away."""
+        self._is_back(room)
+        self._removers.pop(room, None)
+        self._told.discard(room)
+
+    def _is_back(self, room: str) -> None:
+        away = self._world.away.pop(room, None)
+        if away is not None:
+            self._world.out[room] = away.since, self._world.now()
+
+    async def join(self, room: str) -> bool:
+        try:
+            await self._hs.join(room)
+        except MatrixError:
+            return False
+        return True
+
+    async def _open_ops(self, room: str) -> None:
+        view = RoomView(room)
+        await view.refresh(self._hs)
+        self._world.rooms[room] = view
+        await self.opens(room)
+        part = self.ops(room)
+        await self._db.write(part.warn)
+        await self.read(room, part.take, self.gap)
+        self._ops.add(room)
+        await view.refresh(self._hs)
+        self._forget(room)
+
+    async def _close(self, room: str) -> None:
+        """Not read any more. If it is once again, it begins with what is said then."""
+        self._ops.discard(room)
+        self._world.rooms.pop(room, None)
+        self._forget(room)
+        self._dormant.discard(room)
+        if room in self._readers:
+            await self._readers.pop(room).stop()
+        await self._db.write(lambda tx: cursor.forget(tx, room))
+
+    # --- private rooms
+
+    async def open_known(self, joined: tuple[str, ...]) -> None:
+        """The private rooms of earlier runs. Where a password stands a tap still ends its time;
+        of the others nothing is expected, so a bell is waited for."""
+
+        rooms = await self._db.read(self._made)
+        rooms += [(room, False) for room in await self._chats.known()]
+        rang, self._rang = self._rang or set(), None
+        for room, is_expected in rooms:
+            if room in joined and (is_expected or room in rang):
+                self.open_private(room)
+            elif room in joined:
+                self._dormant.add(room)
+
+    async def _made(self, tx: Tx) -> list[tuple[str, bool]]:
+        """The private rooms that we made; True: a password stands in it."""
+        made = [str(row["room"]) for row in await tx.fetch(_PRIVATE)]
+        return [(room, await secrets.stands(tx, room)) for room in made]
+
+    def open_private(self, room: str) -> None:
+        """Reads a private room from now on: a tap, or a join, starts or ends a password's time.
+        Without a bell it is read only while a password stands in it."""
+        self._dormant.discard(room)
+        if room in self._readers:
+            self._readers[room].doorbell(active=False)
+            return
+
+        async def gap(_: Gap) -> None:
+            return None
+
+        async def expects() -> bool:
+            return await self._db.read(lambda tx: secrets.stands(tx, room))
+
+        async def begin() -> None:
+            while True:
+                try:
+                    await self.read(room, self.private(room), gap, expects=expects)
+                    return
+                except MatrixError as error:
+                    self._log.warning("%s is not read yet: %s", room, error)
+                    await self._hs.pause(2.0)
+
+        self._spawn(begin())
+
+    async def _invited(self, room: str, mxid: str, *, chat: bool) -> None:
+        """The way back into a private room of ours is taken from whoever has a role; a chat as
+        `Chats` has it. Configured rooms are joined by `open_ops_rooms`; nothing else is."""
+        ours = [made for made, _ in await self._db.read(self._made)]
+        if not self._world.has_role(mxid) or room not in (*ours, *await self._chats.known()):
+            if chat:
+                await self._chats.invited(room, mxid)
+            return
+        if await self.join(room):
+            if room in self._readers:
+                self._readers[room].doubt()
+            self.open_private(room)
+
+    # --- readers
+
+    async def read(
+        self,
+        room: str,
+        handler: Handler,
+        gap: OnGap,
+        *,
+        poll: float = 0.0,
+        expects: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Reader:
+        """Starts the one reader of a room. poll: if it need not be read as often as the policy
+        says. expects: see Reader."""
+        settings = self._world.settings
+        if room in self._readers:
+            await self._readers.pop(room).stop()
+
+        async def hear(event: Event) -> Handled | Later | None:
+            if event.get("type") in ("m.room.member", "m.room.encryption"):
+                self._encryption.changed(room)  # who may read what we write from now on
+            return await self.own(room, event, handler)
+
+        await self.look((room,))
+        reader = self._readers[room] = Reader(
+            self._hs,
+            self._db,
+            room,
+            hear,
+            gap=gap,
+            broken=lambda event_id, error: self.broken(room, event_id, error),
+            unseal=self._encryption.unseal if self._encryption.available else None,
+            moved=lambda: self._moved(room),
+            poll=max(float(settings.relay.poll if settings is not None else 2), poll),
+            expects=expects,
+            now=self._world.now,
+        )
+        try:
+            await reader.start()
+        except BaseException:
+            del self._readers[room]
+            raise
+        return reader
+
+    async def heard(self, room: str) -> bool:
+        """All that stands in an ops room at this moment is known: the vote that was taken back
+        while the bot was down, the no behind a bell that did not ring. False: not now, also while
+        somebody who could say no has said something whose key has not come."""
+        if room not in self._readers and room not in self.ops_rooms:
+            return True  # a room that is none any more says nothing
+        now = self._world.now()
+        if room not in self._readers:
+            self._world.away.setdefault(room, Aside(now, UNREAD))
+            return False
+        reading = asyncio.ensure_future(self._readers[room].catch_up())
+        try:
+            await asyncio.wait_for(asyncio.shield(reading), _HEARD_WITHIN)
+        except NotJoined:
+            self._world.away.setdefault(room, Aside(now, UNREAD))
+            self.wanted.set()  # who goes in again finds out why
+            return False
+        except asyncio.TimeoutError:
+            self._log.warning("%s cannot be read: what stands in line there steps aside", room)
+            self._world.away.setdefault(room, Aside(now, UNREAD))
+            self._behind.add(room)
+            reading.add_done_callback(lambda done: self._read_again(room, done))
+            return False
+        except asyncio.CancelledError:
+            reading.cancel()
+            raise
+        senders = self._readers[room].waits_for_keys
+        if not senders or self._world.settings is None:
+            return True
+        desk, db = self._world.desk, self._db
+        return not await db.read(lambda tx: erased.heeded(desk(tx, room), room, senders))
+
+    def _read_again(self, room: str, reading: asyncio.Future[None]) -> None:
+        """All is read that stood in a room when nobody could wait for it any more."""
+        self._behind.discard(room)
+        self.wanted.set()
+        if reading.cancelled() or reading.exception() is not None or self._is_out(room):
+            return
+        self._is_back(room)
+        self._log.info("%s is read again", room)
+
+    def _moved(self, room: str) -> None:
+        """Whether we are in a room that is read has changed."""
+        self.wanted.set()
+        admin = self._world.admin
+        if room in self.ops_rooms or admin is None or room == admin.room:
+            return  # `enter` says it
+        if not self._readers[room].joined:
+            self._absent.add(room)
+            self._log.warning("I am not in %s any more", room)
+        elif room in self._absent:
+            self._absent.discard(room)
+            self._removers.pop(room, None)
+            self._log.info("I am in %s again", room)
+
+    def doorbell(self, rooms: Mapping[str, Any]) -> None:
+        """A sync response named these rooms; nothing else in it is believed."""
+        joined = rooms.get("join")
+        for room, data in joined.items() if isinstance(joined, Mapping) else ():
+            if self._rang is not None:
+                self._rang.add(room)
+            if room in self._dormant:
+                self.open_private(room)
+            if room in self._readers:
+                is_active = not only_of(data, self._world.me)
+                self._readers[room].doorbell(rang(data), active=is_active)
+        left = rooms.get("leave")
+        for room, data in left.items() if isinstance(left, Mapping) else ():
+            if (by := remover(data, self._world.me)) is not None and room in self._readers:
+                self._removers[room] = by
+            self.doubt(room)
+        invited = rooms.get("invite")
+        if isinstance(invited, Mapping):
+            self.wanted.set()
+            for room, data in invited.items():
+                mxid, admin = inviter(data, self._world.me, chat=False), self._world.admin
+                if room in self.ops_rooms or (admin is not None and room == admin.room):
+                    continue  # `open_ops_rooms` and `_back_in` join them
+                if mxid is not None:
+                    chat = inviter(data, self._world.me) is not None
+                    self._spawn(self._invited(room, mxid, chat=chat))
+
+    def suspect(self) -> None:
+        """The server may have restarted, or was restored."""
+        for reader in self._readers.values():
+            reader.suspect()
+
+    def doubt(self, room: str) -> None:
+        """We may have been removed from this room."""
+        if room in self._readers:
+            self._readers[room].doubt()

@@ -1,0 +1,81 @@
+"""Accounts that the policy names before they exist: whoever makes one first would have its rights.
+
+Of every named account of this server it is remembered whether it was there when it was looked for
+the first time. One that was not, and is now, was made by somebody; until an owner trusts it, it
+has no role and no vote. The notice of a registration says so at once, and a look at the server
+finds what no notice told. An account is forgotten when the policy names it no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .. import audit
+from ..chat import alarms
+from ..db.connection import Tx
+from ..policy.people import members_of, mxids_of, person_of
+from ..policy.rules import Policy
+from ..requests import store
+from ..state import World
+
+SCHEMA: tuple[str, ...] = ()
+SCHEMA_2 = ("CREATE TABLE sluice_named (mxid TEXT PRIMARY KEY, made SMALLINT NOT NULL)",)
+"""made: 1 once the account exists."""
+
+NO_REQUEST = 0  # what stands for the request that put the account in doubt
+_NEVER = 253402214400.0  # the end of the year 9999: only an owner ends it
+
+
+async def registered(world: World, tx: Tx, mxid: str) -> None:
+    """Conduit says that this account was made just now."""
+    if mxid in world.live.policy.named:
+        await _remember(tx, mxid)
+        await _doubt(world, tx, mxid)
+
+
+async def looked(world: World, tx: Tx, there: Iterable[str], missing: Iterable[str]) -> None:
+    """What a look at the server found of the named accounts."""
+    rows = await tx.fetch("SELECT mxid, made FROM sluice_named")
+    known = {row["mxid"]: row["made"] for row in rows}
+    named = world.live.policy.named  # another policy may have come meanwhile
+    for mxid in named.intersection(missing):
+        if mxid not in known:
+            await store.insert_row(tx, "sluice_named", {"mxid": mxid, "made": 0})
+    for mxid in sorted(named.intersection(there)):
+        if not known.get(mxid):
+            await _remember(tx, mxid)
+        if known.get(mxid) == 0:
+            await _doubt(world, tx, mxid)
+
+
+async def forget(tx: Tx, policy: Policy) -> None:
+    """A new policy: of accounts that it does not name nothing is known any more."""
+    rows = await tx.fetch("SELECT mxid FROM sluice_named")
+    for mxid in [row["mxid"] for row in rows if row["mxid"] not in policy.named]:
+        await tx.execute("DELETE FROM sluice_named WHERE mxid = $1", mxid)
+        await store.trust_again(tx, NO_REQUEST, mxid)
+
+
+async def _remember(tx: Tx, mxid: str) -> None:
+    await tx.execute(
+        "INSERT INTO sluice_named (mxid, made) VALUES ($1, 1)"
+        " ON CONFLICT (mxid) DO UPDATE SET made = 1",
+        mxid,
+    )
+
+
+async def _doubt(world: World, tx: Tx, mxid: str) -> None:
+    """Whoever made it is not believed to be who the policy means; owners are told."""
+    policy, now = world.live.policy, world.now()
+    await store.distrust(tx, mxid, _NEVER, NO_REQUEST)
+    await audit.append(tx, now, "named account made", {"about": mxid})
+    doubted = await store.distrusted(tx, now)
+    left = [
+        owner
+        for owner in members_of(policy, policy.owners)
+        if owner != person_of(policy, mxid) and not doubted.keys() >= {*mxids_of(policy, owner)}
+    ]
+    room = world.main_room or next(iter(world.live.ops_rooms), None)
+    if room is not None:
+        said = alarms.named_made(world.here(room), mxid, trusted_by=left)
+        await world.outbox.put(tx, room, f"named.{mxid}.{now}", said)

@@ -1,0 +1,345 @@
+"""What around Sluice is not as it must be: the admin room, the ops rooms, the server, the log.
+
+Looked at when it starts, hourly, and for `status`. Each problem is told once when it is new, with
+its remedy, and stands in `status` as long as it lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from attrs import frozen
+
+from .. import audit
+from ..admin.room import AdminRoom
+from ..audit import Broken, Head
+from ..chat import alarms
+from ..db import meta
+from ..db.connection import Database, Tx
+from ..families import correlator
+from ..matrix.api import Homeserver, MatrixError
+from ..matrix.encryption import MESSAGE
+from ..matrix.late import ENCRYPTED
+from ..matrix.rooms import RoomView
+from ..ops.arrival import DIFFER
+from ..policy.people import in_order, members_of, mxids_of, person_of, roles
+from ..state import OUT, World
+from ..text.message import Text, code, plain
+from ..text.phrases import Word
+from ..text.times import about
+from . import named
+
+_ORDER = tuple(alarms.PROBLEMS)
+_TAPS = (("m.reaction", "no_react", "no_tap"), ("m.room.redaction", "no_unreact", "no_untap"))
+_MUTE = ("mute", "refused", "odd_crypto", "no_crypto")  # of a room where the bot cannot speak
+_TOLD = "drift"  # in the database: what was told and lasts
+_HOUR, _WAITS = 3600.0, 10.0
+_MOST_ACCOUNTS = 1_000  # named accounts that are looked up
+
+log = logging.getLogger("sluice.drift")
+
+
+@frozen
+class Trouble:
+    """One problem. kind: a row of `alarms.PROBLEMS`. about: the id, version, time or number it is
+    about; told once for each. more: what else its words say. room: of an ops room."""
+
+    kind: str
+    about: str = ""
+    room: str = ""
+    more: tuple[Word, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {self.about} {self.room}"
+
+
+Source = Callable[[Tx], Awaitable[Iterable[Trouble]]]
+"""Finds the problems of one theme as they are now. It asks the database only: what the server must
+be asked for is asked before."""
+
+
+class Drift:
+    """autojoin: whether maubot accepts every invitation, None where that cannot be seen.
+    sources: what else finds problems; each kind has a row in `alarms.PROBLEMS`."""
+
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        autojoin: Callable[[], bool | None] = lambda: None,
+        sources: Sequence[Source] = (),
+    ) -> None:
+        self._sources: tuple[Source, ...] = (self._of_world, *sources)
+        self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
+        self._address: str | None = None  # where #admins leads, "" nowhere, None not known
+        self._without: tuple[str, ...] = ()  # named accounts that do not exist
+        self._accounts_at = 0.0  # when they were looked up
+        self._names: frozenset[str] = frozenset()  # which names were
+        self._due, self._log_lock = asyncio.Event(), asyncio.Lock()
+        self.log = Head()  # up to where the log was found unbroken
+        self.broken: int | None = None  # the first entry of it that is wrong
+
+    # --- looking
+
+    def wanted(self) -> None:
+        """Something may have changed, or an hour is over."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._due.wait()
+            await self.hourly()  # if it fails it is due still
+
+    async def look(self, *, accounts: bool = False) -> None:
+        """Asks the server and follows the log on from where it was good.
+
+        accounts: those of the policy too, if it was not done within the hour.
+        """
+        await self.check_log()
+        if self._world.settings is None:
+            return
+        try:
+            for view in tuple(self._world.rooms.values()):
+                await view.refresh(self._hs)  # what was emptied from outside shows nowhere else
+        except MatrixError as error:
+            log.warning("A room cannot be looked at: %s", error)
+        try:
+            self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
+        except MatrixError:
+            self._address = None
+        names = self._world.live.policy.named
+        due = self._world.now() - self._accounts_at >= _HOUR
+        if accounts and (due or names != self._names):
+            try:
+                self._without = await self._missing()
+            except MatrixError:
+                return  # what was found the last time holds, and it is tried again
+            self._accounts_at, self._names = self._world.now(), names
+
+    async def _missing(self) -> tuple[str, ...]:
+        policy = self._world.live.policy
+        own = [m for m in sorted(policy.named) if m.endswith(f":{self._world.server}")]
+        missing, there = list[str](), list[str]()
+        for mxid in own[:_MOST_ACCOUNTS]:
+            found = await self._hs.profile(mxid)
+            (missing if found is None else there).append(mxid)
+        await self._db.write(lambda tx: named.looked(self._world, tx, there, missing))
+        return tuple(missing)
+
+    async def check_log(self) -> None:
+        """A page at a time, so that nobody waits long for the database."""
+        async with self._log_lock:
+            while self.broken is None:
+                try:
+                    after = await self._db.read(self._follow)
+                except Broken as error:
+                    await self._db.write(partial(self._tell_broken, seq=error.seq))
+                    return
+                if after == self.log:
+                    return
+                self.log = after
+
+    async def _follow(self, tx: Tx) -> Head:
+        """The head a page further; raises Broken, also if what was good has changed since."""
+        last = self.log
+        query = "SELECT chain FROM sluice_audit WHERE seq=$1"
+        if last.seq and await tx.fetchval(query, last.seq) != last.chain:
+            raise Broken(last.seq, "was changed or is missing")
+        rows = await tx.fetch(
+            f"SELECT {audit.COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq"
+            f" LIMIT {audit.PAGE}",
+            last.seq,
+        )
+        for row in rows:
+            last = audit.follow(last, row)
+        return last
+
+    async def _tell_broken(self, tx: Tx, *, seq: int) -> None:
+        for room in self._world.told_rooms:
+            key = f"log.broken.{seq}.{self._world.now()}"
+            said = alarms.log_broken(self._world.here(room), seq)
+            await self._world.outbox.put(tx, room, key, said)
+        tx.after(lambda: setattr(self, "broken", seq))
+
+    # --- what is wrong now
+
+    async def troubles(self, tx: Tx) -> tuple[Trouble, ...]:
+        """The worst first."""
+        found = [each for source in self._sources for each in await source(tx)]
+        return tuple(sorted(found, key=lambda each: _ORDER.index(each.kind)))
+
+    async def _of_world(self, _: Tx) -> Iterable[Trouble]:
+        """What needs no look into the database."""
+        rooms = (t for room, view in self._world.rooms.items() for t in self._of_room(room, view))
+        found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
+        return (*found, *rooms)
+
+    def _of_sluice(self) -> Iterator[Trouble]:
+        if (failing := self._db.failing) is not None:
+            yield Trouble("storage", "disk full" if failing.full else "the database fails")
+        if self.broken is not None:
+            yield Trouble("log_broken")
+        if self._world.problems:
+            yield Trouble("safe_mode", str(self._world.problems[0].line))
+        if self._autojoin():
+            yield Trouble("autojoin")
+        if self._world.settings is None:
+            return
+        for room, away in self._world.away.items():
+            yield Trouble("not_in_ops_room" if away.why == OUT else "unread_room", room)
+        policy = self._world.settings.policy
+        for problem in self._world.settings.outdated:
+            yield Trouble("outdated", f"{problem.line}: {problem.text}")
+        if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
+            yield Trouble("one_owner")
+        for mxid in self._without:
+            if mxid in policy.named:
+                yield Trouble("no_account", mxid)
+
+    def _of_conduit(self) -> Iterator[Trouble]:
+        if self._world.settings is None:
+            return
+        admin, address = self._world.admin, f"#admins:{self._world.server}"
+        if admin is None:
+            gone = self._address == "" and self._world.settings.admin_room is None
+            outside = Trouble("not_in_admin_room", self._world.me)
+            yield Trouble("address_gone", address) if gone else outside
+            return
+        health = admin.health
+        clock, waits = self._world.here("").clock, self._waits(admin)
+        if health.outside:
+            yield Trouble("not_in_admin_room", self._world.me)
+        if self._address == "" or (self._address is None and health.alias_lost):
+            yield Trouble("address_gone", address)
+        elif self._address is not None and self._address != admin.room:
+            yield Trouble("address_elsewhere", address)
+        elif health.silent_since is not None:  # else a restart is no remedy
+            yield Trouble("silent", clock.at(health.silent_since))
+        elif waits is not None and health.answering:
+            yield Trouble("no_answer", clock.at(waits))
+        ahead = self._hs.skew.seconds
+        if ahead is not None and abs(ahead) >= DIFFER:
+            yield Trouble("clocks", more=(about(abs(ahead)),))
+        if health.emergency:
+            yield Trouble("emergency")
+        if health.version and health.dialect is None:
+            yield Trouble("unknown_version", f"Conduit {health.version}")
+
+    def _waits(self, admin: AdminRoom) -> float | None:
+        """Since when the oldest command or fence there has no answer, if that is long."""
+        now, head = self._world.now(), correlator.head(admin.queue)
+        since = min(head[1] if head else now, now - admin.fences.age(now))
+        return since if now - since > _WAITS else None
+
+    def _of_admin_room(self) -> Iterator[Trouble]:
+        """Every member of it is all-powerful, whatever the policy says."""
+        view, settings = self._world.admin_view, self._world.settings
+        if view is None or not view.known or settings is None:
+            return
+        server, policy = self._world.server, settings.policy
+        owners = {m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p)}
+        expected = {self._world.me, f"@conduit:{server}", *owners}
+        for mxid in sorted(view.joined | view.invited):
+            if not mxid.endswith(f":{server}"):
+                yield Trouble("remote_member", mxid)
+            elif mxid not in expected:
+                yield Trouble("not_owner", mxid)
+        power = view.power(self._world.me)
+        if power < view.needed("redact") and settings.secrets.scrub_admin_room:
+            yield Trouble("no_scrub", f"{power:g}")
+
+    def _of_room(self, room: str, view: RoomView) -> Iterator[Trouble]:
+        if view.public:
+            yield Trouble("public", room=room)
+        if view.history_visibility == "world_readable":
+            yield Trouble("world_readable", room=room)
+        if view.replaced_by:
+            yield Trouble("upgraded", room=room)
+        mute = self._world.mute(room)
+        kind = ENCRYPTED if view.encrypted else MESSAGE
+        power = f"{view.power(self._world.me):g}"
+        about = {
+            "mute": power,
+            "refused": self._world.outbox.refused.get(room, ""),
+            "odd_crypto": view.algorithm,
+        }
+        if mute:
+            yield Trouble(mute, about.get(mute, ""), room, _needs(view, kind))
+        if view.encrypted and not view.algorithm:
+            yield Trouble("emptied", view.event_of("m.room.encryption"), room)
+        for kind, own, theirs in _TAPS:
+            if not mute and not view.can_send(kind, self._world.me):
+                yield Trouble(own, power, room, _needs(view, kind))
+            if names := self._unable(view, kind):
+                yield Trouble(theirs, ", ".join(names), room, _needs(view, kind))
+
+    def _unable(self, view: RoomView, kind: str) -> tuple[str, ...]:
+        """Who can vote here by their role, and not send this."""
+        if self._world.settings is None:
+            return ()
+        policy = self._world.settings.policy
+        voting = {slot.role for rule in policy.rules for slot in rule.slots}
+        able = (m for m in view.joined if voting & roles(policy, m, view.power(m)))
+        return in_order(policy, {person_of(policy, m) for m in able if not view.can_send(kind, m)})
+
+    # --- telling
+
+    async def words(self, tx: Tx, room: str, *, start: bool = False) -> tuple[Text, ...]:
+        """Every problem in words, for this room. start: as the first message says it."""
+        return tuple(self._said(room, each, start) for each in await self.troubles(tx))
+
+    def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
+        here = self._world.here(room)
+        said = alarms.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
+        return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
+
+    async def hourly(self) -> None:
+        """Looks, and tells what is new since the last time."""
+        self._due.clear()
+        try:
+            await self._hourly()
+        except BaseException:
+            self._due.set()
+            raise
+
+    async def _hourly(self) -> None:
+        await self.look(accounts=True)
+        if self._world.settings is not None and self._world.main_room is not None:
+            await self._db.write(self.tell)
+
+    async def tell(self, tx: Tx, *, silent: bool = False) -> None:
+        """Says each new problem once. silent: it is said already, at the first start."""
+        found = await self.troubles(tx)
+        told = set(json.loads(await meta.get(tx, _TOLD) or "[]"))
+        new = [each for each in found if each.key not in told]
+        if {each.key for each in found} != told:
+            await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
+        await self._tell_mute(tx, [each for each in new if each.kind in _MUTE], silent)
+        new = [e for e in new if not alarms.PROBLEMS[e.kind].alarm and e.kind not in _MUTE]
+        if new and not silent:
+            for room in self._world.told_rooms:
+                await self._put(tx, room, new)
+
+    async def _tell_mute(self, tx: Tx, new: list[Trouble], silent: bool) -> None:
+        """In every other room, and in the log: in the room itself nobody can be told."""
+        for each in new:
+            log.error("%s: %s", each.room, plain(self._said(each.room, each)))
+        for room in self._world.speaking(besides=(self._world.main_room or "") if silent else ""):
+            await self._put(tx, room, [each for each in new if each.room != room])
+
+    async def _put(self, tx: Tx, room: str, new: list[Trouble]) -> None:
+        if new:
+            said = alarms.drifted(self._world.here(room), [self._said(room, each) for each in new])
+            key = f"drift.{self._world.now()}.{new[0].key}"
+            await self._world.outbox.put(tx, room, key, said)
+
+
+def _needs(view: RoomView, kind: str) -> tuple[str]:
+    return (f"{view.needed_to_send(kind):g}",)

@@ -1,0 +1,170 @@
+"""Windows of open registration: what `registration on for 1h` opened, this closes, whatever comes.
+
+The close is no request: no policy, limit, pause or lost role stops it. It has an INTENT and an
+OUTCOME in the log under the id of the request that opened it. Conduit forgets the switch when it
+restarts and goes by its config file; so after every doubt it is asked, and never opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from logging import Logger
+
+from .. import audit
+from ..chat import notices as texts
+from ..db.connection import Database, Tx
+from ..families.answers import config_in, interpret
+from ..model.admin_room import Asked, Content
+from ..model.command import Kind
+from ..passwords import store
+from ..requests import store as requests
+from ..state import Window, World
+from ..text.message import Message
+
+_TICK, _AGAIN = 1.0, 60.0  # seconds
+_CONFIG = ("show-config",)
+_ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
+Before = Callable[[], Awaitable[None]]
+Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
+
+
+class Registration:
+    """ask: puts one question of the house to Conduit; set once the admin room is open."""
+
+    def __init__(self, world: World, db: Database, log: Logger) -> None:
+        self._world, self._db, self._log = world, db, log
+        self.ask: Ask | None = None
+        self._tried = 0.0
+
+    async def load(self) -> None:
+        """What was open before a restart of the bot."""
+        window = await self._db.read(self._load)
+        if window is not None:
+            self._world.window = window
+
+    async def _load(self, tx: Tx) -> Window | None:
+        window = await store.window(tx)
+        request = await requests.get(tx, window.request) if window else None
+        if window is None or request is None:
+            return None
+        return Window(request.id, request.person, window.until)
+
+    async def done(
+        self, tx: Tx, request: int, person: str, *, on: bool, span: float | None
+    ) -> Window | None:
+        """A `registration.set` has ended well: the window that is open now."""
+        until = self._world.now() + span if on and span is not None else None
+        await store.open_window(tx, request, until)
+        window = Window(request, person, until) if on else None
+        tx.after(lambda: self._is(window, on))
+        return window
+
+    def _is(self, window: Window | None, on: bool | None) -> None:
+        self._world.window, self._world.registration = window, on
+
+    async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
+        """Nobody knows whether it is open: it is closed in time all the same."""
+        until = self._world.now() + span
+        await store.open_window(tx, request, until)
+        window = Window(request, person, until)
+        tx.after(lambda: self._is(window, self._world.registration))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_TICK)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Closes a window whose time is over; once a minute, until Conduit says that it is."""
+        window, now = self._world.window, self._world.now()
+        if window is None or window.until is None or now < window.until:
+            return
+        if self.ask is None or now - self._tried < _AGAIN:
+            return
+        self._tried = now
+        sent: list[Window] = []  # nothing is, while nobody answers
+
+        async def intent() -> None:
+            await self._db.write(lambda tx: self._record(tx, "intent", window))
+            sent.append(window)
+
+        answer = await self.ask("close", _OFF, intent)
+        closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer[1])
+        if closed and closed.kind is Kind.DONE and closed.get("state") == "off":
+            await self._closed(window)
+        else:
+            await self._stuck(window, sent=bool(sent))
+
+    async def _record(self, tx: Tx, kind: str, window: Window, **fields: object) -> None:
+        record = {"request": window.request, "command": "registration off", "by": "timer"}
+        await audit.append(tx, self._world.now(), kind, {**record, **fields})
+
+    async def _closed(self, window: Window) -> None:
+        lasted = await self._db.read(lambda tx: self._lasted(tx, window))
+        kept = await self._db.read(store.window)
+        came = kept.newcomers if kept is not None else ()
+        here = self._world.here(self._world.main_room or "")
+        config = self._world.registration_at_start
+        said = texts.registration_closed(here, window.by, lasted, came, config)
+        await self._over(window, said, outcome="done")
+
+    async def _lasted(self, tx: Tx, window: Window) -> float:
+        request = await requests.get(tx, window.request)
+        began = request.ended if request is not None and request.ended else self._world.now()
+        return (window.until or self._world.now()) - began
+
+    async def _stuck(self, window: Window, *, sent: bool) -> None:
+        here = self._world.here(self._world.main_room or "")
+        config = self._world.registration_at_start
+        said = texts.registration_stuck(here, window.until or here.clock.now, config=config)
+        kept = await self._db.read(store.window)
+        new = kept is not None and not kept.told
+        if not new and not sent:
+            return
+
+        async def commit(tx: Tx) -> None:
+            if sent:
+                await self._record(tx, "outcome", window, outcome="unknown")
+            if new:
+                await store.tell_window(tx)
+                await self._say(tx, f"registration.{window.request}.stuck", said)
+
+        await self._db.write(commit)
+
+    async def _over(self, window: Window, said: Message, *, outcome: str = "") -> None:
+        """outcome: of the line that closed it, if one did."""
+
+        async def commit(tx: Tx) -> None:
+            if outcome:
+                await self._record(tx, "outcome", window, outcome=outcome)
+            await store.open_window(tx, 0, None)
+            await self._say(tx, f"registration.{window.request}.over", said)
+            tx.after(lambda: self._is(None, False))
+
+        await self._db.write(commit)
+        self._tried = 0.0  # the next window has its own first try
+
+    async def _say(self, tx: Tx, key: str, message: Message) -> None:
+        if self._world.main_room is not None:
+            await self._world.outbox.put(tx, self._world.main_room, key, message)
+
+    async def check(self) -> None:
+        """After a doubt: is it still open? A restart closes it, or opens what the file opens."""
+        if self.ask is None:
+            return
+        told = await self.ask("config", _CONFIG)
+        if told is not None and interpret(Asked(_CONFIG[0]), told[1]).kind is Kind.DONE:
+            value = dict(config_in(str(told[1]["body"]))).get("Allow registration")
+            self._world.registration_at_start = {"true": True, "false": False}.get(value or "")
+        answer = await self.ask("registration", _ASK)
+        state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
+        if state is None:
+            return
+        window, now = self._world.window, self._world.now()
+        self._world.registration = state == "on"
+        if window is not None and state == "off":
+            here = self._world.here(self._world.main_room or "")
+            left = max((window.until or now) - now, 0.0)
+            await self._over(window, texts.registration_reset(here, left))

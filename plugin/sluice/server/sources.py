@@ -1,0 +1,62 @@
+"""What `status` and the regular look find in requests and in registration: what is open and needs
+a person, although everything answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..db.connection import Tx
+from ..matrix.session import Session
+from ..model.request import State
+from ..requests import store
+from ..running.stoppers import stoppers
+from ..state import World
+from ..text.message import code
+from .problems import Source, Trouble
+
+_SHOWN = 3  # requests with an unknown outcome, one line each
+_LATE = 60.0  # seconds that closing registration may take
+
+
+def sources(world: World, session: Session) -> tuple[Source, ...]:
+    async def account(tx: Tx) -> Iterable[Trouble]:
+        """Whether the bot's account is ours alone, and signed in as before."""
+        found, clock = [], world.here("").clock
+        pause = await store.pause(tx)
+        if pause is not None and pause.by_itself:
+            found.append(Trouble("foreign", clock.at(pause.at)))
+        if (since := session.no_sync_since) is not None:
+            found.append(Trouble("no_sync", clock.at(since)))
+        if session.new_device:
+            found.append(Trouble("new_device", more=(code(session.new_device),)))
+        return found
+
+    async def unknown(tx: Tx) -> Iterable[Trouble]:
+        """Outcomes that nobody has told yet, the newest first."""
+        found = sorted(await store.in_state(tx, State.UNKNOWN), key=lambda each: -each.id)
+        shown = [Trouble("unknown", str(r.id), more=(code(r.text[:80]),)) for r in found[:_SHOWN]]
+        if len(found) > _SHOWN:
+            shown.append(Trouble("unknown_more", str(len(found) - _SHOWN)))
+        return shown
+
+    async def stopped(tx: Tx) -> Iterable[Trouble]:
+        here = world.here("")
+        return [
+            Trouble(
+                "stopper", s.command, more=(here.cmd(s.command), s.person, here.clock.at(s.at))
+            )
+            for s in await stoppers(tx)
+        ]
+
+    async def registration(_: Tx) -> Iterable[Trouble]:
+        """Where Conduit's config file opens it that is the owner's own wish."""
+        window = world.window
+        if window is not None and window.until is not None:
+            late = world.now() - window.until > _LATE
+            clock = world.here("").clock
+            return [Trouble("registration_late", clock.at(window.until))] if late else []
+        meant = window is None and world.registration_at_start
+        return [Trouble("registration_open")] if world.registration and not meant else []
+
+    return account, unknown, stopped, registration

@@ -1,0 +1,226 @@
+"""What is true at this moment: the live settings, the rooms, the state of the other side.
+
+One mutable object, changed in few places (a reload, a room's own timeline, the watch over Conduit)
+and read everywhere; what a step works with is a frozen view of it, taken inside the writer lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+
+from . import audit
+from .admin.room import AdminRoom
+from .db.connection import Tx
+from .families.dialects import lines
+from .matrix.encryption import MEGOLM, MESSAGE
+from .matrix.late import ENCRYPTED
+from .matrix.outbox import Outbox
+from .matrix.rooms import RoomView
+from .model.command import Dialect, Invocation, Line
+from .model.decision import Facts
+from .policy.document import Problem
+from .policy.people import members_of, mxids_of, roles
+from .requests.desk import Aside, Desk, Health, View
+from .settings import Settings
+from .text.phrases import Here
+from .text.times import Clock
+
+_KEPT = 300  # commands that are known to open an account again
+OUT, UNREAD = "I am not in its room", "its room cannot be read"  # why a room is away
+
+
+@frozen
+class Window:
+    """Registration that this bot opened. until: epoch seconds, None without an end."""
+
+    request: int
+    by: str
+    until: float | None
+
+
+@define
+class World:
+    """settings: the last valid ones, also in safe mode. problems: why it is safe mode; else ()."""
+
+    me: str
+    version: str
+    now: Callable[[], float]
+    outbox: Outbox
+    crypto: bool = False
+    file: bool = False  # the policy is a policy_file
+    settings: Settings | None = None
+    problems: tuple[Problem, ...] = ()
+    rooms: dict[str, RoomView] = field(factory=dict)
+    away: dict[str, Aside] = field(factory=dict)  # ops rooms that Doors cannot hear
+    out: dict[str, tuple[float, float]] = field(factory=dict)  # room -> when it was away last
+    admin: AdminRoom | None = None
+    admin_view: RoomView | None = None
+    opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
+    registration: bool | None = None  # as Conduit said last
+    registration_at_start: bool | None = None  # what its config file makes of it
+    absence: tuple[float, float] = (0.0, 0.0)  # from, to: when the bot did not run, or read, last
+    missed: int = 0  # commands that were too old when they were read
+    notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
+    reopening: dict[str, None] = field(factory=dict)  # commands that open an account again
+    window: Window | None = None  # what `registration on for` opened and nobody closed yet
+
+    def reopens(self, command: str) -> None:
+        """This command makes a deactivated account usable again."""
+        self.reopening[command] = None
+        while len(self.reopening) > _KEPT:
+            del self.reopening[next(iter(self.reopening))]
+
+    @property
+    def conduit_version(self) -> str:
+        return self.admin.health.version if self.admin else ""
+
+    @property
+    def server(self) -> str:
+        return self.settings.server if self.settings else self.me.partition(":")[2]
+
+    @property
+    def live(self) -> Settings:
+        """The settings that decide; only called where there are some."""
+        assert self.settings is not None
+        return self.settings
+
+    def here(self, room: str) -> Here:
+        """What texts for this room need."""
+        clock = Clock(self.now(), *([self.settings.timezone] if self.settings else []))
+        prefix = self.settings.prefix if self.settings else "!"
+        return Here(self.server, clock, prefix, self.me, self.owners_in(room))
+
+    def owners_in(self, room: str, settings: Settings | None = None) -> tuple[str, ...]:
+        """The MXIDs of owners who are in this room: whom an alarm pushes. settings: not of now."""
+        view, settings = self.rooms.get(room), settings or self.settings
+        if settings is None or view is None:
+            return ()
+        policy = settings.policy
+        accounts = (m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p))
+        return tuple(mxid for mxid in accounts if mxid in view.joined)
+
+    def deaf(self, room: str) -> bool:
+        """An ops room that is encrypted while the bot has no crypto: nothing typed there counts,
+        and nothing can be said there but that."""
+        view = self.rooms.get(room)
+        return view is not None and view.encrypted and not self.crypto
+
+    @property
+    def aside(self) -> dict[str, Aside]:
+        """The ops rooms of which nothing runs now, and why: nothing is heard of them (Doors).
+
+        What stands in line there steps aside for the other rooms, and is given up when that lasts.
+        """
+        wanted = self.settings.ops_rooms if self.settings else ()
+        return {room: why for room, why in self.away.items() if room in wanted}
+
+    def mute(self, room: str) -> str:
+        """Why nothing can be said in an ops room, as the kind of the problem; "" if it can. What
+        is typed there is not run, and what is open waits: nobody would be told of it."""
+        if found := self.silenced(room):
+            return found
+        return "refused" if room in self.outbox.refused else ""
+
+    def silenced(self, room: str) -> str:
+        """As `mute`, by the room's own state."""
+        view = self.rooms.get(room)
+        if view is None or not view.known:
+            return ""
+        if self.deaf(room):
+            return "no_crypto"
+        if view.encrypted and view.algorithm not in ("", MEGOLM):
+            return "odd_crypto"
+        kind = ENCRYPTED if view.encrypted else MESSAGE
+        return "" if view.can_send(kind, self.me) else "mute"
+
+    def may_speak(self, room: str) -> bool:
+        """Whether a message of ours can stand in a room, as far as is known."""
+        view = self.rooms.get(room)
+        inside = view is None or not view.known or self.me in view.joined
+        return inside and not self.silenced(room)
+
+    def able(self, room: str, kind: str) -> bool:
+        """Whether the bot has the power for events of this type, as far as is known."""
+        view = self.rooms.get(room)
+        return view is None or not view.known or view.can_send(kind, self.me)
+
+    def has_role(self, mxid: str) -> bool:
+        """In any of the ops rooms, as a member of it, with the power they have there."""
+        if self.settings is None:
+            return False
+        inside = [view for view in self.rooms.values() if mxid in view.joined]
+        policy = self.settings.policy
+        return any(roles(policy, mxid, view.power(mxid)) for view in inside)
+
+    @property
+    def main_room(self) -> str | None:
+        """Where alarms, reloads, seals and server notices go: the first that is configured and
+        not aside, else the first."""
+        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
+        opened, aside = [room for room in wanted if room in self.rooms], self.aside
+        return next((room for room in opened if room not in aside), next(iter(opened), None))
+
+    @property
+    def told_rooms(self) -> tuple[str, ...]:
+        """Where everybody's alarms go: the main room, and as long as nothing can be said there
+        also the first other one where it can."""
+        main = self.main_room
+        if main is None or not self.mute(main):
+            return () if main is None else (main,)
+        return main, *self.speaking(besides=main)[:1]
+
+    def speaking(self, besides: str = "") -> tuple[str, ...]:
+        """The ops rooms where something can be said, in their order."""
+        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
+        there = (room for room in wanted if room in self.rooms and room != besides)
+        return tuple(room for room in there if not self.mute(room))
+
+    def facts(self) -> Facts:
+        """What the policy may know, without limits and distrust."""
+        view = self.admin_view
+        inside = view.joined | view.invited if view else frozenset()
+        own = f":{self.server}"
+        protected = {*self.rooms, *([self.admin.room] if self.admin else [])}
+        return Facts(
+            admin_room=frozenset(inside),
+            protected_rooms=frozenset(protected),
+            # Without the admin room nobody knows, and nothing is sent: see `health`.
+            remote_in_admin_room=any(not m.endswith(own) for m in inside),
+            bot=self.me,
+        )
+
+    def health(self) -> Health:
+        """Whether a line may be sent at all."""
+        if self.problems or self.admin is None or not self.admin.health.good:
+            return Health.BAD
+        return Health.DOUBT if self.admin.doubt else Health.GOOD
+
+    def owner_names(self) -> tuple[str, ...]:
+        policy = self.live.policy
+        return members_of(policy, policy.owners)
+
+    def planned(self, invocation: Invocation) -> tuple[Line, ...]:
+        """The lines of an invocation for the Conduit that is there."""
+        dialect = self.admin.health.dialect if self.admin else None
+        return lines(invocation, dialect or Dialect.V0_10, self.server)
+
+    def desk(self, tx: Tx, room: str = "") -> Desk:
+        """What a step of a request works with; made inside the writer lock."""
+        settings = self.live
+        unread = RoomView("")  # of a room that was not read yet nothing is said
+        view = View(
+            now=self.now(),
+            here=self.here(room or self.main_room or ""),
+            policy=settings.policy,
+            rooms={room: self.rooms.get(room, unread) for room in settings.ops_rooms},
+            facts=self.facts(),
+            health=self.health(),
+            max_age=settings.command_max_age,
+            aside=self.aside,
+            mute=frozenset(room for room in settings.ops_rooms if self.mute(room)),
+            told=self.told_rooms,
+        )
+        return Desk(tx, view, audit, self.outbox)

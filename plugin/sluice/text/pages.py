@@ -1,0 +1,79 @@
+"""A list that is longer than a message: frozen when it was asked for, read on with `more`.
+
+A `Pages` is a value: the caller keeps it (as JSON) for 10 minutes, and a page of it later shows
+the same list, whatever has changed on the server meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve, frozen
+
+from .message import Code, Message, Text
+from .phrases import Here, view
+
+
+@frozen
+class Pages:
+    """What is left of a list.
+
+    head: what every page says first; `{}` in our own words becomes "41 to 80". rows: one Text an
+    entry. inline: the entries stand in one line, with commas. tail: under the last page.
+    """
+
+    head: Text
+    rows: tuple[Text, ...]
+    per: int
+    start: int = 0
+    inline: bool = False
+    tail: str = "That was all."
+
+    def to_json(self) -> str:
+        head, *rows = ([_word(s) for s in row] for row in (self.head, *self.rows))
+        return json.dumps([head, rows, self.per, self.start, self.inline, self.tail])
+
+    @classmethod
+    def from_json(cls, text: str) -> Pages:
+        head, rows, per, start, inline, tail = json.loads(text)
+        return cls(_row(head), tuple(_row(row) for row in rows), per, start, inline, tail)
+
+
+def _word(word: str | Code) -> Any:
+    return word if isinstance(word, str) else [word.text, word.quoted]
+
+
+def _row(row: list[Any]) -> Text:
+    return tuple(s if isinstance(s, str) else Code(s[0], bool(s[1])) for s in row)
+
+
+def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
+    """The head and the lines of the page that comes next."""
+    end = min(pages.start + pages.per, len(pages.rows))
+    shown = pages.rows[pages.start : end]
+    where = f"{pages.start + 1:,} to {end:,}"
+    head = tuple(w.replace("{}", where) if isinstance(w, str) else w for w in pages.head)
+    if pages.inline:
+        words = [word for row in shown for word in (", ", *row)]
+        return head, [tuple(words[1:])] if shown else []
+    return head, list(shown)
+
+
+def following(pages: Pages) -> Pages | None:
+    """What is left after this page."""
+    start = pages.start + pages.per
+    return evolve(pages, start=start) if start < len(pages.rows) else None
+
+
+def more(here: Here, pages: Pages) -> tuple[Message, Pages | None]:
+    """The next page for `more`, and what is left after it."""
+    head, lines = rows_of(pages)
+    left = following(pages)
+    last: Text = ("Next: ", here.cmd("more")) if left else (pages.tail,)
+    return view(head, *lines, last), left
+
+
+def nothing_more(here: Here) -> Message:
+    stays = ("Nothing more to show. A list stays open for ", here.cmd("more"), " for 10 minutes.")
+    return view(stays)

@@ -1,0 +1,127 @@
+"""The small phrases that all texts share: persons, lists of them, counts, sizes, commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Union
+
+from attrs import frozen
+
+from .message import Code, Message, Sign, Text, code, quote, say
+from .times import Clock
+
+Word = Union[str, Code]
+Line = Union[str, Text]
+
+_MARKED = re.compile(r"“([^”]*)”|([@#!$][^\s,;“”]+:[^\s,;“”]*[^\s,;.“”])")
+
+
+@frozen
+class Here:
+    """Where and when a message is written: what nearly every text needs."""
+
+    server: str
+    clock: Clock
+    prefix: str = "!"
+    bot: str = ""
+    owners: tuple[str, ...] = ()  # MXIDs of owners who are joined: whom an alarm pushes
+
+    def cmd(self, line: str) -> Code:
+        """A command to copy."""
+        return code(f"{self.prefix}{line}")
+
+    def local(self, mxid: str) -> str:
+        return local(mxid, self.server)
+
+
+def person(name: str) -> Word:
+    """A policy name in plain text; an MXID in code, else a phone shows its display name."""
+    return code(name) if name.startswith("@") else name
+
+
+def people(names: Sequence[str], last: str = "or") -> Text:
+    """`cy, ana or dan`."""
+    return listed([person(name) for name in names], last)
+
+
+def listed(words: Sequence[Word], last: str = "") -> Text:
+    """`a, b, c`, or with `last` between the two at the end: `a, b or c`."""
+    parts: list[Word] = []
+    for index, word in enumerate(words):
+        final = index == len(words) - 1
+        parts += [f" {last} " if final and last else ", ", word] if index else [word]
+    return tuple(parts)
+
+
+def codes(ids: Iterable[str], last: str = "") -> Text:
+    """`a, b, c`, each in code."""
+    return listed([code(i) for i in ids], last)
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """`1 file`, `1,204 files`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def size(octets: float) -> str:
+    """`999 B`, `5.2 MB`, `312 MB`: SI units, as Conduit counts."""
+    power = 0
+    while octets >= 999.5 and power < 4:
+        octets, power = octets / 1000, power + 1
+    exact = power and octets < 9.95 and round(octets, 1) != round(octets)
+    return f"{octets:.{1 if exact else 0}f} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
+def local(mxid: str, server: str) -> str:
+    """The shortest that a person can type: the localpart of an account of this server."""
+    ours = mxid.startswith("@") and mxid.endswith(f":{server}")
+    return mxid[1:].removesuffix(f":{server}") if ours else mxid
+
+
+def capital(line: Text) -> Text:
+    """The line with a capital first letter, if it begins with a word."""
+    head = line[0]
+    return (head[:1].upper() + head[1:], *line[1:]) if isinstance(head, str) else line
+
+
+def below(tail: Text) -> Text:
+    """What would go on after a full stop, as a line of its own."""
+    head = tail[0].lstrip() if isinstance(tail[0], str) else tail[0]
+    return tail[1:] if head == "" else (head, *tail[1:])
+
+
+def marked(words: str) -> Text:
+    """A sentence of another package: what it quotes and its ids stand in code."""
+    parts: list[Word] = []
+    done = 0
+    for found in _MARKED.finditer(words):
+        quoted, mxid = found.groups()
+        parts += [words[done : found.start()], code(mxid) if mxid else quote(quoted, 200)]
+        done = found.end()
+    return tuple(p for p in (*parts, words[done:]) if p != "")
+
+
+def view(*lines: Line, to: str | None = None) -> Message:
+    """📋 what somebody asked to see; `to` is pushed when it took long."""
+    return say(Sign.VIEW, *lines, push=(to,) if to else (), text=to is not None)
+
+
+def news(*lines: Line) -> Message:
+    """🔔 nobody must act."""
+    return say(Sign.NEWS, *lines)
+
+
+def alarm(push: Iterable[str], *lines: Line) -> Message:
+    """❗ somebody must look or act. push: MXIDs, the joined owners before all."""
+    return say(Sign.ALARM, *lines, push=tuple(dict.fromkeys(push)), text=True)
+
+
+def ask(*lines: Line) -> Message:
+    """❓ one thing is missing; nothing has run."""
+    return say(Sign.QUESTION, *lines)
+
+
+def not_run(*lines: Line, to: str | None = None) -> Message:
+    """⛔ with the whole line given; `to` is pushed when it comes late or ends a card."""
+    return say(Sign.NOT_RUN, *lines, push=(to,) if to else (), text=to is not None)

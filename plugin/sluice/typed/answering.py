@@ -1,0 +1,76 @@
+"""What a reply to a question (❓) is: an answer, a no, or a command that answers nothing.
+
+In doubt it is no answer: a reason that begins like a no is asked for again, which costs a message;
+a no that is taken for a reason, or for the name of an account, cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..catalog.table import COMMANDS, find
+from ..model.command import Right, Tag, Typed
+from .parse import AskFirst, Missing, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
+from .read import NO, read_line
+
+_NO = re.compile(
+    "no|nope|nah|cancel(?:led| it| that)?|stop(?: it)?|abort|never ?mind(?: it)?|nvm|undo|quit"
+    "|forget(?: about)? (?:it|that)|leave it|drop it|scratch that|wait|hold on|do(?: not|n'?t)"
+    "|not (?:now|yet|(?:this|that)(?: one)?)|den(?:y|ied)|reject(?:ed)?|revert|w?h?oops"
+    "|(?:(?:my|by) )?mistake|wrong|(?:i )?changed my mind"
+)
+_BEFORE = re.compile(
+    "oh|ah|uh|um|h?mm?|er|sorry|please|pl[sz]|ok|okay|actually|well|argh|damn|hey|so|and"
+)
+_LONGEST = 4  # words of it
+_FEW = 4  # words behind it that may still belong to it, without a comma between
+_LOOKS = frozenset((Tag.READ, Tag.INSPECT))
+_LABEL = re.compile(r"reason\b\s*[:=–—-]?\s*", re.I)
+_ID = re.compile(r"(?:^|\s)(?:[@!#][^\s:]+:|mxc://|\$|#?\d+$)")
+_STOP = re.compile(r"[,;:!?…—–()\"“”]|\.(?=\s|$)|(?<=\s)-(?=\s)")
+
+
+def is_no(text: str) -> bool:
+    """A word of refusal, alone or with more behind it: "never mind, wrong account"."""
+    words = _STOP.sub(" . ", text.casefold().replace("’", "'")).split()
+    while words and (words[0] == "." or _BEFORE.fullmatch(words[0])):
+        del words[0]
+    if words and words[0][0] in NO:
+        return True
+    for n in range(min(_LONGEST, len(words)), 0, -1):
+        if _NO.fullmatch(" ".join(words[:n])):
+            rest = words[n:]
+            return rest[:1] == ["."] or len([word for word in rest if word != "."]) <= _FEW
+    return False
+
+
+def is_no_command(typed: Typed) -> bool:
+    """The same with the prefix in front: `!cancel` takes the question back, `!cancel 12` #12."""
+    has_number = any(char.isdigit() for char in typed.rest)
+    return not has_number and is_no(f"{typed.word} {typed.rest}")
+
+
+def is_command(text: str, server: str, *, reason: bool) -> str:
+    """The word of the whole command line that a reply is, without its prefix; "" if it is none.
+
+    reason: that is what was asked for. It may be words that happen to be a command which only
+    looks ("users complained"), but never one that changes something or names what it is about.
+    """
+    typed = read_line(text)
+    try:
+        name = parse(typed, server=server).command
+    except NotRun:
+        return ""
+    except (AskFirst, Missing, NeedsMedia, NeedsNotice, NeedsRoom):
+        name = ""
+    command = COMMANDS.get(name) or find(typed.word)
+    assert command is not None  # it was parsed
+    looks = command.right is Right.ROLE or (not command.own and command.tags <= _LOOKS)
+    if reason and looks and typed.rest and not _ID.search(typed.rest):
+        return ""
+    return typed.word
+
+
+def without_label(reason: str) -> str:
+    """A reason without the word in front that people write on the command line."""
+    return _LABEL.sub("", reason, count=1) if _LABEL.match(reason) else reason

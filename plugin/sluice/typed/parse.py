@@ -1,0 +1,341 @@
+"""From typed words to an invocation; everything that can be checked without I/O is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve, field, frozen
+
+from ..catalog.table import COMMANDS, alias, find, nearest
+from ..model.command import Alias, Command, Invocation, Param, Tag, Type, Typed, Value
+from ..text.message import code, quote
+from .canonical import canonical as canonical
+from .canonical import targets as targets
+from .canonical import users as users
+from .needs import AskFirst as AskFirst
+from .needs import (
+    Bad,
+    like_password,
+    may_be_no_names,
+    missing,
+    names_on_one_line,
+    names_or_not,
+    offer,
+)
+from .needs import Missing as Missing
+from .needs import NeedsMedia as NeedsMedia
+from .needs import NeedsNotice as NeedsNotice
+from .values import MAX_BYTES, Around, date, duration, is_media_type, is_time, read, size, sound
+from .values import NeedsRoom as NeedsRoom
+from .values import NotRun as NotRun
+from .values import reserved as reserved
+
+MAX_LINES = 20  # lines of a request that is no bulk form
+MAX_ENTRIES = 1_000  # of any list
+
+
+def parse(
+    typed: Typed,
+    *,
+    server: str,
+    prefix: str = "!",
+    rooms: Mapping[str, str] | None = None,
+    media: Mapping[str, tuple[str, ...]] | None = None,
+    about: tuple[str, ...] | None = None,
+    now: float = 0.0,
+) -> Invocation:
+    """The invocation that was typed.
+
+    server: Conduit's name. rooms: addresses that were resolved ("" for unknown ones). media: the
+    files of messages that were looked up, by event id. about: the account behind `reply_to`. now:
+    epoch seconds, for spans like "since 7d".
+    Raises NotRun, Missing, AskFirst, NeedsRoom, NeedsMedia, NeedsNotice; for a word that is no
+    command NotRun.
+    """
+    command, typed = _command(typed)
+    reading = _Reading(
+        command,
+        alias(typed.word),
+        typed,
+        Around(server, rooms or {}, now),
+        prefix,
+        media or {},
+        about,
+    )
+    if any(param.type is Type.TEXT for param in command.params):
+        return Invocation(command.name, tuple(reading.text()))
+    return reading.invocation()
+
+
+def _command(typed: Typed) -> tuple[Command, Typed]:
+    """The command of the first word, and the words that are left for it."""
+    command = find(typed.word)
+    if command is None:
+        raise NotRun(("there is no command ", quote(typed.word), "."))
+    if command.name == "registration" and typed.words:
+        return COMMANDS["registration.set"], typed
+    topic = typed.rest.split()
+    if command.name == "help" and topic[:1] == ["server"]:
+        return COMMANDS["help.server"], evolve(typed, words=tuple(topic[1:]))
+    return command, typed
+
+
+@frozen
+class _Reading:
+    """One command line on its way to an invocation."""
+
+    command: Command
+    alias: Alias | None
+    typed: Typed
+    around: Around
+    prefix: str
+    media: Mapping[str, tuple[str, ...]]
+    about: tuple[str, ...] | None
+    noted: list[tuple[str, str]] = field(factory=list)
+    bad: list[Bad] = field(factory=list)
+
+    def text(self) -> list[tuple[str, Value]]:
+        """The arguments of a command whose last one is the rest of what was typed."""
+        rest = self.typed.rest
+        args: list[tuple[str, Value]] = []
+        for param in self.command.params:
+            if param.type is Type.TEXT:
+                value, rest = "\n".join((rest, *self.typed.lines)).strip(), ""
+            else:
+                value, _, rest = rest.partition(" ")
+            if value:
+                text = param.type is Type.TEXT
+                args.append((param.name, value if text else read(param, value, self.around)))
+            elif param.required:
+                raise missing(self.command, param)
+        return args
+
+    def invocation(self) -> Invocation:
+        words, lines, reason = self._split()
+        if len(lines) > MAX_ENTRIES:  # before any of them is looked up
+            raise _too_many(len(lines))
+        if any(param.type is Type.MXC for param in self.command.params):
+            words, lines = self._linked(words), self._linked(lines)
+        args, words = self._flags(words)
+        args |= self._time(words)
+        self._check_number(words, lines)
+        if self.command.name == "media":
+            args |= self._media(words)
+            words = []
+        values = [*(self.alias.first if self.alias else ()), *words, *lines]
+        for param in self.command.params:
+            if param.flag or param.name in args or self.command.name == "media":
+                continue
+            values = values or self._found(param)
+            if not values and param.required:
+                raise missing(self.command, param)
+            taken, values = (values, []) if param.many else (values[:1], values[1:])
+            if taken and param.many:
+                args[param.name] = self._list(param, taken, len(words))
+            elif taken:
+                args[param.name] = self._one(param, taken[0])
+        if values:
+            raise self._too_much(values[0])
+        order = tuple((p.name, args[p.name]) for p in self.command.params if p.name in args)
+        made = Invocation(self.command.name, order, reason, tuple(self.noted))
+        self._check_list(made, words, lines)
+        return made
+
+    def _split(self) -> tuple[list[str], list[str], str | None]:
+        """The words of the line, the further lines, the reason (also a last line of its own)."""
+        typed = self.typed
+        words, lines, reason = list(typed.words), list(typed.lines), typed.reason
+        if reason is None and lines and lines[-1].lower().startswith("reason "):
+            reason = lines.pop()[7:].strip()
+        if reason and size(reason) > MAX_BYTES:
+            raise NotRun((f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most.",))
+        noise = self.alias.noise if self.alias else ()
+        return [w for w in words if w.lower() not in noise], lines, reason
+
+    def _flags(self, words: list[str]) -> tuple[dict[str, Value], list[str]]:
+        known = {f"--{p.name}": p.name for p in self.command.params if p.flag}
+        args: dict[str, Value] = {known[w.lower()]: True for w in words if w.lower() in known}
+        return args, [w for w in words if w.lower() not in known]
+
+    def _time(self, words: list[str]) -> dict[str, Value]:
+        """Takes "last 7d", "for 1h" or "since 7d" out of the words."""
+        for param in self.command.params:
+            if param.type not in (Type.DURATION, Type.SINCE):
+                continue
+            is_span = param.type is Type.DURATION
+            first = 1 if is_span else 0
+            for at in range(first, len(words)):
+                if words[at].lower() == param.name:
+                    end = len(words) if is_span else at + 2
+                    text = " ".join(words[at + 1 : end]) or words[at]
+                    del words[at:end]
+                    made = duration(text) if is_span else date(text, self.around.now)
+                    return {param.name: made}
+        return {}
+
+    def _check_number(self, words: list[str], lines: list[str]) -> None:
+        """Conduit's own names take as many words as in Conduit; a password is never one."""
+        most = self.alias.most if self.alias else None
+        flags = [f"--{p.name}" for p in self.command.params if p.flag]
+        slip = next((w for w in words if w.startswith("--") and nearest(w, flags)), None)
+        if slip is not None:
+            raise self._too_much(slip)
+        is_single = self.command.name == "resetpw" or (
+            self.command.name == "adduser" and self.alias is not None
+        )
+        if is_single and len(words) + len(lines) > 1:
+            raise self._password(words)
+        if most is not None and len(words) > most:
+            raise self._too_much(words[most])
+
+    def _found(self, param: Param) -> list[str]:
+        """What the message that is answered to stands for, if that is what the words lack."""
+        reply_to, name = self.typed.reply_to, self.command.name
+        if reply_to is None:
+            return []
+        if param.type is Type.MXC:
+            return self._files_of(reply_to)
+        if param.type is Type.USER and name in ("deactivate", "who"):
+            if self.about is None:
+                raise NeedsNotice(reply_to)
+            return list(self.about)
+        return []
+
+    def _linked(self, words: list[str]) -> list[str]:
+        """A link to a message (read as `$id`) means the file that was posted with it."""
+        return [f for w in words for f in (self._files_of(w) if w.startswith("$") else [w])]
+
+    def _files_of(self, event_id: str) -> list[str]:
+        if event_id not in self.media:
+            raise NeedsMedia(event_id)
+        if not self.media[event_id]:
+            example = code(f"{self.prefix}{self.command.name} mxc://…")
+            raise NotRun(("that message has no file. Reply to a picture or file, or: ", example))
+        return list(self.media[event_id])
+
+    def _media(self, words: list[str]) -> dict[str, Value]:
+        """The words of `media` in any order: each says by its shape what it is."""
+        args: dict[str, Value] = {}
+        for word in words:
+            if is_media_type(word):
+                name = "type"
+            elif is_time(word):
+                name = "since"
+            elif not word.startswith("@") and ("." in word or ":" in word):
+                name = "server"
+            else:
+                name = "user"
+            if name in args or {name, *args} >= {"user", "server"}:
+                raise self._too_much(word)
+            param = next(p for p in self.command.params if p.name == name)
+            args[name] = self._one(param, word)
+        return args
+
+    def _one(self, param: Param, word: str) -> Value:
+        value = read(param, word, self.around)
+        if param.type is Type.USER:
+            mxid, local = str(value), word.removeprefix("@")
+            self._check_local(mxid)
+            if ":" not in word and local != local.lower():
+                self.noted.append((mxid, local))
+        if self.command.name == "purgeserver" and value == self.around.server:
+            raise NotRun((f"{value} is this server itself; its files go one by one.",))
+        if param.type is Type.ALIAS and (of := str(value).partition(":")[2]) != self.around.server:
+            raise NotRun((code(str(value)), f" is of another server; only {of} can remove it."))
+        return value
+
+    def _check_local(self, mxid: str) -> None:
+        """Commands act on accounts of this server only; `who` may look at any."""
+        server = mxid.partition(":")[2]
+        here, name = self.around.server, self.command.name
+        if server == here or name == "who":
+            return
+        short = "other server"
+        if name == "adduser":
+            only = f"I can make accounts of {here} only, not of {server}."
+            raise NotRun((only,), short=short)
+        files = ("Its server's files here: ", code(f"{self.prefix}media {server}"))
+        if name in ("media", "purgeuser", "blockuser"):
+            only = "of other servers I know files by server, not by account."
+            raise NotRun((only,), files, short=short)
+        elsewhere = (code(mxid), f" is an account of another server; only {server} can do that.")
+        more = [("Ban it in your rooms. ", *files)] if name != "resetpw" else []
+        raise NotRun(elsewhere, *more, short=short)
+
+    def _list(self, param: Param, values: Sequence[str], on_line: int) -> tuple[str, ...]:
+        """Every value once. The words of the line must all be right; of a list, bad ones are
+        noted. What stands behind the first name of `adduser` may be a password: never repeated."""
+        good: dict[str, None] = {}
+        if len(values) > MAX_ENTRIES:
+            raise _too_many(len(values))
+        for at, word in enumerate(values):
+            try:
+                good[str(self._one(param, word))] = None
+            except NotRun as wrong:
+                if self.command.name == "adduser" and at > 0 and (on_line or like_password(word)):
+                    raise _no_name(at + 1, "word" if at < on_line else "name") from None
+                if at < on_line or len(values) == 1:
+                    raise
+                self.bad.append(Bad(word, (wrong.short or "not valid",)))
+        return tuple(good)
+
+    def _password(self, words: list[str]) -> NotRun:
+        """Somebody typed a password, as Conduit's documentation has it: it is not repeated."""
+        example = self.command.example
+        try:
+            read(self.command.params[0], words[0] if words else "", self.around)
+            example = f"{self.command.name} {words[0].lower()}"
+        except NotRun:
+            pass
+        return NotRun(
+            ("passwords are never typed here, Conduit makes them.",),
+            ("Delete your message, then: ", code(f"{self.prefix}{example}")),
+            redact=True,
+        )
+
+    def _too_much(self, word: str) -> NotRun:
+        flags = [code(f"--{p.name}") for p in self.command.params if p.flag]
+        try:
+            sound(word)
+        except NotRun as wrong:
+            known = tuple(part for flag in flags for part in (", ", flag))[1:]
+            return NotRun(*wrong.lines, ("Options: ", *known)) if known else wrong
+        acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
+        reason = "A reason comes last, behind the word reason. " if acts else ""
+        example = code(f"{self.prefix}{self.command.example}")
+        return NotRun(
+            (quote(word), f" is one word too many for {self.typed.word}."),
+            (f"{reason}Example: ", example),
+        )
+
+    def _check_list(self, made: Invocation, words: list[str], lines: list[str]) -> None:
+        """The limits of a list, and what must be asked before it can be taken as meant."""
+        name = self.command.name
+        if made.get("for") is not None and made.get("state") == "off":
+            raise NotRun(("only “on” takes a time span.",))
+        many = next((p for p in self.command.params if p.many), None)
+        if many is None:
+            return
+        count = len(made.values(many.name))
+        most = MAX_LINES if name == "adduser" else MAX_ENTRIES
+        if count > most:
+            raise _too_many(count, most)
+        if self.bad:
+            raise offer(made, tuple(self.bad))
+        if many.type is Type.USER and len(words) > 1 and count > 1:
+            raise names_on_one_line(made, count)
+        if many.type is Type.USER and count > 1 and may_be_no_names(words, lines):
+            raise names_or_not(made, count)
+
+
+def _too_many(count: int, most: int = MAX_ENTRIES) -> NotRun:
+    return NotRun((f"{count:,} are too many, {most:,} is the most in one request.",))
+
+
+def _no_name(position: int, what: str) -> NotRun:
+    ordinal = {2: "2nd", 3: "3rd"}.get(position, f"{position}th")
+    return NotRun(
+        (f"the {ordinal} {what} is no user name. Allowed: a-z 0-9 . _ = / + -",),
+        ("A password is never typed here, Conduit makes it.",),
+        redact=True,
+    )

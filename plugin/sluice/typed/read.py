@@ -1,0 +1,288 @@
+"""What people type and tap, read tolerantly; what it asks for is decided elsewhere.
+
+Contents are taken as they come from the server: any JSON at any place. Nothing here raises for
+any content, and all of it is linear in its size. Whoever sent it, whether they may and whether
+the word is a command are questions of others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from attrs import frozen
+
+from ..catalog.table import find
+from ..model.command import Typed
+from ..model.request import Side
+from ..text.message import code, quote
+from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
+from .parse import NotRun
+
+Content = Mapping[str, Any]
+
+_DASHES = "‐‑‒–—―−﹘﹣－⸺⸻"  # what keyboards make of one or two hyphens
+_FLAG = re.compile(rf"(?:--|-*[{_DASHES}][-{_DASHES}]*)(?=[A-Za-z])")
+_TO_HYPHEN = {ord(char): "-" for char in _DASHES}
+_WORD = re.compile(r"[a-z][a-z0-9-]*")
+_QUOTES = "\"'“”„‟‘’‚‛«»`"
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_LANGUAGE = re.compile(  # what a code block may be said to hold
+    "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
+    "|shell|console|log|py|python",
+    re.I,
+)
+
+SIDES: Mapping[str, Side] = {
+    **dict.fromkeys("✅☑✔👍", Side.APPROVE),
+    **dict.fromkeys("❌✖👎", Side.DENY),
+}
+"""Reaction keys that are votes, as `Reaction.key` has them."""
+NO = frozenset("❌✖👎🚫⛔🛑❎🙅")  # what ends a question, tapped or written
+
+_SAID: Mapping[str, Side] = {
+    **dict.fromkeys(("yes", "approve", "ok"), Side.APPROVE),
+    **dict.fromkeys(("no", "deny"), Side.DENY),
+}
+
+
+@frozen
+class Said:
+    """The text of a message without the quote of a reply, pills and links as what they mean."""
+
+    text: str
+    reply_to: str | None
+
+
+@frozen
+class Reaction:
+    """One tap. key: without variation selectors and skin tones, which phones add at will."""
+
+    event_id: str
+    key: str
+
+    @property
+    def side(self) -> Side | None:
+        return SIDES.get(self.key)
+
+    @property
+    def is_no(self) -> bool:
+        """Whether it ends a question."""
+        return self.key in NO
+
+    @property
+    def choice(self) -> int | None:
+        """1 to 9 for the key caps 1️⃣ to 9️⃣."""
+        digit = self.key[:1]
+        return int(digit) if self.key[1:] == "\u20e3" and digit in "123456789" else None
+
+
+def read(
+    content: Content, *, bot: str, prefix: str = "!", people: People | None = None
+) -> Typed | NotRun | None:
+    """What a message of a person asks for.
+
+    None: it is no command (chat, a notice, an edit, a quote, code). NotRun: a command whose link
+    shows one account and means another. people: who must not be impersonated by a link's label.
+    """
+    raw = _raw(content)
+    if raw is None or prefix not in raw.text.replace("！", "!"):
+        return None
+    html = _html(content)
+    if html.quoted:
+        return None
+    try:
+        text = resolve(raw.text, html, {} if people is None else people)
+    except (Mismatch, TooMany) as wrong:
+        # Chat may begin with the prefix too: only a real command is answered.
+        typed = _typed(raw.text, bot, prefix, raw.reply_to)
+        return _refusal(wrong) if typed and find(typed.word) else typed
+    return _typed(text, bot, prefix, raw.reply_to)
+
+
+def said(content: Content, people: People | None = None) -> Said | NotRun | None:
+    """The words of a message as an answer to a question; None when it is no plain text."""
+    raw = _raw(content)
+    if raw is None:
+        return None
+    try:
+        return Said(
+            resolve(raw.text, _html(content), {} if people is None else people).strip(),
+            raw.reply_to,
+        )
+    except (Mismatch, TooMany) as wrong:
+        return _refusal(wrong)
+
+
+def read_line(text: str, *, prefix: str = "!") -> Typed:
+    """A command line without a message around it (`can`, inline tests); the prefix may be absent.
+
+    A text that holds no command word gives an empty `word`.
+    """
+    try:
+        text = resolve(text, Html(), {}).strip()
+    except (Mismatch, TooMany):
+        return Typed("")
+    if text.startswith("！") and prefix == "!":
+        text = prefix + text[1:]
+    return _line(text[len(prefix) :] if text.startswith(prefix) else text, None) or Typed("")
+
+
+def edit_of(content: Content) -> tuple[str, Content] | None:
+    """(the event that is edited, its new content) for an edit, None for anything else."""
+    relation = _map(content.get("m.relates_to"))
+    event_id, new = relation.get("event_id"), content.get("m.new_content")
+    if relation.get("rel_type") != "m.replace" or not isinstance(event_id, str):
+        return None
+    return (event_id, new) if isinstance(new, Mapping) else None
+
+
+def reaction(content: Content) -> Reaction | None:
+    """The tap that an m.reaction stands for."""
+    relation = _map(content.get("m.relates_to"))
+    event_id, key = relation.get("event_id"), relation.get("key")
+    if relation.get("rel_type") != "m.annotation":
+        return None
+    if not isinstance(event_id, str) or not isinstance(key, str) or len(key) > 64:
+        return None
+    kept = (c for c in key if c not in "\ufe0e\ufe0f" and not "\U0001f3fb" <= c <= "\U0001f3ff")
+    return Reaction(event_id, "".join(kept).strip())
+
+
+def vote(content: Content) -> tuple[str, Side] | None:
+    """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
+    raw, said = _raw(content), side(content)
+    return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
+
+
+def side(content: Content) -> Side | None:
+    """What an edited reply says, if that is exactly yes, approve, ok, no or deny. What it answers
+    stands in the message that was edited, not in the edit."""
+    raw = _raw(content)
+    return None if raw is None else _SAID.get(raw.text.strip().rstrip(".!").lower())
+
+
+def mentions_bot(content: Content, bot: str) -> bool:
+    """Whether a message names the bot itself; that it answers the bot does not count."""
+    raw = _raw(content)
+    if raw is None:
+        return False
+    if bot in raw.text or _front(bot).match(raw.text):
+        return True
+    if any(not isinstance(part, str) and part.means == bot for part in _html(content).parts):
+        return True
+    named = _map(content.get("m.mentions")).get("user_ids")
+    return raw.reply_to is None and isinstance(named, list) and bot in named
+
+
+def _map(value: object) -> Content:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _raw(content: Content) -> Said | None:
+    """Plain text that is no edit, without the quote of a reply; links still as written."""
+    body = content.get("body")
+    if content.get("msgtype") != "m.text" or not isinstance(body, str):
+        return None
+    relation = _map(content.get("m.relates_to"))
+    if relation.get("rel_type") == "m.replace":
+        return None
+    reply_to = _map(relation.get("m.in_reply_to")).get("event_id")
+    if not isinstance(reply_to, str):
+        return Said(body, None)
+    lines = body.split("\n")
+    quoted = 0
+    while quoted < len(lines) and lines[quoted].startswith(">"):
+        quoted += 1
+    # A thread names its last message for clients that know no threads: nobody answered it.
+    fallback = relation.get("is_falling_back") is True
+    return Said("\n".join(lines[quoted:]), None if fallback else reply_to)
+
+
+def _html(content: Content) -> Html:
+    html = content.get("formatted_body")
+    return read_html(html) if isinstance(html, str) else Html()
+
+
+def _refusal(wrong: Mismatch | TooMany) -> NotRun:
+    if isinstance(wrong, TooMany):
+        most = f"that message holds {wrong.count:,} links, {MAX_PILLS} is the most."
+        return NotRun((most, " Write what you mean without links, one a line."))
+    shows = ("that link shows ", quote(wrong.label, 40), " but points to ", code(wrong.means), ".")
+    return NotRun((*shows, " Type the account by hand."))
+
+
+@lru_cache(maxsize=4)
+def _front(bot: str) -> re.Pattern[str]:
+    local, _, server = bot[1:].partition(":")
+    name = rf"@?{re.escape(local)}(?::{re.escape(server)})?"
+    return re.compile(rf"\s*{name}(?:\s*[:,]\s*|\s+)", re.I)
+
+
+def _typed(text: str, bot: str, prefix: str, reply_to: str | None) -> Typed | None:
+    named = _front(bot).match(text)
+    text = text[named.end() :] if named else text.lstrip()
+    if prefix == "!" and text.startswith("！"):
+        text = prefix + text[1:]
+    return _line(text[len(prefix) :], reply_to) if text.startswith(prefix) else None
+
+
+def _line(text: str, reply_to: str | None) -> Typed | None:
+    head, lines = _unfenced(text)
+    first, *rest = head.split() or [""]
+    word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
+    if not _WORD.fullmatch(word):
+        return None
+    if rest and rest[-1].endswith(".") and not rest[-1].endswith(".."):
+        rest[-1] = rest[-1][:-1]
+        rest = rest if rest[-1] else rest[:-1]
+    at = next((i for i, w in enumerate(rest) if w.lower().rstrip(":") == "reason"), len(rest))
+    return Typed(
+        word,
+        " ".join(rest),
+        tuple(_bare(w) for w in rest[:at]),
+        " ".join(rest[at + 1 :]) or None,
+        lines,
+        reply_to,
+    )
+
+
+def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
+    """The command line, and the further lines without the fences of code blocks.
+
+    A fence ends an entry wherever it stands, and none is lost by it. Only a language that is known
+    is left out behind an opening one; any other lone word there is an entry or a language, and
+    keeps its fence: so it is neither, and whoever typed it is told.
+    """
+    head, *more = text.splitlines() or [""]
+    fences = list(_FENCE.finditer(head))
+    if len(fences) % 2:  # a block that begins on the command line
+        more = [head[fences[-1].start() :], *more]
+        head = head[: fences[-1].start()]
+    inside = False
+    found: list[str] = []
+    for line in more:
+        before, *behind = _FENCE.split(line)
+        found.append(before)
+        for at, part in enumerate(behind, 1):
+            inside = not inside
+            word = part.strip()
+            opens = inside and at == len(behind) and word.isalnum()
+            if not opens:
+                found.append(part)
+            elif not _LANGUAGE.fullmatch(word):
+                found.append(f"```{word}")
+    lines = (" ".join(line.split()) for line in found)
+    return head, tuple(line for line in lines if line)
+
+
+def _bare(word: str) -> str:
+    """A word without the quotes around it, a flag with the two hyphens that were meant."""
+    while len(word) > 2 and word[0] in _QUOTES and word[-1] in _QUOTES:
+        word = word[1:-1]
+    flag = _FLAG.match(word)
+    if flag is None:
+        return word
+    return "--" + word[flag.end() :].translate(_TO_HYPHEN).lower().replace("_", "-")

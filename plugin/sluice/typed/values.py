@@ -1,0 +1,250 @@
+"""How one typed value is read: checked, made canonical, or refused with the reason.
+
+Everything that later stands in a line to the server has passed `sound` and the pattern of its
+type, so nothing here may be laxer than what Conduit splits, quotes or takes for a flag.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+
+from attrs import frozen
+
+from ..catalog.table import find
+from ..families.replies import SERVER_COMMANDS
+from ..model.command import Param, Type, Value
+from ..text.message import Text, code, quote
+
+MAX_BYTES = 512
+MAX_ID = 255  # bytes of a Matrix id with its server
+MAX_SPAN = 3650 * 86400  # Conduit's handler dies of a span that reaches before 1970
+
+_NAME = re.compile(r"[A-Za-z0-9._=/+-]+")
+_SERVER = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_MXID = re.compile(rf"@([!-9;-~]+):({_SERVER})")
+_ALIAS = re.compile(rf"#([^:]+)(?::({_SERVER}))?")
+_MXC = re.compile(rf"mxc://{_SERVER}/[A-Za-z0-9_-]+")
+_EVENT = re.compile(r"\$[A-Za-z0-9._=/+:~-]+")
+_SPAN = re.compile(r"(?:\d{1,9}[smhdw])+", re.A)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z?)?", re.A)
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9][a-z0-9.+-]*)?")
+# Invisible, though Unicode calls them letters or marks.
+_HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
+_ON_OFF = {"true": "on", "yes": "on", "false": "off", "no": "off"}
+
+
+class NotRun(Exception):
+    """⛔ "Not run: …". lines: the first without these two words. redact: what was typed may be a
+    password, so the message is removed where power allows. short: the same for one entry of a
+    list, "no user name"."""
+
+    def __init__(self, *lines: Text, redact: bool = False, short: str = "") -> None:
+        super().__init__()
+        self.lines = lines
+        self.redact = redact
+        self.short = short
+
+
+class NeedsRoom(Exception):
+    """An address must be resolved first: parse again with rooms={alias: id}, "" if unknown."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self.alias = alias
+
+
+@frozen
+class Around:
+    """What a value means depends on: Conduit's name, known addresses, the time (epoch seconds)."""
+
+    server: str
+    rooms: Mapping[str, str]
+    now: float
+
+
+def sound(word: str) -> str:
+    """The word itself, if it can be an argument at all. Raises NotRun."""
+    if size(word) > MAX_BYTES:
+        raise NotRun(
+            (f"that is {size(word)} bytes long, {MAX_BYTES} is the most.",), short="too long"
+        )
+    shown = "".join(c if _is_visible(c) else "·" for c in word)
+    if shown != word:
+        raise NotRun(
+            (quote(shown), " holds an invisible character (·). Type it by hand."),
+            short="a blank or invisible character",
+        )
+    if word.startswith("-"):
+        raise NotRun((quote(word), " starts with a dash; names do not."), short="a dash in front")
+    return word
+
+
+def size(text: str) -> int:
+    """Bytes of a text, whatever JSON put into it."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _is_visible(char: str) -> bool:
+    return char.isprintable() and char != " " and not _HIDDEN.match(char)
+
+
+def read(param: Param, word: str, around: Around) -> Value:
+    """The canonical value of one typed word."""
+    return _READERS[param.type](param, sound(word), around)
+
+
+def duration(text: str) -> int:
+    """Seconds of 30m, 1h, 7d, 1h30m. Raises NotRun."""
+    found = text.lower()
+    if _SPAN.fullmatch(found):
+        seconds = sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([smhdw])", found))
+        if 0 < seconds <= MAX_SPAN:
+            return seconds
+    raise NotRun((quote(text), " is no time span. Like this: 30m, 1h, 7d"))
+
+
+def date(text: str, now: float) -> str:
+    """The instant of a day, a day with a time (UTC), or a span before now. Raises NotRun."""
+    if _DAY.fullmatch(text.upper()):
+        try:
+            when = datetime.fromisoformat(text.upper().removesuffix("Z"))
+        except ValueError:
+            pass
+        else:
+            return when.isoformat(timespec="seconds")
+    elif _SPAN.fullmatch(text.lower()):
+        start = datetime(1970, 1, 1, tzinfo=timezone.utc)
+        when = start + timedelta(seconds=max(int(now) - duration(text), 0))
+        return when.strftime("%Y-%m-%dT%H:%M:%S")
+    raise NotRun((quote(text), " is no date. Like this: 7d, 2026-11-16 or 2026-11-16T14:30"))
+
+
+def reserved(localpart: str, patterns: tuple[str, ...]) -> str | None:
+    """The pattern (`_*`) of `reserved_names` that keeps this name back, None if it is free."""
+    return next((p for p in patterns if fnmatchcase(localpart, p)), None)
+
+
+def is_media_type(word: str) -> bool:
+    kinds = ("image", "video", "audio", "text", "application", "font", "model")
+    return word.lower().partition("/")[0] in kinds
+
+
+def is_time(word: str) -> bool:
+    return bool(_SPAN.fullmatch(word.lower()) or _DAY.fullmatch(word.upper()))
+
+
+def _user(param: Param, word: str, around: Around) -> str:
+    found = _MXID.fullmatch(word)
+    local = found.group(1) if found else word.removeprefix("@")
+    server = found.group(2) if found else around.server
+    mxid = f"@{local if found else local.lower()}:{server}"
+    # The typed text is checked, not what lower() made of it: that turns a Kelvin sign into a k.
+    is_small = found is None or local == local.lower()
+    if server == around.server and not (is_small and _NAME.fullmatch(local)):
+        raise NotRun(
+            (quote(word), " is no user name. Allowed: a-z 0-9 . _ = / + -"), short="no user name"
+        )
+    if len(mxid) > MAX_ID:
+        raise NotRun((f"that is {len(mxid)} bytes long with its server, {MAX_ID} is the most.",))
+    return mxid
+
+
+def _room(param: Param, word: str, around: Around) -> str:
+    if word.startswith("!") and 1 < len(word) <= MAX_ID and word.isascii():
+        return word
+    if not word.startswith("#"):
+        raise NotRun(
+            (quote(word), " is no room. Like this: #warez:example.org, or the room's id.")
+        )
+    alias = _alias(param, word, around)
+    if alias not in around.rooms:
+        raise NeedsRoom(alias)
+    if not around.rooms[alias]:
+        raise NotRun(
+            (
+                "nobody knows the address ",
+                code(alias),
+                ". ",
+                "Edit your message, or use the room's id.",
+            )
+        )
+    return around.rooms[alias]
+
+
+def _alias(param: Param, word: str, around: Around) -> str:
+    found = _ALIAS.fullmatch(word)
+    alias = f"#{found.group(1)}:{found.group(2) or around.server}" if found else ""
+    if not found or len(alias.encode()) > MAX_ID:
+        raise NotRun((quote(word), " is no address. Like this: ", code(f"#warez:{around.server}")))
+    return alias
+
+
+def _mxc(param: Param, word: str, around: Around) -> str:
+    if not _MXC.fullmatch(word) or len(word) > MAX_ID:
+        raise NotRun(
+            (quote(word), " is no file. Like this: ", code("mxc://example.org/abc")),
+            short="no file",
+        )
+    return word
+
+
+def _event(param: Param, word: str, around: Around) -> str:
+    if not _EVENT.fullmatch(word) or len(word) > MAX_ID:
+        raise NotRun((quote(word), " is no event. An event's id begins with $"))
+    return word
+
+
+def _server(param: Param, word: str, around: Around) -> str:
+    if not re.fullmatch(_SERVER, word) or len(word) > 230:
+        raise NotRun((quote(word), " is no server. Like this: evil.example"))
+    return word.lower()
+
+
+def _choice(param: Param, word: str, around: Around) -> str:
+    small = word.lower()
+    small = small if small in param.choices else _ON_OFF.get(small, small)
+    if small not in param.choices:
+        known = " or ".join(param.choices)
+        raise NotRun((quote(word), f" is not known here. Say {known}."))
+    return small
+
+
+def _count(param: Param, word: str, around: Around) -> int:
+    digits = word.removeprefix("#")
+    if not re.fullmatch("[0-9]{1,9}", digits):
+        raise NotRun((quote(word), " is no number."))
+    return int(digits)
+
+
+def _word(param: Param, word: str, around: Around) -> str:
+    if param.name == "type":
+        if not _MEDIA_TYPE.fullmatch(word.lower()):
+            raise NotRun((quote(word), " is no file type. Like this: image, or image/png"))
+        return word.lower()
+    if param.name == "command":
+        name = word.lower().replace("_", "-")
+        known = find(name)
+        name = name if name in SERVER_COMMANDS or known is None else known.conduit
+        if name not in SERVER_COMMANDS:
+            raise NotRun(("Conduit has no command ", quote(word), "."))
+        return name
+    return word
+
+
+_READERS: Mapping[Type, Callable[[Param, str, Around], Value]] = {
+    Type.USER: _user,
+    Type.ROOM: _room,
+    Type.ALIAS: _alias,
+    Type.MXC: _mxc,
+    Type.EVENT: _event,
+    Type.SERVER: _server,
+    Type.DURATION: lambda param, word, around: duration(word),
+    Type.SINCE: lambda param, word, around: date(word, around.now),
+    Type.CHOICE: _choice,
+    Type.COUNT: _count,
+    Type.WORD: _word,
+}
