@@ -8,16 +8,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugin"))
 
-from sluice.families.replies import SERVER_COMMANDS
-
 from sluice.catalog.table import COMMANDS
+from sluice.families.replies import SERVER_COMMANDS
 from sluice.model.command import Command, Param, Right, Tag, Type
 
 HEAD = """\
 # Commands
 
 Every command, from the one table that help, the policy and the bot read
-(`plugin/sluice/catalog/commands.py`). This page is written by `python docs/commands.py`; a test
+(`plugin/sluice/catalog/table.py`). This page is written by `python docs/commands.py`; a test
 fails when the two differ. How to type is in [moderators.md](moderators.md), what a rule can say in
 [policy.md](policy.md).
 

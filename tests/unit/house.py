@@ -9,7 +9,7 @@ own module: a dead method may hide behind a namesake, but nothing that is named 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -150,6 +150,24 @@ def circles(modules: Modules) -> set[frozenset[str]]:
         if name not in index:
             visit(name)
     return found
+
+
+def folder(module: str) -> str:
+    """The part of a module's name that says on which floor it stands: "matrix" of
+    "sluice.matrix.api", "app" of "sluice.app"."""
+    return module.split(".")[1] if "." in module else module
+
+
+def upward(modules: Modules, floors: Sequence[str]) -> set[tuple[str, str]]:
+    """(module, what it imports from a floor above its own). floors: from the ground up, those of
+    one floor in one text, with spaces between them."""
+    height = {name: at for at, floor in enumerate(floors) for name in floor.split()}
+    return {
+        (name, other)
+        for name, module in modules.items()
+        for other in _imported(module, modules)
+        if name.count(".") and height[folder(other)] > height[folder(name)]
+    }
 
 
 def _imported(module: Module, modules: Modules) -> set[str]:

@@ -6,6 +6,7 @@
 4. One name, one class.
 5. `Any` stands only where something foreign comes in (maubot, mautrix, SQL, JSON).
 6. A function fits on a page, and most are short.
+7. Imports point down: no module imports from a floor above its own.
 
 What breaks a rule today stands below and may only become less: a check also fails when something
 stands here that keeps the rule by now. A module is named by the last part of its name, so that it
@@ -25,18 +26,42 @@ from tests.unit import house
 
 LONGEST, MEDIAN = 40, 7  # lines of a function without its docstring
 
+FLOORS = (  # from the ground up
+    "supervise signals text",
+    "model",
+    "db",
+    "audit matrix",
+    "catalog",
+    "typed",
+    "families",
+    "policy",
+    "settings difference state policy_text",
+    "chat",
+    "requests",
+    "admin",
+    "passwords",
+    "server",
+    "running",
+    "looks",
+    "own",
+    "ops",
+    "rooms chats clock reload",
+    "app",
+    "bot __main__",
+)
+
 # 1: used by nothing in the plugin
 UNUSED = {
     "alarms.cannot_send",
     "audit.check",
-    "ending._UNKNOWN",
+    "checks.without_account",
     "guard.line_answered",
     "guard.line_sent",
+    "outcome._UNKNOWN",
     "pages.Pages.from_json",
     "pages.Pages.to_json",
     "pages._row",
     "pages._word",
-    "proofs.without_account",
     "registration.Before",
     "store.distrusted_until",
 }
@@ -46,18 +71,18 @@ WRITES = {
     "app": 24,
     "arrival": 1,
     "audit": 1,
-    "housekeeping": 4,
+    "clock": 4,
+    "heartbeat": 7,
+    "inspection": 3,
     "loader": 2,
     "lookups": 1,
     "policy_text": 2,
-    "pulse": 7,
     "registration": 5,
     "reload": 13,
     "room": 6,
     "sending": 2,
     "settings": 1,
     "timeline": 3,
-    "watch": 3,
 }
 # 3
 CIRCLES = {
@@ -91,43 +116,42 @@ TWINS = {
 }
 # 5: how often a module says Any
 ANY = {
-    "answers": 2,
+    "admin_room": 1,
+    "answers": 3,
     "api": 12,
     "app": 5,
-    "asked": 1,
     "audit": 8,
     "bot": 4,
-    "checks": 1,
     "codec": 5,
-    "commands": 5,
     "conditions": 1,
-    "conduit": 3,
     "connection": 17,
     "desk": 1,
     "difference": 25,
     "direct": 1,
     "document": 6,
-    "doors": 3,
-    "echo": 2,
     "edits": 2,
     "encryption": 5,
     "erased": 1,
     "files": 2,
     "holder": 2,
+    "intake": 4,
     "log": 1,
+    "match": 2,
     "migrations": 2,
-    "model": 1,
+    "oracle": 3,
     "pages": 2,
     "policy_text": 3,
+    "preflight": 1,
     "private": 1,
     "read": 1,
     "replies": 2,
     "room": 11,
-    "rooms": 1,
+    "rooms": 4,
     "sealed": 1,
     "sender": 3,
     "settings": 1,
     "store": 12,
+    "table": 1,
     "written": 1,
 }
 # 6: longer than LONGEST
@@ -140,11 +164,20 @@ LONG = {
     "loader._rule",
     "loader.load",
     "people.build",
-    "problems.sources",
-    "quorum.count",
     "room._message",
     "settings.load",
+    "sources.sources",
+    "standing.count",
     "voting._count",
+}
+# 7: (module, what it imports from above)
+UPWARD = {
+    ("requests.finish", "passwords.private"),
+    ("server.problems", "ops.arrival"),
+    ("server.sources", "running.stoppers"),
+    ("state", "admin.room"),
+    ("state", "requests.desk"),
+    ("typed.values", "families.replies"),
 }
 
 
@@ -178,6 +211,11 @@ def test_a_function_fits_on_a_page(plugin: house.Modules) -> None:
     lengths = list(house.functions(plugin))
     shrinks({name for name, lines in lengths if lines > LONGEST}, LONG)
     assert median(lines for _, lines in lengths) <= MEDIAN
+
+
+def test_imports_point_down(plugin: house.Modules) -> None:
+    found = house.upward(plugin, FLOORS)
+    shrinks({tuple(name.removeprefix("sluice.") for name in pair) for pair in found}, UPWARD)
 
 
 # --- lists that may only become shorter

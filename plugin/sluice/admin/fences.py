@@ -1,8 +1,8 @@
 """Which fences of this run are out, whether one is wanted, and who waits for an echo.
 
 A fence is a harmless line with a nonce; its echo shows that everything sent before it has been
-processed (`correlator` has the theory). Only `heartbeat` sends them, so that there is never more than
-it allows; everybody else says that one is wanted, and waits.
+processed (`correlator` has the theory). Only `heartbeat` sends them, so that there are never
+more than it allows; everybody else says that one is wanted, and waits.
 """
 
 from __future__ import annotations

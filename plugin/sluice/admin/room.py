@@ -2,8 +2,8 @@
 concern.
 
 What belongs to what is decided by `correlator`, what an answer means by the catalog. `sending`
-puts lines into the room, `heartbeat` and `inspection` look after the other side, `runner` decides what is
-sent. Here is what all of them know of the room.
+puts lines into the room, `heartbeat` and `inspection` look after the other side, `runner`
+decides what is sent. Here is what all of them know of the room.
 """
 
 from __future__ import annotations
