@@ -147,26 +147,24 @@ async def page(
     person: str | None = None,
     request: int | None = None,
     kinds: Sequence[str] = (),
-    before: int | None = None,
     limit: int = 10,
 ) -> tuple[tuple[Record, ...], int]:
-    """The newest records first, and how many there are. before: the seq of the last one shown."""
-    args = [value for value in (person, request, *kinds, before) if value is not None]
+    """The newest records first, and how many there are."""
+    args = [value for value in (person, request, *kinds) if value is not None]
     marks = (f"${number}" for number in range(1, len(args) + 1))
     terms = [f"person={next(marks)}"] if person is not None else []
     terms += [f"request={next(marks)}"] if request is not None else []
     terms += [f"kind IN ({', '.join(next(marks) for _ in kinds)})"] if kinds else []
-    rest = [f"seq<{next(marks)}"] if before is not None else []
-    all_of, these = (f"WHERE {' AND '.join(['1=1', *t])}" for t in (terms, terms + rest))
+    where = f"WHERE {' AND '.join(['1=1', *terms])}"
     rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM sluice_audit {these} ORDER BY seq DESC LIMIT {int(limit)}", *args
+        f"SELECT {COLUMNS} FROM sluice_audit {where} ORDER BY seq DESC LIMIT {int(limit)}", *args
     )
-    total = f"SELECT COUNT(*) FROM sluice_audit {all_of}"
+    total = f"SELECT COUNT(*) FROM sluice_audit {where}"
     return (
         tuple(
             Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows
         ),
-        int(await tx.fetchval(total, *args[: len(args) - len(rest)])),
+        int(await tx.fetchval(total, *args)),
     )
 
 
@@ -188,13 +186,6 @@ async def export_jsonl(tx: Tx) -> AsyncIterator[str]:
         record = None if record is None or names_sealed(record) else record
         line = {"seq": row["seq"], "hash": row["hash"], "chain": row["chain"], "record": record}
         yield canonical(line) + "\n"
-
-
-async def check(tx: Tx, start: Head = Head()) -> Head:
-    """Follows the chain from a head known to be good to the newest; raises Broken."""
-    async for row in _rows(tx, start.seq):
-        start = follow(start, row)
-    return start
 
 
 # --- checking

@@ -51,20 +51,7 @@ FLOORS = (  # from the ground up
 )
 
 # 1: used by nothing in the plugin
-UNUSED = {
-    "alarms.cannot_send",
-    "audit.check",
-    "checks.without_account",
-    "guard.line_answered",
-    "guard.line_sent",
-    "outcome._UNKNOWN",
-    "pages.Pages.from_json",
-    "pages.Pages.to_json",
-    "pages._row",
-    "pages._word",
-    "registration.Before",
-    "store.distrusted_until",
-}
+UNUSED: set[str] = set()
 # 2: how many attributes of others a module sets
 WRITES = {
     "account": 4,
@@ -139,7 +126,6 @@ ANY = {
     "match": 2,
     "migrations": 2,
     "oracle": 3,
-    "pages": 2,
     "policy_text": 3,
     "preflight": 1,
     "private": 1,

@@ -12,7 +12,7 @@ from policies import EXAMPLE, NOW, PEOPLE, ROLES, policy_of, settings_of
 from bench.policy import HOSTILE, questions, time_decide, time_hostile, time_load
 from sluice.difference import difference
 from sluice.model.command import Invocation
-from sluice.model.decision import Account, Asker, Decision, Facts, Slot, Verdict
+from sluice.model.decision import Asker, Decision, Facts, Slot, Verdict
 from sluice.policy.access import cells, read_out, who_can
 from sluice.policy.checks import invocation_of
 from sluice.policy.decide import LimitUse, decide, limits_of
@@ -433,15 +433,6 @@ def test_a_condition_of_an_allow_line(where, line, allowed):
     allow = [{"role": "mod", "do": invocation.command, "where": where}]
     policy = policy_of({"people": PEOPLE, "roles": ROLES, "allow": allow})
     assert (decide(invocation, BO, FACTS, NOW, policy).verdict is Verdict.ALLOW) is allowed
-
-
-def test_an_account_that_could_not_be_looked_up_is_only_unknown_to_target():
-    unknown = evolve(FACTS, accounts={"@sue:example.org": Account.UNKNOWN})
-    invocation = invocation_of("resetpw sue", "example.org")
-    for name, verdict in (("user", Verdict.ALLOW), ("target", Verdict.DENY)):
-        allow = [{"role": "mod", "do": "resetpw", "where": {name: {"regex": "s.*"}}}]
-        policy = policy_of({"people": PEOPLE, "roles": ROLES, "allow": allow})
-        assert decide(invocation, BO, unknown, NOW, policy).verdict is verdict
 
 
 # --- who can, and what changes ----------------------------------------------------------------

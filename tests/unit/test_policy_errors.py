@@ -11,7 +11,6 @@ from policies import EXAMPLE, ROOT, loaded, problems_of, settings_of, warnings_o
 from ruamel.yaml import YAML
 
 from sluice.policy import document, keys
-from sluice.policy.checks import without_account
 
 HEAD = """\
 ops_rooms: ["!ops:example.org"]
@@ -534,14 +533,6 @@ def test_warning_about_one_owner_and_about_none():
     none = "policy: {}\nops_rooms: ['!a:b.org']\n"
     expected = "1: there are no owners: nobody can resume, reload or review"
     assert warnings_of(none) == [expected]
-
-
-def test_warning_about_accounts_that_do_not_exist():
-    policy = settings_of(HEAD).policy
-    missing = without_account(policy, ["@bo:example.org", "@nobody:example.org"])
-    assert [(p.line, p.text, p.kind) for p in missing] == [
-        (6, "“@bo:example.org” has no account here", "warning")
-    ]
 
 
 def test_warning_about_no_ops_room():

@@ -41,7 +41,7 @@ from policies import (
 from sluice.catalog.table import COMMANDS
 from sluice.difference import difference
 from sluice.model.command import Invocation, Tag
-from sluice.model.decision import Account, Asker, Decision, Facts, Verdict
+from sluice.model.decision import Asker, Decision, Facts, Verdict
 from sluice.policy import decide as decide_module
 from sluice.policy.access import who_can
 from sluice.policy.decide import decide, limits_of
@@ -185,16 +185,6 @@ def test_t4_a_list_is_never_allowed_when_one_of_it_alone_is_not(document, target
 
 def listed(command: str, targets: list[str]) -> Invocation:
     return Invocation(command, (("user", tuple(targets)),))
-
-
-@PROPERTY
-@given(documents(), invocations(), askers(), moments)
-def test_t5_what_is_not_known_never_makes_more_possible(document, invocation, asker, now):
-    policy = policy_of(document)
-    unknown = dict.fromkeys(invocation.values("user"), Account.UNKNOWN)
-    known = decide(invocation, asker, FACTS, now, policy)
-    vague = decide(invocation, asker, evolve(FACTS, accounts=unknown), now, policy)
-    assert rank(vague) <= rank(known)
 
 
 def test_t5_a_role_that_depends_on_power_is_not_known_of_a_target():

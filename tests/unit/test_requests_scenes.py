@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from sluice.chat.card_text import AccountFact, FileFact, RoomFact
+from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact
 from sluice.families.dialects import lines
 from sluice.model.command import Dialect, Kind, Outcome
-from sluice.model.decision import Account
 from sluice.model.request import How, Request, Side
 from sluice.requests import finish, guard, measures, reweigh, submit, voting
 from sluice.requests.voting import Cast
@@ -36,7 +35,7 @@ from tests.machine.office import (
 from tests.unit.scenes import check
 
 POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")
-SPAM = AccountFact(f"@spam:{SERVER}", Account.ACTIVE, "Cheap pills")
+SPAM = AccountFact(f"@spam:{SERVER}", AccountState.ACTIVE, "Cheap pills")
 
 
 def at(time: str) -> float:
@@ -170,8 +169,8 @@ async def test_26_one_approval(scene: Scene) -> None:
 
 
 async def test_26_what_could_not_be_looked_up_is_said_to_be_not_known(scene: Scene) -> None:
-    await scene.deactivates(facts=(AccountFact("@spam:example.org", Account.ACTIVE),))
-    await scene.deactivates(name="spam2", facts=(AccountFact("@spam2:x", Account.UNKNOWN),))
+    await scene.deactivates(facts=(AccountFact("@spam:example.org", AccountState.ACTIVE),))
+    await scene.deactivates(name="spam2", facts=(AccountFact("@spam2:x", AccountState.UNKNOWN),))
     said = "\n".join(await scene.news())
     assert "Account: active, name not known, no role" in said
     assert "Account: not known" in said
@@ -485,12 +484,12 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
 
 
 async def test_44_pending(scene: Scene) -> None:
-    assert (await scene.office.at_desk(reweigh.pending, ROOM, CY)).body == "📋 No open requests."
+    assert (await scene.office.at_desk(reweigh.pending, CY)).body == "📋 No open requests."
     scene.now("14:10")
     await spree(scene)
     scene.now("14:30")
     await scene.deactivates(name="spam2")
-    message = await scene.office.at_desk(reweigh.pending, ROOM, CY)
+    message = await scene.office.at_desk(reweigh.pending, CY)
     assert message.body == (
         "📋 2 open requests, you can vote on both:\n"
         "#31 ana: deactivateall, 40 accounts, 0 of 2, until 15:10 UTC\n"
@@ -562,7 +561,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     await scene.says(ANA, request, Side.APPROVE)
     (no,) = await scene.news()
     assert no == "⛔ ana, your vote does not count: #51 is your own request. dan can."
-    message = await scene.office.at_desk(reweigh.pending, ROOM, CY)
+    message = await scene.office.at_desk(reweigh.pending, CY)
     assert message.body == "📋 No open requests.\nBreak-glass #51 waits for dan's review."
     await scene.says(DAN, request, Side.APPROVE)
     assert await scene.news() == [

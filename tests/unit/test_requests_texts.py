@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.chat import cards, not_allowed, strong_measures
-from sluice.chat.card_text import AccountFact, FileFact, RoomFact, describe
+from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact, describe
 from sluice.chat.cards import Need, Standing
 from sluice.model.command import Invocation
-from sluice.model.decision import Account, Decision, Verdict
+from sluice.model.decision import Decision, Verdict
 from sluice.model.request import Cause, Pause, Request, State
 from sluice.text.message import Message
 from tests.unit.scenes import ANA, BO, CY, at, check, here
@@ -44,7 +44,7 @@ def requests(draw: st.DrawFn) -> tuple[Request, object]:
     reason = draw(st.none() | foreign.filter(str.strip))
     invocation = Invocation(command, ((name, value),), reason)
     facts = {
-        "deactivate": AccountFact("@spam:example.org", Account.ACTIVE, draw(foreign), "mod"),
+        "deactivate": AccountFact("@spam:example.org", AccountState.ACTIVE, draw(foreign), "mod"),
         "purge": FileFact(
             "mxc://example.org/abc", CY, draw(foreign), draw(foreign), 7, at("14:00")
         ),

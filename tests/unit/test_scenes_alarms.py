@@ -365,14 +365,14 @@ def test_scene_57_whatever_strangers_type_stays_one_quoted_line(name, reason):
 def test_scene_39_the_window_closes():
     users = ("@newcomer:example.org", "@leo:example.org")
     expect(
-        notices.registration_closed(here("15:20"), "ana", 3600, users),
+        notices.registration_closed("ana", 3600, users),
         "🔔 Registration is off again, ana's hour is over."
         " ⏎ New accounts meanwhile: @newcomer:example.org, @leo:example.org",
     )
     many = [f"@s{n}:example.org" for n in range(40)]
-    check(notices.registration_closed(here(), "@bo:example.org", 1800, many))
+    check(notices.registration_closed("@bo:example.org", 1800, many))
     expect(
-        notices.registration_closed(here("15:20"), "ana", 3600, (), True),
+        notices.registration_closed("ana", 3600, (), True),
         "🔔 Registration is off again, ana's hour is over. ⏎ No new accounts meanwhile."
         " ⏎ At its next start Conduit goes by its config file: on.",
     )
@@ -397,7 +397,7 @@ WELCOME = (
 
 def test_scene_14_a_password_is_handed_over():
     secret = Secret("mk4w-7hdt-qz3f-x9pe-2bnv")
-    message = texts.handover(here(), "@alice:example.org", secret, new=True, welcome=WELCOME)
+    message = texts.handover("@alice:example.org", secret, new=True, welcome=WELCOME)
     expect(
         message,
         "🔑 New account @alice:example.org ⏎ Password: mk4w-7hdt-qz3f-x9pe-2bnv"
@@ -413,7 +413,7 @@ def test_scene_14_a_password_is_handed_over():
         " Tap ✅ there when you have it.",
     )
     assert push.push == (BO,)
-    check(texts.handover(here(), "@a:b", secret, new=False, welcome=WELCOME))
+    check(texts.handover("@a:b", secret, new=False, welcome=WELCOME))
     expect(
         texts.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), at("14:20")),
         "🔑 bo, 3 passwords are above until 14:20 UTC. Tap ✅ on each when you have it.",
@@ -446,12 +446,12 @@ def test_scene_23_and_25_no_way_to_hand_a_password_over():
     assert message.push == (BO,)
     check(texts.never_joined(here(), "bo", BO, ("@a:b", "@c:b")))
     expect(
-        texts.not_safe(here(), "@ana:matrix.org", "remote", ANA),
+        texts.not_safe("@ana:matrix.org", "remote", ANA),
         "⛔ Not run: I cannot hand you a password safely, @ana:matrix.org is on another server."
         " ⏎ Send it from @ana:example.org, or set up encryption for the bot.",
     )
     for why in ("remote", "members", "failed"):
-        check(texts.not_safe(here(), "@ana:matrix.org", why))
+        check(texts.not_safe("@ana:matrix.org", why))
 
 
 def test_scene_54_an_answer_that_may_hold_a_password_is_shown_in_private_only():

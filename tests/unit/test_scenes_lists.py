@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sluice.chat import files, lists
 from sluice.families.answers import Blocked, Media, MediaInfo
-from sluice.text.pages import Pages, more, nothing_more
+from sluice.text.pages import more, nothing_more
 from tests.unit.scenes import at, check, expect, here
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.jsonl"))
@@ -23,10 +23,10 @@ def names(n):
 
 
 def pages_of(message, left):
-    """Every page, as a phone shows them one after the other; kept as JSON in between."""
+    """Every page, as a phone shows them one after the other."""
     shown = [message]
     while left is not None:
-        message, left = more(here(), Pages.from_json(left.to_json()))
+        message, left = more(here(), left)
         shown.append(message)
     for page in shown:
         check(page)
@@ -103,7 +103,7 @@ def test_scene_35_rooms_by_their_names():
 
 
 def file(mxc, size, kind, name, created, uploader="@eve:example.org"):
-    return Media(f"mxc://example.org/{mxc}", size, created, uploader, kind, name, None)
+    return Media(f"mxc://example.org/{mxc}", size, created, uploader, kind, name)
 
 
 def test_scene_36_files_the_largest_first():
@@ -240,11 +240,11 @@ def test_scene_40_caches():
 
 def test_an_event_shows_who_when_where_and_what():
     body = golden("0.10.12", "get-pdu {event1}").replace("{room1}", "!r:example.org")
-    shown = pages_of(*lists.event(here(), "$Lw3", body))
+    shown = pages_of(*lists.event(here(), body))
     assert shown[0].body.startswith("📋 m.room.message by @bob:conduit.test, 23 Nov ")
     assert "Room: !r:example.org\nIt says: “hi”" in shown[0].body
     for hostile in ("PDU is outlier\n```json\n" + t + "\n```" for t in ("[" * 9000, "{}", "3")):
-        pages_of(*lists.event(here(), "$Lw3", hostile))
+        pages_of(*lists.event(here(), hostile))
 
 
 def test_conduit_s_own_help_and_other_lists():

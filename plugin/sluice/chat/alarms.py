@@ -316,15 +316,6 @@ def stopped(here: Here, does: str, error: str) -> Message:
     )
 
 
-def cannot_send(here: Here, error: str) -> Message:
-    """An exception in what sends messages, told once."""
-    return alarm(
-        here.owners,
-        ("Some of my messages were late, an error of mine: ", code(error), "."),
-        "I go on and try them again; please report it.",
-    )
-
-
 def relay_error(here: Here, error: str, request: int, line: str, *, reads: bool) -> Message:
     """An exception on the way to Conduit or back. request: whose line was out."""
     told: Text = ("An error of mine: ", code(error), ", please report it.")

@@ -54,12 +54,11 @@ def left_of(quota: Quota) -> Text:
 def why(
     here: Here,
     request: Request,
-    decision: Decision,
     reasons: Sequence[Text],
     policy_at: float,
     votes: Sequence[Vote] = (),
 ) -> Message:
-    """decision, reasons: as they were when it was asked. policy_at: when that policy went live."""
+    """reasons: as they were when it was asked. policy_at: when that policy went live."""
     denied = request.state is State.REJECTED
     needed = sum(slot.n for slot in request.slots)
     how = f"allowed with {count(needed, 'vote')}" if needed else "allowed"

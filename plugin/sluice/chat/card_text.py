@@ -6,13 +6,13 @@ One row a command in `_THEN`; what could not be looked up is "not known", never 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Union
 
 from attrs import frozen
 
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation
-from ..model.decision import Account
 from ..text.message import Text, code, quote
 from ..text.phrases import Here, Word, count, size
 from .undo import undo
@@ -33,12 +33,21 @@ class About:
     details: tuple[Text, ...] = ()
 
 
+class AccountState(str, Enum):
+    """What is known of an account that a command acts on."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
 @frozen
 class AccountFact:
     """name: its display name, None when it could not be looked up. role: "" without one."""
 
     mxid: str
-    status: Account
+    status: AccountState
     name: str | None = None
     role: str = ""
 
@@ -142,9 +151,9 @@ def _headline(
 
 def _fact(fact: CardFact, here: Here) -> list[Text]:
     if isinstance(fact, AccountFact):
-        if fact.status is Account.MISSING:
+        if fact.status is AccountState.MISSING:
             return [("Account: no such account yet",)]
-        if fact.status is Account.UNKNOWN:
+        if fact.status is AccountState.UNKNOWN:
             return [("Account: not known",)]
         name: Text = (", calls itself ", quote(fact.name)) if fact.name else (", without a name",)
         name = (", name not known",) if fact.name is None else name

@@ -19,8 +19,8 @@ class Erased:
     origin: str
 
 
-def _numbers(held: Sequence[int], last: str = "and") -> Text:
-    return listed([f"#{number}" for number in held], last)
+def _numbers(held: Sequence[int]) -> Text:
+    return listed([f"#{number}" for number in held])
 
 
 def _how(told: Erased) -> tuple[Line, ...]:

@@ -273,7 +273,7 @@ def conduit_help(here: Here, body: str, to: str | None = None) -> View:
     return _first(here, Pages((head,), rows, _LINES), to=to)
 
 
-def event(here: Here, event_id: str, body: str, to: str | None = None) -> View:
+def event(here: Here, body: str, to: str | None = None) -> View:
     """One event: who, when, where, what it says; all its lines by `more`."""
     accepted, text = event_in(body)
     whole = the_event(body)

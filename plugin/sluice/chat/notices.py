@@ -157,7 +157,7 @@ def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
 
 
 def registration_closed(
-    here: Here, who: str, lasted: float, users: Sequence[str], config: bool | None = None
+    who: str, lasted: float, users: Sequence[str], config: bool | None = None
 ) -> Message:
     """users: who registered meanwhile. config: as in `at_next_start`."""
     more = len(users) - 6

@@ -55,9 +55,9 @@ def open_again(mxid: str) -> Message:
     )
 
 
-def nothing_came(what: str, minutes: int = 5) -> Message:
+def nothing_came(what: str) -> Message:
     """What a question becomes when nobody answered. what: name, reason, tap, answer."""
-    return not_run(f"Not run: no {what} came within {minutes} minutes. Send the command again.")
+    return not_run(f"Not run: no {what} came within 5 minutes. Send the command again.")
 
 
 def called_off() -> Message:

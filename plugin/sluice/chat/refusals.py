@@ -194,7 +194,7 @@ def list_too_large(
     return not_run(f"{head} answering.", (last, here.cmd("more")))
 
 
-def owner_must_ask(here: Here, what: str, owners: tuple[str, ...]) -> Message:
+def owner_must_ask(what: str, owners: tuple[str, ...]) -> Message:
     """A list of unknown size asks an owner; a moderator is told so."""
     who: Text = (*people(owners), " can")
     return not_run(f"Not run: an owner must ask for the list of {what} first.", (*who, "."))

@@ -91,7 +91,6 @@ class Media:
     uploader: str | None
     type: str
     name: str
-    thumbnail: str | None  # "32x32"
 
 
 @frozen
@@ -145,8 +144,8 @@ def media_in(content: Content) -> tuple[Media, ...] | None:
         None
         if rows is None
         else tuple(
-            Media(mxc, _bytes(size), created[:19], uploader or None, kind, name, thumbnail or None)
-            for mxc, thumbnail, created, uploader, kind, name, size in rows
+            Media(mxc, _bytes(size), created[:19], uploader or None, kind, name)
+            for mxc, _, created, uploader, kind, name, size in rows
         )
     )
 
@@ -298,7 +297,6 @@ class Report:
     event: str
     room: str
     sender: str
-    score: int | None
     reason: str | None
 
 
@@ -347,14 +345,12 @@ _NOTICES: Mapping[str, Callable[..., ServerNotice]] = {
 def _notice(reply: Reply, groups: Mapping[str, str]) -> ServerNotice:
     if reply.code in _NOTICES:
         return _NOTICES[reply.code](**groups)
-    score = re.search(r"-?\d+", groups["score"])
     reason = groups.get("reason")
     return Report(
         groups["reporter"],
         groups["event"],
         groups["room"],
         groups["sender"],
-        int(score.group()) if score else None,
         None if reason is None else _ESCAPE.sub(_unescape, reason),
     )
 

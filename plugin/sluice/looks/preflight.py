@@ -15,7 +15,7 @@ from attrs import evolve
 
 from ..catalog.table import COMMANDS, alike
 from ..chat import questions, refusals
-from ..chat.card_text import AccountFact, FileFact, RoomFact
+from ..chat.card_text import AccountFact, AccountState, FileFact, RoomFact
 from ..db.connection import Database
 from ..families.answers import users_in
 from ..families.dialects import Unspellable
@@ -24,7 +24,6 @@ from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.probes import LIMIT, Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
 from ..model.command import Invocation, Typed
-from ..model.decision import Account as Status
 from ..passwords import store as kept
 from ..passwords import texts
 from ..passwords.handover import Deliveries
@@ -50,11 +49,11 @@ _MOST_WANTED = 100  # addresses and links of one command
 _LOOK_WITHIN = 60.0  # seconds
 T = TypeVar("T")
 _STATUS = {
-    Account.ACTIVE: Status.ACTIVE,
-    Account.DEACTIVATED: Status.DEACTIVATED,
-    Account.MISSING: Status.MISSING,
-    Account.UNKNOWN: Status.UNKNOWN,
-    Account.BRIDGE: Status.ACTIVE,
+    Account.ACTIVE: AccountState.ACTIVE,
+    Account.DEACTIVATED: AccountState.DEACTIVATED,
+    Account.MISSING: AccountState.MISSING,
+    Account.UNKNOWN: AccountState.UNKNOWN,
+    Account.BRIDGE: AccountState.ACTIVE,
 }
 
 
@@ -419,10 +418,10 @@ class Checks:
     # --- passwords
 
     def _undeliverable(self, where: Where, reason: str) -> Message:
-        here, policy = self._world.here(where.room), self._world.live.policy
+        policy = self._world.live.policy
         mine = mxids_of(policy, person_of(policy, where.mxid))
         other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
-        return texts.not_safe(here, where.mxid, reason, other)
+        return texts.not_safe(where.mxid, reason, other)
 
 
 def _rest(invocation: Invocation, bad: list[Bad]) -> Found:

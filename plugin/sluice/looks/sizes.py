@@ -96,8 +96,7 @@ class Sizes:
         owners = self._world.owner_names()
         if name in owners:
             return Found(invocation, question=question)
-        here = self._world.here(where.room)
-        return Refusal(refusals.owner_must_ask(here, invocation.command, owners))
+        return Refusal(refusals.owner_must_ask(invocation.command, owners))
 
     def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""

@@ -99,7 +99,6 @@ class Session:
     """A login of another account."""
 
     user_id: str
-    device_id: str
     token: str = field(repr=False)
 
 
@@ -317,7 +316,7 @@ class Homeserver:
         }
         path = (*V3, "login")
         got = await self.request("POST", path, body, token="", timeout=timeout)
-        return Session(*(_text(got, key) for key in ("user_id", "device_id", "access_token")))
+        return Session(*(_text(got, key) for key in ("user_id", "access_token")))
 
     async def change_password(
         self, session: Session, old: str, new: str, *, sign_out_others: bool

@@ -96,23 +96,12 @@ class Asker:
     power: float = 0
 
 
-class Account(str, Enum):
-    """What is known of an account that an invocation acts on."""
-
-    ACTIVE = "active"
-    DEACTIVATED = "deactivated"
-    MISSING = "missing"
-    UNKNOWN = "unknown"
-
-
 @frozen
 class Facts:
     """What decide() may know beyond the invocation; gathered by the caller, never by the policy.
 
     used: rule key -> epoch seconds of each use inside the window, oldest first (a use of n targets
     stands n times); the caller counts per person or for everyone as the rule says.
-    accounts: what probes know of targets. UNKNOWN says that the caller looked and could not tell:
-    then a rule with `where: target` is not an allow, and is a deny, require or limit.
     admin_room: joined or invited members of the admin room; remote_in_admin_room: any of them is
     from elsewhere. protected_rooms: the admin room and the ops rooms.
     distrusted: MXIDs without role and vote for now (somebody else got their new password).
@@ -120,7 +109,6 @@ class Facts:
     """
 
     used: Mapping[str, tuple[float, ...]] = Factory(dict)
-    accounts: Mapping[str, Account] = Factory(dict)
     admin_room: frozenset[str] = frozenset()
     protected_rooms: frozenset[str] = frozenset()
     distrusted: frozenset[str] = frozenset()

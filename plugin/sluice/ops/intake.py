@@ -170,7 +170,7 @@ class Commands:
         except AskFirst as first:
             return await self._ask_first(where, first)
         if command.own and invocation.command in COMMANDS and COMMANDS[invocation.command].own:
-            return await self.own.take(where, invocation, held, typed)
+            return await self.own.take(where, invocation, typed)
         return await self.decide(where, invocation)
 
     async def refuse_early(

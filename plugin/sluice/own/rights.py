@@ -217,7 +217,7 @@ class Answers:
             since = await policy_since(desk.tx, request.created)
             votes = await store.votes(desk.tx, request.id)
             told = reasons(decision)
-            return answers.why(desk.here, request, decision, told, since or request.created, votes)
+            return answers.why(desk.here, request, told, since or request.created, votes)
 
         return a.answer(build)
 

@@ -107,17 +107,15 @@ class Own:
             "glass": self._glass,
         }
 
-    async def take(
-        self, where: Where, invocation: Invocation, held: frozenset[str], typed: Typed
-    ) -> Handled | None:
-        """held: the roles of who asks; nobody without one gets here."""
+    async def take(self, where: Where, invocation: Invocation, typed: Typed) -> Handled | None:
+        """Nobody without a role gets here."""
         row = self._rows[invocation.command]
         return await row(Asking(self._world, where, invocation, typed))
 
     # --- requests of others
 
     async def _pending(self, a: Asking) -> Handled | None:
-        return a.answer(lambda desk, ask: reweigh.pending(desk, ask.room, ask.mxid))
+        return a.answer(lambda desk, ask: reweigh.pending(desk, ask.mxid))
 
     async def _vote(self, a: Asking) -> Handled | None:
         side = Side.APPROVE if a.invocation.command == "approve" else Side.DENY

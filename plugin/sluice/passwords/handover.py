@@ -103,10 +103,8 @@ class Deliveries:
         seen_by: tuple[str, ...] = ()
         try:
             password, seen_by = await self._replace(request, account, given)
-            new, here = request.invocation.command == "adduser", self._world.here(request.room)
-            said = texts.handover(
-                here, account, password, new=new, welcome=self._world.live.welcome
-            )
+            new, welcome = request.invocation.command == "adduser", self._world.live.welcome
+            said = texts.handover(account, password, new=new, welcome=welcome)
             event = await self._rooms.send(room, request.mxid, said.content(), txn)
         except (CannotDeliver, _Useless) as error:
             sent = await self._rooms.sent(room, txn)

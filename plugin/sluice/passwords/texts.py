@@ -14,7 +14,7 @@ from ..text.phrases import Here, codes, not_run, person
 from ..text.times import over
 
 
-def handover(here: Here, user: str, password: Secret, *, new: bool, welcome: str) -> Message:
+def handover(user: str, password: Secret, *, new: bool, welcome: str) -> Message:
     """The password itself, an m.notice: it never reaches a lock screen, and can be forwarded.
 
     welcome: the owner's words for a new account, `{user}` in them is its MXID.
@@ -87,7 +87,7 @@ def never_joined(here: Here, who: str, mxid: str, users: Sequence[str]) -> Messa
     return not_run(head, ("A new one: " if one else "A new one, say: ", again), to=mxid)
 
 
-def not_safe(here: Here, mxid: str, why: str, other: str | None = None) -> Message:
+def not_safe(mxid: str, why: str, other: str | None = None) -> Message:
     """Refused before it runs. why: `remote`, `members` or `failed`; other: an account to use."""
     if why == "remote":
         cause: Text = (code(mxid), " is on another server.")

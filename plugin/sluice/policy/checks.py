@@ -19,7 +19,7 @@ from ..typed.read import read_line
 from .access import who_can
 from .because import either
 from .decide import decide
-from .document import Bad, Node, Problem, Problems, quoted, read, text, unknown
+from .document import Bad, Node, Problems, quoted, read, text, unknown
 from .explain import explain
 from .keys import KEYS
 from .loader import Loading
@@ -269,12 +269,3 @@ def warn(policy: Policy, problems: Problems) -> None:
     if len(servers) == 1 and policy.server not in servers:
         where = servers.pop()
         add(line, f"all owners are on {where}, whose owner can act as any of them", "warning")
-
-
-def without_account(policy: Policy, missing: Iterable[str]) -> tuple[Problem, ...]:
-    """The warning for each of these accounts, which a look at the server did not find."""
-    return tuple(
-        Problem(policy.lines[mxid], f"{quoted(mxid)} has no account here", "warning")
-        for mxid in missing
-        if mxid in policy.lines
-    )

@@ -3,7 +3,7 @@ tests and the offline check all ask.
 
 In this order: built-in rules and `deny` lines; then an `allow` line is needed; then every `limit`
 must have room; then all `require` lines add up. No order of lines matters. What cannot be known
-(a target that nobody could look up, a role that depends on power in the room) never allows and
+(a role that depends on power in the room, the server of a room whose id has none) never allows and
 always denies, requires and limits. An exception is a deny.
 """
 
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Right, Type
-from ..model.decision import Account, Asker, Decision, Facts, Matched, Quota, Slot, Verdict
+from ..model.decision import Asker, Decision, Facts, Matched, Quota, Slot, Verdict
 from ..text.message import Text
 from . import because
 from .guardrails import refusals, votes_for_named
@@ -159,11 +159,8 @@ def failed(rule: Rule, case: Case) -> Failure | None:
 def _holds(where: Where, allow: bool, case: Case) -> bool:
     """What cannot be known fits, unless it would allow."""
     values = values_of(where, case)
-    accounts = case.facts.accounts
     for value in values:
         fits = where.check(value, case)
-        if accounts and where.name == "target" and accounts.get(value) is Account.UNKNOWN:
-            fits = None
         if fits is None:
             fits = not allow
         if fits is not allow:
@@ -199,12 +196,12 @@ class LimitUse:
 
 
 def limits_of(
-    invocation: Invocation, asker: Asker, policy: Policy, now: float, facts: Facts | None = None
+    invocation: Invocation, asker: Asker, policy: Policy, now: float
 ) -> tuple[LimitUse, ...]:
     """Every limit that applies, to fill Facts.used before, and to store the uses after sending."""
     command = COMMANDS[invocation.command]
     targets = invocation.values(command.targets) if command.targets else ()
-    case = Case(invocation, command, asker, facts or Facts(), now, policy, frozenset(), targets)
+    case = Case(invocation, command, asker, Facts(), now, policy, frozenset(), targets)
     everyone, own = None, mxids_of(policy, asker.mxid)
     found = (
         LimitUse(

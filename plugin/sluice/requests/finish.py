@@ -56,12 +56,11 @@ async def _elsewhere(desk: Desk, request: Request) -> None:
         await desk.outbox.put(desk.tx, where, key, message)
 
 
-async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -> Request | None:
+async def end(desk: Desk, number: int, message: Message) -> Request | None:
     """Every line is settled (or will not be sent): the worst of them is what it came to.
 
-    message: the ready result. Also for an UNKNOWN one of which a late answer or a look has told;
-    told_by: who or what ("a late answer"). None when nothing changes: it has ended, or is unknown
-    still.
+    message: the ready result. Also for an UNKNOWN one of which a late answer or a look has told.
+    None when nothing changes: it has ended, or is unknown still.
     """
     request = await store.get(desk.tx, number)
     if request is None:
@@ -71,7 +70,7 @@ async def end(desk: Desk, number: int, message: Message, *, told_by: str = "") -
     reads = only_looks(request.invocation)
     facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
     event = Event.END if request.state is State.EXECUTING else Event.TOLD
-    ended = await _finish(desk, request, event, facts, message, told_by)
+    ended = await _finish(desk, request, event, facts, message)
     if ended is not None and ended.state in (State.REFUSED, State.FAILED):
         await store.trust_again(desk.tx, number)
     return ended
@@ -88,7 +87,7 @@ async def conclude(
 
 
 async def _finish(
-    desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str
+    desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str = ""
 ) -> Request | None:
     moved = await desk.apply(request, event, facts)
     if moved is None:

@@ -247,32 +247,6 @@ async def _take_limits(desk: Desk, request: Request, lines: Sequence[Line]) -> N
 # what became of a line
 
 
-async def line_sent(desk: Desk, turn: Turn, event_id: str) -> bool:
-    """It was read in the room."""
-    return await store.change_line(
-        desk.tx,
-        turn.request,
-        turn.number,
-        LineState.SENDING,
-        state=LineState.SENT,
-        event_id=event_id,
-    )
-
-
-async def line_answered(desk: Desk, turn: Turn, answer: str) -> bool:
-    """Its answer is this event; what it means is not concluded yet."""
-    return await store.change_line(
-        desk.tx,
-        turn.request,
-        turn.number,
-        LineState.SENDING,
-        LineState.SENT,
-        state=LineState.ANSWERED,
-        answer_event=answer,
-        answered_at=desk.now,
-    )
-
-
 async def line_not_sent(desk: Desk, turn: Turn) -> bool:
     """It is proven that it did not arrive: `begin` may try it again, with the whole guard."""
     return await store.change_line(

@@ -75,24 +75,20 @@ class Fact(str, Enum):
 
 
 class Effect(str, Enum):
-    """What is done together with the change of state."""
+    """What the driver asks the table for, and does together with the change of state.
 
-    KEEP_VOTE = "keep the vote"
+    That a vote is kept, a hold set or a review written down is the event itself, no effect.
+    """
+
     REJECT_VOTE = "keep the vote as rejected, answer once"
-    DROP_VOTE = "mark the vote withdrawn"
     CARD = "post the card"
     SHOW = "edit the card"
     ENTER_LINE = "into the line"
     LEAVE_LINE = "out of the line"
-    HOLD = "hold it"
-    FREE = "hold it no longer"
     REMIND = "remind once"
     INTENT = "commit the intent, then send"
-    WAIT = "wait"
     STOP = "send nothing more of it"
     TELL = "say how it ended"
-    OPEN_REVIEW = "owners must review"
-    CLOSE_REVIEW = "review written down"
 
 
 @frozen
@@ -120,22 +116,22 @@ TABLE: tuple[Row, ...] = (
     _row(None, Event.SUBMIT, "NEEDS_VOTES", _P, _E.CARD),
     _row(None, Event.SUBMIT, "", _P, _E.ENTER_LINE),
     _row(None, Event.GLASS, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
-    _row(None, Event.GLASS, "", _P, _E.ENTER_LINE, _E.OPEN_REVIEW),
+    _row(None, Event.GLASS, "", _P, _E.ENTER_LINE),
     # votes; one that comes too late changes nothing, but is kept and answered
     *(_row(s, e, "", s, _E.REJECT_VOTE) for s in _CLOSED for e in (Event.APPROVE, Event.DENY)),
     _row(_P, Event.APPROVE, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
     _row(_P, Event.APPROVE, "NOT_VALID", _P, _E.REJECT_VOTE),
-    _row(_P, Event.APPROVE, "COMPLETE", _P, _E.KEEP_VOTE, _E.ENTER_LINE, _E.SHOW),
-    _row(_P, Event.APPROVE, "", _P, _E.KEEP_VOTE, _E.SHOW),
+    _row(_P, Event.APPROVE, "COMPLETE", _P, _E.ENTER_LINE, _E.SHOW),
+    _row(_P, Event.APPROVE, "", _P, _E.SHOW),
     _row(_P, Event.DENY, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
     _row(_P, Event.DENY, "OWN", State.CANCELLED, _E.TELL),
     _row(_P, Event.DENY, "NOT_VALID", _P, _E.REJECT_VOTE),
-    _row(_P, Event.DENY, "", State.DENIED, _E.KEEP_VOTE, _E.TELL),
-    _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.DROP_VOTE, _E.SHOW),
-    _row(_P, Event.WITHDRAW, "", _P, _E.DROP_VOTE, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.DENY, "", State.DENIED, _E.TELL),
+    _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.SHOW),
+    _row(_P, Event.WITHDRAW, "", _P, _E.LEAVE_LINE, _E.SHOW),
     # a word that nobody could read may have been a no: nothing is sent until it is said again
-    *(_row(s, Event.ERASE, "", s, _E.HOLD, _E.SHOW) for s in OPEN),
-    *(_row(s, Event.RELEASE, "", s, _E.FREE, _E.SHOW) for s in OPEN),
+    *(_row(s, Event.ERASE, "", s, _E.SHOW) for s in OPEN),
+    *(_row(s, Event.RELEASE, "", s, _E.SHOW) for s in OPEN),
     # the world changes
     _row(_P, Event.RECOUNT, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.RECOUNT, "REASON_GONE", State.CANCELLED, _E.TELL),
@@ -151,11 +147,11 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.BEGIN, "REASON_GONE", State.CANCELLED, _E.TELL),
     _row(_P, Event.BEGIN, "NEEDS_VOTES", _P, _E.LEAVE_LINE, _E.SHOW),
-    _row(_P, Event.BEGIN, "HELD", _P, _E.WAIT),
-    _row(_P, Event.BEGIN, "PAUSED", _P, _E.WAIT),
+    _row(_P, Event.BEGIN, "HELD", _P),
+    _row(_P, Event.BEGIN, "PAUSED", _P),
     _row(_P, Event.BEGIN, "STALE", State.CANCELLED, _E.TELL),
-    _row(_P, Event.BEGIN, "UNHEALTHY", _P, _E.WAIT),
-    _row(_P, Event.BEGIN, "IN_DOUBT", _P, _E.WAIT),
+    _row(_P, Event.BEGIN, "UNHEALTHY", _P),
+    _row(_P, Event.BEGIN, "IN_DOUBT", _P),
     _row(_P, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
     # something of ours is broken: what cannot begin must not keep what stands behind it
     _row(_P, Event.BREAK, "", State.CANCELLED, _E.TELL),
@@ -169,7 +165,7 @@ TABLE: tuple[Row, ...] = (
     _row(_X, Event.BEGIN, "PAUSED", _X, _E.STOP),
     _row(_X, Event.BEGIN, "STALE", _X, _E.STOP),
     _row(_X, Event.BEGIN, "UNHEALTHY", _X, _E.STOP),
-    _row(_X, Event.BEGIN, "IN_DOUBT", _X, _E.WAIT),
+    _row(_X, Event.BEGIN, "IN_DOUBT", _X),
     _row(_X, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
     _row(_X, Event.CANCEL, "", _X, _E.STOP),
     # endings
@@ -181,7 +177,7 @@ TABLE: tuple[Row, ...] = (
     _row(_U, Event.TOLD, "FAILED", State.FAILED, _E.TELL),
     _row(_U, Event.TOLD, "REFUSED", State.REFUSED, _E.TELL),
     _row(_U, Event.TOLD, "DONE", State.DONE, _E.TELL),
-    *(_row(s, Event.REVIEW, "", s, _E.CLOSE_REVIEW) for s in State),
+    *(_row(s, Event.REVIEW, "", s) for s in State),
 )
 
 
@@ -228,7 +224,7 @@ def rows() -> str:
             row.event.value,
             " and ".join(sorted(f.value for f in row.when)) or "else",
             row.target.name if row.target is not row.state else "(stays)",
-            ", ".join(effect.value for effect in row.effects),
+            ", ".join(effect.value for effect in row.effects) or "nothing",
         )
         states.setdefault(what, []).append(row.state.name if row.state else "(new)")
     lines = ["| in | at | when | goes to | and |", "|---|---|---|---|---|"]

@@ -126,7 +126,7 @@ async def next_due(desk: Desk) -> float | None:
     return None if due == NEVER else due
 
 
-async def pending(desk: Desk, room: str, mxid: str) -> Message:
+async def pending(desk: Desk, mxid: str) -> Message:
     """What is open, for this person."""
     rows = []
     line = list(await store.places(desk.tx))

@@ -408,13 +408,6 @@ async def trust_again(tx: Tx, request: int, mxid: str | None = None) -> None:
     await tx.execute(f"DELETE FROM sluice_distrust WHERE {where}", *args)
 
 
-async def distrusted_until(tx: Tx, mxid: str, request: int) -> float | None:
-    """If this request made it so."""
-    query = "SELECT until FROM sluice_distrust WHERE mxid = $1 AND request = $2"
-    until: float | None = await tx.fetchval(query, mxid, request)
-    return until
-
-
 async def distrusted(tx: Tx, now: float) -> dict[str, int]:
     """MXIDs without role and vote for now, and the last request that made them so."""
     query = "SELECT mxid, request FROM sluice_distrust WHERE until > $1 ORDER BY request"

@@ -34,7 +34,6 @@ from . import stoppers
 from .views import Lists, Shown, Views
 
 _SLOW = 30.0  # seconds after which who asked has looked away
-_UNKNOWN = (Kind.UNKNOWN,)
 
 
 @frozen

@@ -202,4 +202,4 @@ class Views:
         show to us then is found here."""
         if await self._sealed.keeps(the_event(case.body)):
             return lists.not_shown(case.to)
-        return lists.event(case.here, case.value("event") or "", case.body, case.to)
+        return lists.event(case.here, case.body, case.to)

@@ -25,7 +25,6 @@ from ..text.message import Message
 _TICK, _AGAIN = 1.0, 60.0  # seconds
 _CONFIG = ("show-config",)
 _ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
-Before = Callable[[], Awaitable[None]]
 Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
 
 
@@ -105,9 +104,8 @@ class Registration:
         lasted = await self._db.read(lambda tx: self._lasted(tx, window))
         kept = await self._db.read(store.window)
         came = kept.newcomers if kept is not None else ()
-        here = self._world.here(self._world.main_room or "")
         config = self._world.registration_at_start
-        said = texts.registration_closed(here, window.by, lasted, came, config)
+        said = texts.registration_closed(window.by, lasted, came, config)
         await self._over(window, said, outcome="done")
 
     async def _lasted(self, tx: Tx, window: Window) -> float:

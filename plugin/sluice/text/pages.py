@@ -1,17 +1,14 @@
 """A list that is longer than a message: frozen when it was asked for, read on with `more`.
 
-A `Pages` is a value: the caller keeps it (as JSON) for 10 minutes, and a page of it later shows
+A `Pages` is a value: the caller keeps it for 10 minutes, and a page of it later shows
 the same list, whatever has changed on the server meanwhile.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from attrs import evolve, frozen
 
-from .message import Code, Message, Text
+from .message import Message, Text
 from .phrases import Here, view
 
 
@@ -29,23 +26,6 @@ class Pages:
     start: int = 0
     inline: bool = False
     tail: str = "That was all."
-
-    def to_json(self) -> str:
-        head, *rows = ([_word(s) for s in row] for row in (self.head, *self.rows))
-        return json.dumps([head, rows, self.per, self.start, self.inline, self.tail])
-
-    @classmethod
-    def from_json(cls, text: str) -> Pages:
-        head, rows, per, start, inline, tail = json.loads(text)
-        return cls(_row(head), tuple(_row(row) for row in rows), per, start, inline, tail)
-
-
-def _word(word: str | Code) -> Any:
-    return word if isinstance(word, str) else [word.text, word.quoted]
-
-
-def _row(row: list[Any]) -> Text:
-    return tuple(s if isinstance(s, str) else Code(s[0], bool(s[1])) for s in row)
 
 
 def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
