@@ -133,10 +133,10 @@ ANY = {
     "replies": 2,
     "room": 11,
     "rooms": 4,
+    "rows": 2,
     "sealed": 1,
     "sender": 3,
     "settings": 1,
-    "store": 12,
     "table": 1,
     "written": 1,
 }

@@ -28,7 +28,7 @@ from ..model.decision import Decision, Verdict
 from ..model.request import Request, State
 from ..own.table import Own
 from ..policy.people import mxids_of, person_of, roles
-from ..requests import codec, measures, store, submit
+from ..requests import measures, store, submit
 from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..state import World
@@ -377,7 +377,7 @@ class Commands:
         if Tag.SECRET not in COMMANDS[invocation.command].tags:
             return None
         policy, since = self._world.live.policy, self._world.now() - _AGAIN
-        mxids, wanted = mxids_of(policy, person_of(policy, where.mxid)), codec.digest(invocation)
+        mxids, wanted = mxids_of(policy, person_of(policy, where.mxid)), store.digest(invocation)
         return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
     async def _judged(self, where: Where, what: Invocation, glass: bool) -> Decision:

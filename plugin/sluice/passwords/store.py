@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from attrs import frozen
 
-from ..db.connection import Row, Tx
+from ..db.connection import Tx
+from ..db.rows import WORDS, Table, put
 
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE sluice_delivery (
@@ -59,47 +57,21 @@ class Handover:
     removed: bool = False
 
 
-def _handover(row: Row) -> Handover:
-    return Handover(
-        request=row["request"],
-        number=row["number"],
-        account=row["account"],
-        mxid=row["mxid"],
-        room=row["room"],
-        event_id=row["event_id"],
-        sent_at=row["sent_at"],
-        seen_by=tuple(row["seen_by"].split()),
-        joined_at=row["joined_at"],
-        removed=bool(row["removed"]),
-    )
+_HANDOVERS = Table("sluice_delivery", Handover, seen_by=WORDS)
 
 
 async def put_handover(tx: Tx, handed: Handover) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_delivery (request, number, account, mxid, room, event_id, seen_by,"
-        " sent_at, joined_at, removed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
-        handed.request,
-        handed.number,
-        handed.account,
-        handed.mxid,
-        handed.room,
-        handed.event_id,
-        " ".join(handed.seen_by),
-        handed.sent_at,
-        handed.joined_at,
-    )
+    await _HANDOVERS.add(tx, handed)
 
 
 async def handovers(tx: Tx, request: int) -> list[Handover]:
     """All of one request, in the order of its lines."""
-    query = "SELECT * FROM sluice_delivery WHERE request = $1 ORDER BY number"
-    return [_handover(row) for row in await tx.fetch(query, request)]
+    return await _HANDOVERS.all(tx, "WHERE request = $1 ORDER BY number", request)
 
 
 async def standing(tx: Tx) -> list[Handover]:
     """Every password that stands in a private room."""
-    query = "SELECT * FROM sluice_delivery WHERE removed = 0 ORDER BY request, number"
-    return [_handover(row) for row in await tx.fetch(query)]
+    return await _HANDOVERS.all(tx, "WHERE removed = 0 ORDER BY request, number")
 
 
 async def stands(tx: Tx, room: str) -> bool:
@@ -110,23 +82,14 @@ async def stands(tx: Tx, room: str) -> bool:
 
 async def joined(tx: Tx, room: str, at: float) -> None:
     """The recipient is in: the time of what stands there begins now."""
-    await tx.execute(
-        "UPDATE sluice_delivery SET joined_at = $2"
-        " WHERE room = $1 AND removed = 0 AND joined_at IS NULL",
-        room,
-        at,
-    )
+    where = "room = $1 AND removed = 0 AND joined_at IS NULL"
+    await _HANDOVERS.change(tx, {"joined_at": at}, where, room)
 
 
 async def remove(tx: Tx, handed: Handover) -> bool:
     """Marks it as removed; False if it was before."""
-    done = await tx.fetchval(
-        "UPDATE sluice_delivery SET removed = 1"
-        " WHERE request = $1 AND number = $2 AND removed = 0 RETURNING 1",
-        handed.request,
-        handed.number,
-    )
-    return done is not None
+    where = "request = $1 AND number = $2 AND removed = 0"
+    return await _HANDOVERS.change(tx, {"removed": True}, where, handed.request, handed.number)
 
 
 # --- windows of open registration
@@ -142,23 +105,18 @@ class Window:
     newcomers: tuple[str, ...] = ()
 
 
+_WINDOWS = Table("sluice_window", Window, newcomers=WORDS)
+
+
 async def open_window(tx: Tx, request: int, until: float | None) -> None:
     """The newest one counts; None: registration is on without an end, or off."""
     await tx.execute("DELETE FROM sluice_window")
     if until is not None:
-        await tx.execute(
-            "INSERT INTO sluice_window (request, until, told, newcomers) VALUES ($1, $2, 0, '')",
-            request,
-            until,
-        )
+        await _WINDOWS.add(tx, Window(request, until))
 
 
 async def window(tx: Tx) -> Window | None:
-    row = await tx.fetchrow("SELECT * FROM sluice_window")
-    if row is None:
-        return None
-    newcomers = tuple(row["newcomers"].split())
-    return Window(row["request"], row["until"], bool(row["told"]), newcomers)
+    return await _WINDOWS.one(tx)
 
 
 async def came(tx: Tx, mxid: str) -> None:
@@ -182,16 +140,12 @@ class Listed:
     body: str
 
 
+_LISTS = Table("sluice_list", Listed)
+
+
 async def put_list(tx: Tx, command: str, listed: Listed) -> None:
-    values: Sequence[Any] = (command, listed.at, listed.octets, listed.body)
-    await tx.execute(
-        "INSERT INTO sluice_list (command, at, octets, body) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (command) DO UPDATE SET at = excluded.at, octets = excluded.octets,"
-        " body = excluded.body",
-        *values,
-    )
+    await put(tx, "sluice_list", {"command": command, **_LISTS.row(listed)}, "command")
 
 
 async def last_list(tx: Tx, command: str) -> Listed | None:
-    row = await tx.fetchrow("SELECT * FROM sluice_list WHERE command = $1", command)
-    return Listed(row["at"], row["octets"], row["body"]) if row else None
+    return await _LISTS.one(tx, "WHERE command = $1", command)

@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 from ..catalog.table import COMMANDS
 from ..chat import cards
 from ..chat.card_text import About, takes_back
+from ..db import codec
 from ..db.connection import Tx
 from ..model.command import Invocation, Tag
 from ..model.decision import Asker, Facts
@@ -25,7 +26,7 @@ from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
 from ..text.message import Message, Text, code
 from ..text.phrases import Here, count
-from . import codec, store
+from . import store
 from .machine import Effect, Event, Fact, Row, step
 
 codec.known(About)
@@ -193,7 +194,7 @@ class Desk:
                 "mxid": request.mxid,
                 "person": request.person,
                 "command": request.text[:MAX_TEXT],
-                "digest": codec.digest(request.invocation),
+                "digest": store.digest(request.invocation),
             }
         await self.audit.append(self.tx, self.now, kind, {**about, **fields})
 

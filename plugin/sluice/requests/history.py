@@ -5,15 +5,16 @@ Accounts are asked about one by one: then an index gives the newest without sort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from attrs import frozen
 
-from ..db.connection import Row, Tx
+from ..db.connection import Tx
+from ..db.rows import Table
 from ..model.request import Request, Vote
 from ..typed.parse import users
-from . import store
+from .store import REQUESTS, VOTES
 
 T = TypeVar("T")
 
@@ -28,45 +29,39 @@ class Found:
 
 async def requests(tx: Tx, limit: int) -> Found:
     """What everybody asked for."""
-    rows = await tx.fetch(f"SELECT * FROM sluice_request ORDER BY id DESC LIMIT {int(limit)}")
-    total = await tx.fetchval("SELECT COUNT(*) FROM sluice_request")
-    return Found(tuple(map(store.request_of, rows)), int(total))
+    newest = await REQUESTS.all(tx, f"ORDER BY id DESC LIMIT {int(limit)}")
+    return Found(tuple(newest), await REQUESTS.count(tx))
 
 
 async def requests_by(tx: Tx, mxids: Sequence[str], limit: int) -> Found:
     """What these accounts asked for."""
-    found, total = await _of(tx, "sluice_request", "created", mxids, limit, store.request_of)
+    found, total = await _of(tx, REQUESTS, "created", mxids, limit)
     newest = sorted(found, key=lambda request: -request.id)[:limit]
     return Found(tuple(newest), total)
 
 
 async def votes_by(tx: Tx, mxids: Sequence[str], limit: int) -> tuple[tuple[Vote, ...], int]:
     """What these accounts voted, also where it does not count; and how many votes in all."""
-    found, total = await _of(tx, "sluice_vote", "at", mxids, limit, store.vote_of)
+    found, total = await _of(tx, VOTES, "at", mxids, limit)
     return tuple(sorted(found, key=lambda vote: -vote.at)[:limit]), total
 
 
 async def _of(
-    tx: Tx, table: str, time: str, mxids: Sequence[str], limit: int, read: Callable[[Row], T]
+    tx: Tx, table: Table[T], time: str, mxids: Sequence[str], limit: int
 ) -> tuple[list[T], int]:
     found: list[T] = []
     total = 0
     for mxid in mxids:
-        rows = await tx.fetch(
-            f"SELECT * FROM {table} WHERE mxid = $1 ORDER BY {time} DESC LIMIT {int(limit)}", mxid
-        )
-        found += map(read, rows)
-        total += int(await tx.fetchval(f"SELECT COUNT(*) FROM {table} WHERE mxid = $1", mxid))
+        newest = f"WHERE mxid = $1 ORDER BY {time} DESC LIMIT {int(limit)}"
+        found += await table.all(tx, newest, mxid)
+        total += await table.count(tx, "WHERE mxid = $1", mxid)
     return found, total
 
 
 async def about(tx: Tx, mxid: str) -> Found:
     """Requests that name this account."""
     escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in mxid)
-    rows = await tx.fetch(
-        "SELECT * FROM sluice_request WHERE invocation LIKE $1 ESCAPE '\\' ORDER BY id DESC"
-        " LIMIT 1000",
-        f'%"{escaped}"%',
-    )
-    found = [r for r in map(store.request_of, rows) if mxid in users(r.invocation)]
+    where = "WHERE invocation LIKE $1 ESCAPE '\\' ORDER BY id DESC LIMIT 1000"
+    naming = await REQUESTS.all(tx, where, f'%"{escaped}"%')
+    found = [request for request in naming if mxid in users(request.invocation)]
     return Found(tuple(found), len(found))

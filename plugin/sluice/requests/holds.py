@@ -6,11 +6,11 @@ open; rows are kept, as those of requests are.
 
 from __future__ import annotations
 
-from attrs import asdict, frozen
+from attrs import frozen
 
-from ..db.connection import Row, Tx
+from ..db.connection import Tx
+from ..db.rows import Table
 from ..model.request import State
-from .store import insert_row
 
 SCHEMA: tuple[str, ...] = ()
 
@@ -50,29 +50,27 @@ class Hold:
     released: str = ""
 
 
-def _of(row: Row) -> Hold:
-    return Hold(**dict(row))
+_HOLDS = Table("sluice_hold", Hold)
 
 
 async def add(tx: Tx, hold: Hold) -> None:
-    await insert_row(tx, "sluice_hold", asdict(hold), "ON CONFLICT DO NOTHING")
+    await _HOLDS.add(tx, hold, "ON CONFLICT DO NOTHING")
 
 
 async def all_of(tx: Tx, event_id: str) -> list[Hold]:
     """Every hold that one erased event has made."""
-    query = "SELECT * FROM sluice_hold WHERE event_id = $1 ORDER BY request"
-    return [_of(row) for row in await tx.fetch(query, event_id)]
+    return await _HOLDS.all(tx, "WHERE event_id = $1 ORDER BY request", event_id)
 
 
 async def of_event(tx: Tx, event_id: str) -> list[Hold]:
     """Those of them that stand."""
-    query = f"SELECT * FROM sluice_hold WHERE event_id = $1 AND {_STANDS} ORDER BY request"
-    return [_of(row) for row in await tx.fetch(query, event_id)]
+    where = f"WHERE event_id = $1 AND {_STANDS} ORDER BY request"
+    return await _HOLDS.all(tx, where, event_id)
 
 
 async def of_request(tx: Tx, request: int) -> list[Hold]:
-    query = f"SELECT * FROM sluice_hold WHERE request = $1 AND {_STANDS} ORDER BY at, event_id"
-    return [_of(row) for row in await tx.fetch(query, request)]
+    where = f"WHERE request = $1 AND {_STANDS} ORDER BY at, event_id"
+    return await _HOLDS.all(tx, where, request)
 
 
 async def waiting_for(tx: Tx, room: str, mxid: str) -> set[int]:
@@ -88,5 +86,5 @@ async def requests(tx: Tx) -> set[int]:
 
 
 async def release(tx: Tx, hold: Hold, by: str) -> None:
-    query = "UPDATE sluice_hold SET released = $1 WHERE event_id = $2 AND request = $3"
-    await tx.execute(query, by, hold.event_id, hold.request)
+    where = "event_id = $1 AND request = $2"
+    await _HOLDS.change(tx, {"released": by}, where, hold.event_id, hold.request)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from ..db.connection import Tx
+from ..db.rows import insert, marks
 from ..model.request import LineState
 from ..policy.rules import Rule
-from .store import insert_row, marks
 
 
 @frozen
@@ -38,7 +38,7 @@ async def used(tx: Tx, window: Window, besides: int = 0) -> tuple[float, ...]:
 
 async def use(tx: Tx, key: str, mxid: str, at: float, n: int, request: int, number: int) -> None:
     row = {"key": key, "mxid": mxid, "at": at, "n": n, "request": request, "line": number}
-    await insert_row(tx, "sluice_use", row)
+    await insert(tx, "sluice_use", row)
 
 
 async def give_back(tx: Tx, request: int) -> None:

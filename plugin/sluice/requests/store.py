@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
-from typing import Any, TypeVar, cast
-
-from attrs import fields
+from collections.abc import Iterable, Sequence
 
 from ..db import meta
-from ..db.connection import Row, Tx
+from ..db.codec import read, write
+from ..db.connection import Tx
+from ..db.rows import Table, insert, marks, put
+from ..model.command import Invocation
 from ..model.decision import Decision
 from ..model.request import (
-    Cause,
-    How,
     LineRow,
     LineState,
     Pause,
     Request,
-    Review,
-    Side,
     State,
     Vote,
 )
-from .codec import digest, read, write
 
-T = TypeVar("T")
 _ABOVE = "numbers above"  # in meta: the highest number that a later database had given
 
 SCHEMA: tuple[str, ...] = (
@@ -118,66 +111,9 @@ SCHEMA_2: tuple[str, ...] = (
     "CREATE INDEX sluice_vote_message ON sluice_vote (message)",
 )
 
-_READ: dict[str, Callable[[Any], Any]] = {
-    "invocation": read,
-    "slots": read,
-    "approved": read,
-    "note": read,
-    "stop": read,
-    "state": State,
-    "review": Review,
-    "reminded": bool,
-    "glass": bool,
-    "side": Side,
-    "how": How,
-    "cause": Cause,
-    "withdrawn": bool,
-}
-_LINE_READ: dict[str, Callable[[Any], Any]] = {
-    "state": LineState,
-    "outcome": lambda text: read(text) if text else None,
-}
-
-
-def _of(cls: type[T], row: Row, readers: Mapping[str, Callable[[Any], Any]] = _READ) -> T:
-    names = (field.name for field in fields(cast(Any, cls)))
-    return cls(**{n: readers[n](row[n]) if n in readers else row[n] for n in names})
-
-
-def request_of(row: Row) -> Request:
-    return _of(Request, row)
-
-
-def vote_of(row: Row) -> Vote:
-    return _of(Vote, row)
-
-
-def _column(value: object) -> object:
-    """A field as its column holds it."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, bool):
-        return int(value)
-    if value is None or isinstance(value, (int, float, str)):
-        return value
-    return write(value)
-
-
-def _columns(value: Any) -> dict[str, object]:
-    return {field.name: _column(getattr(value, field.name)) for field in fields(type(value))}
-
-
-def marks(values: Sequence[object], start: int = 1) -> str:
-    return ", ".join(f"${number}" for number in range(start, start + len(values)))
-
-
-async def insert_row(tx: Tx, table: str, row: dict[str, Any], tail: str = "") -> bool:
-    """False when `tail` says to do nothing on a conflict and there was one."""
-    done = await tx.fetchval(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks(list(row))}) {tail} RETURNING 1",
-        *row.values(),
-    )
-    return done is not None
+REQUESTS = Table("sluice_request", Request)
+LINES = Table("sluice_line", LineRow)
+VOTES = Table("sluice_vote", Vote)
 
 
 # requests
@@ -193,21 +129,22 @@ async def go_on_above(tx: Tx, number: int) -> None:
     await meta.put(tx, _ABOVE, str(number))
 
 
-async def insert(tx: Tx, request: Request, decision: Decision) -> None:
-    extra = {"digest": digest(request.invocation), "decision": write(decision)}
-    await insert_row(tx, "sluice_request", {**_columns(request), **extra})
-
-
-async def change(tx: Tx, request: int, source: State, **columns: Any) -> bool:
-    """Compare-and-set: changes the fields if the request is in `source`; whether it was."""
-    sets = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 3))
-    done = await tx.fetchval(
-        f"UPDATE sluice_request SET {sets} WHERE id = $1 AND state = $2 RETURNING 1",
-        request,
-        source.value,
-        *map(_column, columns.values()),
+def digest(invocation: Invocation) -> str:
+    """The same for the same command and arguments, whatever their order and the reason."""
+    args = sorted(
+        [name, sorted(v) if isinstance(v, tuple) else [v]] for name, v in invocation.args
     )
-    return done is not None
+    return hashlib.sha256(json.dumps([invocation.command, args]).encode()).hexdigest()
+
+
+async def add(tx: Tx, request: Request, decision: Decision) -> None:
+    extra = {"digest": digest(request.invocation), "decision": write(decision)}
+    await insert(tx, "sluice_request", {**REQUESTS.row(request), **extra})
+
+
+async def change(tx: Tx, request: int, source: State, **fields: object) -> bool:
+    """Compare-and-set: changes the fields if the request is in `source`; whether it was."""
+    return await REQUESTS.change(tx, fields, "id = $1 AND state = $2", request, source.value)
 
 
 async def shows(tx: Tx, request: int, body: str) -> bool:
@@ -217,13 +154,8 @@ async def shows(tx: Tx, request: int, body: str) -> bool:
     return await tx.fetchval(query, request, key) is not None
 
 
-async def _requests(tx: Tx, where: str, *args: object) -> list[Request]:
-    rows = await tx.fetch(f"SELECT * FROM sluice_request WHERE {where}", *args)
-    return [request_of(row) for row in rows]
-
-
 async def get(tx: Tx, request: int) -> Request | None:
-    return next(iter(await _requests(tx, "id = $1", request)), None)
+    return await REQUESTS.one(tx, "WHERE id = $1", request)
 
 
 async def decision(tx: Tx, request: int) -> Decision | None:
@@ -240,35 +172,37 @@ async def known(tx: Tx, event_id: str) -> bool:
 
 async def of_command(tx: Tx, room: str, event_id: str) -> Request | None:
     """The newest request that this command (or the reply or edit that completed it) made."""
-    where = "(command = $1 OR event_id = $1) AND room = $2 ORDER BY id DESC LIMIT 1"
-    return next(iter(await _requests(tx, where, event_id, room)), None)
+    where = "WHERE (command = $1 OR event_id = $1) AND room = $2 ORDER BY id DESC LIMIT 1"
+    return await REQUESTS.one(tx, where, event_id, room)
 
 
 async def in_state(tx: Tx, *states: State) -> list[Request]:
     """Oldest first."""
     values = [state.value for state in states]
-    return await _requests(tx, f"state IN ({marks(states)}) ORDER BY id", *values)
+    return await REQUESTS.all(tx, f"WHERE state IN ({marks(states)}) ORDER BY id", *values)
 
 
-_LINE = "state = $1 AND in_line_since IS NOT NULL ORDER BY in_line_since, id"
+_LINE = "WHERE state = $1 AND in_line_since IS NOT NULL ORDER BY in_line_since, id"
 
 
 async def line(tx: Tx, most: int = 1000) -> list[Request]:
     """The requests in line, the first first."""
-    return await _requests(tx, f"{_LINE} LIMIT {int(most)}", State.PENDING.value)
+    return await REQUESTS.all(tx, f"{_LINE} LIMIT {int(most)}", State.PENDING.value)
 
 
 async def places(tx: Tx) -> dict[int, str]:
     """Who stands in line, the first first: a request and its asker's MXID."""
-    query = f"SELECT id, mxid FROM sluice_request WHERE {_LINE}"
+    query = f"SELECT id, mxid FROM sluice_request {_LINE}"
     return {row["id"]: row["mxid"] for row in await tx.fetch(query, State.PENDING.value)}
 
 
 async def twin(tx: Tx, wanted: str) -> Request | None:
     """An open request with votes that asks for the same (a digest)."""
-    where = "digest = $1 AND state IN ($2, $3) AND slots <> '[]' AND glass = 0 ORDER BY id LIMIT 1"
-    states = (State.PENDING.value, State.EXECUTING.value)
-    return next(iter(await _requests(tx, where, wanted, *states)), None)
+    where = (
+        "WHERE digest = $1 AND state IN ($2, $3) AND slots <> '[]' AND glass = 0"
+        " ORDER BY id LIMIT 1"
+    )
+    return await REQUESTS.one(tx, where, wanted, State.PENDING.value, State.EXECUTING.value)
 
 
 async def same_since(tx: Tx, wanted: str, mxids: Sequence[str], at: float) -> Request | None:
@@ -276,10 +210,10 @@ async def same_since(tx: Tx, wanted: str, mxids: Sequence[str], at: float) -> Re
     in line without a vote that is missing."""
     states = [s.value for s in (State.PENDING, State.EXECUTING, State.DONE, State.UNKNOWN)]
     where = (
-        "digest = $1 AND created >= $2 AND state IN ($3, $4, $5, $6) AND "
+        "WHERE digest = $1 AND created >= $2 AND state IN ($3, $4, $5, $6) AND "
         f"(state <> $3 OR slots = '[]') AND mxid IN ({marks(mxids, 7)}) ORDER BY id DESC LIMIT 1"
     )
-    return next(iter(await _requests(tx, where, wanted, at, *states, *mxids)), None)
+    return await REQUESTS.one(tx, where, wanted, at, *states, *mxids)
 
 
 async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
@@ -291,13 +225,13 @@ async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
 
 
 async def expired_since(tx: Tx, at: float) -> list[Request]:
-    where = "state = $1 AND ended >= $2 ORDER BY id"
-    return await _requests(tx, where, State.EXPIRED.value, at)
+    where = "WHERE state = $1 AND ended >= $2 ORDER BY id"
+    return await REQUESTS.all(tx, where, State.EXPIRED.value, at)
 
 
 async def glasses(tx: Tx) -> list[Request]:
     """Every break-glass that was taken, the newest last."""
-    return await _requests(tx, "glass = 1 ORDER BY id")
+    return await REQUESTS.all(tx, "WHERE glass = 1 ORDER BY id")
 
 
 # lines
@@ -306,30 +240,20 @@ async def glasses(tx: Tx) -> list[Request]:
 async def plan(tx: Tx, request: int, sizes: Sequence[int]) -> None:
     """Its lines, none of them sent."""
     for number, size in enumerate(sizes, 1):
-        row = LineRow(request, number, LineState.WAITING, size)
-        await insert_row(tx, "sluice_line", _columns(row))
+        await LINES.add(tx, LineRow(request, number, LineState.WAITING, size))
 
 
 async def lines(tx: Tx, request: int) -> list[LineRow]:
-    rows = await tx.fetch("SELECT * FROM sluice_line WHERE request = $1 ORDER BY number", request)
-    return [_of(LineRow, row, _LINE_READ) for row in rows]
+    return await LINES.all(tx, "WHERE request = $1 ORDER BY number", request)
 
 
 async def change_line(
-    tx: Tx, request: int, number: int, *sources: LineState, **columns: Any
+    tx: Tx, request: int, number: int, *sources: LineState, **fields: object
 ) -> bool:
     """Compare-and-set on one line; whether it was in one of `sources`."""
-    first = 3 + len(sources)
-    sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(columns, first))
-    done = await tx.fetchval(
-        f"UPDATE sluice_line SET {sets} WHERE request = $1 AND number = $2"
-        f" AND state IN ({marks(sources, 3)}) RETURNING 1",
-        request,
-        number,
-        *(source.value for source in sources),
-        *map(_column, columns.values()),
-    )
-    return done is not None
+    where = f"request = $1 AND number = $2 AND state IN ({marks(sources, 3)})"
+    states = (source.value for source in sources)
+    return await LINES.change(tx, fields, where, request, number, *states)
 
 
 # votes
@@ -337,32 +261,22 @@ async def change_line(
 
 async def add_vote(tx: Tx, vote: Vote) -> bool:
     """False when this event was taken before, as whatever."""
-    tail = "ON CONFLICT (event_id) DO NOTHING"
-    return await insert_row(tx, "sluice_vote", _columns(vote), tail)
+    return await VOTES.add(tx, vote, "ON CONFLICT (event_id) DO NOTHING")
 
 
 async def vote(tx: Tx, event_id: str) -> Vote | None:
-    row = await tx.fetchrow("SELECT * FROM sluice_vote WHERE event_id = $1", event_id)
-    return vote_of(row) if row else None
+    return await VOTES.one(tx, "WHERE event_id = $1", event_id)
 
 
 async def votes_of(tx: Tx, room: str, event_id: str) -> list[Vote]:
     """What a message says, or said before an edit; the newest first."""
-    rows = await tx.fetch(
-        "SELECT * FROM sluice_vote WHERE (event_id = $1 OR message = $1) AND room = $2"
-        " ORDER BY withdrawn, at DESC",
-        event_id,
-        room,
-    )
-    return [vote_of(row) for row in rows]
+    where = "WHERE (event_id = $1 OR message = $1) AND room = $2 ORDER BY withdrawn, at DESC"
+    return await VOTES.all(tx, where, event_id, room)
 
 
 async def votes(tx: Tx, request: int) -> list[Vote]:
     """All of them, the rejected and withdrawn ones too, oldest first."""
-    rows = await tx.fetch(
-        "SELECT * FROM sluice_vote WHERE request = $1 ORDER BY at, event_id", request
-    )
-    return [vote_of(row) for row in rows]
+    return await VOTES.all(tx, "WHERE request = $1 ORDER BY at, event_id", request)
 
 
 async def withdraw(tx: Tx, event_id: str) -> None:
@@ -377,7 +291,7 @@ async def keep_people(tx: Tx, groups: Iterable[Sequence[str]]) -> str:
     text = json.dumps(sorted(sorted(group) for group in groups if len(group) > 1))
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     row = {"key": key, "groups": text}
-    await insert_row(tx, "sluice_people", row, "ON CONFLICT (key) DO NOTHING")
+    await insert(tx, "sluice_people", row, "ON CONFLICT (key) DO NOTHING")
     return key
 
 
@@ -388,13 +302,8 @@ async def people(tx: Tx, key: str) -> list[list[str]]:
 
 
 async def distrust(tx: Tx, mxid: str, until: float, request: int) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_distrust (mxid, until, request) VALUES ($1, $2, $3)"
-        " ON CONFLICT (mxid, request) DO UPDATE SET until = excluded.until",
-        mxid,
-        until,
-        request,
-    )
+    row = {"mxid": mxid, "until": until, "request": request}
+    await put(tx, "sluice_distrust", row, "mxid, request")
 
 
 async def trust(tx: Tx, mxid: str) -> None:

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from ..chat import alarms, cards, not_allowed, strong_measures
 from ..chat.card_text import CardFact, describe
-from ..db import meta
+from ..db import codec, meta
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
 from ..model.request import Request, Review, State
@@ -19,7 +19,7 @@ from ..policy.people import mxids_of
 from ..text.message import Message, Text
 from ..text.phrases import person
 from ..typed.parse import canonical
-from . import codec, store
+from . import store
 from .desk import Desk, card_key, only_reads
 from .machine import Effect, Event, Fact, step
 from .standing import Weighed, count, open_until
@@ -117,7 +117,7 @@ async def refused(desk: Desk, ask: Ask) -> bool:
 
 
 async def _asked_or_full(desk: Desk, ask: Ask) -> Message | None:
-    twin = await store.twin(desk.tx, codec.digest(ask.invocation))
+    twin = await store.twin(desk.tx, store.digest(ask.invocation))
     if twin is not None:
         votes = await count(desk, twin, ask.decision.slots)
         free = twin.state is State.PENDING and ask.mxid not in votes.voters
@@ -163,7 +163,7 @@ async def create(
         facts=codec.write(about),
         **columns,  # type: ignore[arg-type]
     )
-    await store.insert(desk.tx, request, ask.decision)
+    await store.add(desk.tx, request, ask.decision)
     if Effect.CARD in row.effects:
         await desk.record("asked", request, event=ask.event_id, reason=ask.invocation.reason)
         await post_card(desk, request)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from .. import audit
 from ..chat import alarms
 from ..db.connection import Tx
+from ..db.rows import insert, put
 from ..policy.people import members_of, mxids_of, person_of
 from ..policy.rules import Policy
 from ..requests import store
@@ -40,7 +41,7 @@ async def looked(world: World, tx: Tx, there: Iterable[str], missing: Iterable[s
     named = world.live.policy.named  # another policy may have come meanwhile
     for mxid in named.intersection(missing):
         if mxid not in known:
-            await store.insert_row(tx, "sluice_named", {"mxid": mxid, "made": 0})
+            await insert(tx, "sluice_named", {"mxid": mxid, "made": 0})
     for mxid in sorted(named.intersection(there)):
         if not known.get(mxid):
             await _remember(tx, mxid)
@@ -57,11 +58,7 @@ async def forget(tx: Tx, policy: Policy) -> None:
 
 
 async def _remember(tx: Tx, mxid: str) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_named (mxid, made) VALUES ($1, 1)"
-        " ON CONFLICT (mxid) DO UPDATE SET made = 1",
-        mxid,
-    )
+    await put(tx, "sluice_named", {"mxid": mxid, "made": 1}, "mxid")
 
 
 async def _doubt(world: World, tx: Tx, mxid: str) -> None:

@@ -7,7 +7,6 @@ new ones take their default. Only the classes listed here can be read back.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from enum import Enum
 from typing import Any
@@ -67,11 +66,3 @@ def _value(raw: Any) -> Any:
     cls = _CLASSES[raw[""]]
     names = {f.name for f in fields(cls)}
     return cls(**{name: _value(v) for name, v in raw.items() if name in names})
-
-
-def digest(invocation: Invocation) -> str:
-    """The same for the same command and arguments, whatever their order and the reason."""
-    args = sorted(
-        [name, sorted(v) if isinstance(v, tuple) else [v]] for name, v in invocation.args
-    )
-    return hashlib.sha256(json.dumps([invocation.command, args]).encode()).hexdigest()
