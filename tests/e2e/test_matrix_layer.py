@@ -28,7 +28,8 @@ from sluice.matrix.rooms import INFINITE, RoomView
 from sluice.matrix.sender import Sender
 from sluice.matrix.timeline import Reader
 from sluice.passwords.private import PrivateRooms
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from tests.fake.homeserver import V3, FakeHomeserver
 from tests.fake.world import Handler, account, database
 

@@ -40,7 +40,8 @@ from sluice.requests.erased import Erased, What
 from sluice.requests.guard import Go, Stop, Turn
 from sluice.requests.submit import Ask
 from sluice.requests.voting import Cast
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from sluice.typed.parse import canonical
 from tests.fake.log import follow_all
 

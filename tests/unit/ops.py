@@ -41,7 +41,8 @@ from sluice.server.problems import Drift
 from sluice.server.sources import sources
 from sluice.settings import load
 from sluice.state import World
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from sluice.typed.read import read
 from tests.fake.homeserver import FakeHomeserver
 from tests.fake.world import Clock, account, database

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sluice.catalog.table import COMMANDS, alias, alike, find, in_group, near, nearest
 from sluice.families.replies import SERVER_COMMANDS
 from sluice.model.command import Invocation, Right, Tag, Type, Typed
-from sluice.text.message import MAX_HEAD, Sign, plain, say
+from sluice.text.message import MAX_HEAD, Sign, plain
+from sluice.text.phrases import say
 from sluice.typed.needs import Bad, offer
 from sluice.typed.parse import (
     AskFirst,

@@ -250,7 +250,8 @@ async def test_the_matrix_layer_works_on_postgresql(server: str) -> None:
             w.fake.say(room, bo, str(number))
         await reader.step()
         assert handler.done == ["0", "1", "2"]
-        from sluice.text.message import Sign, say
+        from sluice.text.message import Sign
+        from sluice.text.phrases import say
 
         async def block(tx: Tx) -> None:
             await outbox.put(tx, room, "k", say(Sign.DONE, "x"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.text.message import Code, Message, Sign, code, one_line, quote, say
+from sluice.text.message import Code, Message, Sign, code, one_line, quote
+from sluice.text.phrases import say
 from tests.unit.scenes import check
 
 words = st.sampled_from(["Account made: ", " is gone. ", ", ", " and ", "Undo: ", ". ", " x"])

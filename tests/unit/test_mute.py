@@ -18,7 +18,8 @@ from sluice.model.command import Typed
 from sluice.model.request import State
 from sluice.requests import guard, reweigh
 from sluice.settings import load
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops

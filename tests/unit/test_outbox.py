@@ -13,7 +13,8 @@ from sluice.db.connection import Tx
 from sluice.matrix.encryption import NoCrypto
 from sluice.matrix.outbox import SIZE, Outbox, fitting
 from sluice.matrix.sender import Sender
-from sluice.text.message import Message, Sign, say
+from sluice.text.message import Message, Sign
+from sluice.text.phrases import say
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
 

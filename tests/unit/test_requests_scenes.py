@@ -16,7 +16,8 @@ from sluice.model.command import Dialect, Kind, Outcome
 from sluice.model.request import How, Request, Side
 from sluice.requests import finish, guard, measures, reweigh, submit, voting
 from sluice.requests.voting import Cast
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from tests.machine.office import (
     ANA,
     BO,

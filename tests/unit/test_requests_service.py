@@ -21,7 +21,8 @@ from sluice.requests.desk import Health
 from sluice.requests.guard import Go, Stop, Turn, Wait
 from sluice.requests.limits import Window
 from sluice.requests.voting import Cast
-from sluice.text.message import Sign, plain, say
+from sluice.text.message import Sign, plain
+from sluice.text.phrases import say
 from tests.fake.postgres import binaries, postgres
 from tests.machine.office import (
     ANA,

@@ -12,7 +12,8 @@ from sluice.db.connection import Database, Tx
 from sluice.matrix import written
 from sluice.matrix.outbox import EDIT, MARK, REACT, REDACT
 from sluice.matrix.session import Session
-from sluice.text.message import Sign, say
+from sluice.text.message import Sign
+from sluice.text.phrases import say
 from tests.fake.world import Clock, World, database, world
 
 ME, ROOM = "@sluice:fake.test", "!room:fake.test"

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from ..catalog.table import COMMANDS
 from ..difference import Change
-from ..text.message import MAX_LINES, Message, Sign, Text, code, plain, say
+from ..text.message import MAX_LINES, Message, Sign, Text, code, plain
 from ..text.phrases import (
     Here,
     Word,
@@ -22,6 +22,7 @@ from ..text.phrases import (
     not_run,
     people,
     person,
+    say,
 )
 from ..text.times import span
 

@@ -8,8 +8,8 @@ from attrs import field, frozen
 
 from ..model.command import Invocation, Kind, Outcome
 from ..model.result import Ending, How, Part
-from ..text.message import MAX_HEAD, Message, Sign, Text, code, plain, say
-from ..text.phrases import Here, Line, alarm, below, codes, count, listed
+from ..text.message import MAX_HEAD, Message, Sign, Text, code, plain
+from ..text.phrases import Here, Line, alarm, below, codes, count, listed, say
 from ..text.times import span
 from .done import Case, after_deactivation, handed
 from .undo import undo

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..model.request import Cause, Request, Side, State, Vote
-from ..text.message import Message, Sign, Text, code, quote, say
-from ..text.phrases import Here, Word, alarm, count, not_run, people, person, view
+from ..text.message import Message, Sign, Text, code, quote
+from ..text.phrases import Here, Word, alarm, count, not_run, people, person, say, view
 from .card_text import About
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying

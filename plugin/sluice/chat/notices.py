@@ -10,8 +10,8 @@ from typing import Union
 
 from attrs import evolve, frozen
 
-from ..text.message import Message, Sign, Text, code, quote, say
-from ..text.phrases import Here, alarm, codes, news, person
+from ..text.message import Message, Sign, Text, code, quote
+from ..text.phrases import Here, alarm, codes, news, person, say
 from ..text.times import over, span, typed
 
 WAVE_STARTS = 60.0  # the third notice of a kind within this many seconds starts a wave

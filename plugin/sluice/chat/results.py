@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Kind, Outcome, Tag
 from ..model.result import Ending, Handed, How, Part
-from ..text.message import Message, Sign, Text, code, quote, say
-from ..text.phrases import Here, Line, alarm, below, capital, count, person
+from ..text.message import Message, Sign, Text, code, quote
+from ..text.phrases import Here, Line, alarm, below, capital, count, person, say
 from .bulk import bulk, is_bulk
 from .done import DONE, Case
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..model.request import Pause, Request, State
-from ..text.message import Message, Sign, Text, code, quote, say
-from ..text.phrases import Here, alarm, count, news, not_run, people, person, view
+from ..text.message import Message, Sign, Text, code, quote
+from ..text.phrases import Here, alarm, count, news, not_run, people, person, say, view
 from .card_text import About
 from .cards import Standing
 

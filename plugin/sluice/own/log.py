@@ -25,9 +25,9 @@ from ..requests.desk import Desk
 from ..requests.submit import Ask
 from ..running.views import Lists
 from ..state import World
-from ..text.message import Message, Sign, Text, code, quote, say
+from ..text.message import Message, Sign, Text, code, quote
 from ..text.pages import Pages
-from ..text.phrases import codes, count, person, view
+from ..text.phrases import codes, count, person, say, view
 from ..typed.parse import users
 from .call import Asking, person_meant
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model.secret import Secret
-from ..text.message import Message, Sign, Text, code, one_line, say
-from ..text.phrases import Here, codes, not_run, person
+from ..text.message import Message, Sign, Text, code, one_line
+from ..text.phrases import Here, codes, not_run, person, say
 from ..text.times import over
 
 

@@ -6,6 +6,7 @@ command, and foreign text can only enter through `code` and `quote`, escaped and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from html import escape
 from typing import Union
@@ -121,17 +122,17 @@ def plain(line: Text) -> str:
     return "".join(s if isinstance(s, str) else s.plain for s in line)
 
 
-def say(sign: Sign, *lines: Text | str, push: tuple[str, ...] = (), text: bool = False) -> Message:
-    """A message that keeps the two limits: a first line that fits a notification, 12 lines.
+def fitted(lines: Sequence[Text]) -> tuple[Text, ...]:
+    """The lines within the two limits: a first line that fits a notification, 12 lines.
 
     A first line that is too long goes on in the second one after a full stop; if one sentence is
     too long, its longest id is shortened and stands in full in the second line.
     """
-    rows = [(line,) if isinstance(line, str) else _merged(line) for line in lines]
+    rows = [_merged(line) for line in lines]
     rows = [*_fit(rows[0]), *rows[1:]]
     if len(rows) > MAX_LINES:
         rows = [*rows[: MAX_LINES - 1], (f"… and {len(rows) - MAX_LINES + 1} lines more",)]
-    return Message(sign, tuple(rows), push, text)
+    return tuple(rows)
 
 
 def _merged(line: Text) -> Text:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Union
 
 from attrs import frozen
 
-from .message import Code, Message, Sign, Text, code, quote, say
+from .message import Code, Message, Sign, Text, code, fitted, quote
+from .template import Value, template
 from .times import Clock
 
 Word = Union[str, Code]
@@ -102,26 +103,62 @@ def marked(words: str) -> Text:
     return tuple(p for p in (*parts, words[done:]) if p != "")
 
 
-def view(*lines: Line, to: str | None = None) -> Message:
+# --- messages ------------------------------------------------------------------------------------
+# A line that is a string is a template; what its names stand for comes as `values`. `here` must be
+# given where a template names a command.
+
+
+def line(words: str, here: Here | None = None, **values: Value) -> Text:
+    """One line, or a part of one, from a template; `template` says how they are written."""
+    read = template(words)
+    return read.fill(values, here.prefix if here else "!") if read else (words,)
+
+
+def _rows(
+    lines: Iterable[Line], here: Here | None, values: Mapping[str, Value]
+) -> tuple[Text, ...]:
+    return fitted([line(row, here, **values) if isinstance(row, str) else row for row in lines])
+
+
+def say(
+    sign: Sign,
+    *lines: Line,
+    here: Here | None = None,
+    push: Iterable[str] = (),
+    text: bool = False,
+    **values: Value,
+) -> Message:
+    """Any message. push: MXIDs, each named once. text: an m.text, which is what pushes at all."""
+    return Message(sign, _rows(lines, here, values), tuple(dict.fromkeys(push)), text)
+
+
+def view(
+    *lines: Line, here: Here | None = None, to: str | None = None, **values: Value
+) -> Message:
     """📋 what somebody asked to see; `to` is pushed when it took long."""
-    return say(Sign.VIEW, *lines, push=(to,) if to else (), text=to is not None)
+    rows = _rows(lines, here, values)
+    return Message(Sign.VIEW, rows, push=(to,) if to else (), text=to is not None)
 
 
-def news(*lines: Line) -> Message:
+def news(*lines: Line, here: Here | None = None, **values: Value) -> Message:
     """🔔 nobody must act."""
-    return say(Sign.NEWS, *lines)
+    return Message(Sign.NEWS, _rows(lines, here, values))
 
 
-def alarm(push: Iterable[str], *lines: Line) -> Message:
+def alarm(push: Iterable[str], *lines: Line, here: Here | None = None, **values: Value) -> Message:
     """❗ somebody must look or act. push: MXIDs, the joined owners before all."""
-    return say(Sign.ALARM, *lines, push=tuple(dict.fromkeys(push)), text=True)
+    rows = _rows(lines, here, values)
+    return Message(Sign.ALARM, rows, push=tuple(dict.fromkeys(push)), text=True)
 
 
-def ask(*lines: Line) -> Message:
+def ask(*lines: Line, here: Here | None = None, **values: Value) -> Message:
     """❓ one thing is missing; nothing has run."""
-    return say(Sign.QUESTION, *lines)
+    return Message(Sign.QUESTION, _rows(lines, here, values))
 
 
-def not_run(*lines: Line, to: str | None = None) -> Message:
+def not_run(
+    *lines: Line, here: Here | None = None, to: str | None = None, **values: Value
+) -> Message:
     """⛔ with the whole line given; `to` is pushed when it comes late or ends a card."""
-    return say(Sign.NOT_RUN, *lines, push=(to,) if to else (), text=to is not None)
+    rows = _rows(lines, here, values)
+    return Message(Sign.NOT_RUN, rows, push=(to,) if to else (), text=to is not None)
