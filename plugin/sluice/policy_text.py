@@ -9,7 +9,10 @@ reaches it through the bound method that it gets as loader. Standalone has no su
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +20,7 @@ from attrs import frozen
 from ruamel.yaml import YAML
 
 BASE = "base-config.yaml"
+_SETTLED = 0.3  # seconds since a file was written last: until then it may be half saved
 
 
 @frozen
@@ -49,23 +53,22 @@ class PolicyText:
             self._instance.config_str = self._kept
             await self._instance.update()
 
-    def read(self) -> Source:
+    async def read(self) -> Source:
         """The text as it stands now. Raises Unreadable."""
         if self._instance is not None:
             text = self._instance.config_str
-            return self._follow(_parse(text), Source("config", text, text))
+            return await self._follow(_parse(text), Source("config", text, text))
         data = self._load() or {}
         out = io.StringIO()
         YAML().dump(data, out)
-        return self._follow(data, Source("plugin_config", out.getvalue()))
+        return await self._follow(data, Source("plugin_config", out.getvalue()))
 
-    def _follow(self, data: Any, source: Source) -> Source:
+    async def _follow(self, data: Any, source: Source) -> Source:
         path = data.get("policy_file") if isinstance(data, Mapping) else None
         if not isinstance(path, str) or len(data) > 1:  # what is wrong there, the loader says
             return source
         try:
-            with open(path, encoding="utf-8") as file:
-                return Source(path, file.read(), source.config)
+            return Source(path, await _saved(path), source.config)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
             raise Unreadable(f"policy_file cannot be read: {why}: {path}") from error
@@ -86,6 +89,24 @@ class PolicyText:
         """Puts what maubot is to keep back into its cache: the refused edit is gone."""
         if self._instance is not None:
             self._instance.config_str = self._kept
+
+
+async def _saved(path: str) -> str:
+    """What stands in a file, as soon as it stays as it is, or after a while.
+
+    Many programs empty a file and then write it: one that was written just now may be half of what
+    is meant, and still be valid. Raises OSError, ValueError.
+    """
+    for _ in range(50):
+        if not 0 <= time.time() - os.stat(path).st_mtime < _SETTLED:
+            break
+        await asyncio.sleep(_SETTLED / 3)
+    return _read(path)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _parse(text: str) -> object:

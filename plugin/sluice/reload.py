@@ -25,6 +25,7 @@ from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
 from .policy.access import lost_by, read_out
 from .policy.document import Problem
+from .policy.people import owners
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
 from .server import named
@@ -55,12 +56,12 @@ class Reload:
         self._told: Settings | None = None  # the last that was told, if that is not what is live
         self.rooms: tuple[str, ...] = ()
 
-    def _read(self, accepted: str | None = None) -> tuple[Source, Loaded]:
+    async def _read(self, accepted: str | None = None) -> tuple[Source, Loaded]:
         """The text of now. The tests of one that was valid are not run again: a test without a
         time may fail at night. accepted: the text that was live before this start."""
         admin = self._world.admin.room if self._world.admin is not None else None
         try:
-            source = self._text.read()
+            source = await self._text.read()
         except Unreadable as error:
             self._world.file = True
             source = Source("config", "")
@@ -104,9 +105,10 @@ class Reload:
         by = await self._db.read(lambda tx: meta.get(tx, _BY))
         self._last = last if by == self._world.version else None
         told = await self._db.read(lambda tx: meta.get(tx, _TOLD)) or last
-        source, loaded = self._read(last)
+        source, loaded = await self._read(last)
         before = self._earlier(last, source)
         self._told = before if told == last else self._earlier(told, source)
+        loaded = _for_somebody(loaded, before)
         settings = loaded.settings
         if settings is None:
             self._world.problems, self._world.settings = loaded.errors, before
@@ -228,7 +230,8 @@ class Reload:
 
     async def _again(self) -> str | None:
         try:
-            source, loaded = self._read()
+            source, loaded = await self._read()
+            loaded = _for_somebody(loaded, self._world.settings)
             settings = loaded.settings
             if settings is None:
                 await self._refuse(loaded)
@@ -263,8 +266,8 @@ class Reload:
         await meta.put(tx, _TOLD, settings.text)
         requests = await reweigh.policy_changed(world.desk(tx))
         fresh = safe or old is None
-        for room, owners in push.items():
-            said = self._changed(room, old, settings, requests, owners, safe=fresh)
+        for room, pushed in push.items():
+            said = self._changed(room, old, settings, requests, pushed, safe=fresh)
             await self._say(tx, room, f"policy.{settings.digest[:16]}.{world.now()}", said)
 
     async def _take(self, tx: Tx, settings: Settings, old: Settings | None) -> None:
@@ -325,6 +328,30 @@ async def _regrouped(tx: Tx) -> tuple[Mapping[str, Sequence[str]], Sequence[tupl
     left = [(g, n) for g, names in before.items() for n in names if n not in now.get(g, ())]
     gone = [(group, name) for group, name in left if name in COMMANDS]
     return {group: names for group, names in new.items() if names}, gone
+
+
+def _for_somebody(loaded: Loaded, before: Settings | None) -> Loaded:
+    """Refuses a text without a room for commands, or without owners, where there were some:
+    nobody could take it back. Most often it was emptied, or is not saved whole.
+
+    Args:
+        before: What was live, None without one.
+    """
+    new = loaded.settings
+    if new is None or before is None:
+        return loaded
+    lost = []
+    if before.ops_rooms and not new.ops_rooms:
+        lost.append((line_of(new.text, "ops_rooms"), "ops_rooms is empty"))
+    if owners(before.policy) and not owners(new.policy):
+        lost.append((line_of(new.text, "owners"), "there are no owners any more"))
+    if not lost:
+        return loaded
+    why = "nobody could correct it here. Is it saved whole?"
+    found = tuple(Problem(line, f"{what}: {why}") for line, what in lost)
+    for problem in found:
+        log.error("policy:%d: %s", problem.line, problem.text)
+    return Loaded(None, found, loaded.warnings)
 
 
 def _told(problems: Sequence[Problem]) -> list[tuple[int, str]]:

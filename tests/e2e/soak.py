@@ -246,6 +246,7 @@ class Soak:
             bot.set_policy(text if number % 5 else text + "\nnonsense: 1\n")
             await self.tries(self.world["ana"].say, self.rooms[0], "!reload")
             self.did("reloads", time.time())
+            await asyncio.sleep(1)  # a wrong text must be read before it is taken back
             bot.set_policy(text)
 
     async def measures(self) -> None:

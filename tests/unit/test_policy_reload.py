@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +37,7 @@ class Desk:
 
     def writes(self, text: str) -> None:
         self.path.write_text(text.replace("!opsroom:example.org", self.room.room))
+        os.utime(self.path, (0, 0))  # some time ago
 
     async def saves(self, text: str) -> list[str]:
         """A text is saved while it runs; what is said."""
@@ -285,6 +287,52 @@ async def test_uses_count_on_after_the_upgrade(desk: Desk) -> None:
     await desk.starts(version="1.1.0")
     said = await desk.room.types(BO, "!enableroom !x:example.org")
     assert "2 enableroom a day, yours are used" in said[0], said
+
+
+# --- a file that is not saved whole
+
+NOBODY = [
+    "",
+    "# the whole of it is a remark\n",
+    BARE.replace('ops_rooms: ["!opsroom:example.org"]', "ops_rooms: []"),
+    BARE.replace("members: [ana, dan]", "members: []").replace(", {from: owner, n: 1}", ""),
+]
+
+
+@pytest.mark.parametrize("text", NOBODY)
+async def test_a_text_that_nobody_could_take_back_is_not_taken(desk: Desk, text: str) -> None:
+    assert text != BARE
+    before = desk.room.world.live.text
+    (said,) = await desk.saves(text)
+    assert said.startswith("❗ New policy not taken, the old one stays live. Line "), said
+    assert "nobody could correct it here. Is it saved whole?" in said
+    assert desk.room.world.live.text == before
+    assert await pushed(desk.room) == {ANA, DAN}
+
+
+@pytest.mark.parametrize("text", NOBODY)
+async def test_a_start_with_such_a_text_is_safe_mode_and_told(desk: Desk, text: str) -> None:
+    said = await desk.starts(text)
+    assert said[0].startswith("❗ Safe mode"), said
+    assert "Is it saved whole?" in said[0]
+    (said,) = await desk.saves(BARE)
+    assert "safe mode is over" in said
+
+
+async def test_the_first_half_of_a_file_is_not_taken_for_the_whole(desk: Desk) -> None:
+    """A program empties the file and writes it in pieces; half of it is valid, and looser."""
+    half = WORSE[: WORSE.index("  limit:")]
+    assert problems_of(half) == []
+    desk.writes("")
+    os.utime(desk.path)
+    desk.room.clock.go(1)
+    reading = asyncio.ensure_future(desk.reload.again())
+    for part in (half, WORSE):
+        await asyncio.sleep(0.15)
+        desk.path.write_text(part.replace("!opsroom:example.org", desk.room.room))
+    assert await reading is None
+    assert desk.room.world.live.text == desk.path.read_text()
+    assert "limit wipes: 50 an hour (was 5)" in (await desk.room.news())[0]
 
 
 # --- ids and servers
