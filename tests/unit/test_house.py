@@ -148,7 +148,6 @@ LONG = {
     "decide._decide",
     "explain.explain",
     "loader._rule",
-    "loader.load",
     "people.build",
     "room._message",
     "settings.load",

@@ -42,7 +42,6 @@ class Loading:
     by_glob: frozenset[str] = frozenset()
     meant: set[str] = field(factory=set)  # accounts whose ids stand here in another spelling
     ids: dict[str, int] = field(factory=dict)
-    lines: dict[str, int] = field(factory=dict)  # of each account in people
     asked: dict[tuple[int, str], int] = field(factory=dict)  # rule's line, role -> its own line
     section: Section = field(factory=lambda: Section(1, {}))  # tests and who_can are still in it
     policy: Policy | None = None  # None after an error
@@ -144,7 +143,6 @@ def load(
             ops_rooms=ops_rooms,
             admin_room=admin_room,
             zone=zone,
-            lines=loading.lines,
             meant=loading.meant,
         )
     return loading
@@ -173,7 +171,6 @@ def _people(section: Section, loading: Loading) -> None:
                 loading.problems.add(node.line, twice if owner[word] == key.value else other)
             elif loading.member(node, globs=False):
                 owner[word] = str(key.value)
-                loading.lines[word] = node.line
                 accounts.append(word)
         loading.people[str(key.value)] = tuple(accounts)
 

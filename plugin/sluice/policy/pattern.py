@@ -2,10 +2,10 @@
 
 Only what is needed to describe names: literals, classes, `.`, groups without quantifier, `|`,
 quantifiers. Whatever is accepted here matches the whole value, ASCII only, well below 1 ms on
-any value that can be typed; a backtracking matcher cannot promise that (`.*.*.*x`, `(a|a)(a|a)…`).
-So `Pattern.fits` asks Python's `re` only for values so short that there is little to backtrack
-over; longer ones are matched by following the *set* of positions that the value can have been
-consumed to, as the bits of one number, through every element once.
+any value that can be typed. A backtracking matcher cannot promise that (`.*.*.*x`, `(a|a)(a|a)…`),
+so Python's `re` is asked only where there is little to backtrack over. Otherwise the *set* of
+places is followed up to which the value can have been consumed: bit i of a number says that its
+first i characters can be.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ import warnings
 from collections.abc import Callable
 from typing import Union
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
 MAX_LENGTH = 200
 MAX_UNBOUNDED = 3
-_LONGEST = 512  # bytes of a typed value; a repetition beyond it is the same as without end
-_FEW = 3000  # ways to divide a value among the elements up to which `re` is quick
+_FEW = 3000  # ways to divide a value among the parts up to which `re` is quick
 
-_COUNT = re.compile(r"\{(?=[\d,])(\d*)(?:(,)(\d*))?\}")
+_PART = re.compile(
+    r"""(?P<sign> \((?:\?:)? | [)|^$] | \[\^?(?:\\.|.)(?:\\.|[^]\\])*\] | \\. | . )
+    (?: (?P<few>[*+?]) | \{(?=[\d,]) (?P<low>\d*) (?P<comma>,)? (?P<high>\d*) \} )?
+    (?P<kind>[+?])?""",
+    re.VERBOSE | re.DOTALL,
+)
+_COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
 class Refused(Exception):
@@ -34,39 +39,24 @@ class _Atom:
     """One character out of a set, `least` to `most` times (None: without end)."""
 
     fits: Callable[[str], object]
-    least: int = 1
-    most: int | None = 1
+    least: int
+    most: int | None
 
-    def ways(self, size: int) -> int:
-        """In how many ways it can take a part of a value of this size."""
-        most = size if self.most is None else min(self.most, size)
-        return max(most - self.least + 1, 1)
-
-
-@frozen
-class _Edge:
-    """`^` or `$`: the start or the end of the value."""
-
-    end: bool
-
-
-@frozen
-class _Either:
-    """Branches of a group, or of the whole expression."""
-
-    branches: tuple[tuple[_Element, ...], ...]
-
-    def ways(self, size: int) -> int:
-        total = 0
-        for branch in self.branches:
-            product = 1
-            for element in branch:
-                product *= 1 if isinstance(element, _Edge) else element.ways(size)
-            total += product
-        return total
+    def follow(self, places: int, mask: int) -> int:
+        """The places after it, from those before it. mask: places of characters that fit."""
+        reached = taken = 0
+        while places and (self.most is None or taken <= self.most):
+            if taken >= self.least:
+                if not places & ~reached:
+                    break
+                reached |= places
+            places = (places & mask) << 1
+            taken += 1
+        return reached
 
 
-_Element = Union[_Atom, _Edge, _Either]
+_Part = Union[_Atom, str]
+"""An atom, or one of the signs ( | ) ^ $."""
 
 
 @frozen
@@ -74,14 +64,39 @@ class Pattern:
     """An accepted expression. `fits` says whether it covers the whole of a value."""
 
     text: str
+    _parts: tuple[_Part, ...] = field(eq=False, repr=False)
+    _choices: int = field(eq=False, repr=False)  # parts that can take more or less
     _quick: Callable[[str], object] = field(eq=False, repr=False)
-    _short: int = field(eq=False, repr=False)  # the longest value to ask `_quick` about
-    _tree: _Either = field(eq=False, repr=False)
 
     def fits(self, value: str) -> bool:
-        if len(value) <= self._short:
+        if (len(value) + 2) ** self._choices <= _FEW:
             return self._quick(value) is not None
-        return bool(_follow(self._tree, 1, _Value.of(value)) >> len(value) & 1)
+        return bool(self._follow(value) >> len(value) & 1)
+
+    def _follow(self, value: str) -> int:
+        """The places up to which the expression can consume the value."""
+        at: dict[str, int] = {}  # character -> the places where it stands
+        for place, character in enumerate(value):
+            at[character] = at.get(character, 0) | 1 << place
+        masks: dict[object, int] = {}
+        outer: list[tuple[int, int]] = []
+        before, after, places = 1, 0, 1  # of the group: where it began, its branches so far, now
+        for part in (*self._parts, "|"):
+            if isinstance(part, _Atom):
+                if part.fits not in masks:
+                    masks[part.fits] = sum(some for one, some in at.items() if part.fits(one))
+                places = part.follow(places, masks[part.fits])
+            elif part == "(":
+                outer.append((before, after))
+                before, after = places, 0
+            elif part == "|":
+                after, places = after | places, before
+            elif part == ")":
+                places |= after
+                before, after = outer.pop()
+            else:
+                places &= 1 if part == "^" else 1 << len(value)
+        return after
 
 
 def compile_pattern(text: str) -> Pattern:
@@ -94,180 +109,43 @@ def compile_pattern(text: str) -> Pattern:
             whole = re.compile(text, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise Refused(f"is no regular expression: {error}") from None
-    reader = _Reader(text)
-    tree = reader.either()
-    if reader.at < len(text):
-        raise Refused("is no regular expression: unbalanced parenthesis")
-    if reader.unbounded > MAX_UNBOUNDED:
-        raise Refused(f"has {reader.unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
-    return Pattern(text, whole.fullmatch, _short(tree), tree)
+    parts = tuple(map(_part, _PART.finditer(text)))
+    atoms = [part for part in parts if isinstance(part, _Atom)]
+    unbounded = sum(atom.most is None for atom in atoms)
+    if unbounded > MAX_UNBOUNDED:
+        raise Refused(f"has {unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
+    choices = parts.count("|") + sum(atom.least != atom.most for atom in atoms)
+    return Pattern(text, parts, choices, whole.fullmatch)
 
 
-def _short(tree: _Either) -> int:
-    """The greatest size of which a value can be divided in few ways; -1 if none is."""
-    low, high = -1, _LONGEST
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if tree.ways(middle) <= _FEW else (low, middle - 1)
-    return low
-
-
-class _Reader:
-    """Reads an expression that `re` has accepted into elements, refusing what is not for names."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.unbounded = 0
-
-    def either(self) -> _Either:
-        branches: list[tuple[_Element, ...]] = []
-        branch: list[_Element] = []
-        while self.at < len(self.text) and self.text[self.at] != ")":
-            if self.text[self.at] == "|":
-                self.at += 1
-                branches.append(tuple(branch))
-                branch = []
-            else:
-                branch.append(self.element())
-        return _Either((*branches, tuple(branch)))
-
-    def element(self) -> _Element:
-        text, start = self.text, self.at
-        head = text[start]
-        if head == "(":
-            return self.group()
-        if head in "^$":
-            self.at += 1
-            if self.quantifier() is not None:
-                raise Refused(f"repeats {head}")
-            return _Edge(head == "$")
-        if head == "[":
-            self.at = self.end_of_class()
-        elif head == "\\":
-            escaped = text[start + 1]
-            if escaped.isalnum() and escaped not in "dwsDWS":
-                raise Refused(
-                    f"uses \\{escaped}; only \\d \\w \\s and escaped signs can stand here"
-                )
-            self.at += 2
-        else:
-            self.at += 1
-        one = re.compile(text[start : self.at] if head in "[\\." else re.escape(head), re.ASCII)
-        least, most = self.quantifier() or (1, 1)
-        if most is None:
-            self.unbounded += 1
-        return _Atom(one.fullmatch, min(least, _LONGEST + 1), most)
-
-    def group(self) -> _Either:
-        if self.text.startswith("(?", self.at) and not self.text.startswith("(?:", self.at):
+def _part(match: re.Match[str]) -> _Part:
+    """A part of an expression that `re` has accepted; refuses what is not for names."""
+    sign, counts = match["sign"], _counts(match)
+    if sign[0] == "\\" and sign[1].isalnum() and sign[1] not in "dwsDWS":
+        raise Refused(f"uses {sign}; only \\d \\w \\s and escaped signs can stand here")
+    if match["kind"] == "+":
+        raise Refused("uses a possessive quantifier")
+    if sign in ("(", "(?:"):
+        if counts is not None:
             raise Refused("uses (?…; only plain groups and (?: can stand here")
-        self.at += 3 if self.text.startswith("(?:", self.at) else 1
-        inner = self.either()
-        self.at += 1
-        if self.quantifier() is not None:
-            raise Refused("has a quantifier on a group")
-        return inner
-
-    def end_of_class(self) -> int:
-        at = self.at + 1
-        at += self.text.startswith("^", at)
-        at += 1  # a ] in the first place is itself, any other character is none
-        at += self.text[at - 1] == "\\"
-        while self.text[at] != "]":
-            at += 2 if self.text[at] == "\\" else 1
-        return at + 1
-
-    def quantifier(self) -> tuple[int, int | None] | None:
-        sign = self.text[self.at : self.at + 1]
-        bounds: tuple[int, int | None]
-        if sign and sign in "*+?":
-            bounds = {"*": (0, None), "+": (1, None), "?": (0, 1)}[sign]
-            self.at += 1
-        elif count := _COUNT.match(self.text, self.at):
-            low, comma, high = count.groups()
-            least = int(low or 0)
-            bounds = (least, int(high) if high else None) if comma else (least, least)
-            self.at = count.end()
-        else:
-            return None
-        after = self.text[self.at : self.at + 1]
-        if after == "+":
-            raise Refused("uses a possessive quantifier")
-        self.at += after == "?"  # lazy: the same values fit
-        return bounds
+        return "("
+    if sign == ")" and counts is not None:
+        raise Refused("has a quantifier on a group")
+    if sign in ("^", "$") and counts is not None:
+        raise Refused(f"repeats {sign}")
+    if sign in (")", "|", "^", "$"):
+        return sign
+    one = re.compile(sign if sign[0] in "[\\." else re.escape(sign), re.ASCII)
+    return _Atom(one.fullmatch, *(counts or (1, 1)))
 
 
-@frozen
-class _Value:
-    """A value to match: at which places each of its characters stands, and each set of them."""
-
-    size: int
-    characters: dict[str, int]
-    sets: dict[object, int] = Factory(dict)
-
-    @classmethod
-    def of(cls, text: str) -> _Value:
-        characters: dict[str, int] = {}
-        for place, character in enumerate(text):
-            characters[character] = characters.get(character, 0) | 1 << place
-        return cls(len(text), characters)
-
-    def mask(self, fits: Callable[[str], object]) -> int:
-        mask = self.sets.get(fits)
-        if mask is None:
-            mask = sum(places for one, places in self.characters.items() if fits(one))
-            self.sets[fits] = mask
-        return mask
-
-
-def _follow(element: _Element, places: int, value: _Value) -> int:
-    """The places (bit i: i characters are consumed) after the element, from those before it."""
-    if isinstance(element, _Edge):
-        return places & (1 << value.size if element.end else 1)
-    if isinstance(element, _Either):
-        after = 0
-        for branch in element.branches:
-            reached = places
-            for part in branch:
-                reached = _follow(part, reached, value)
-            after |= reached
-        return after
-    if element.least > value.size:
-        return 0
-    mask = value.mask(element.fits)
-    most = value.size if element.most is None else min(element.most, value.size)
-    places = _steps(places, mask, element.least, exactly=True)
-    return _steps(places, mask, max(most - element.least, 0), exactly=False)
-
-
-def _steps(places: int, mask: int, count: int, *, exactly: bool) -> int:
-    """Exactly `count` characters of the mask further, or any number up to it, by doubling.
-
-    run: places from which `size` characters of the mask follow.
-    """
-    run, size = mask, 1
-    while count:
-        if exactly:
-            if count & 1:
-                places = (places & run) << size
-            count >>= 1
-        else:
-            size_now = min(size, count)
-            if size_now < size:  # the rest is no power of two: runs of its length
-                run, size = _run(mask, size_now), size_now
-            places |= (places & run) << size
-            count -= size_now
-        run &= run >> size
-        size *= 2
-    return places
-
-
-def _run(mask: int, length: int) -> int:
-    """The places from which at least `length` characters of the mask follow."""
-    run, have = mask, 1
-    while have < length:
-        step = min(have, length - have)
-        run &= run >> step
-        have += step
-    return run
+def _counts(match: re.Match[str]) -> tuple[int, int | None] | None:
+    """How often the part can stand, None without a quantifier. A lazy one takes the same."""
+    if match["few"]:
+        return _COUNTS[match["few"]]
+    if match["low"] is None:
+        return None
+    least = int(match["low"] or 0)
+    if match["comma"] is None:
+        return least, least
+    return least, int(match["high"]) if match["high"] else None

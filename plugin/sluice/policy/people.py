@@ -167,7 +167,6 @@ def build(
     ops_rooms: tuple[str, ...],
     admin_room: str | None,
     zone: tzinfo,
-    lines: Mapping[str, int],
     meant: Collection[str] = (),
 ) -> Policy:
     """A policy with what is looked up often. meant: accounts that are named and get no rights."""
@@ -199,7 +198,6 @@ def build(
         ops_rooms=ops_rooms,
         admin_room=admin_room,
         zone=zone,
-        lines=lines,
         plans=plans,
         person=person,
         named=frozenset((*person, *grants, *meant)),

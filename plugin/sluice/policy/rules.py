@@ -160,7 +160,6 @@ class Policy:
     ops_rooms: tuple[str, ...]
     admin_room: str | None  # if the text or the caller says it
     zone: tzinfo
-    lines: Mapping[str, int] = field(repr=False)  # of each account in people
 
     plans: Mapping[str, Plan] = field(repr=False)
     person: Mapping[str, str] = field(repr=False)  # MXID -> person
