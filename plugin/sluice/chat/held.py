@@ -20,7 +20,7 @@ class Erased:
 
 
 def _numbers(held: Sequence[int]) -> Text:
-    return listed([f"#{number}" for number in held])
+    return listed([f"#{number}" for number in held], "and")
 
 
 def _how(told: Erased) -> tuple[Line, ...]:
