@@ -24,13 +24,14 @@ from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, Later, NotJoined, is_exit
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
+from .model.request import WhyKind
 from .ops.room import OpsRoom
 from .passwords import store as secrets
 from .policy.people import person_of
 from .policy_text import line_of
 from .requests import erased, reweigh
 from .requests.desk import Aside
-from .state import OUT, UNREAD, World
+from .state import World
 
 _PRIVATE = "SELECT room FROM sluice_private"
 _NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
@@ -200,12 +201,12 @@ class Doors:
 
     def _is_out(self, room: str) -> bool:
         away = self._world.away.get(room)
-        return away is not None and away.why == OUT
+        return away is not None and away.why is WhyKind.ROOM_LEFT
 
     async def _lost(self, room: str) -> None:
         """We are not in this ops room. If we were, owners in another one are told, once."""
         if not self._is_out(room):
-            self._world.away[room] = Aside(self._world.now(), OUT)
+            self._world.away[room] = Aside(self._world.now(), WhyKind.ROOM_LEFT)
         where = self._world.main_room
         nowhere = where is None or where in self._world.aside
         if where is None or nowhere or room not in self._ops or room in self._told:
@@ -399,18 +400,18 @@ class Doors:
             return True  # a room that is none any more says nothing
         now = self._world.now()
         if room not in self._readers:
-            self._world.away.setdefault(room, Aside(now, UNREAD))
+            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             return False
         reading = asyncio.ensure_future(self._readers[room].catch_up())
         try:
             await asyncio.wait_for(asyncio.shield(reading), _HEARD_WITHIN)
         except NotJoined:
-            self._world.away.setdefault(room, Aside(now, UNREAD))
+            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             self.wanted.set()  # who goes in again finds out why
             return False
         except asyncio.TimeoutError:
             self._log.warning("%s cannot be read: what stands in line there steps aside", room)
-            self._world.away.setdefault(room, Aside(now, UNREAD))
+            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             self._behind.add(room)
             reading.add_done_callback(lambda done: self._read_again(room, done))
             return False

@@ -29,7 +29,6 @@ from .text.phrases import Here
 from .text.times import Clock
 
 _KEPT = 300  # commands that are known to open an account again
-OUT, UNREAD = "I am not in its room", "its room cannot be read"  # why a room is away
 
 
 @frozen

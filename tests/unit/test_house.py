@@ -152,7 +152,6 @@ LONG = {
     "room._message",
     "settings.load",
     "sources.sources",
-    "standing.count",
     "voting._count",
 }
 # 7: (module, what it imports from above)

@@ -15,13 +15,23 @@ from sluice.db.migrations import upgrade_table
 from sluice.families.dialects import lines
 from sluice.model.command import Dialect, Invocation, Kind, Outcome
 from sluice.model.decision import Decision, Slot, Verdict
-from sluice.model.request import Cause, How, LineState, Request, Review, Side, State
+from sluice.model.request import (
+    Cause,
+    How,
+    LineState,
+    Request,
+    Review,
+    Side,
+    State,
+    Why,
+    WhyKind,
+)
 from sluice.requests import finish, guard, limits, measures, reweigh, store, submit, voting
 from sluice.requests.desk import Health
 from sluice.requests.guard import Go, Stop, Turn, Wait
 from sluice.requests.limits import Window
 from sluice.requests.voting import Cast
-from sluice.text.message import Sign, plain
+from sluice.text.message import Sign
 from sluice.text.phrases import say
 from tests.fake.postgres import binaries, postgres
 from tests.machine.office import (
@@ -154,7 +164,7 @@ async def test_cancel_between_the_lines_sends_nothing_more(office: Office) -> No
     await office.at_desk(voting.cancel, await own(office, BO, "cancel"), request.id)
     went = await begins(office, request.id, 2)
     assert isinstance(went, Stop)
-    assert plain(went.request.stop) == ": cancelled by bo"
+    assert went.request.stop == Why(WhyKind.CANCELLED, "bo")
     assert await ends(office, request.id) is State.FAILED
 
 

@@ -3,17 +3,18 @@ anything else: it begins with a sign, its ids stand in code, and it keeps within
 
 from __future__ import annotations
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.chat import cards, not_allowed, strong_measures
+from sluice.chat import cards, ended, not_allowed, strong_measures
 from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact, describe
 from sluice.chat.cards import Need, Standing
 from sluice.model.command import Invocation
 from sluice.model.decision import Decision, Verdict
-from sluice.model.request import Cause, Pause, Request, State
-from sluice.text.message import Message
+from sluice.model.request import NO_WHY, Cause, Pause, Request, State, Why, WhyKind
+from sluice.text.message import Code, Message, Text
 from tests.unit.scenes import ANA, BO, CY, at, check, here
 
 foreign = st.text(max_size=200) | st.sampled_from(
@@ -70,7 +71,7 @@ def requests(draw: st.DrawFn) -> tuple[Request, object]:
         state=draw(st.sampled_from(State)),
         created=at("14:00"),
         expires=draw(st.none() | st.just(at("15:00"))),
-        note=draw(st.sampled_from([(), (" by ", "cy"), (": ", "bo", " left this room")])),
+        note=draw(st.sampled_from([NO_WHY, Why(WhyKind.BY, "cy"), Why(WhyKind.LEFT, "bo")])),
     )
     return request, told
 
@@ -108,6 +109,7 @@ def test_every_text_about_a_request_keeps_the_rules(
     denied = Decision(
         Verdict.DENY, (), because=("deactivate is for mods and owners",), can=("cy",)
     )
+    denied_by_cy = evolve(request, state=State.DENIED, note=Why(WhyKind.BY, "cy"))
     messages: list[Message] = [
         cards.card(request, told, votes, (CY,), HERE),
         cards.voted(request, told, votes, HERE),
@@ -118,7 +120,7 @@ def test_every_text_about_a_request_keeps_the_rules(
         cards.edited(request, told, 13),
         cards.over(evolve(request, state=State.EXPIRED), told, HERE),
         cards.over(evolve(request, state=State.CANCELLED), told, HERE),
-        cards.over(evolve(request, state=State.DENIED, note=(" by ", "cy")), told, HERE, words),
+        cards.over(denied_by_cy, told, HERE, words),
         cards.not_started(request, HERE),
         cards.reminder(request, votes, (CY,), HERE),
         cards.not_counted(request, "@hal:example.org", cause, votes, HERE),
@@ -139,3 +141,24 @@ def test_every_text_about_a_request_keeps_the_rules(
     ]
     for message in messages:
         check(message)
+
+
+KINDS = [kind for kind in WhyKind if kind not in (WhyKind.NONE, WhyKind.POLICY, WhyKind.OTHER)]
+
+
+@pytest.mark.parametrize("by", ["cy", "@hal:example.org", "1 of 2"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_why_a_request_ended_is_read_as_it_was_stored(kind: WhyKind, by: str) -> None:
+    words = ended.after_state(Why(kind, by))
+    again = ended.read(words)
+    assert again.kind is kind
+    assert again.by in ("", by)
+    assert ended.after_state(again) == words
+
+
+@given(st.lists(st.sampled_from([": ", " by ", ", ", "bo", " left this room"]) | foreign))
+def test_what_an_earlier_version_stored_is_shown_as_it_is(words: list[str]) -> None:
+    stored: Text = tuple(words)
+    assert ended.after_state(ended.read(stored)) == stored
+    quoted: Text = (": ", Code("x", quoted=True), *stored)
+    assert ended.read(quoted) == Why(WhyKind.POLICY, said=quoted[1:])

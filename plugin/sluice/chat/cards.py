@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..model.request import Cause, Request, Side, State, Vote
+from ..model.request import Cause, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.phrases import Here, Word, alarm, count, not_run, people, person, say, view
 from .card_text import About
+from .ended import after_state, alone, is_clause
 
 MAX_TYPED = 300  # characters of a command line that is repeated for copying
 
@@ -216,8 +217,8 @@ def _how_it_ended(request: Request, told: About, here: Here, *, card: bool = Fal
     head = f"#{request.id} {called(request.state)}"
     if request.state is State.EXPIRED:
         head += f" at {here.clock.at(request.expires or here.clock.now)}"
-    note = () if card and request.state is State.EXPIRED else request.note
-    if note and str(note[0]).startswith(":"):
+    note = () if card and request.state is State.EXPIRED else after_state(request.note)
+    if is_clause(request.note) and note:
         return (head, *note, ". Nothing ran.")
     ran = "" if card and request.state is not State.CANCELLED else ", nothing ran"
     return (head, *note, f"{ran}: ", *told.short)
@@ -230,7 +231,8 @@ def over(request: Request, told: About, here: Here, why: str = "") -> Message:
     """The new message when a card ends and nothing ran. why: the words of whoever denied it."""
     rows = [_how_it_ended(request, told, here)]
     if request.state is State.DENIED:
-        rows.append(("Why: ", quote(why)) if why else (*request.note[1:], " gave no reason."))
+        by = (person(request.note.by),) if request.note else ()
+        rows.append(("Why: ", quote(why)) if why else (*by, " gave no reason."))
     elif request.state is State.EXPIRED:
         rows.append(_again(request, here))
     return not_run(*rows, to=request.mxid)
@@ -245,22 +247,9 @@ def elsewhere(request: Request, told: About, push: Sequence[str], here: Here) ->
     return alarm(push, row, (*asked, ", where I cannot say it now."))
 
 
-def expired_note(votes: Standing) -> Text:
-    """`without a vote`, `with 1 of 2 votes`, `before its turn`."""
-    if votes.filled == votes.needed:
-        return (" before its turn",)
-    return (
-        f" with {votes.filled} of {votes.needed} votes" if votes.filled else " without a vote",
-    )
-
-
 def not_started(request: Request, here: Here) -> Message:
     """The reply to a command without a card that left the line: it was never sent."""
-    why = (
-        (str(request.note[0]).lstrip(":, "), *request.note[1:])
-        if request.note
-        else ("it is over",)
-    )
+    why = alone(request.note) if request.note else ("it is over",)
     return not_run(("Not run: ", *why, "."), _again(request, here), to=request.mxid)
 
 
@@ -326,7 +315,7 @@ def _late(request: Request, here: Here) -> Text:
         again: Text = (person(request.person), " can send it again.")
         return (f"{number} expired at {when} and nothing ran. ", *again)
     if request.state in (State.DENIED, State.CANCELLED):
-        note = request.note if request.note[:1] == (" by ",) else ()
+        note = after_state(request.note) if request.note.kind is WhyKind.BY else ()
         return (f"{number} is {called(request.state)}", *note, " and nothing ran.")
     if request.state is State.REJECTED:
         return (f"{number} was not allowed and nothing ran.",)

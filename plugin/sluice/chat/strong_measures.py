@@ -11,6 +11,7 @@ from ..text.message import Message, Sign, Text, code, quote
 from ..text.phrases import Here, alarm, count, news, not_run, people, person, say, view
 from .card_text import About
 from .cards import Standing
+from .ended import after_state
 
 
 @frozen
@@ -106,7 +107,7 @@ def trusted_already(mxid: str) -> Message:
 def reweighed(before: Request, after: Request, votes: Standing) -> list[Text]:
     """What a new policy did to an open request, for the message about that policy."""
     if after.state is State.CANCELLED:
-        return [(f"#{after.id} is cancelled", *after.note, ".")]
+        return [(f"#{after.id} is cancelled", *after_state(after.note), ".")]
     if after.state is State.EXPIRED:
         return [(f"#{after.id} has expired.",)]
     missing = votes.needed - votes.filled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, auto
 
 from attrs import frozen
 
@@ -41,6 +41,55 @@ class Review(str, Enum):
     NOT_IN_ORDER = "not in order"
 
 
+class WhyKind(Enum):
+    """What ended a request, or stopped the rest of it. Its words are in `chat.ended`."""
+
+    NONE = auto()
+    BY = auto()  # somebody cancelled or denied it
+    DELETED = auto()  # the command, by somebody
+    CHANGED = auto()
+    CARD_DELETED = auto()
+    CANCELLED = auto()  # by somebody, while it ran
+    BEFORE_ITS_TURN = auto()  # it expired: with all votes,
+    NO_VOTE = auto()
+    SOME_VOTES = auto()
+    LEFT = auto()  # the requester
+    NO_RIGHT = auto()
+    NO_REASON = auto()
+    POLICY = auto()
+    NO_OPS_ROOM = auto()
+    PUBLIC = auto()
+    VOTES_MISSING = auto()
+    HELD = auto()
+    HELD_TOO_LONG = auto()
+    PAUSED = auto()
+    TOO_LATE = auto()
+    ROOM_LEFT = auto()  # the bot is not in the request's room
+    ROOM_UNREAD = auto()
+    NO_ANSWER = auto()
+    ERROR = auto()
+    OTHER = auto()  # what an earlier version said
+
+
+@frozen
+class Why:
+    """Why a request ended, or why nothing more of it is sent; false where there is nothing to say.
+
+    by: the name of whoever did it (LEFT, NO_RIGHT: of the requester); of SOME_VOTES how many
+    ("1 of 2"), of ERROR its class. said: the clause of a POLICY, the words of OTHER.
+    """
+
+    kind: WhyKind = WhyKind.NONE
+    by: str = ""
+    said: Text = ()
+
+    def __bool__(self) -> bool:
+        return self.kind is not WhyKind.NONE
+
+
+NO_WHY = Why()
+
+
 @frozen
 class Request:
     """One invocation by one person, with its whole life. Times: epoch seconds, the bot's clock.
@@ -53,8 +102,7 @@ class Request:
     in_line_since: when it last needed no more votes (None while votes are missing).
     approved: the names of those whose votes counted when its first line was sent.
     lines: how many it has, 0 before the first is sent. facts: the card's own text, as JSON.
-    note: why it ended, as words that go on after "cancelled": (" by ", "bo"), (": ", …).
-    stop: the same, why nothing more of it is sent while it executes.
+    note: why it ended. stop: why nothing more of it is sent while it executes.
     """
 
     id: int
@@ -74,11 +122,11 @@ class Request:
     reminded: bool = False
     glass: bool = False
     review: Review = Review.NONE
-    stop: Text = ()
+    stop: Why = NO_WHY
     lines: int = 0
     ended: float | None = None
     approved: tuple[str, ...] = ()
-    note: Text = ()
+    note: Why = NO_WHY
     facts: str = ""
 
 

@@ -13,6 +13,7 @@ from ..audit import Record
 from ..catalog.table import COMMANDS
 from ..chat import answers
 from ..chat.answers import Row
+from ..chat.ended import after_state
 from ..db.connection import Database, Tx
 from ..matrix.api import MatrixError
 from ..matrix.files import Files
@@ -319,7 +320,8 @@ async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list
     records, _ = await audit.page(desk.tx, request=request.id, kinds=_TOLD, limit=5)
     rows += [Row(each.ts, _told(desk, each)) for each in records]
     if request.ended is not None and request.note and request.state is not State.REJECTED:
-        rows.append(Row(request.ended, (answers.state_word(request.state), *request.note)))
+        ended = (answers.state_word(request.state), *after_state(request.note))
+        rows.append(Row(request.ended, ended))
     return sorted(rows, key=lambda row: row.at)
 
 

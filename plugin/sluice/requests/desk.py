@@ -21,7 +21,7 @@ from ..db import codec
 from ..db.connection import Tx
 from ..model.command import Invocation, Tag
 from ..model.decision import Asker, Facts
-from ..model.request import LineState, Request, State
+from ..model.request import NO_WHY, LineState, Request, State, Why, WhyKind
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
 from ..text.message import Message, Text, code
@@ -78,13 +78,10 @@ class Health(str, Enum):
 
 @frozen
 class Aside:
-    """Why nothing of an ops room runs now, and since when (epoch seconds).
-
-    why: in words that go on after "cancelled: ".
-    """
+    """Why nothing of an ops room runs now, and since when (epoch seconds)."""
 
     since: float
-    why: str
+    why: WhyKind
 
 
 @frozen
@@ -161,7 +158,7 @@ class Desk:
         request: Request,
         event: Event,
         facts: Iterable[Fact] = (),
-        note: Text = (),
+        note: Why = NO_WHY,
         **columns: Any,
     ) -> tuple[Row, Request] | None:
         """One step of the machine with what it stores; None when nothing is to be done.

@@ -12,12 +12,10 @@ from typing import Union
 
 from attrs import evolve, frozen
 
-from ..chat import cards
 from ..model.command import Kind, Line, Outcome
-from ..model.request import LineRow, LineState, Pause, Request, State, Vote
+from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Vote, Why, WhyKind
 from ..policy.decide import limits_of
 from ..policy.people import is_named
-from ..text.message import Text, code
 from ..typed.parse import targets
 from . import holds, limits, store
 from .desk import Changed, Desk, Health, only_reads
@@ -143,7 +141,7 @@ async def broken(desk: Desk, number: int, error: str) -> Request | None:
     request = await store.get(desk.tx, number)
     if request is None:
         return None
-    note: Text = (": an error of mine, ", code(error))
+    note = Why(WhyKind.ERROR, error)
     moved = await desk.apply(request, Event.BREAK, note=note)
     if moved is None:
         return None
@@ -176,23 +174,21 @@ def _facts(
 
 def _why(
     desk: Desk, request: Request, facts: set[Fact], weighed: Weighed, pause: Pause | None
-) -> Text:
+) -> Why:
     """Why it must not run, for whoever asked."""
     aside = desk.view.aside.get(request.room)
     if Fact.EXPIRED in facts:
-        return cards.expired_note(weighed.votes.standing)
+        return weighed.votes.expired()
     if weighed.why:
         return weighed.why
-    for fact, words in (
-        (Fact.NEEDS_VOTES, ": votes are missing now"),
-        (Fact.HELD, ": a word that may have been a no was erased from outside"),
-        (Fact.PAUSED, f": paused by {pause.by if pause else ''}"),
-        (Fact.STALE, f": {aside.why if aside else 'it waited too long for its turn'}"),
-        (Fact.UNHEALTHY, ": Conduit does not answer"),
-    ):
-        if fact in facts:
-            return (words,)
-    return ()
+    reasons = {
+        Fact.NEEDS_VOTES: Why(WhyKind.VOTES_MISSING),
+        Fact.HELD: Why(WhyKind.HELD),
+        Fact.PAUSED: Why(WhyKind.PAUSED, pause.by if pause else ""),
+        Fact.STALE: Why(aside.why if aside else WhyKind.TOO_LATE),
+        Fact.UNHEALTHY: Why(WhyKind.NO_ANSWER),
+    }
+    return next((why for fact, why in reasons.items() if fact in facts), NO_WHY)
 
 
 async def _commit(

@@ -11,10 +11,10 @@ from ..chat import strong_measures
 from ..chat.cards import Need, Standing
 from ..db import meta
 from ..model.decision import Verdict
-from ..model.request import Pause, Request, Review, Side, State
+from ..model.request import Pause, Request, Review, Side, State, Why, WhyKind
 from ..policy.people import person_of
 from ..text.message import Text
-from ..text.phrases import people, person
+from ..text.phrases import people
 from . import holds, store
 from .desk import Desk, card_key
 from .finish import over
@@ -113,7 +113,7 @@ async def review(
     name = desk.name(mxid)
     verdict = Review.IN_ORDER if side is Side.APPROVE else Review.NOT_IN_ORDER
     if side is Side.DENY and request.state is State.PENDING:
-        moved = await desk.apply(request, Event.DENY, [], (" by ", person(name)))
+        moved = await desk.apply(request, Event.DENY, [], Why(WhyKind.BY, name))
         if moved is not None:
             await over(desk, moved[1], by=mxid, why=why)
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..chat import cards, strong_measures
-from ..model.request import Cause, Request, State
+from ..model.request import Cause, Request, State, Why, WhyKind
 from ..text.message import Message, Text
 from . import holds, measures, store
 from .desk import Desk
@@ -15,7 +15,6 @@ from .standing import Weighed, open_until, weigh
 from .submit import need_votes
 
 NEVER = float("inf")
-_WAITED = ": a word that may have been a no was erased, and nobody said it again"
 
 
 async def room_changed(desk: Desk, room: str) -> None:
@@ -44,7 +43,7 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
     columns = {"expires": expires} if request.slots and expires != request.expires else {}
     note = weighed.why
     if Fact.EXPIRED in weighed.facts:
-        note = cards.expired_note(weighed.votes.standing)
+        note = weighed.votes.expired()
     moved = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
     if moved is None:
         return weighed, request
@@ -68,12 +67,13 @@ async def tick(desk: Desk) -> None:
 
 async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
     weighed = await weigh(desk, request)
-    facts, note = set(weighed.facts), cards.expired_note(weighed.votes.standing)
+    facts, note = set(weighed.facts), weighed.votes.expired()
     if _half(desk, request) <= desk.now:
         facts.add(Fact.HALF)
     if Fact.EXPIRED not in facts and _stale(desk, request, held) <= desk.now:
         facts.add(Fact.STALE)
-        note = (_WAITED,) if request.id in held else (f": {desk.view.aside[request.room].why}",)
+        is_held = request.id in held
+        note = Why(WhyKind.HELD_TOO_LONG if is_held else desk.view.aside[request.room].why)
     moved = await desk.apply(request, Event.CLOCK, facts, note)
     if moved is None:
         return

@@ -7,23 +7,19 @@ time somebody asks. Nothing here writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from ..chat.card_text import takes_back
 from ..chat.cards import Need, Standing
 from ..model.command import Invocation
 from ..model.decision import Decision, Facts, Slot, Verdict
-from ..model.request import Cause, Request
+from ..model.request import NO_WHY, Cause, Request, Why, WhyKind
 from ..policy.decide import decide, limits_of
 from ..policy.explain import explain
 from ..policy.people import holds as holds_role
-from ..policy.people import in_order, members_of, mxids_of
-from ..text.message import Code, Text
-from ..text.phrases import person
-from ..typed.parse import Missing, NotRun, parse, targets
-from ..typed.read import read_line
+from ..policy.people import in_order, members_of
+from ..typed.canonical import targets, undo
 from . import limits, store
 from .desk import Desk, only_looks
 from .holds import of_request as held_by
@@ -58,13 +54,9 @@ async def judge_again(desk: Desk, request: Request, *, limited: bool) -> Decisio
 
 
 async def undo_needs_votes(desk: Desk, request: Request) -> bool:
-    """Whether who asked needs approval for the line that takes it back, as the policy is now."""
-    line = next(
-        (w.text for w in takes_back(request.invocation, desk.here) if isinstance(w, Code)), ""
-    )
-    try:
-        back = parse(read_line(line, prefix=desk.here.prefix), server=desk.policy.server)
-    except (NotRun, Missing):  # it cannot be undone by a line
+    """Whether who asked needs approval for what takes it back, as the policy is now."""
+    back = undo(request.invocation)
+    if back is None:
         return False
     return bool((await judge(desk, back, request.room, request.mxid)).slots)
 
@@ -89,6 +81,13 @@ class Count:
     @property
     def complete(self) -> bool:
         return self.tally.complete
+
+    def expired(self) -> Why:
+        """How far it got, if its time is over."""
+        filled, needed = self.tally.filled, self.tally.needed
+        if filled == needed:
+            return Why(WhyKind.BEFORE_ITS_TURN)
+        return Why(WhyKind.SOME_VOTES, f"{filled} of {needed}") if filled else Why(WhyKind.NO_VOTE)
 
     def cause(self, mxid: str, asker: str) -> Cause:
         """Why a vote of this MXID does not count; NONE: it does."""
@@ -122,32 +121,42 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
     able = {
         slot.role: [
             mxid
-            for member in members_of(policy, slot.role)
-            for mxid in mxids_of(policy, member)
+            for mxid in desk.mxids(members_of(policy, slot.role))
             if same(mxid) not in no_say and holds(mxid, slot.role)
         ]
         for slot in slots
     }
     others = dict.fromkeys(m for held in able.values() for m in held if m not in voters)
     helpers = could_help(slots, voters, others, holds, same, barred)
-    counted = {same(mxid) for mxid in result.by}
-    voted = {same(mxid) for mxid in voters if any(holds(mxid, slot.role) for slot in slots)}
+    fit = (mxid for mxid in voters if any(holds(mxid, slot.role) for slot in slots))
+    no_loss = {same(mxid) for mxid in (*result.by, *fit)} | no_say
     shown = Standing(
         filled=result.filled,
         needed=result.needed,
         by=_names(desk, result.by),
-        needs=tuple(Need(s.role, s.n, _names(desk, able[s.role])) for s in slots),
-        open=tuple(
-            Need(s.role, s.n, _names(desk, (m for m in able[s.role] if m in helpers)))
-            for s in result.open
-        ),
+        needs=_needs(desk, slots, able),
+        open=_needs(desk, result.open, able, among=helpers),
         roles=tuple(
             name for name, held in policy.closure.items() if any(s.role in held for s in slots)
         ),
-        lost=_names(desk, (m for m in voters if same(m) not in counted | voted | no_say)),
+        lost=_names(desk, (m for m in voters if same(m) not in no_loss)),
         held=_names(desk, (h.mxid for h in await held_by(desk.tx, request.id))),
     )
     return Count(slots, result, shown, voters, helpers, barred, same, holds)
+
+
+def _needs(
+    desk: Desk,
+    slots: Iterable[Slot],
+    able: Mapping[str, Sequence[str]],
+    among: Collection[str] | None = None,
+) -> tuple[Need, ...]:
+    """Slots with the names of those who are able to fill them. among: only of these MXIDs."""
+    named = {
+        role: _names(desk, (m for m in mxids if among is None or m in among))
+        for role, mxids in able.items()
+    }
+    return tuple(Need(slot.role, slot.n, named[slot.role]) for slot in slots)
 
 
 def _names(desk: Desk, mxids: Iterable[str]) -> tuple[str, ...]:
@@ -161,7 +170,7 @@ class Weighed:
     decision: Decision
     votes: Count
     facts: frozenset[Fact]
-    why: Text
+    why: Why
 
 
 async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weighed:
@@ -170,23 +179,29 @@ async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weigh
     votes = await count(desk, request, decision.slots)
     facts = {Fact.COMPLETE if votes.complete else Fact.NEEDS_VOTES}
     facts |= {Fact.HELD} if votes.standing.held else set()
-    who = person(desk.name(request.mxid))
-    why: Text = ()
-    if request.room not in desk.view.rooms:
-        why = (": this room is no ops room any more",)
-    elif not desk.asker(request.room, request.mxid).joined:
-        why = (": ", who, " left this room")
-    elif desk.view.rooms[request.room].public and not only_looks(request.invocation):
-        why = (": this room is public now",)
-    elif decision.verdict is Verdict.DENY:
-        why = (": ", *decision.because) if decision.rules else (": ", who, " lost the right")
-    elif decision.reason and not request.invocation.reason:
-        why = (": the policy wants a reason now",)
+    why = _why_not(desk, request, decision)
     if why:
         facts.add(Fact.REASON_GONE)
     if (expires := open_until(request, decision)) is not None and expires <= desk.now:
         facts.add(Fact.EXPIRED)
     return Weighed(decision, votes, frozenset(facts), why)
+
+
+def _why_not(desk: Desk, request: Request, decision: Decision) -> Why:
+    """What became of the reason for which it was allowed, if anything."""
+    name = desk.name(request.mxid)
+    if request.room not in desk.view.rooms:
+        return Why(WhyKind.NO_OPS_ROOM)
+    if not desk.asker(request.room, request.mxid).joined:
+        return Why(WhyKind.LEFT, name)
+    if desk.view.rooms[request.room].public and not only_looks(request.invocation):
+        return Why(WhyKind.PUBLIC)
+    if decision.verdict is Verdict.DENY:
+        policy = Why(WhyKind.POLICY, said=decision.because)
+        return policy if decision.rules else Why(WhyKind.NO_RIGHT, name)
+    if decision.reason and not request.invocation.reason:
+        return Why(WhyKind.NO_REASON)
+    return NO_WHY
 
 
 def open_until(request: Request, decision: Decision) -> float | None:

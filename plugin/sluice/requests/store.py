@@ -10,10 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from ..chat import ended
 from ..db import meta
 from ..db.codec import read, write
 from ..db.connection import Tx
-from ..db.rows import Table, insert, marks, put
+from ..db.rows import Column, Table, insert, marks, put
 from ..model.command import Invocation
 from ..model.decision import Decision
 from ..model.request import (
@@ -111,7 +112,8 @@ SCHEMA_2: tuple[str, ...] = (
     "CREATE INDEX sluice_vote_message ON sluice_vote (message)",
 )
 
-REQUESTS = Table("sluice_request", Request)
+_WHY = Column(lambda why: write(ended.after_state(why)), lambda text: ended.read(read(text)))
+REQUESTS = Table("sluice_request", Request, note=_WHY, stop=_WHY)
 LINES = Table("sluice_line", LineRow)
 VOTES = Table("sluice_vote", Vote)
 

@@ -14,10 +14,9 @@ from ..chat.card_text import CardFact, describe
 from ..db import codec, meta
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
-from ..model.request import Request, Review, State
+from ..model.request import Request, Review, State, Why, WhyKind
 from ..policy.people import mxids_of
 from ..text.message import Message, Text
-from ..text.phrases import person
 from ..typed.parse import canonical
 from . import store
 from .desk import Desk, card_key, only_reads
@@ -215,9 +214,8 @@ async def edited(
         message = not_allowed.too_late_to_edit(request, desk.undo(request))
         await desk.reply(room, event_id, message, command)
         return None
-    moved = await desk.apply(
-        request, Event.EDIT, note=(", ", person(desk.name(mxid)), " changed the command")
-    )
+    note = Why(WhyKind.CHANGED, desk.name(mxid))
+    moved = await desk.apply(request, Event.EDIT, note=note)
     successor = await submit(desk, anew) if anew is not None else None
     if moved is not None:
         _, request = moved

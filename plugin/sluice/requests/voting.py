@@ -11,10 +11,20 @@ from ..chat import cards, not_allowed
 from ..db.connection import Tx
 from ..model.command import Kind, Tag
 from ..model.decision import Verdict
-from ..model.request import Cause, How, LineState, Request, Review, Side, State, Vote
+from ..model.request import (
+    Cause,
+    How,
+    LineState,
+    Request,
+    Review,
+    Side,
+    State,
+    Vote,
+    Why,
+    WhyKind,
+)
 from ..policy.people import in_order
-from ..text.message import Message, Text
-from ..text.phrases import person
+from ..text.message import Message
 from . import erased, measures, store
 from .desk import Desk, card_number
 from .finish import conclude, over
@@ -99,9 +109,9 @@ async def _count(
     facts = set(after.facts)
     facts |= {Fact.OWN} if cause is Cause.OWN else set()
     facts |= {Fact.NOT_VALID} if cause is not Cause.NONE else set()
-    note: Text = (" by ", person(desk.name(cast.mxid)))
+    note = Why(WhyKind.BY, desk.name(cast.mxid))
     if Fact.EXPIRED in facts:
-        note = cards.expired_note(before.votes.standing)
+        note = before.votes.expired()
     event = Event.APPROVE if cast.side is Side.APPROVE else Event.DENY
     moved = await desk.apply(request, event, facts, note)
     if moved is None:
@@ -217,14 +227,14 @@ async def redacted(desk: Desk, room: str, event_id: str, sender: str) -> None:
             if vote.mxid == sender and not vote.withdrawn:
                 await _withdrawn(desk, vote)
         return
-    who = person(desk.name(sender))
     request = await store.of_command(desk.tx, room, event_id)
     if request is not None:
-        await _deleted(desk, request, (", ", who, " deleted the command"), by=sender)
+        await _deleted(desk, request, Why(WhyKind.DELETED, desk.name(sender)), by=sender)
         return
     request = await of_card(desk, room, event_id)
     if request is not None:
-        await _deleted(desk, request, (": the card was deleted",), by=sender, card_gone=True)
+        note = Why(WhyKind.CARD_DELETED)
+        await _deleted(desk, request, note, by=sender, card_gone=True)
 
 
 async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
@@ -280,7 +290,7 @@ async def _withdrawn(desk: Desk, vote: Vote) -> None:
 
 
 async def _deleted(
-    desk: Desk, request: Request, note: Text, *, by: str, card_gone: bool = False
+    desk: Desk, request: Request, note: Why, *, by: str, card_gone: bool = False
 ) -> None:
     moved = await desk.apply(request, Event.DELETE, note=note)
     if moved is not None:
@@ -300,18 +310,18 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
         can = dict.fromkeys((request.person, *(names if request.slots else desk.owners())))
         await not_for(desk, ask, "cancel is for who asked, or who may deny it", tuple(can))
         return
-    name = person(desk.name(ask.mxid))
+    name = desk.name(ask.mxid)
     waiting = [r for r in await store.lines(desk.tx, number) if r.state is LineState.WAITING]
     moved = None
     if request.state is State.PENDING or waiting:
-        moved = await desk.apply(request, Event.CANCEL, note=(" by ", name))
+        moved = await desk.apply(request, Event.CANCEL, note=Why(WhyKind.BY, name))
     if moved is None:
         message = not_allowed.too_late_to_cancel(request, desk.undo(request))
         await desk.reply(ask.room, ask.event_id, message)
         return
     row, request = moved
     if Effect.STOP in row.effects:
-        stop = (": cancelled by ", name)
+        stop = Why(WhyKind.CANCELLED, name)
         await store.change(desk.tx, number, request.state, stop=stop)
         await desk.record("cancelled", request, by=ask.mxid)
     else:

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from .. import audit
 from ..catalog.table import COMMANDS
+from ..chat import ended
 from ..chat.results import contradicted, result
 from ..db.connection import Tx
 from ..matrix.api import MatrixError
@@ -323,4 +324,5 @@ async def _quota(desk: Desk, request: Request) -> tuple[int, int, float] | None:
 
 
 def _words(request: Request) -> str:
-    return "".join(part if isinstance(part, str) else part.plain for part in request.stop)[2:]
+    words = ended.alone(request.stop) if request.stop else ()
+    return "".join(part if isinstance(part, str) else part.plain for part in words)

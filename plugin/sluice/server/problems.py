@@ -25,9 +25,10 @@ from ..matrix.api import Homeserver, MatrixError
 from ..matrix.encryption import MESSAGE
 from ..matrix.late import ENCRYPTED
 from ..matrix.rooms import RoomView
+from ..model.request import WhyKind
 from ..ops.arrival import DIFFER
 from ..policy.people import in_order, members_of, mxids_of, person_of, roles
-from ..state import OUT, World
+from ..state import World
 from ..text.message import Text, code, plain
 from ..text.phrases import Word
 from ..text.times import about
@@ -193,7 +194,8 @@ class Drift:
         if self._world.settings is None:
             return
         for room, away in self._world.away.items():
-            yield Trouble("not_in_ops_room" if away.why == OUT else "unread_room", room)
+            left = away.why is WhyKind.ROOM_LEFT
+            yield Trouble("not_in_ops_room" if left else "unread_room", room)
         policy = self._world.settings.policy
         for problem in self._world.settings.outdated:
             yield Trouble("outdated", f"{problem.line}: {problem.text}")

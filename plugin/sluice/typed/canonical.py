@@ -18,6 +18,19 @@ def users(invocation: Invocation) -> tuple[str, ...]:
     return tuple(u for p in params if p.type is Type.USER for u in invocation.values(p.name))
 
 
+def undo(invocation: Invocation) -> Invocation | None:
+    """The command that takes it back, of many things the first; None where there is none."""
+    word = COMMANDS[invocation.command].undo.partition(" ")[0]
+    if not word:
+        return None
+    if word == "registration":
+        other = "off" if invocation.get("state") == "on" else "on"
+        return Invocation(invocation.command, (("state", other),))
+    param = COMMANDS[word].params[0]
+    first = invocation.values(invocation.args[0][0])[0]
+    return Invocation(word, ((param.name, (first,) if param.many else first),))
+
+
 def canonical(invocation: Invocation, server: str = "") -> str:
     """The command line, without reason. With a server, names stand in short: `adduser al`."""
     command = COMMANDS[invocation.command]
