@@ -142,9 +142,9 @@ class Stage:
 
 
 @contextmanager
-def _no_chance() -> Iterator[None]:
+def _no_chance(seed: int) -> Iterator[None]:
     """Random words are the same in every play."""
-    dice = random.Random(26)
+    dice = random.Random(seed)
     with (
         patch.object(secrets, "token_bytes", lambda size=32: dice.randbytes(size)),
         patch.object(secrets, "choice", dice.choice),
@@ -152,7 +152,7 @@ def _no_chance() -> Iterator[None]:
         yield
 
 
-def on_stage(scene: Any, **options: Any) -> Any:
+def on_stage(scene: Any, *, begin: float = MORNING, seed: int = 26, **options: Any) -> Any:
     """Plays `await scene(stage)` from the morning on and returns what it returns."""
 
     async def whole() -> Any:
@@ -164,5 +164,5 @@ def on_stage(scene: Any, **options: Any) -> Any:
                 await stage.stop()
             stage.database.close()
 
-    with _no_chance():
-        return play(whole(), MORNING)
+    with _no_chance(seed):
+        return play(whole(), begin)
