@@ -128,8 +128,8 @@ def test_scene_4_41_50_53_58_the_state_of_things_says_no():
         refusals.not_encrypted(),
         refusals.unreadable(),
         refusals.attacker_sized(),
-        refusals.not_in_version("purge-media", "", "0.9.0"),
-        refusals.not_in_version("", "that line is too long for Conduit", "0.9.0"),
+        refusals.not_in_version("purge-media", "0.9.0"),
+        refusals.impossible("that line is too long for Conduit"),
         refusals.owner_must_ask("rooms", ("ana", "dan")),
         refusals.list_too_large(here(), "rooms", 58000, None),
     ):

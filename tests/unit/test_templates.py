@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.text.message import code, plain, quote
+from sluice.text.message import Text, code, plain, quote
 from sluice.text.phrases import Here, line, not_run
+from sluice.text.saying import NEEDS_HERE, says
 from sluice.text.template import Template
 from sluice.text.times import Clock
 from tests.unit import house
@@ -29,7 +30,6 @@ LOOSE = {
     "not_allowed": 7,
     "notices": 2,
     "questions": 5,
-    "refusals": 8,
     "rights": 1,
 }
 """How many lines a module puts together instead. May only become less."""
@@ -51,6 +51,73 @@ def test_a_command_has_the_prefix_of_this_server() -> None:
 
 def test_a_line_in_a_line() -> None:
     assert line("a {b} c{d}", b=("x", code("y")), d=()) == ("a ", "x", code("y"), " c")
+
+
+def test_a_value_is_written_as_its_format_says() -> None:
+    here = Here("example.org", Clock(0))
+    said = line(
+        "{a:person} {a:local} {b:people} {b:is/are} {n:count entry/entries} {n:,} {t:at} "
+        "{q:quote}",
+        here,
+        a="@a:example.org",
+        b=["bo", "cy"],
+        n=1000,
+        t=60.0,
+        q="x`",
+    )
+    assert plain(said) == "@a:example.org a bo or cy are 1,000 entries 1,000 00:01 UTC “x`”"
+    with pytest.raises(ValueError, match="no such format"):
+        Template("{a:per}")
+
+
+def test_a_hole_without_a_value_is_better_than_no_message() -> None:
+    assert line("{a:at} `{b}`") == ("{a}", " ", code("{b}"))
+
+
+@says("""❗ `{mxid}` has {n:count entry/entries}
+  since {since:at}.
+`!users {mxid:local}`, {bot}{none}
+{none}""")
+def example(here: Here, mxid: str, n: int, since: float = 60.0, none: Text = ()) -> None:
+    """It has a docstring."""
+
+
+def test_a_function_says_its_text_and_pushes_the_owners() -> None:
+    said = example(Here("x", Clock(0), bot="@b:x", owners=("@o:x", "@p:x")), "@a:x", n=2)
+    assert said.body == "❗ @a:x has 2 entries since 00:01 UTC.\n!users a, @b:x"
+    assert said.push == ("@o:x", "@p:x")
+    assert said.text
+    assert example.__doc__ == "It has a docstring."
+
+
+def test_who_is_pushed() -> None:
+    @says("⛔ No.")
+    def refused(to: str | None = None) -> None: ...
+
+    @says("❗ Yes.")
+    def alarmed(here: Here, push: Sequence[str]) -> None: ...
+
+    assert (refused().push, refused().text) == ((), False)
+    assert (refused("@a:x").push, refused("@a:x").text) == (("@a:x",), True)
+    assert alarmed(Here("x", Clock(0), owners=("@o:x",)), ["@a:x", "@a:x"]).push == ("@a:x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{n:over} {name}", "does not fit int"),
+        ("{n} {name:people}", "does not fit str"),
+        ("{n} {name} {other}", "does not fit None"),
+        ("{n}", "does not say {'name'}"),
+        ("{n} {name} `!help`", "wants a parameter here"),
+        ("{n} {name:local}", "wants a parameter here"),
+    ],
+)
+def test_a_text_that_does_not_fit_its_function_does_not_import(text: str, problem: str) -> None:
+    def declared(n: int, name: str) -> None: ...
+
+    with pytest.raises(ValueError, match=problem):
+        says(f"🔔 {text}")(declared)
 
 
 @pytest.mark.parametrize("text", ["{", "a}b", "`", "`a` `", "{A}", "{a b}", "{}", "`{`", "{{a}}"])
@@ -120,8 +187,9 @@ def wrong(name: str, call: ast.Call) -> str:
     has_here = any(keyword.arg == "here" for keyword in call.keywords) or (
         name == "line" and len(call.args) == 2
     )
-    if any("`!" in template.text for template in said) and not has_here:
-        return "names a command and is given no here"
+    forms = {hole.form for each in said for hole in each.holes}
+    if not has_here and (forms & NEEDS_HERE or any("`!" in each.text for each in said)):
+        return "names a command or a time and is given no here"
     if given - wanted:
         return f"is given {given - wanted} and does not name it"
     if wanted - given and all(keyword.arg for keyword in call.keywords):
@@ -161,7 +229,8 @@ def test_a_line_is_written_down_and_not_put_together(plugin: house.Modules) -> N
         ("alarm('{push}', '{a}', *['{b}'], a=1, b=2)", ""),
         ("line('`!a`', here)", ""),
         ("line('{a}', **values)", ""),
-        ("line('`!a`')", "names a command and is given no here"),
+        ("line('`!a`')", "names a command or a time and is given no here"),
+        ("line('{a:at}', a=1)", "names a command or a time and is given no here"),
         ("view('{a}')", "names {'a'} and is not given it"),
         ("view('a', a=1)", "is given {'a'} and does not name it"),
     ],

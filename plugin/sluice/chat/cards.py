@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ..model.request import Cause, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, code, quote
-from ..text.phrases import Here, Word, alarm, count, not_run, people, person, say, view
+from ..text.phrases import Here, Word, a, alarm, count, listed, not_run, people, person, say, view
 from .card_text import About
 from .ended import after_state, alone, is_clause
 
@@ -78,7 +78,7 @@ def card(
     if len(votes.needs) == 1:
         who = _any(votes.needs[0].names)
     else:
-        who = _and([_counted(need) for need in votes.needs])
+        who = listed([_counted(need) for need in votes.needs], "and")
     needs: Text = (f"Needs {count(votes.needed, 'vote')}: ", *who, ".")
     if request.expires is not None:
         needs = (*needs, f" Open until {here.clock.until(request.expires)}.")
@@ -162,11 +162,6 @@ def called(state: State) -> str:
     return words.get(state, state.value)
 
 
-def a(role: str) -> str:
-    """`a mod`, `an owner`."""
-    return f"{'an' if role[:1].lower() in tuple('aeiou') else 'a'} {role}"
-
-
 def _any(names: Sequence[str]) -> Text:
     return people(names) if names else ("nobody here can",)
 
@@ -181,14 +176,6 @@ def _joined(line: Text) -> Text:
     return tuple(joined)
 
 
-def _and(parts: Sequence[Text]) -> Text:
-    joined: Text = ()
-    for number, part in enumerate(parts):
-        between = " and " if number == len(parts) - 1 else ", "
-        joined = (*joined, between, *part) if number else part
-    return joined
-
-
 def _counted(need: Need) -> Text:
     return (f"{count(need.n, need.role)} (", *_any(need.names), ")")
 
@@ -196,7 +183,7 @@ def _counted(need: Need) -> Text:
 def _still(votes: Standing) -> Text:
     """`Still needs an owner: dan.`"""
     if len(votes.open) != 1:
-        return (" Still needs ", *_and([_counted(need) for need in votes.open]), ".")
+        return (" Still needs ", *listed([_counted(need) for need in votes.open], "and"), ".")
     need = votes.open[0]
     what = a(need.role) if need.n == 1 else count(need.n, need.role)
     return (f" Still needs {what}: ", *_any(need.names), ".")

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from ..families.answers import Blocked, Media, MediaInfo
 from ..text.message import Code, Message, Text, code, quote
 from ..text.pages import Pages
-from ..text.phrases import Here, Line, count, listed, size, view
+from ..text.phrases import Here, Line, count, dotted, listed, size, view
 from .lists import View
 
 _PAGE = 4  # two lines each
@@ -48,7 +48,7 @@ def media(
     head: Text = (*whose, f": {len(files):,}, together {_total(files)}, newest {newest}.")
     kinds = Counter(file.type for file in files).most_common(4)
     types = [(media_type(kind), f" {n}") if kind else (f"no type {n}",) for kind, n in kinds]
-    lines: list[Line] = [head, _dots(types)]
+    lines: list[Line] = [head, dotted(types)]
     if not of.startswith("@") and any(file.uploader for file in files):
         lines.append(("By: ", *_uploaders(files)))
     for number, file in enumerate(files[:2], 1):
@@ -69,10 +69,6 @@ def unreadable(to: str | None = None) -> View:
     return view("Conduit's list of files cannot be read: its two forms differ.", to=to), None
 
 
-def _dots(parts: Sequence[Text]) -> Text:
-    return tuple([word for part in parts for word in (" · ", *part)][1:])
-
-
 def _total(files: Iterable[Media]) -> str:
     return size(sum(file.size for file in files))
 
@@ -87,7 +83,7 @@ def _uploaders(files: Sequence[Media]) -> Text:
     shown: list[Text] = [
         (code(who), f" {len(theirs):,}, {_total(theirs)}") for who, theirs in ranked[:3]
     ]
-    return _dots([*shown, *([(f"{len(ranked) - 3} more",)] if len(ranked) > 3 else [])])
+    return dotted([*shown, *([(f"{len(ranked) - 3} more",)] if len(ranked) > 3 else [])])
 
 
 def _file(here: Here, file: Media) -> Text:

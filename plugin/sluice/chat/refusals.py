@@ -1,6 +1,6 @@
 """⛔ Not run, with the reason: what was found out about a command before anything was sent.
 
-The policy's "not allowed" and what concerns open requests stand in `door`.
+The policy's "not allowed" and what concerns open requests stand in `not_allowed`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from ..text.message import Message, Text, code, quote
-from ..text.phrases import Here, not_run, people, person
-from ..text.times import about
+from ..text.message import Message, Text, quote
+from ..text.phrases import Here, line, not_run, plural
+from ..text.saying import says
 from ..typed.parse import NotRun
 from .alarms import why_no_log
 
@@ -23,159 +23,167 @@ def refused(error: NotRun, *, removed: bool = False) -> Message:
         told = "I removed your message. "
         head = rest[0][0]
         then = ("Then: ", *rest[0][1:]) if head == "Delete your message, then: " else rest[0]
-        return not_run(("Not run: ", *first), (told, *then), *rest[1:])
+        rest[0] = (told, *then)
     return not_run(("Not run: ", *first), *rest)
 
 
-def too_many_at_once(count: int) -> Message:
+@says("""⛔ Not run: I am still looking things up for {count} commands of yours.
+  Wait for my answers, then send it again.""")
+def too_many_at_once(count: int) -> None:
     """Commands of one person whose look-ups are not over."""
-    first = f"Not run: I am still looking things up for {count} commands of yours."
-    return not_run((first, " Wait for my answers, then send it again."))
 
 
 def no_such_command(here: Here, word: str) -> Message:
     """The bot was asked by name."""
-    return not_run(("Not run: I know no command ", quote(word, 30), ". See ", here.cmd("help")))
+    said = quote(word, 30)
+    return not_run("Not run: I know no command {word}. See `!help`", here=here, word=said)
 
 
 # --- accounts and rooms that are not as they must be --------------------------------------------
 
 
-def exists(here: Here, mxid: str) -> Message:
-    name = here.local(mxid)
-    look: Text = ("Look: ", here.cmd(f"users {name}"), " · New password: ")
-    return not_run(
-        ("Not run: ", code(mxid), " exists already."),
-        ("A deactivated account keeps its name. ", *look, here.cmd(f"resetpw {name}")),
-    )
+@says("""⛔ Not run: `{mxid}` exists already.
+A deactivated account keeps its name. Look: `!users {mxid:local}` · New password:
+  `!resetpw {mxid:local}`""")
+def exists(here: Here, mxid: str) -> None: ...
 
 
 def no_account(here: Here, mxid: str) -> Message:
-    search = here.cmd(f"users {here.local(mxid)[:3]}")
-    return not_run(("Not run: there is no account ", code(mxid), ". Search: ", search))
+    look = line("Search: `!users {start}`", here, start=here.local(mxid)[:3])
+    return not_run("Not run: there is no account `{mxid}`. {look}", mxid=mxid, look=look)
 
 
-def no_such_address(alias: str) -> Message:
-    return not_run(("Not run: nobody knows the address ", code(alias), ". Edit your message."))
+@says("⛔ Not run: nobody knows the address `{alias}`. Edit your message.")
+def no_such_address(alias: str) -> None: ...
 
 
 def reserved(pattern: str) -> Message:
     """A name that `reserved_names` holds."""
-    if pattern.endswith("*") and len(pattern) > 1 and "*" not in pattern[:-1]:
-        why = "belong to bridges" if pattern[0] == "_" else "are kept"
-        which = f"Not run: names that begin with {pattern[:-1]} {why}. Choose another name."
-        return not_run(which)
-    return not_run(("Not run: names like ", code(pattern), " are kept. Choose another name."))
+    start = pattern.removesuffix("*")
+    if not start or start == pattern or "*" in start:
+        return _like(pattern)
+    return _of_bridges(start) if start[0] == "_" else _beginning(start)
+
+
+@says("⛔ Not run: names like `{pattern}` are kept. Choose another name.")
+def _like(pattern: str) -> None: ...
+
+
+@says("⛔ Not run: names that begin with {start} belong to bridges. Choose another name.")
+def _of_bridges(start: str) -> None: ...
+
+
+@says("⛔ Not run: names that begin with {start} are kept. Choose another name.")
+def _beginning(start: str) -> None: ...
 
 
 def of_bridge(mxid: str, *, new: bool = False) -> Message:
     """new: a name in a bridge's range; else an account that a bridge made."""
     choose = " Choose another name." if new else ""
-    return not_run(("Not run: ", code(mxid), f" belongs to a bridge.{choose}"))
+    return not_run("Not run: `{mxid}` belongs to a bridge.{choose}", mxid=mxid, choose=choose)
 
 
 def two_people(name: str, mxids: Sequence[str]) -> NotRun:
     """A name that several members here have, or one of them and another account."""
-    head: Text = (f"{len(mxids)} people here are called ", quote(name, 40), ".")
-    return NotRun(head, ("Edit your message: ", *people(mxids[:6])))
+    return NotRun(
+        line("{n} people here are called {name}.", n=len(mxids), name=quote(name, 40)),
+        line("Edit your message: {who:people}", who=mxids[:6]),
+    )
 
 
-def not_there(here: Here, mxc: str) -> Message:
+@says("""⛔ Not run: that file is not here, or gone: `{mxc}`
+Look: `!mediainfo {mxc}`""")
+def not_there(here: Here, mxc: str) -> None:
     """A file that is not on this server, so that there is nothing to purge."""
-    look = here.cmd(f"mediainfo {mxc}")
-    return not_run(("Not run: that file is not here, or gone: ", code(mxc)), ("Look: ", look))
 
 
 # --- the state of things ------------------------------------------------------------------------
 
 
-def too_old(here: Here, who: str, mxid: str, at: float) -> Message:
+@says("""⛔ Not run: I was away when you wrote this at {at:at}. {who:person}, send it again if it
+  is still right.""")
+def too_old(here: Here, who: str, to: str, at: float) -> None:
     """Typed while the bot, or the homeserver, was away."""
-    since = f"Not run: I was away when you wrote this at {here.clock.at(at)}. "
-    return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
 
 
-def late(here: Here, who: str, mxid: str, at: float) -> Message:
+@says("""⛔ Not run: it reached me late, you wrote it at {at:at}. {who:person}, send it again if it
+  is still right.""")
+def late(here: Here, who: str, to: str, at: float) -> None:
     """It was on its way for longer than a command may be."""
-    since = f"Not run: it reached me late, you wrote it at {here.clock.at(at)}. "
-    return not_run((since, person(who), ", send it again if it is still right."), to=mxid)
 
 
-def clocks(here: Here, who: str, mxid: str, by: float, server: str) -> Message:
+def clocks(here: Here, who: str, to: str, by: float, server: str) -> Message:
     """Its date tells nothing. by: seconds. server: whose clock it is; "" for our homeserver's."""
-    whose: Text = ("the one of ", code(server)) if server else ("the server's",)
-    differ = ("Not run: my clock and ", *whose, f" differ by {about(by)}.")
-    if server:
-        then: Text = (person(who), ", tell whoever runs that server.")
-    else:
-        then = ("Owners, set both clocks right. How far they are apart: ", here.cmd("status"))
-    return not_run((*differ, " So I cannot see how old this is."), then, to=mxid)
+    return _clock_of(who, to, by, server) if server else _our_clock(here, to, by)
 
 
-def unknown_version(here: Here, conduit: str, look: str) -> Message:
+@says("""⛔ Not run: my clock and the one of `{server}` differ by {by:about}. So I cannot see how
+  old this is.
+{who:person}, tell whoever runs that server.""")
+def _clock_of(who: str, to: str, by: float, server: str) -> None: ...
+
+
+@says("""⛔ Not run: my clock and the server's differ by {by:about}. So I cannot see how old
+  this is.
+Owners, set both clocks right. How far they are apart: `!status`""")
+def _our_clock(here: Here, to: str, by: float) -> None: ...
+
+
+@says("""⛔ Not run: I do not know {conduit} well enough to change things with it.
+Reading works: `!{look}`. Owners can update Sluice.""")
+def unknown_version(here: Here, conduit: str, look: str) -> None:
     """look: a reading command that is near to what was asked."""
-    return not_run(
-        f"Not run: I do not know {conduit} well enough to change things with it.",
-        ("Reading works: ", here.cmd(look), ". Owners can update Sluice."),
-    )
 
 
-def not_in_version(lacks: str, why: str, version: str) -> Message:
-    """A command or option that this version of the server does not have; else why it cannot be."""
-    if not lacks:
-        return not_run(f"Not run: {why}.")
-    return not_run(("Not run: ", code(lacks), f" does not exist in Conduit {version}."))
+@says("⛔ Not run: `{lacks}` does not exist in Conduit {version}.")
+def not_in_version(lacks: str, version: str) -> None:
+    """A command or option that this version of the server does not have."""
 
 
-def silent(here: Here, since: float) -> Message:
-    when = here.clock.at(since)
-    return not_run(f"Not run: Conduit does not answer since {when}. I say here when it is back.")
+@says("⛔ Not run: {why}.")
+def impossible(why: str) -> None:
+    """What cannot be said to the server."""
 
 
-def starting() -> Message:
-    return not_run("Not run: I am starting and still read what I missed. Try again in a minute.")
+@says("⛔ Not run: Conduit does not answer since {since:at}. I say here when it is back.")
+def silent(here: Here, since: float) -> None: ...
 
 
-def outside(here: Here) -> Message:
-    """The bot is not in the admin room."""
-    return not_run(
-        "Not run: I am not in Conduit's admin room, and nothing works without it.",
-        ("Owners, invite ", code(here.bot), " there."),
-    )
+@says("⛔ Not run: I am starting and still read what I missed. Try again in a minute.")
+def starting() -> None: ...
 
 
-def no_address(here: Here) -> Message:
-    address = code(f"#admins:{here.server}")
-    lost = (address, ": commands are not answered.")
-    return not_run(
-        ("Not run: Conduit's admin room has lost its address ", *lost),
-        ("Only the server's owner can repair this: ", here.cmd("help repair")),
-    )
+@says("""⛔ Not run: I am not in Conduit's admin room, and nothing works without it.
+Owners, invite `{bot}` there.""")
+def outside(here: Here) -> None: ...
 
 
-def emergency(here: Here) -> Message:
-    status = here.cmd("status")
-    rest: Text = ("Until it is out of its config file only ", status, " works.")
-    return not_run(("Not run: Conduit's emergency password is set. ", *rest))
+@says("""⛔ Not run: Conduit's admin room has lost its address `#admins:{server}`: commands are not
+  answered.
+Only the server's owner can repair this: `!help repair`""")
+def no_address(here: Here) -> None: ...
 
 
-def public_room() -> Message:
-    return not_run("Not run: this room is public, so only what looks runs here. Make it private.")
+@says("""⛔ Not run: Conduit's emergency password is set. Until it is out of its config file only
+  `!status` works.""")
+def emergency(here: Here) -> None: ...
+
+
+@says("⛔ Not run: this room is public, so only what looks runs here. Make it private.")
+def public_room() -> None: ...
 
 
 def cannot_log(*, full: bool = True) -> Message:
-    return not_run(f"Not run: {why_no_log(full=full)}")
+    return not_run("Not run: {why}", why=why_no_log(full=full))
 
 
-def not_encrypted() -> Message:
-    return not_run("Not run: this room is encrypted and your message is not. Send it encrypted.")
+@says("⛔ Not run: this room is encrypted and your message is not. Send it encrypted.")
+def not_encrypted() -> None: ...
 
 
-def unreadable() -> Message:
-    return not_run(
-        "Not run: I could not read your message, its key did not come.",
-        ("Send it again. If that fails too: ", code("/discardsession"), ", then send it again."),
-    )
+@says("""⛔ Not run: I could not read your message, its key did not come.
+Send it again. If that fails too: `/discardsession`, then send it again.""")
+def unreadable() -> None: ...
 
 
 # --- lists that could stop Conduit --------------------------------------------------------------
@@ -185,56 +193,59 @@ def list_too_large(
     here: Here, what: str, octets: float, stored: tuple[float, int] | None
 ) -> Message:
     """what: "rooms". octets: how large it would be. stored: (when, how many) of the last list."""
-    kb = f"{octets / 1000:.0f} kB"
-    head = f"Not run: the list of {what} would be about {kb}, and above 65 kB Conduit stops"
-    if stored is None:
-        return not_run(f"{head} answering.")
-    at, n = stored
-    last = f"The list of {here.clock.dated(at)} ({n:,} {what}) is here: "
-    return not_run(f"{head} answering.", (last, here.cmd("more")))
+    more: Text = ()
+    if stored:
+        at, n = stored
+        last = line("The list of {at:dated} ({n:,} {what})", here, at=at, n=n, what=what)
+        more = line("{last} is here: `!more`", here, last=last)
+    return _too_large(what, f"{octets / 1000:.0f} kB", more)
 
 
-def owner_must_ask(what: str, owners: tuple[str, ...]) -> Message:
+@says("""⛔ Not run: the list of {what} would be about {kb}, and above 65 kB Conduit stops
+  answering.
+{more}""")
+def _too_large(what: str, kb: str, more: Text) -> None: ...
+
+
+@says("""⛔ Not run: an owner must ask for the list of {what} first.
+{owners:people} can.""")
+def owner_must_ask(what: str, owners: Sequence[str]) -> None:
     """A list of unknown size asks an owner; a moderator is told so."""
-    who: Text = (*people(owners), " can")
-    return not_run(f"Not run: an owner must ask for the list of {what} first.", (*who, "."))
 
 
 def sealed(*, sure: bool) -> Message:
     """`event` of what a sealed room holds, or of what one of them could not be asked for."""
-    if sure:
-        return not_run(
-            "Not run: that event is of the admin room, or of a private room of mine.",
-            "Nobody sees what is said there, whoever asks.",
-        )
-    return not_run(
-        "Not run: I could not look whether that event is of the admin room.",
-        "The homeserver did not say, or not in time. Nothing was asked; try again.",
-    )
+    return _of_sealed_room() if sure else _maybe_sealed()
 
 
-def attacker_sized() -> Message:
+@says("""⛔ Not run: that event is of the admin room, or of a private room of mine.
+Nobody sees what is said there, whoever asks.""")
+def _of_sealed_room() -> None: ...
+
+
+@says("""⛔ Not run: I could not look whether that event is of the admin room.
+The homeserver did not say, or not in time. Nothing was asked; try again.""")
+def _maybe_sealed() -> None: ...
+
+
+@says("""⛔ Not run: a file can be named so that looking at it stops Conduit's admin commands.
+The setting `relay.attacker_sized` refuses it; an owner can change that.""")
+def attacker_sized() -> None:
     """relay.attacker_sized: refuse."""
-    return not_run(
-        "Not run: a file can be named so that looking at it stops Conduit's admin commands.",
-        ("The setting ", code("relay.attacker_sized"), " refuses it; an owner can change that."),
-    )
 
 
-def stopped_conduit(here: Here, command: str, at: float, owners: tuple[str, ...]) -> Message:
+@says("""⛔ Not run: `!{command}` got no answer at {at:at}, and its answer may have stopped
+  Conduit.
+Only an owner can try it again: {owners:people}.""")
+def stopped_conduit(here: Here, command: str, at: float, owners: Sequence[str]) -> None:
     """A command that got no answer the last time, and whose answer can stop Conduit."""
-    last: Text = (here.cmd(command), f" got no answer at {here.clock.at(at)}")
-    return not_run(
-        ("Not run: ", *last, ", and its answer may have stopped Conduit."),
-        ("Only an owner can try it again: ", *people(owners), "."),
-    )
 
 
 def unheard(n: int, push: Sequence[str]) -> Message:
     """To who typed commands while the bot could not write there; once for all of them."""
-    what = "the command typed" if n == 1 else f"the {n} commands typed"
     said = not_run(
-        f"Not run: {what} here while I could not write here.",
+        "Not run: {what} here while I could not write here.",
         "Send again what is still right." if n > 1 else "Send it again if it is still right.",
+        what=plural(n, "the command typed", f"the {n} commands typed"),
     )
     return evolve(said, push=tuple(push), text=True)

@@ -217,7 +217,9 @@ class Checks:
             self._world.planned(invocation)
         except Unspellable as error:
             if health.dialect is not None:
-                return refusals.not_in_version(error.lacks, str(error), health.version)
+                if not error.lacks:
+                    return refusals.impossible(str(error))
+                return refusals.not_in_version(error.lacks, health.version)
         return None
 
     # --- accounts

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Union
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Union, cast
 
 from attrs import frozen
 
-from .message import Code, Message, Sign, Text, code, fitted, quote
-from .template import Value, template
-from .times import Clock
+from .message import Code, Message, Sign, Text, code, fitted, plain, quote
+from .template import Hole, Template, template
+from .times import Clock, about, over, span
 
 Word = Union[str, Code]
 Line = Union[str, Text]
+Value = Union[str, int, float, Code, Text, Sequence[str], Sequence[int]]
+"""What fills a template: text of strangers only as `quote`, or in code."""
 
 _MARKED = re.compile(r"“([^”]*)”|([@#!$][^\s,;“”]+:[^\s,;“”]*[^\s,;.“”])")
 
@@ -41,28 +43,49 @@ def person(name: str) -> Word:
     return code(name) if name.startswith("@") else name
 
 
-def people(names: Sequence[str], last: str = "or") -> Text:
+def people(names: Iterable[str], last: str = "or") -> Text:
     """`cy, ana or dan`."""
     return listed([person(name) for name in names], last)
 
 
-def listed(words: Sequence[Word], last: str = "") -> Text:
+def listed(entries: Sequence[Word | Text], last: str = "", between: str = ", ") -> Text:
     """`a, b, c`, or with `last` between the two at the end: `a, b or c`."""
     parts: list[Word] = []
-    for index, word in enumerate(words):
-        final = index == len(words) - 1
-        parts += [f" {last} " if final and last else ", ", word] if index else [word]
+    for number, entry in enumerate(entries, 1):
+        if parts:
+            parts.append(f" {last} " if last and number == len(entries) else between)
+        parts += entry if isinstance(entry, tuple) else [entry]
     return tuple(parts)
+
+
+def dotted(entries: Sequence[Word | Text]) -> Text:
+    """`a · b · c`."""
+    return listed(entries, between=" · ")
+
+
+def numbers(requests: Iterable[int], last: str = "") -> Text:
+    """`#12, #14`."""
+    return listed([f"#{number}" for number in requests], last)
 
 
 def codes(ids: Iterable[str], last: str = "") -> Text:
     """`a, b, c`, each in code."""
-    return listed([code(i) for i in ids], last)
+    return listed([code(each) for each in ids], last)
 
 
-def count(n: int, noun: str, plural: str = "") -> str:
+def count(n: int, noun: str, many: str = "") -> str:
     """`1 file`, `1,204 files`."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{n:,} {noun if n == 1 else many or noun + 's'}"
+
+
+def plural(n: int, one: str, many: str) -> str:
+    """The word that fits so many."""
+    return one if n == 1 else many
+
+
+def a(noun: str) -> str:
+    """`a mod`, `an owner`."""
+    return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
 
 
 def size(octets: float) -> str:
@@ -105,19 +128,59 @@ def marked(words: str) -> Text:
 
 # --- messages ------------------------------------------------------------------------------------
 # A line that is a string is a template; what its names stand for comes as `values`. `here` must be
-# given where a template names a command.
+# given where a template names a command or writes a time or an account. An empty line is left out.
+
+_FORMATS: Mapping[str, Callable[..., Word | Text]] = {
+    "at": lambda at, here: here.clock.at(at),
+    "dated": lambda at, here: here.clock.dated(at),
+    "span": lambda seconds, _: span(seconds),
+    "about": lambda seconds, _: about(seconds),
+    "over": lambda seconds, _: over(seconds),
+    "person": lambda name, _: person(name),
+    "people": lambda names, _: people(names),
+    "codes": lambda ids, _: codes(ids),
+    "numbers": lambda ids, _: numbers(ids),
+    "local": lambda mxid, here: here.local(mxid),
+    "quote": lambda words, _: quote(words),
+    ",": lambda n, _: f"{n:,}",
+}
+_NOWHERE = Here("", Clock(0))
 
 
 def line(words: str, here: Here | None = None, **values: Value) -> Text:
     """One line, or a part of one, from a template; `template` says how they are written."""
     read = template(words)
-    return read.fill(values, here.prefix if here else "!") if read else (words,)
+    return filled(read, here, values) if read else (words,)
+
+
+def filled(read: Template, here: Here | None, values: Mapping[str, Value]) -> Text:
+    """The line of a template. A hole without a value stays as it is: better than no message."""
+    where = here or _NOWHERE
+
+    def show(hole: Hole) -> Text:
+        if hole.name not in values:
+            return (f"{{{hole.name}}}",)
+        shown = _shown(values[hole.name], hole.form, where)
+        return shown if isinstance(shown, tuple) else (shown,)
+
+    return read.fill(show, where.prefix)
+
+
+def _shown(value: Value, form: str, here: Here) -> Word | Text:
+    if form in _FORMATS:
+        return _FORMATS[form](value, here)
+    if form:
+        n = value if isinstance(value, int) else len(cast("Sequence[str]", value))
+        one, _, many = form.removeprefix("count ").partition("/")
+        return count(n, one, many) if form.startswith("count ") else plural(n, one, many)
+    return value if isinstance(value, (str, Code, tuple)) else str(value)
 
 
 def _rows(
     lines: Iterable[Line], here: Here | None, values: Mapping[str, Value]
 ) -> tuple[Text, ...]:
-    return fitted([line(row, here, **values) if isinstance(row, str) else row for row in lines])
+    rows = [line(row, here, **values) if isinstance(row, str) else row for row in lines]
+    return fitted([row for row in rows if plain(row)])
 
 
 def say(

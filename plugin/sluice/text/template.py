@@ -1,30 +1,60 @@
 """A line of a message, written as it reads: ``"`{user}` exists already. Look: `!users {name}`"``.
 
 - `{name}` is filled in: words of ours, a number, `code`, `quote` or another line.
+- `{name:format}` is filled in as FORMATS says: `{since:at}`, `{who:person}`.
+  `{n:count file}` is "1 file" or "2 files", `{n:it/them}` one of the two words.
 - What stands in backticks is code. Names in it are filled in with what they read as.
 - `!` right after a backtick is the prefix of commands.
 
 Only the template is read for these signs, never what fills it: a value with `{x}` or a backtick in
-it stays what it is. tests/unit/test_templates.py holds that every template can be read and that
-each gets the values it names.
+it stays what it is. What cannot be read is refused when the template is made.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Union
 
 from attrs import field, frozen
 
 from .message import Code, Text, code, plain
 
-Value = Union[str, int, Code, Text]
-"""What fills a hole: text of strangers only as `quote` or between backticks."""
+FORMATS = {
+    "at": "float",  # 15:03 UTC
+    "dated": "float",  # 23 Nov 14:02 UTC
+    "span": "float",  # 18 minutes
+    "about": "float",  # 18 min
+    "over": "float",  # hour is over
+    "person": "str",
+    "people": "Sequence[str]",  # a, b or c
+    "codes": "Sequence[str]",  # a, b, c, each in code
+    "numbers": "Sequence[int]",  # #12, #14
+    "local": "str",  # an account as one types it
+    "quote": "str",  # words of a stranger
+    ",": "int",  # 1,204
+}
+"""How a value is written, and the type that it must have."""
 
-_PIECES = re.compile(r"(`[^`]*`|\{[a-z_]+\})")
-_HOLES = re.compile(r"(\{[a-z_]+\})")
+_PIECES = re.compile(r"(`[^`]*`|\{[a-z_]+(?::[^{}`]+)?\})")
+_HOLES = re.compile(r"(\{[a-z_]+(?::[^{}`]+)?\})")
+
+
+@frozen
+class Hole:
+    """name: of the value. form: how it is written, "" as it is."""
+
+    name: str
+    form: str
+
+
+Show = Callable[[Hole], Text]
+"""What stands in a hole."""
+
+
+def _hole(piece: str) -> Hole:
+    name, _, form = piece[1:-1].partition(":")
+    return Hole(name, form)
 
 
 @frozen
@@ -32,45 +62,49 @@ class Template:
     """Raises ValueError when it is made of what cannot be read."""
 
     text: str = field()
-    names: frozenset[str] = field(init=False)  # what it must be given
+    holes: tuple[Hole, ...] = field(init=False)
 
     @text.validator
     def _readable(self, _: object, text: str) -> None:
-        if left := set("{}`") & set(_HOLES.sub("", _PIECES.sub(_words_of_code, text))):
+        outside = _PIECES.sub(lambda piece: piece.group().strip("`"), text)
+        if left := set("{}`") & set(_HOLES.sub("", outside)):
             raise ValueError(f"{left} without its counterpart, or around no name: {text!r}")
 
-    @names.default
-    def _names(self) -> frozenset[str]:
-        return frozenset(hole[1:-1] for hole in _HOLES.findall(self.text))
+    @holes.default
+    def _found(self) -> tuple[Hole, ...]:
+        holes = tuple(_hole(each) for each in _HOLES.findall(self.text))
+        if bad := [h for h in holes if not _known(h.form)]:
+            raise ValueError(f"no such format: {bad}")
+        return holes
 
-    def fill(self, values: Mapping[str, Value], prefix: str = "!") -> Text:
-        """The line. A hole that is given no value stays as it is: better than no message."""
+    @property
+    def names(self) -> frozenset[str]:
+        """What it must be given."""
+        return frozenset(hole.name for hole in self.holes)
+
+    def fill(self, show: Show, prefix: str = "!") -> Text:
+        """The line. prefix: of commands."""
         words: list[str | Code] = []
         for piece in _PIECES.split(self.text):
             if piece[:1] == "`":
-                words.append(_code(piece[1:-1], values, prefix))
+                words.append(_code(piece[1:-1], show, prefix))
             elif piece:
-                words += _filled(piece, values)
+                words += _filled(piece, show)
         return tuple(words)
 
 
-def _words_of_code(found: re.Match[str]) -> str:
-    return found.group().strip("`")
+def _known(form: str) -> bool:
+    return not form or form in FORMATS or "/" in form or form.startswith("count ")
 
 
-def _code(words: str, values: Mapping[str, Value], prefix: str) -> Code:
+def _code(words: str, show: Show, prefix: str) -> Code:
     start, words = (prefix, words[1:]) if words[:1] == "!" else ("", words)
-    return code(start + "".join(plain(_filled(piece, values)) for piece in _HOLES.split(words)))
+    return code(start + "".join(plain(_filled(piece, show)) for piece in _HOLES.split(words)))
 
 
-def _filled(piece: str, values: Mapping[str, Value]) -> Text:
+def _filled(piece: str, show: Show) -> Text:
     """What stands for a piece of a template: itself, unless it is a hole."""
-    value = values.get(piece[1:-1], piece) if piece[:1] == "{" else piece
-    return value if isinstance(value, tuple) else (_word(value),)
-
-
-def _word(value: str | int | Code) -> str | Code:
-    return str(value) if isinstance(value, int) else value
+    return show(_hole(piece)) if piece[:1] == "{" else (piece,)
 
 
 @lru_cache(maxsize=2048)
