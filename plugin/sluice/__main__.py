@@ -17,13 +17,13 @@ from .chat import answers
 from .difference import difference
 from .model.decision import Decision, Facts, Verdict
 from .policy.access import demand_of, who_can
-from .policy.because import demand, period
 from .policy.checks import asker_of, invocation_of, moment
 from .policy.document import Bad, unknown
-from .policy.explain import explain, reasons
-from .policy.loader import ACCOUNT
-from .policy.rules import plain
+from .policy.explain import explain
+from .policy.loading import ACCOUNT
+from .policy.reasons import demand, period, reasons
 from .settings import Loaded, Settings, load
+from .text.message import plain
 
 
 class Unanswerable(Exception):

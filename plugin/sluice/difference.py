@@ -18,9 +18,10 @@ from attrs import NOTHING, evolve, fields, frozen, has
 
 from .model.decision import Slot
 from .policy.access import Line, rights_changed, slots_cover, slots_said
-from .policy.because import length, period
 from .policy.pattern import Pattern
-from .policy.rules import Glass, Policy, Role, Rule, Where, Window
+from .policy.reasons import length, period
+from .policy.roles import Role
+from .policy.rules import Glass, Policy, Rule, Where, Window
 from .settings import Settings
 from .text.message import Code, Text, code, quote
 

@@ -16,6 +16,7 @@ from attrs import frozen
 from .policy import checks, loader
 from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, quoted, read
 from .policy.keys import KEYS, SERVER
+from .policy.loading import Loading
 from .policy.rules import Policy
 from .typed.values import reserved
 
@@ -118,55 +119,28 @@ def load(
     section = read(top, KEYS["top"], problems, "the text")
     admin_room = section["admin_room"] or admin_room
     _together(section, admin_room, problems)
-    name = section["server"] or server
-    if name and name not in (name.lower(), server):
-        said = f"server: {quoted(name)}: servers are in small letters; write {name.lower()}"
-        problems.add_late(section.line_of("server"), said)
-    guessed = None if name else _first_server(section)
-    loading = loader.load(
-        section["policy"],
-        problems=problems,
-        server=name or guessed or "",
-        owners=section["owners"],
-        owners_line=section.lines.get("owners", 0),
-        zone=section["timezone"],
-        ops_rooms=section["ops_rooms"],
-        admin_room=admin_room,
-    )
+    name, guessed = _server(section, server, problems)
+    about = read(section["policy"], KEYS["policy"], problems, "policy")
+    loading = Loading(problems, name, section["timezone"], about)
+    policy = loader.load(loading, section, admin_room)
     parts = {key: read(section[key], KEYS[key], problems, key) for key in _PARTS}
     reports = parts["notices"]["reports"]
     if isinstance(reports, str):
         loading.role(reports, parts["notices"].line_of("reports"))
-    tests = checks.read_tests(loading)
-    policy = loading.policy
-    # Of what is not right in itself nothing needs to be proven.
-    right = not problems.found and not problems.outdated
-    checks.check_who_can(loading, policy if right else None)
-    if policy is not None and not problems.found:
-        if right:
-            checks.check_votes(policy, loading.asked, problems)
-            checks.run_tests(tests, policy, now, problems)
-        checks.warn(policy, problems)
-        if not section["ops_rooms"]:
-            problems.add(1, "ops_rooms is empty: there is no room for commands", "warning")
+    tests = checks.prove(loading, policy, now)
     if accepted and not proven:
-        problems.outdated |= dict.fromkeys(problems.of("test"))
+        problems.outdated.update(dict.fromkeys(problems.of("test")))
     errors = problems.of("error", *(() if proven or accepted else ("test",)))
-    if policy is None or errors:
-        return Loaded(None, errors, problems.of("warning"), guessed)
-    values = {key: value for key, value in section.values.items() if key != "policy_file"}
-    values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
-    values |= {"server": policy.server, "policy": policy}
-    digest = hashlib.sha256(text.encode()).hexdigest()
     warnings = problems.of("warning")
+    if policy is None or errors:
+        return Loaded(None, errors, warnings, guessed)
+    values = {**section.values, "server": name, "policy": policy}
+    del values["policy_file"]
+    values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
+    digest = hashlib.sha256(text.encode()).hexdigest()
     outdated = tuple(sorted(problems.outdated, key=lambda problem: problem.line))
     settings = Settings(
-        **values,
-        text=text,
-        digest=digest,
-        tests=len(tests),
-        warnings=warnings,
-        outdated=outdated,
+        **values, text=text, digest=digest, tests=tests, warnings=warnings, outdated=outdated
     )
     return Loaded(settings, errors, warnings, guessed)
 
@@ -187,6 +161,18 @@ def _together(section: Section, admin_room: str | None, problems: Problems) -> N
     if admin_room in section["ops_rooms"]:
         line = section.line_of("ops_rooms")
         problems.add(line, "ops_rooms holds the admin room; commands are typed in another room")
+
+
+def _server(section: Section, server: str | None, problems: Problems) -> tuple[str, str | None]:
+    """The name, and again if it is guessed. server: the bot's own, if that is known."""
+    name = section["server"] or server
+    if not name:
+        guessed = _first_server(section)
+        return guessed, guessed
+    if name not in (name.lower(), server):
+        said = f"server: {quoted(name)}: servers are in small letters; write {name.lower()}"
+        problems.add_late(section.line_of("server"), said)
+    return name, None
 
 
 def _first_server(section: Section) -> str:

@@ -61,20 +61,16 @@ WRITES = {
     "clock": 4,
     "heartbeat": 7,
     "inspection": 3,
-    "loader": 2,
     "lookups": 1,
     "policy_text": 2,
     "registration": 5,
     "reload": 13,
     "room": 6,
     "sending": 2,
-    "settings": 1,
     "timeline": 3,
 }
 # 3
-CIRCLES = {
-    frozenset({"conditions", "loader"}),
-}
+CIRCLES: set[frozenset[str]] = set()
 # 4: names that two classes have
 TWINS = {
     "Account",
@@ -110,7 +106,6 @@ ANY = {
     "audit": 8,
     "bot": 4,
     "codec": 5,
-    "conditions": 1,
     "connection": 17,
     "desk": 1,
     "difference": 25,
@@ -144,13 +139,7 @@ ANY = {
 LONG = {
     "app._open_admin",
     "bulk.bulk",
-    "conditions.read_where",
-    "decide._decide",
-    "explain.explain",
-    "loader._rule",
-    "people.build",
     "room._message",
-    "settings.load",
     "sources.sources",
     "voting._count",
 }

@@ -29,8 +29,9 @@ from policies import (
 from sluice.difference import difference
 from sluice.model.decision import Asker, Facts, Verdict
 from sluice.policy.decide import decide
-from sluice.policy.rules import Policy, Rule, plain
+from sluice.policy.rules import Policy, Rule
 from sluice.settings import Settings
+from sluice.text.message import plain
 
 DERIVED = {"plans", "person", "named", "closure", "grants", "by_server", "known", "most",
            "rank", "by_glob", "changing", "lines", "label", "matched", "check"}  # fmt: skip

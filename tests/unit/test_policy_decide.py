@@ -16,7 +16,7 @@ from sluice.model.decision import Asker, Decision, Facts, Slot, Verdict
 from sluice.policy.access import cells, read_out, who_can
 from sluice.policy.checks import invocation_of
 from sluice.policy.decide import LimitUse, decide, limits_of
-from sluice.policy.explain import explain, reasons
+from sluice.policy.explain import explain
 from sluice.policy.people import (
     eligible,
     holds,
@@ -28,7 +28,8 @@ from sluice.policy.people import (
     person_of,
     roles,
 )
-from sluice.policy.rules import plain
+from sluice.policy.reasons import reasons
+from sluice.text.message import plain
 
 SETTINGS = settings_of(EXAMPLE)
 POLICY = SETTINGS.policy

@@ -9,7 +9,8 @@ import pytest
 from sluice.chat import answers, not_allowed
 from sluice.model.command import Typed
 from sluice.model.decision import Asker, Facts
-from sluice.policy.explain import explain, reasons
+from sluice.policy.explain import explain
+from sluice.policy.reasons import reasons
 from sluice.settings import load
 from sluice.typed.parse import parse
 from tests.unit.scenes import ANA, BO, BOT, SERVER, at, check, expect, here

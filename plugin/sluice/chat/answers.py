@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ..model.decision import Decision, Quota, Verdict
 from ..model.request import Request, Side, State, Vote
-from ..policy.because import period
+from ..policy.reasons import period
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages, following, rows_of
 from ..text.phrases import Here, Line, count, people, person, view

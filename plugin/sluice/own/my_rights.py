@@ -8,8 +8,8 @@ from ..catalog.table import COMMANDS
 from ..model.command import Right
 from ..model.decision import Verdict
 from ..policy.access import Cell, cells
-from ..policy.because import either, period, plural, roles_above
 from ..policy.people import may_change, mxids_of
+from ..policy.reasons import either, period, plural, roles_above
 from ..policy.rules import Policy, Rule
 from ..requests import limits
 from ..requests.desk import Desk

@@ -18,8 +18,8 @@ from ..matrix.model import Handled
 from ..matrix.probes import Account, Name, Probes
 from ..model.command import Invocation, Typed
 from ..policy.access import cells, demand_of, read_out
-from ..policy.explain import reasons
 from ..policy.people import highest, mxids_of, person_of, roles
+from ..policy.reasons import reasons
 from ..requests import history, store, voting
 from ..requests.desk import Desk
 from ..requests.standing import judge

@@ -17,9 +17,10 @@ from attrs import evolve, frozen
 from ..catalog.table import COMMANDS
 from ..model.decision import Slot
 from ..text.message import Code, Text, code
-from .because import demand, plural
 from .decide import largest
-from .people import NOBODY, is_glob, persons_of, roles_of_person
+from .people import roles_of_person
+from .reasons import demand, plural
+from .roles import NOBODY, is_glob
 from .rules import NO_PLAN, Plan, Policy, Rule
 
 
@@ -80,7 +81,7 @@ class Subject:
 
 
 def subjects(policy: Policy) -> tuple[Subject, ...]:
-    found = [Subject(person, roles_of_person(policy, person)) for person in persons_of(policy)]
+    found = [Subject(person, roles_of_person(policy, person)) for person in policy.persons]
     for server, granted in policy.by_server.items():
         for power in sorted({least for _, least in granted}):
             held = NOBODY.union(

@@ -13,18 +13,20 @@ from attrs import frozen
 
 from ..catalog.table import COMMANDS, find
 from ..model.command import Invocation
-from ..model.decision import Asker, Decision, Facts, Verdict
+from ..model.decision import Asker, Facts, Verdict
+from ..text.message import plain
 from ..typed.parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NotRun, parse
 from ..typed.read import read_line
 from .access import who_can
-from .because import either
 from .decide import decide
 from .document import Bad, Node, Problems, quoted, read, text, unknown
 from .explain import explain
 from .keys import KEYS
-from .loader import Loading
-from .people import is_glob, members_of, mxids_of, owners, person_of
-from .rules import Policy, plain
+from .loading import Loading
+from .people import members_of, mxids_of, owners, person_of
+from .reasons import answer, either
+from .roles import is_glob
+from .rules import Policy
 
 
 def invocation_of(line: str, server: str, prefix: str = "!") -> Invocation:
@@ -82,47 +84,49 @@ class Test:
     by: tuple[str, ...] | None
 
 
-def read_tests(loading: Loading) -> list[Test]:
-    """The tests that can be run; what is wrong with the others is noted."""
-    found = []
-    for node in loading.section["tests"]:
-        before = len(loading.problems.found)
-        test = read(node, KEYS["test"], loading.problems, "a test")
-        at, invocation = None, Invocation("")
-        try:
-            if test["at"] is not None:
-                at = moment(test["at"], loading.zone)
-        except Bad as bad:
-            loading.problems.add(test.line_of("at"), f"at: {bad}")
-        try:
-            if test["run"] is not None:
-                invocation = invocation_of(test["run"], loading.server)
-        except Bad as bad:
-            loading.problems.add(test.line_of("run"), f"{quoted(test['run'])}: {bad}")
-        if test["as"] is not None:
-            loading.member(Node(test.line_of("as"), test["as"]), globs=False)
-        for one in test["by"] or ():
-            loading.member(one, globs=False)
-        if test["via"] is not None and not _is_label(test["via"], loading):
-            loading.problems.add(
-                test.line_of("via"), f"via: there is no rule {quoted(test['via'])}"
-            )
-        if len(loading.problems.found) == before:
-            by = None if test["by"] is None else tuple(text(one) for one in test["by"])
-            found.append(
-                Test(
-                    node.line,
-                    test["as"],
-                    test["power"],
-                    at,
-                    test["run"],
-                    invocation,
-                    Verdict(test["expect"]),
-                    test["via"],
-                    by,
-                )
-            )
-    return found
+def prove(loading: Loading, policy: Policy | None, now: float) -> int:
+    """Notes what a policy fails to prove, and its warnings. policy: None after an error. Returns
+    how many tests there are."""
+    problems = loading.problems
+    tests = [test for node in loading.section["tests"] if (test := _test(node, loading))]
+    # Of what is not right in itself nothing needs to be proven.
+    right = policy is not None and not problems.found and not problems.outdated
+    check_who_can(loading, policy if right else None)
+    if policy is not None and not problems.found:
+        if right:
+            check_votes(policy, loading.asked, problems)
+            run_tests(tests, policy, now, problems)
+        warn(policy, problems)
+    return len(tests)
+
+
+def _test(node: Node, loading: Loading) -> Test | None:
+    """The test, if it can be run; what is wrong with it is noted."""
+    add, before = loading.problems.add, len(loading.problems.found)
+    test = read(node, KEYS["test"], loading.problems, "a test")
+    at, invocation = None, Invocation("")
+    try:
+        if test["at"] is not None:
+            at = moment(test["at"], loading.zone)
+    except Bad as bad:
+        add(test.line_of("at"), f"at: {bad}")
+    try:
+        if test["run"] is not None:
+            invocation = invocation_of(test["run"], loading.server)
+    except Bad as bad:
+        add(test.line_of("run"), f"{quoted(test['run'])}: {bad}")
+    if test["as"] is not None:
+        loading.member(Node(test.line_of("as"), test["as"]), globs=False)
+    for one in test["by"] or ():
+        loading.member(one, globs=False)
+    who, line, via = test["as"], test["run"], test["via"]
+    if via is not None and not _is_label(via, loading):
+        add(test.line_of("via"), f"via: there is no rule {quoted(via)}")
+    if len(loading.problems.found) > before:
+        return None
+    by = None if test["by"] is None else tuple(text(one) for one in test["by"])
+    expect = Verdict(test["expect"])
+    return Test(node.line, who, test["power"], at, line, invocation, expect, via, by)
 
 
 def _is_label(word: str, loading: Loading) -> bool:
@@ -169,16 +173,6 @@ def _expected(test: Test) -> str:
     }[test.expect]
     via = f" by {test.via}" if test.via else ""
     return what + via + (f", votes from {either(test.by)}" if test.by else "")
-
-
-def answer(decision: Decision) -> str:
-    """`not allowed, no line allows it`; `needs approval from cy or dan (cleanup, destructive)`."""
-    labels = ", ".join(rule.label for rule in decision.rules)
-    if decision.verdict is Verdict.DENY:
-        return f"not allowed, {f'by {labels}' if labels else 'no line allows it'}"
-    if decision.verdict is Verdict.ALLOW:
-        return f"allowed by {labels}"
-    return f"needs approval{f' from {either(decision.can)}' if decision.can else ''} ({labels})"
 
 
 def check_who_can(loading: Loading, policy: Policy | None) -> None:
@@ -269,3 +263,5 @@ def warn(policy: Policy, problems: Problems) -> None:
     if len(servers) == 1 and policy.server not in servers:
         where = servers.pop()
         add(line, f"all owners are on {where}, whose owner can act as any of them", "warning")
+    if not policy.ops_rooms:
+        add(1, "ops_rooms is empty: there is no room for commands", "warning")

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Union
+from typing import Union
 
 from attrs import evolve
 
 from ..catalog.table import COMMANDS
 from ..model.command import Param, Type
+from ..text.message import plain
 from ..typed.values import Around, NeedsRoom, NotRun
 from ..typed.values import read as read_value
-from .document import Bad, Node, Section, quoted, read, text, unknown
+from .document import Bad, Node, Problems, Section, quoted, read, text, unknown
 from .keys import KEYS, spelled
-from .pattern import Refused, compile_pattern
+from .loading import Loading
+from .pattern import Pattern, Refused, compile_pattern
 from .people import person_of, roles
-from .rules import DAYS, Case, Policy, Where, Window, plain
-
-if TYPE_CHECKING:
-    from .loader import Loading
+from .rules import DAYS, Case, Policy, Where, Window
 
 TARGET = "target"
 Check = Callable[[str, Case], Union[bool, None]]
@@ -38,8 +37,8 @@ def read_where(
     """One entry of `where`. do: the commands of the rule, as far as they are known. opens: the
     rule allows something; what never fitted anything does not begin to."""
     problems = loading.problems
-    word = str(key.value)
     before = len(problems.found)
+    word = str(key.value)
     param = _param(word, do, key.line, loading)
     section = read(value, KEYS["condition"], problems, f"where {word}")
     if section.sound and not section.lines:
@@ -47,34 +46,50 @@ def read_where(
         problems.add(value.line, f"where {word} says nothing; write {every}")
     if section["in_role"] is not None:
         loading.role(section["in_role"], section.line_of("in_role"))
-    regex = one_of = None
-    if section["regex"] is not None:
-        try:
-            if param is not None and param.type in _NO_REGEX:
-                raise Refused(f"cannot look at {word}; use one_of")
-            regex = compile_pattern(section["regex"])
-        except Refused as refused:
-            shown = quoted(section["regex"])
-            problems.add(section.line_of("regex"), f"the regex {shown} {refused}")
+    regex = _regex(section, word, param, problems)
     if param is None:
         return None
+    _suited(section, word, param, problems)
+    one_of = None
+    if section["one_of"] is not None:
+        one_of = frozenset(_values(section["one_of"], param, loading, opens))
+    if regex is not None and param.type in _SMALL:
+        _small(regex, section, problems)
+    servers = _servers(section, loading, opens)
+    if len(problems.found) > before:
+        return None
+    in_role, is_self = section["in_role"], section["is_self"]
+    where = Where(word, key.line, param.type, regex, one_of, servers, in_role, is_self)
+    return evolve(where, check=_check(where))
+
+
+def _regex(section: Section, word: str, param: Param | None, problems: Problems) -> Pattern | None:
+    text_ = section["regex"]
+    if text_ is None:
+        return None
+    try:
+        if param is not None and param.type in _NO_REGEX:
+            raise Refused(f"cannot look at {word}; use one_of")
+        return compile_pattern(text_)
+    except Refused as refused:
+        problems.add(section.line_of("regex"), f"the regex {quoted(text_)} {refused}")
+        return None
+
+
+def _suited(section: Section, word: str, param: Param, problems: Problems) -> None:
+    """Says which matchers mean nothing for this argument."""
     for matcher in ("in_role", "is_self"):
         if section[matcher] is not None and param.type is not Type.USER:
             problems.add(section.line_of(matcher), f"{matcher} is for accounts; {word} is none")
     if section["server"] is not None and param.type not in _HAS_SERVER:
         problems.add(section.line_of("server"), f"{word} has no server part")
-    if section["one_of"] is not None:
-        one_of = frozenset(_values(section["one_of"], param, loading, opens))
-    letters = _NO_LETTER.sub("", regex.text) if regex is not None else ""
-    if param.type in _SMALL and letters != letters.lower():
+
+
+def _small(regex: Pattern, section: Section, problems: Problems) -> None:
+    letters = _NO_LETTER.sub("", regex.text)
+    if letters != letters.lower():
         said = "capital letters fit nothing here: names and servers are in small letters"
         problems.add(section.line_of("regex"), f"the regex: {said}", "warning")
-    servers = _servers(section, loading, opens)
-    if len(problems.found) > before:
-        return None
-    rest = {"server": servers, **{key: section[key] for key in ("in_role", "is_self")}}
-    where = Where(word, key.line, param.type, regex, one_of, **rest)
-    return evolve(where, check=_check(where))
 
 
 def _check(where: Where) -> Check:
@@ -236,9 +251,8 @@ def _hours(word: str) -> tuple[int, int]:
     match = _HOURS.fullmatch(word.replace(" ", ""))
     if match is None:
         raise Bad(f"hours: {quoted(word)} is no span of hours. Like this: 08:00-20:00")
-    groups: tuple[Any, ...] = match.groups()
-    start = int(groups[0]) * 60 + int(groups[1])
-    end = int(groups[2]) * 60 + int(groups[3]) if groups[2] else _DAY
+    start = int(match[1]) * 60 + int(match[2])
+    end = int(match[3]) * 60 + int(match[4]) if match[3] else _DAY
     if start == end:
         raise Bad(f"hours: {quoted(word)} begins when it ends; leave hours out for the whole day")
     return start, end

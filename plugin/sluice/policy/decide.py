@@ -16,11 +16,13 @@ from attrs import frozen
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Right, Type
 from ..model.decision import Asker, Decision, Facts, Matched, Quota, Slot, Verdict
-from ..text.message import Text
-from . import because
-from .guardrails import refusals, votes_for_named
+from . import reasons
+from .guardrails import Refusal, refusals, votes_for_named
 from .people import may_change, mxids_of, roles
-from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Policy, Rule, Where
+from .roles import NOBODY
+from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Plan, Policy, Rule, Where
+
+EXPIRES = 3600  # seconds that votes are waited for, where no line says
 
 _NAMED = (Matched("built-in", "built-in: named"),)
 _COUNTS_TARGETS = frozenset({"adduser", "resetpw", "deactivate"})  # where `count` does not say
@@ -40,15 +42,8 @@ def decide(
     Cheap: `can`, `checked` and the clauses stay empty; `explain` fills them.
     """
     try:
-        command = COMMANDS[invocation.command]
-        held = (
-            roles(policy, asker.mxid, asker.power, facts.distrusted)
-            if asker.joined
-            else frozenset[str]()
-        )
-        targets = invocation.values(command.targets) if command.targets else ()
-        case = Case(invocation, command, asker, facts, now, policy, held, targets)
-        return _own(case) if command.own else _decide(case, glass)
+        case = case_of(invocation, asker, facts, now, policy)
+        return _own(case) if case.command.own else _decide(case, glass)
     except Exception as error:  # fail closed; the caller tells the ops room once
         return Decision(
             Verdict.DENY,
@@ -59,58 +54,70 @@ def decide(
         )
 
 
+def case_of(
+    invocation: Invocation, asker: Asker, facts: Facts, now: float, policy: Policy
+) -> Case:
+    command = COMMANDS[invocation.command]
+    held = roles(policy, asker.mxid, asker.power, facts.distrusted) if asker.joined else NOBODY
+    targets = invocation.values(command.targets) if command.targets else ()
+    return Case(invocation, command, asker, facts, now, policy, held, targets)
+
+
 def _decide(case: Case, glass: bool) -> Decision:
     plan = case.policy.plans.get(case.command.name, NO_PLAN)
-    refused = refusals(case, glass)
-    denies = [rule for rule in plan.deny if failed(rule, case) is None]
+    refused, denies = refusals(case, glass), _applying(plan.deny, case)
     if refused or denies:
-        return Decision(
-            Verdict.DENY,
-            tuple(Matched("built-in", f"built-in: {each.name}") for each in refused)
-            + tuple(rule.matched for rule in denies),
-            because=refused[0].because if refused else _denied(denies, case),
-            fixed=any(each.fixed for each in refused),
-        )
-    allows, near = [], []
-    for rule in plan.allow:
-        failure = failed(rule, case)
-        if failure is None:
-            allows.append(rule)
-        else:
-            near.append((rule, failure))
+        return _forbidden(refused, denies, case)
+    allows = _applying(plan.allow, case)
     if not allows:
-        return Decision(Verdict.DENY, (), because=because.not_allowed(near, case))
-    limits = [(r, _quota(r, case)) for r in plan.limit if failed(r, case) is None]
-    quotas = tuple([quota for _, quota in limits])
+        return Decision(Verdict.DENY, (), because=reasons.not_allowed(failures(plan, case), case))
+    limits = [(rule, _quota(rule, case)) for rule in _applying(plan.limit, case)]
     spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
+    quotas = tuple([quota for _, quota in limits])
     if spent:
         rule, quota = min(spent, key=lambda each: (each[0].id or "~", each[0].key))
         return Decision(
             Verdict.DENY,
             tuple(quota.rule for _, quota in spent),
-            because=because.spent(rule, quota, case),
+            because=reasons.spent(rule, quota, case),
             retry_at=_retry_at(spent, case),
             limits=quotas,
         )
-    requires = [] if glass else [r for r in plan.require if failed(r, case) is None]
+    requires = [] if glass else _applying(plan.require, case)
+    return _granted(allows, requires, quotas, case)
+
+
+def _applying(rules: Iterable[Rule], case: Case) -> list[Rule]:
+    return [rule for rule in rules if failed(rule, case) is None]
+
+
+def _forbidden(refused: list[Refusal], denies: list[Rule], case: Case) -> Decision:
+    if refused:
+        because = refused[0].because
+    else:  # not the first: no order matters
+        rule = min(denies, key=lambda each: each.id or "~")
+        because = (rule.said, *reasons.denied(rule, case))
+    labels = [Matched("built-in", f"built-in: {each.name}") for each in refused]
+    matched = (*labels, *(rule.matched for rule in denies))
+    fixed = any(each.fixed for each in refused)
+    return Decision(Verdict.DENY, matched, because=because, fixed=fixed)
+
+
+def _granted(
+    allows: list[Rule], requires: list[Rule], quotas: tuple[Quota, ...], case: Case
+) -> Decision:
+    """Allowed, with votes where `require` lines or an account that the policy names want some."""
     named = votes_for_named(case)
     slots = largest([*(s for rule in requires for s in rule.slots), *named], case.policy)
     spans = [rule.expires for rule in requires if rule.expires is not None]
-    if slots and not spans:
-        spans = [3600]
     return Decision(
         Verdict.APPROVE if slots else Verdict.ALLOW,
         tuple([rule.matched for rule in (*allows, *requires)]) + (_NAMED if named else ()),
         slots=slots,
         reason=any(rule.reason for rule in requires),
-        expires=min(spans) if spans else None,
+        expires=min(spans, default=EXPIRES if slots else None),
         limits=quotas,
     )
-
-
-def _denied(denies: list[Rule], case: Case) -> Text:
-    rule = min(denies, key=lambda each: each.id or "~")  # not the first: no order matters
-    return (rule.said, *because.denied(rule, case))
 
 
 def _own(case: Case) -> Decision:
@@ -125,7 +132,7 @@ def _own(case: Case) -> Decision:
     label = (Matched("built-in", f"built-in: {right.value}"),)
     if allowed:
         return Decision(Verdict.ALLOW, label)
-    return Decision(Verdict.DENY, label, because=because.no_right(case))
+    return Decision(Verdict.DENY, label, because=reasons.no_right(case))
 
 
 def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
@@ -140,6 +147,12 @@ def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
 
 
 # --- does a rule apply ------------------------------------------------------------------------
+
+
+def failures(plan: Plan, case: Case) -> list[tuple[Rule, Failure]]:
+    """The allow lines that do not apply, and the first condition of each that does not hold."""
+    found = [(rule, failed(rule, case)) for rule in plan.allow]
+    return [(rule, failure) for rule, failure in found if failure is not None]
 
 
 def failed(rule: Rule, case: Case) -> Failure | None:
@@ -170,11 +183,9 @@ def _holds(where: Where, allow: bool, case: Case) -> bool:
 
 def values_of(where: Where, case: Case) -> tuple[str, ...]:
     """What a condition looks at."""
-    if where.name in ("target", case.command.targets):
-        return case.targets
     if where.type is Type.SWITCH:
         return ("yes" if case.invocation.get(where.name) else "no",)
-    return case.invocation.values(where.name)
+    return case.given(where)
 
 
 # --- limits -----------------------------------------------------------------------------------
@@ -199,21 +210,19 @@ def limits_of(
     invocation: Invocation, asker: Asker, policy: Policy, now: float
 ) -> tuple[LimitUse, ...]:
     """Every limit that applies, to fill Facts.used before, and to store the uses after sending."""
-    command = COMMANDS[invocation.command]
-    targets = invocation.values(command.targets) if command.targets else ()
-    case = Case(invocation, command, asker, Facts(), now, policy, frozenset(), targets)
-    everyone, own = None, mxids_of(policy, asker.mxid)
+    case = case_of(invocation, asker, Facts(), now, policy)
+    rules = policy.plans.get(case.command.name, NO_PLAN).limit
+    own = mxids_of(policy, asker.mxid)
     found = (
         LimitUse(
             rule.key,
             rule.label,
-            everyone if rule.per == "everyone" else own,
+            None if rule.per == "everyone" else own,
             rule.every,
             rule.max,
             cost(rule, case),
         )
-        for rule in policy.plans.get(command.name, NO_PLAN).limit
-        if failed(rule, case) is None
+        for rule in _applying(rules, case)
     )
     return tuple({use.key: use for use in found}.values())  # a counter is used up once
 

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
-from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Right
-from ..model.decision import Asker, Checked, Decision, Facts, Matched, Verdict
+from ..model.decision import Asker, Checked, Decision, Facts, Matched, Quota, Verdict
 from ..text.message import Text
-from . import because
-from .decide import decide, failed
-from .people import eligible, in_order, members_of, mxids_of, person_of, persons_of, roles
-from .rules import NO_PLAN, Case, Policy, Rule
+from . import reasons
+from .decide import case_of, decide, failures
+from .people import eligible, in_order, members_of, mxids_of, person_of, roles
+from .rules import NO_PLAN, Case, Plan, Policy, Rule
 
 
 def explain(
@@ -31,41 +30,32 @@ def explain(
     decision = decide(invocation, asker, facts, now, policy, glass=glass)
     if decision.error:
         return decision
-    command = COMMANDS[invocation.command]
-    held = (
-        roles(policy, asker.mxid, asker.power, facts.distrusted) if asker.joined else frozenset()
-    )
-    targets = invocation.values(command.targets) if command.targets else ()
-    case = Case(invocation, command, asker, facts, now, policy, held, targets)
-    plan = policy.plans.get(command.name, NO_PLAN)
+    case = case_of(invocation, asker, facts, now, policy)
+    plan = policy.plans.get(case.command.name, NO_PLAN)
     every = (*plan.allow, *plan.require, *plan.limit, *plan.deny)
-    by_match = {id(rule.matched): rule for rule in every}
-    retry_at = decision.retry_at
-    if decision.verdict is Verdict.DENY and any(m.verb == "deny" for m in decision.rules):
-        denies = [by_match[id(m)] for m in decision.rules if m.verb == "deny"]
-        if len(denies) == len(decision.rules):
-            retry_at = _window_ends(denies, now)
-    checked: tuple[Checked, ...] = ()
-    if decision.verdict is Verdict.DENY and not decision.rules:
-        failures = [(rule, failed(rule, case)) for rule in plan.allow]
-        checked = tuple(
-            Checked(
-                Matched("allow", rule.label, rule.line), because.failed_clause(rule, why, case)
-            )
-            for rule, why in sorted(failures, key=lambda each: each[0].line)
-            if why is not None
-        )
+    rules = {id(rule.matched): rule for rule in every}
+    matched = [(each, rules.get(id(each))) for each in decision.rules]
+    denies = [rule for _, rule in matched if rule is not None and rule.verb == "deny"]
+    by_deny = denies and len(denies) == len(matched)
+    nothing = decision.verdict is Verdict.DENY and not matched
     return evolve(
         decision,
-        rules=tuple(_with_clause(m, by_match.get(id(m)), decision, case) for m in decision.rules),
-        limits=tuple(
-            evolve(q, rule=evolve(q.rule, clause=(f"{q.used} of {q.max} used",)))
-            for q in decision.limits
-        ),
+        rules=tuple(_with_clause(each, rule, decision, case) for each, rule in matched),
+        limits=tuple(evolve(q, rule=evolve(q.rule, clause=_used(q))) for q in decision.limits),
         can=_who_can(decision, case),
-        checked=checked,
-        retry_at=retry_at,
+        checked=_checked(plan, case) if nothing else (),
+        retry_at=_window_ends(denies, now) if by_deny else decision.retry_at,
     )
+
+
+def _checked(plan: Plan, case: Case) -> tuple[Checked, ...]:
+    """Why each allow line does not allow it, in the order of the text."""
+    near = sorted(failures(plan, case), key=lambda each: each[0].line)
+    return tuple(Checked(r.matched, reasons.failed_clause(r, why, case)) for r, why in near)
+
+
+def _used(quota: Quota) -> Text:
+    return (f"{quota.used} of {quota.max} used",)
 
 
 def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, case: Case) -> Matched:
@@ -73,13 +63,12 @@ def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, case: 
     if rule is None:
         clause = decision.because or ("a vote of somebody with the same rights",)
     elif rule.verb == "require":
-        clause = (because.demand(rule.slots, rule.reason, rule.expires),)
+        clause = (reasons.demand(rule.slots, rule.reason, rule.expires),)
     elif rule.verb == "deny":
-        first, *rest = because.denied(rule, case)
+        first, *rest = reasons.denied(rule, case)
         clause = (str(first).lstrip(" ,"), *rest)
     elif rule.verb == "limit":
-        quota = next(each for each in decision.limits if each.rule is matched)
-        clause = (f"{quota.used} of {quota.max} used",)
+        clause = _used(next(each for each in decision.limits if each.rule is matched))
     return evolve(matched, clause=clause)
 
 
@@ -116,7 +105,7 @@ def _who_can(decision: Decision, case: Case) -> tuple[str, ...]:
                 return True
         return False
 
-    return in_order(policy, (p for p in persons_of(policy) if p not in out and could(p)))
+    return in_order(policy, (p for p in policy.persons if p not in out and could(p)))
 
 
 def _window_ends(rules: list[Rule], now: float) -> float | None:
@@ -148,28 +137,3 @@ def _edges(rule: Rule, now: float) -> Iterator[float]:
                 for minute in (0, window.start, window.end):
                     local = today + timedelta(days=day, minutes=minute)  # wall clock
                     yield local.timestamp()
-
-
-def reasons(decision: Decision) -> tuple[Text, ...]:
-    """The lines of `why`: "allow signup (line 20): no, “al” does not fit [a-z]{3,20}"."""
-    lines: list[Text] = []
-    if decision.verdict is Verdict.DENY and not decision.rules:
-        lines.append(("deny: none applies",))
-        lines += [(f"{_titled(c.rule)}: no, ", *c.failed) for c in decision.checked]
-        lines.append(("So no line allows it.",))
-        return tuple(lines)
-    lines += [(f"{_titled(rule)}: ", *rule.clause) for rule in decision.rules]
-    shown = {rule.label for rule in decision.rules}
-    lines += [
-        (f"{_titled(quota.rule)}: ", *quota.rule.clause)
-        for quota in decision.limits
-        if quota.rule.label not in shown
-    ]
-    return tuple(lines)
-
-
-def _titled(rule: Matched) -> str:
-    if not rule.line:
-        return rule.label
-    line = f"line {rule.line}"
-    return f"{rule.verb} {line}" if rule.label == line else f"{rule.verb} {rule.label} ({line})"

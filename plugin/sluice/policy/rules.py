@@ -5,34 +5,22 @@ A `Policy` that exists is valid. It is made by `loader` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Union
 
 from attrs import field, frozen
 
-from ..model.command import Command, Invocation, Type
+from ..catalog.table import COMMANDS
+from ..model.command import Command, Invocation, Tag, Type
 from ..model.decision import Asker, Facts, Matched, Slot
-from ..text.message import Text
 from .pattern import Pattern
+from .roles import NOBODY, Role, closures, glob_held, is_glob
 
+_LOOKS = frozenset({Tag.READ, Tag.INSPECT})
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-@frozen
-class Role:
-    """A named set of persons.
-
-    members: as written: names of `people`, MXIDs, `@*:server`. A name stands for all accounts of
-    that person, an MXID for itself only. min_power: what they must have in the room; it does not
-    narrow what a role that inherits this one gets.
-    """
-
-    name: str
-    line: int
-    members: tuple[str, ...] = ()
-    min_power: int = 0
-    inherits: tuple[str, ...] = ()
 
 
 @frozen
@@ -147,9 +135,12 @@ Grants = tuple[tuple[str, float], ...]
 """(role, least power in the room) pairs; -inf where power does not matter."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Policy:
-    """A valid policy. The lower half is derived from the upper by `people.build`."""
+    """A valid policy: what its text says, and below it what follows, kept once it was looked up.
+
+    admin_room: if the text or the caller says it. meant: accounts that are named without rights.
+    """
 
     server: str
     owners: str
@@ -158,21 +149,117 @@ class Policy:
     rules: tuple[Rule, ...]
     break_glass: Glass | None
     ops_rooms: tuple[str, ...]
-    admin_room: str | None  # if the text or the caller says it
+    admin_room: str | None
     zone: tzinfo
+    meant: frozenset[str] = field(repr=False)
 
-    plans: Mapping[str, Plan] = field(repr=False)
-    person: Mapping[str, str] = field(repr=False)  # MXID -> person
-    named: frozenset[str] = field(repr=False)  # MXIDs written out anywhere
-    closure: Mapping[str, frozenset[str]] = field(repr=False)  # role -> it and all it inherits
-    grants: Mapping[str, Grants] = field(repr=False)  # of an MXID
-    by_server: Mapping[str, Grants] = field(repr=False)  # of `@*:server`
-    known: Mapping[str, frozenset[str]] = field(repr=False)  # MXID -> roles, if no power matters
-    most: Mapping[str, frozenset[str]] = field(repr=False)  # person -> roles, given the power
-    members: Mapping[str, tuple[str, ...]] = field(repr=False)  # role -> persons, lowest first
-    rank: Mapping[str, int] = field(repr=False)  # person -> place in lists of people
-    by_glob: frozenset[str] = field(repr=False)  # roles that somebody holds through @*:server
-    changing: frozenset[str] = field(repr=False)  # roles that may change something
+    @cached_property
+    def plans(self) -> Mapping[str, Plan]:
+        """Of each command that a rule is about."""
+        found: dict[str, dict[str, tuple[Rule, ...]]] = {}
+        for rule in self.rules:
+            for name in rule.do:
+                verbs = found.setdefault(name, {})
+                verbs[rule.verb] = (*verbs.get(rule.verb, ()), rule)
+        return {name: Plan(**verbs) for name, verbs in found.items()}
+
+    @cached_property
+    def person(self) -> Mapping[str, str]:
+        """MXID -> person."""
+        return {mxid: name for name, mxids in self.people.items() for mxid in mxids}
+
+    @cached_property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody whom the policy names: of `people`, then MXIDs that stand in a role only."""
+        alone = (m for m in self.grants if m not in self.person)
+        return (*self.people, *alone)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The MXIDs that are written out anywhere."""
+        return frozenset((*self.person, *self.grants, *self.meant))
+
+    @cached_property
+    def closure(self) -> Mapping[str, frozenset[str]]:
+        """Role -> it and all that it inherits."""
+        return closures(self.roles)
+
+    @cached_property
+    def grants(self) -> Mapping[str, Grants]:
+        """MXID -> roles that list it or its person."""
+        return self._granted(
+            (mxid, role)
+            for role in self.roles.values()
+            for member in role.members
+            if not is_glob(member)
+            for mxid in self.people.get(member, (member,))
+        )
+
+    @cached_property
+    def by_server(self) -> Mapping[str, Grants]:
+        """Server -> roles that list `@*:server`."""
+        return self._granted(
+            (member[3:], role)
+            for role in self.roles.values()
+            for member in role.members
+            if is_glob(member)
+        )
+
+    @staticmethod
+    def _granted(pairs: Iterable[tuple[str, Role]]) -> Mapping[str, Grants]:
+        found: dict[str, list[tuple[str, float]]] = {}
+        for holder, role in pairs:
+            found.setdefault(holder, []).append((role.name, role.min_power or -math.inf))
+        return {holder: tuple(held) for holder, held in found.items()}
+
+    @cached_property
+    def by_glob(self) -> frozenset[str]:
+        """Roles that somebody holds through `@*:server`."""
+        return glob_held(self.roles, self.closure)
+
+    @cached_property
+    def most(self) -> Mapping[str, frozenset[str]]:
+        """Person -> every role that any of their accounts can hold, given the power."""
+        return {
+            person: NOBODY.union(
+                *(self.held(mxid, math.inf) for mxid in self.people.get(person, (person,)))
+            )
+            for person in self.persons
+        }
+
+    @cached_property
+    def known(self) -> Mapping[str, frozenset[str]]:
+        """MXID -> roles, of accounts whose roles do not depend on power."""
+        sure = {mxid: self.held(mxid, -math.inf) for mxid in self.named}
+        return {mxid: held for mxid, held in sure.items() if held == self.held(mxid, math.inf)}
+
+    @cached_property
+    def rank(self) -> Mapping[str, int]:
+        """Person -> place in lists of people: those with the fewest roles first."""
+        ranked = sorted(self.most, key=lambda person: len(self.most[person]))
+        return {person: at for at, person in enumerate(ranked)}
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """Role -> persons who can hold it, by rank."""
+        return {role: tuple(p for p in self.rank if role in self.most[p]) for role in self.roles}
+
+    @cached_property
+    def changing(self) -> frozenset[str]:
+        """Roles that may change something."""
+        return frozenset(
+            rule.role
+            for name, plan in self.plans.items()
+            if not COMMANDS[name].tags <= _LOOKS and not any(deny.always for deny in plan.deny)
+            for rule in plan.allow
+        )
+
+    def held(self, mxid: str, power: float) -> frozenset[str]:
+        """The roles of an account with this power. Ghosts of a bridge (`@_…`) are of no server."""
+        granted = self.grants.get(mxid, ())
+        if not mxid.startswith("@_"):
+            granted += self.by_server.get(mxid.partition(":")[2], ())
+        return NOBODY.union(*(self.closure[role] for role, least in granted if power >= least))
 
 
 NO_PLAN = Plan()
@@ -191,13 +278,12 @@ class Case:
     roles: frozenset[str]  # what the asker holds now
     targets: tuple[str, ...]
 
+    def given(self, where: Where) -> tuple[str, ...]:
+        """What stands where the condition looks."""
+        return self.targets if where.name == "target" else self.invocation.values(where.name)
+
 
 Failure = Union[str, Where]
 """The first condition of a rule that does not hold: ROLE, DURING, OUTSIDE, or the `where`."""
 
 ROLE, DURING, OUTSIDE = "role", "during", "outside"
-
-
-def plain(text: Text) -> str:
-    """A text without its marks, for places that have none (JSON, a terminal)."""
-    return "".join(part if isinstance(part, str) else part.plain for part in text)

@@ -1,4 +1,7 @@
-"""The clauses that say why: "rule signup wants a name of [a-z]{3,20}", "bo is not an owner"."""
+"""Why the policy says what it says, in words: "rule signup wants a name of [a-z]{3,20}".
+
+All clauses of decisions are phrased here; `decide` and `explain` say which hold.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from ..model.command import Right, Type
-from ..model.decision import Quota, Slot
+from ..model.decision import Decision, Matched, Quota, Slot, Verdict
 from ..text.message import Code, Text, code, quote
 from .people import person_of, roles, roles_of_person
 from .rules import DURING, ROLE, Case, Failure, Policy, Rule, Where
@@ -63,8 +66,7 @@ def denied(rule: Rule, case: Case) -> Text:
     if rule.during is not None:
         return (f", no {command} {rule.during.said}",)
     for where in rule.where:
-        values = case.targets if where.name == "target" else case.invocation.values(where.name)
-        for value in values:
+        for value in case.given(where):
             if where.in_role is not None and where.in_role in roles_of_person(case.policy, value):
                 protected = roles_above(case.policy, [where.in_role])
                 return (" protects ", *protected, ", and ", who(case.policy, value), " is one")
@@ -162,8 +164,7 @@ def _window(rule: Rule, failure: Failure) -> str:
 
 def _misfit(where: Where, case: Case) -> Text:
     """`“al” does not fit [a-z]{3,20}`."""
-    values = case.targets if where.name == "target" else case.invocation.values(where.name)
-    value = next((each for each in values if where.check(each, case) is not True), None)
+    value = next((each for each in case.given(where) if where.check(each, case) is not True), None)
     if value is None:
         return (
             "it acts on no account" if where.name == "target" else f"no {where.name} is given",
@@ -180,3 +181,38 @@ def demand(slots: Sequence[Slot], reason: bool, expires: int | None) -> str:
     parts = ["a reason"] if reason else []
     parts += [f"{slot.n} {slot.role if slot.n == 1 else plural(slot.role)}" for slot in slots]
     return ", ".join(parts + ([length(expires)] if expires and slots else []))
+
+
+def reasons(decision: Decision) -> tuple[Text, ...]:
+    """The lines of `why`: "allow signup (line 20): no, “al” does not fit [a-z]{3,20}"."""
+    lines: list[Text] = []
+    if decision.verdict is Verdict.DENY and not decision.rules:
+        lines.append(("deny: none applies",))
+        lines += [(f"{_titled(c.rule)}: no, ", *c.failed) for c in decision.checked]
+        lines.append(("So no line allows it.",))
+        return tuple(lines)
+    lines += [(f"{_titled(rule)}: ", *rule.clause) for rule in decision.rules]
+    shown = {rule.label for rule in decision.rules}
+    lines += [
+        (f"{_titled(quota.rule)}: ", *quota.rule.clause)
+        for quota in decision.limits
+        if quota.rule.label not in shown
+    ]
+    return tuple(lines)
+
+
+def _titled(rule: Matched) -> str:
+    if not rule.line:
+        return rule.label
+    line = f"line {rule.line}"
+    return f"{rule.verb} {line}" if rule.label == line else f"{rule.verb} {rule.label} ({line})"
+
+
+def answer(decision: Decision) -> str:
+    """`not allowed, no line allows it`; `needs approval from cy or dan (cleanup, destructive)`."""
+    labels = ", ".join(rule.label for rule in decision.rules)
+    if decision.verdict is Verdict.DENY:
+        return f"not allowed, {f'by {labels}' if labels else 'no line allows it'}"
+    if decision.verdict is Verdict.ALLOW:
+        return f"allowed by {labels}"
+    return f"needs approval{f' from {either(decision.can)}' if decision.can else ''} ({labels})"
