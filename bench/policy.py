@@ -17,7 +17,7 @@ from statistics import median, quantiles
 from sluice.model.command import Invocation
 from sluice.model.decision import Asker, Facts
 from sluice.policy.decide import decide
-from sluice.policy.pattern import Refused, compile_pattern
+from sluice.policy.pattern import BadPattern, compile_pattern
 from sluice.settings import Settings, load
 
 NOW = 1_795_600_000.0
@@ -151,7 +151,7 @@ def time_hostile() -> tuple[float, str]:
     for text in HOSTILE:
         try:
             pattern = compile_pattern(text)
-        except Refused:
+        except BadPattern:
             continue
         for value in values:
             best = min(_once(pattern.fits, value) for _ in range(3))

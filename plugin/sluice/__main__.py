@@ -18,7 +18,7 @@ from .difference import difference
 from .model.decision import Decision, Facts, Verdict
 from .policy.access import demand_of, who_can
 from .policy.checks import asker_of, invocation_of, moment
-from .policy.document import Bad, unknown
+from .policy.document import BadValue, unknown
 from .policy.explain import explain
 from .policy.loading import ACCOUNT
 from .policy.reasons import demand, period, reasons
@@ -97,7 +97,7 @@ def can(args: argparse.Namespace) -> int:
     try:
         now = time.time() if args.at is None else moment(args.at, policy.zone)
         invocation = invocation_of(args.line, policy.server, settings.prefix)
-    except Bad as bad:
+    except BadValue as bad:
         raise Unanswerable(f"{args.line}: {bad}") from None
     if invocation.command == "adduser":
         for mxid in invocation.values("user"):

@@ -17,16 +17,16 @@ from typing import Any, Union
 from attrs import NOTHING, evolve, fields, frozen, has
 
 from .model.decision import Slot
-from .policy.access import Line, rights_changed, slots_cover, slots_said
+from .policy.access import ChangeLine, rights_changed, slots_cover, slots_said
 from .policy.pattern import Pattern
 from .policy.reasons import length, period
 from .policy.roles import Role
-from .policy.rules import Glass, Policy, Rule, Where, Window
+from .policy.rules import Condition, Glass, Policy, Rule, WeeklyWindow
 from .settings import Settings
-from .text.message import Code, Text, code, quote
+from .text.message import Code, Text, code, plain, quote
 
 Path = tuple[str, ...]
-Leaf = tuple[Path, Any, Any]  # where it stands, what was there, what is there; None: nothing
+Leaf = tuple[Path, object, object]  # where it stands, what was there, what is there; None: nothing
 
 NOT_MEANT = frozenset(
     {"text", "digest", "warnings", "outdated", "line", "key", "name", "verb", "type"}
@@ -70,19 +70,20 @@ def difference(old: Settings, new: Settings) -> Change:
 # --- the walk ---------------------------------------------------------------------------------
 
 
-def parts(value: Any, *, absent: bool = False) -> Mapping[str, Any] | None:
+def parts(value: object, *, absent: bool = False) -> Mapping[str, object] | None:
     """What a value is made of; None of one that is said as a whole. absent: what stands in the
     place of each part where there is no such value."""
-    if isinstance(value, tuple) and value and isinstance(value[0], Where):
+    kind = type(value)
+    if isinstance(value, tuple) and value and isinstance(value[0], Condition):
         value = {where.name: where for where in value}
     if isinstance(value, Mapping):
         return {} if absent else value
-    if not has(type(value)) or isinstance(value, (Pattern, Window, Slot)):
+    if not has(kind) or isinstance(value, (Pattern, WeeklyWindow, Slot)):
         return {} if absent else None
-    twice = TWICE if isinstance(value, (Policy, Rule)) else frozenset[str]()
-    found = {}
-    for each in fields(type(value)):
-        if each.eq and each.repr and each.name not in NOT_MEANT | twice:
+    left_out = NOT_MEANT | TWICE if isinstance(value, (Policy, Rule)) else NOT_MEANT
+    found: dict[str, object] = {}
+    for each in fields(kind):
+        if each.eq and each.repr and each.name not in left_out:
             default = None if each.default is NOTHING else each.default
             found[each.name] = default if absent else getattr(value, each.name)
     if isinstance(value, Glass) or (isinstance(value, Rule) and value.verb == "limit"):
@@ -112,27 +113,26 @@ def _unordered(value: object, path: Path) -> object:
 # --- the lines --------------------------------------------------------------------------------
 
 
-def _settings(old: Settings, new: Settings) -> Iterator[Line]:
+def _settings(old: Settings, new: Settings) -> Iterator[ChangeLine]:
     for path, was, now in leaves(evolve(old, policy=new.policy), new):
         loosens = not _tightens(path, was, now)
         section = "".join(f"{word}." for word in path[:-1])
         for phrase in _phrases(path[-1:], was, now):
-            yield Line((section, *phrase), loosens)
+            yield ChangeLine((section, *phrase), loosens)
 
 
-def _policy(old: Policy, new: Policy) -> Iterator[Line]:
-    was, now = parts(old) or {}, parts(new) or {}
-    for name in now:
+def _policy(old: Policy, new: Policy) -> Iterator[ChangeLine]:
+    for name in parts(new) or ():
+        was, now = getattr(old, name), getattr(new, name)
         if name == "rules":
-            for before, after in _paired(old.rules, new.rules):
+            for before, after in _paired(was, now):
                 yield from _item(_rule(after or before), before, after)
-        elif name in ("people", "roles"):
+        elif isinstance(now, Mapping):
             noun = "role " if name == "roles" else ""
-            for each in dict.fromkeys((*was[name], *now[name])):
-                title = (f"{noun}{each}",)
-                yield from _item(title, was[name].get(each), now[name].get(each))
+            for each in dict.fromkeys((*was, *now)):
+                yield from _item((f"{noun}{each}",), was.get(each), now.get(each))
         else:
-            yield from _item((name.replace("_", "-"),), was[name], now[name])
+            yield from _item((name.replace("_", "-"),), was, now)
 
 
 def _rule(rule: Rule | None) -> Text:
@@ -181,46 +181,51 @@ def _whose(rule: Rule) -> object:
     return not rule.id and (rule.verb, rule.role)
 
 
-def _item(title: Text, old: Any, new: Any) -> Iterator[Line]:
+def _item(title: Text, old: object, new: object) -> Iterator[ChangeLine]:
     """The lines of one person, role, rule, or of break-glass."""
     found = list(leaves(old, new))
-    about = new if old is None else old
-    if old is None or new is None:
-        words = "is new" if old is None else "is gone"
-        opens = not isinstance(about, Rule) or about.verb == "allow"
-        loosens = opens if old is None else not opens
-        # Of one human with two accounts two may be made, and the reverse.
-        loosens = loosens or isinstance(about, tuple)
-        title = (*title, f" {words}")
-    else:
-        loosens = not found or not all(_tightens(*leaf, about) for leaf in found)
-    told = "both" if old is not None and new is not None else "new" if old is None else "old"
-    phrases = [
-        phrase
-        for path, was, now in found
-        if told == "both" or path != ("id",)  # it stands in the title
-        for phrase in _phrases(path, was, now, told)
-    ]
-    if not found and (told == "both" or about is None):
+    if old is not None and new is not None:
+        if found:
+            loosens = not all(_tightens(*leaf, new) for leaf in found)
+            yield from _lines(title, [p for leaf in found for p in _phrases(*leaf)], loosens)
         return
+    about = new if old is None else old
+    if about is None:
+        return
+    opens = not isinstance(about, Rule) or about.verb == "allow"
+    # Of one human with two accounts two may be made, and the reverse.
+    loosens = isinstance(about, tuple) or (opens if old is None else not opens)
+    told = [
+        (_name(path), *_shown(path[-1] if path else "", was if new is None else now))
+        for path, was, now in found
+        if path != ("id",)  # it stands in the title
+    ]
+    yield from _lines((*title, " is new" if old is None else " is gone"), told, loosens)
+
+
+def _lines(title: Text, phrases: Iterable[Text], loosens: bool) -> Iterator[ChangeLine]:
+    """All phrases behind the title, in as many lines as it takes."""
     row: list[Union[str, Code]] = []
     for phrase in phrases:
-        if row and sum(len(p if isinstance(p, str) else p.plain) for p in row) > _WIDE:
-            yield Line((*title, ": ", *row), loosens)
+        if row and len(plain(tuple(row))) > _WIDE:
+            yield ChangeLine((*title, ": ", *row), loosens)
             row = []
-        row += [*(["; "] if row else []), *phrase]
-    yield Line((*title, ": ", *row) if row else title, loosens)
+        row += ["; ", *phrase] if row else phrase
+    yield ChangeLine((*title, ": ", *row) if row else title, loosens)
 
 
 # --- words ------------------------------------------------------------------------------------
 
 
-def _phrases(path: Path, was: Any, now: Any, told: str = "both") -> Iterator[Text]:
-    """`min_power 0 (was 25)`, `members now also kim`. told: which of the two there is."""
-    last = path[-1] if path else ""
-    name = "" if last in _UNNAMED else f"{' '.join(path)} "
-    if told != "both":
-        yield (name, *_shown(last, now if told == "new" else was))
+def _name(path: Path) -> str:
+    return "" if not path or path[-1] in _UNNAMED else f"{' '.join(path)} "
+
+
+def _phrases(path: Path, was: object, now: object) -> Iterator[Text]:
+    """`min_power 0 (was 25)`, `members now also kim`."""
+    last, name = path[-1] if path else "", _name(path)
+    if last == "rate" and isinstance(was, tuple) and isinstance(now, tuple) and was[1] == now[1]:
+        yield (f"{_rate(now)} (was {was[0]:,})",)
         return
     if isinstance(was or now, (tuple, frozenset)) and last not in ("rate", "slots"):
         had, has_ = _sorted(was or ()), _sorted(now or ())
@@ -236,17 +241,14 @@ def _phrases(path: Path, was: Any, now: Any, told: str = "both") -> Iterator[Tex
         first = next((at for at, (a, b) in pairs if a != b), min(len(was), len(now)))
         alike = max(first - _SHORT // 3, 0)
         was, now = was[alike:], now[alike:]
-    if last == "rate" and was[1] == now[1]:
-        yield (f"{_rate(now)} (was {was[0]:,})",)
-        return
     yield (name, *_shown(last, now), " (was ", *_shown(last, was), ")")
 
 
-def _sorted(values: Iterable[Any]) -> Sequence[Any]:
+def _sorted(values: Any) -> Sequence[object]:
     return sorted(values) if isinstance(values, frozenset) else tuple(values)
 
 
-def _listed(values: Iterable[Any]) -> Text:
+def _listed(values: Iterable[object]) -> Text:
     return tuple(part for each in values for part in (", ", *_shown("", each)))[1:]
 
 
@@ -260,7 +262,7 @@ def _shown(name: str, value: Any) -> Text:
         return (length(value),)
     if isinstance(value, Pattern):
         return (code(value.text),)
-    if isinstance(value, Window):
+    if isinstance(value, WeeklyWindow):
         return (f"{value.said.rpartition(' ')[0]} {_zone(value.zone)}",)
     if isinstance(value, (tuple, frozenset)):
         some = _sorted(value)
@@ -291,20 +293,20 @@ def _zone(zone: tzinfo) -> str:
 # --- what only takes away ---------------------------------------------------------------------
 
 
-def _less(was: Any, now: Any) -> bool:
+def _less(was: int | None, now: int | None) -> bool:
     return now is not None and (was is None or now < was)
 
 
-def _more(was: Any, now: Any) -> bool:
+def _more(was: int | None, now: int | None) -> bool:
     return now is not None and (was is None or now > was)
 
 
-def _fewer(was: Any, now: Any) -> bool:
+def _fewer(was: Iterable[str] | None, now: Iterable[str] | None) -> bool:
     return set(now or ()) <= set(was or ())
 
 
-def _wider(was: Any, now: Any) -> bool:
-    return set(now or ()) >= set(was or ())
+def _wider(was: Iterable[str] | None, now: Iterable[str] | None) -> bool:
+    return _fewer(now, was)
 
 
 _SIZED = ("allow", "ask", "refuse")
@@ -331,13 +333,12 @@ _TIGHTENS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _tightens(path: Path, was: Any, now: Any, about: Any = None) -> bool:
+def _tightens(path: Path, was: Any, now: Any, about: object = None) -> bool:
     """Whether this difference takes away only. In doubt it does not."""
     if isinstance(about, Rule) and path[0] in ("written", "where", "during", "outside"):
         opens = about.verb == "allow"
-        if path[0] == "written":
-            return _fewer(was, now) if opens else _wider(was, now)
-        if isinstance(was or now, frozenset) and was is not None and now is not None:
+        both = isinstance(was, frozenset) and isinstance(now, frozenset)
+        if path[0] == "written" or both:
             return _fewer(was, now) if opens else _wider(was, now)
         return (was if opens else now) is None
     if about is not None and not isinstance(about, (Role, Rule, Glass)):

@@ -13,11 +13,12 @@ import asyncio
 import io
 import os
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
 from ruamel.yaml import YAML
+
+from .policy.document import Entries, Problems, parse
 
 BASE = "base-config.yaml"
 _SETTLED = 0.3  # seconds since a file was written last: until then it may be half saved
@@ -57,15 +58,13 @@ class PolicyText:
         """The text as it stands now. Raises Unreadable."""
         if self._instance is not None:
             text = self._instance.config_str
-            return await self._follow(_parse(text), Source("config", text, text))
-        data = self._load() or {}
-        out = io.StringIO()
-        YAML().dump(data, out)
-        return await self._follow(data, Source("plugin_config", out.getvalue()))
-
-    async def _follow(self, data: Any, source: Source) -> Source:
-        path = data.get("policy_file") if isinstance(data, Mapping) else None
-        if not isinstance(path, str) or len(data) > 1:  # what is wrong there, the loader says
+            source = Source("config", text, text)
+        else:
+            out = io.StringIO()
+            YAML().dump(self._load() or {}, out)
+            source = Source("plugin_config", out.getvalue())
+        path = _elsewhere(source.text)
+        if path is None:
             return source
         try:
             return Source(path, await _saved(path), source.config)
@@ -109,12 +108,14 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def _parse(text: str) -> object:
-    """The YAML value, or None when it is none: the loader reports that with its line."""
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except Exception:  # any YAML error; `settings.load` says which and where
+def _elsewhere(text: str) -> str | None:
+    """The file, if a text names one and says nothing else. What is wrong, the loader says."""
+    top = parse(text, Problems()) if "policy_file" in text else None
+    if top is None or not isinstance(top.value, Entries) or len(top.value.pairs) != 1:
         return None
+    [(key, path)] = top.value.pairs
+    named = key.value == "policy_file" and isinstance(path.value, str)
+    return str(path.value) if named else None
 
 
 def line_of(text: str, key: str) -> int:

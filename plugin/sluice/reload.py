@@ -15,7 +15,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import evolve
-from ruamel.yaml import YAML
 
 from . import audit
 from .catalog.table import COMMANDS, in_group
@@ -68,7 +67,6 @@ class Reload:
             loaded = Loaded(None, (Problem(1, str(error)),), ())
         else:
             self._world.file = source.name not in ("config", "plugin_config")
-            self.rooms = _rooms(source.text)
             loaded = load(
                 source.text,
                 server=self._server,
@@ -77,6 +75,7 @@ class Reload:
                 proven=source.text == self._last,
                 accepted=source.text == accepted,
             )
+            self.rooms = loaded.rooms
             if loaded.settings is not None and (fixed := self._fixed(loaded.settings)):
                 loaded = Loaded(None, fixed, loaded.warnings)
         for problem in loaded.errors:
@@ -369,12 +368,3 @@ def _records(change: Change) -> Iterator[tuple[str, list[str]]]:
         lines.append(line)
         used += size
     yield kind, lines
-
-
-def _rooms(text: str) -> tuple[str, ...]:
-    """The ops rooms of a text that may be wrong elsewhere: who is told of safe mode."""
-    try:
-        found = YAML(typ="safe", pure=True).load(text)["ops_rooms"]
-        return tuple(str(room) for room in found if str(room).startswith("!"))
-    except Exception:  # whatever is wrong with it, the loader says
-        return ()

@@ -22,7 +22,7 @@ from .typed.values import reserved
 
 
 @frozen
-class Relay:
+class RelaySettings:
     """Seconds; attacker_sized: ask, allow, refuse."""
 
     timeout: int
@@ -32,7 +32,7 @@ class Relay:
 
 
 @frozen
-class Secrets:
+class SecretSettings:
     """remove_after: seconds after the recipient joined."""
 
     remove_after: int
@@ -41,7 +41,7 @@ class Secrets:
 
 
 @frozen
-class Notices:
+class NoticeSettings:
     """Which news of the server are passed on. reports: True, or the role whose people to push."""
 
     registered: bool
@@ -69,9 +69,9 @@ class Settings:
     reserved_names: tuple[str, ...]
     welcome: str
     policy: Policy
-    relay: Relay
-    secrets: Secrets
-    notices: Notices
+    relay: RelaySettings
+    secrets: SecretSettings
+    notices: NoticeSettings
     text: str
     digest: str
     tests: int = 0
@@ -87,13 +87,15 @@ class Settings:
 class Loaded:
     """settings: None after an error. errors and warnings in the order of their lines.
 
-    guessed: the server's name, if neither the text nor the caller said it.
+    guessed: the server's name, if neither the text nor the caller said it. rooms: the ops rooms,
+    also of a text that is wrong elsewhere: who is told of safe mode.
     """
 
     settings: Settings | None
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     guessed: str | None = None
+    rooms: tuple[str, ...] = ()
 
 
 def load(
@@ -133,7 +135,7 @@ def load(
     errors = problems.of("error", *(() if proven or accepted else ("test",)))
     warnings = problems.of("warning")
     if policy is None or errors:
-        return Loaded(None, errors, warnings, guessed)
+        return Loaded(None, errors, warnings, guessed, _rooms(top))
     values = {**section.values, "server": name, "policy": policy}
     del values["policy_file"]
     values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
@@ -142,10 +144,14 @@ def load(
     settings = Settings(
         **values, text=text, digest=digest, tests=tests, warnings=warnings, outdated=outdated
     )
-    return Loaded(settings, errors, warnings, guessed)
+    return Loaded(settings, errors, warnings, guessed, _rooms(top))
 
 
-_PARTS: Mapping[str, Any] = {"relay": Relay, "secrets": Secrets, "notices": Notices}
+_PARTS: Mapping[str, Any] = {
+    "relay": RelaySettings,
+    "secrets": SecretSettings,
+    "notices": NoticeSettings,
+}
 
 
 def _together(section: Section, admin_room: str | None, problems: Problems) -> None:
@@ -186,6 +192,12 @@ def _first_server(section: Section) -> str:
             if SERVER.fullmatch(server):
                 return server
     return "localhost"
+
+
+def _rooms(top: Node) -> tuple[str, ...]:
+    named = dict(_pairs(top)).get("ops_rooms")
+    nodes = named.value if named is not None and isinstance(named.value, Items) else ()
+    return tuple(str(node.value) for node in nodes if str(node.value).startswith("!"))
 
 
 def _pairs(node: Node | None) -> list[tuple[str, Node]]:

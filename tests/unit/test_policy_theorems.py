@@ -46,9 +46,9 @@ from sluice.policy import decide as decide_module
 from sluice.policy.access import who_can
 from sluice.policy.decide import decide, limits_of
 from sluice.policy.explain import explain
-from sluice.policy.pattern import Refused, compile_pattern
+from sluice.policy.pattern import BadPattern, compile_pattern
 from sluice.policy.people import eligible, is_named, mxids_of, person_of, roles, roles_of_person
-from sluice.policy.rules import Policy, Window
+from sluice.policy.rules import Policy, WeeklyWindow
 from sluice.settings import Settings
 
 RANK = {Verdict.DENY: 0, Verdict.APPROVE: 1, Verdict.ALLOW: 2}
@@ -211,7 +211,7 @@ _PIECES = st.sampled_from(
 def test_t6_an_expression_matches_as_re_fullmatch_does(expression, value):
     try:
         pattern = compile_pattern(expression)
-    except Refused:
+    except BadPattern:
         assume(False)
     wanted = re.fullmatch(expression, value, re.ASCII) is not None
     assert pattern.fits(value) is wanted
@@ -242,7 +242,7 @@ def test_t7_hours_that_cross_midnight_belong_to_the_day_they_began(
     days, start, end, zone, quarter
 ):
     assume(start != end)
-    window = Window(frozenset(days), start, end, ZoneInfo(zone), "")
+    window = WeeklyWindow(frozenset(days), start, end, ZoneInfo(zone), "")
     now = NOW + quarter * 900
     local = datetime.fromtimestamp(now, ZoneInfo(zone)).replace(tzinfo=None)
     wanted = False
@@ -255,7 +255,7 @@ def test_t7_hours_that_cross_midnight_belong_to_the_day_they_began(
 
 
 def test_t7_as_the_docs_have_it():
-    friday = Window(frozenset({4}), 22 * 60, 6 * 60, timezone.utc, "")
+    friday = WeeklyWindow(frozenset({4}), 22 * 60, 6 * 60, timezone.utc, "")
     saturday_559 = datetime(2026, 11, 28, 5, 59, tzinfo=timezone.utc).timestamp()
     assert friday.holds(saturday_559)
     assert not friday.holds(saturday_559 + 60)

@@ -124,14 +124,14 @@ def lost_by(policy: Policy, group: str, command: str) -> tuple[tuple[str, str], 
 
 
 @frozen
-class Line:
+class ChangeLine:
     """One thing that changed. loosens: somebody may get more by it."""
 
     text: Text
     loosens: bool
 
 
-def rights_changed(old: Policy, new: Policy) -> tuple[str, list[Line], Text]:
+def rights_changed(old: Policy, new: Policy) -> tuple[str, list[ChangeLine], Text]:
     """What `new` gives and takes, compared with `old`: in short (`bo lost 2 commands, cy gained
     1`), line by line, and whose rights stay."""
     before, after = _rights(old), _rights(new)
@@ -160,7 +160,7 @@ def rights_changed(old: Policy, new: Policy) -> tuple[str, list[Line], Text]:
         same = [each for each in same if each != name]
         heads.append((name, verb, n, "account"))
     lines = [
-        Line((*_listed([_person(name) for name in some]), ": ", *said), said in gains)
+        ChangeLine((*_listed([_person(name) for name in some]), ": ", *said), said in gains)
         for said, names in changed.items()
         for some in _rows(names)
     ]
@@ -239,7 +239,7 @@ def _accounts(old: Policy, new: Policy) -> Iterator[tuple[str, str, int]]:
                 yield name, verb, n
 
 
-def _demands(old: Policy, new: Policy) -> Iterator[Line]:
+def _demands(old: Policy, new: Policy) -> Iterator[ChangeLine]:
     """`deactivate now needs 2 mods (was 1)`, commands with the same change together."""
     changes: dict[tuple[Demand, Demand], list[str]] = {}
     for name, command in COMMANDS.items():
@@ -257,7 +257,7 @@ def _demands(old: Policy, new: Policy) -> Iterator[Line]:
         longer = was.expires is not None and (now.expires or 0) > was.expires
         loosens = not slots_cover(now.slots, was.slots) or (was.reason and not now.reason)
         text = f"{', '.join(names[:3])}{more} now {need} {said} (was {was_said})"
-        yield Line((text,), loosens or longer)
+        yield ChangeLine((text,), loosens or longer)
 
 
 def slots_said(slots: Sequence[Slot]) -> str:

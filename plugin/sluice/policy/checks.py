@@ -19,7 +19,7 @@ from ..typed.parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NotRun, pars
 from ..typed.read import read_line
 from .access import who_can
 from .decide import decide
-from .document import Bad, Node, Problems, quoted, read, text, unknown
+from .document import BadValue, Node, Problems, quoted, read, text, unknown
 from .explain import explain
 from .keys import KEYS
 from .loading import Loading
@@ -30,14 +30,14 @@ from .rules import Policy
 
 
 def invocation_of(line: str, server: str, prefix: str = "!") -> Invocation:
-    """A command line as in chat, with nobody to ask and nothing to look up. Raises Bad.
+    """A command line as in chat, with nobody to ask and nothing to look up. Raises BadValue.
 
     An address stands for a room id of the same words, since it cannot be resolved here.
     """
     typed, rooms = read_line(line, prefix=prefix), dict[str, str]()
     if find(typed.word) is None:
         known = [name for name, each in COMMANDS.items() if not each.own]
-        raise Bad(unknown("command", typed.word, known))
+        raise BadValue(unknown("command", typed.word, known))
     while True:
         try:
             return parse(typed, server=server, rooms=rooms)
@@ -45,23 +45,25 @@ def invocation_of(line: str, server: str, prefix: str = "!") -> Invocation:
             return ask.invocation
         except NeedsRoom as needs:
             if needs.alias in rooms:
-                raise Bad(f"{quoted(needs.alias)} cannot be looked up") from None
+                raise BadValue(f"{quoted(needs.alias)} cannot be looked up") from None
             rooms[needs.alias] = f"!{needs.alias[1:]}"
         except NeedsMedia:
-            raise Bad("without a message to reply to, write the file (mxc://…)") from None
+            raise BadValue("without a message to reply to, write the file (mxc://…)") from None
         except Missing as missing:
-            raise Bad(f"{missing.param.name} is missing") from None
+            raise BadValue(f"{missing.param.name} is missing") from None
         except NotRun as refused:
-            raise Bad(plain(refused.lines[0]) if refused.lines else "it is not valid") from None
+            raise BadValue(
+                plain(refused.lines[0]) if refused.lines else "it is not valid"
+            ) from None
 
 
 def moment(word: str, zone: tzinfo) -> float:
-    """Epoch seconds of `2026-11-24T12:00:00Z`; without a zone, the policy's. Raises Bad."""
+    """Epoch seconds of `2026-11-24T12:00:00Z`; without a zone, the policy's. Raises BadValue."""
     try:
         at = datetime.fromisoformat(word[:-1] + "+00:00" if word[-1:] in "Zz" else word)
         return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
-        raise Bad(f"{quoted(word)} is no moment. Like this: 2026-11-24T12:00:00Z") from None
+        raise BadValue(f"{quoted(word)} is no moment. Like this: 2026-11-24T12:00:00Z") from None
 
 
 def asker_of(policy: Policy, who: str, power: float) -> Asker:
@@ -108,12 +110,12 @@ def _test(node: Node, loading: Loading) -> Test | None:
     try:
         if test["at"] is not None:
             at = moment(test["at"], loading.zone)
-    except Bad as bad:
+    except BadValue as bad:
         add(test.line_of("at"), f"at: {bad}")
     try:
         if test["run"] is not None:
             invocation = invocation_of(test["run"], loading.server)
-    except Bad as bad:
+    except BadValue as bad:
         add(test.line_of("run"), f"{quoted(test['run'])}: {bad}")
     if test["as"] is not None:
         loading.member(Node(test.line_of("as"), test["as"]), globs=False)
@@ -186,7 +188,7 @@ def check_who_can(loading: Loading, policy: Policy | None) -> None:
             continue
         try:
             nodes = KEYS["role"]["members"].kind(value)
-        except Bad as bad:
+        except BadValue as bad:
             loading.problems.add(bad.line or value.line, str(bad))
             continue
         expected = [_row(node, loading) for node in nodes]

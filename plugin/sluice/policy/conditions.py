@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable
-from typing import Union
-
-from attrs import evolve
+from collections.abc import Iterable
 
 from ..catalog.table import COMMANDS
 from ..model.command import Param, Type
 from ..text.message import plain
 from ..typed.values import Around, NeedsRoom, NotRun
 from ..typed.values import read as read_value
-from .document import Bad, Node, Problems, Section, quoted, read, text, unknown
+from .document import BadValue, Node, Problems, Section, quoted, read, text, unknown
 from .keys import KEYS, spelled
 from .loading import Loading
-from .pattern import Pattern, Refused, compile_pattern
-from .people import person_of, roles
-from .rules import DAYS, Case, Policy, Where, Window
+from .pattern import BadPattern, Pattern, compile_pattern
+from .rules import DAYS, Condition, WeeklyWindow
 
 TARGET = "target"
-Check = Callable[[str, Case], Union[bool, None]]
 _HAS_SERVER = frozenset({Type.USER, Type.ROOM, Type.ALIAS, Type.MXC, Type.SERVER})
 _NO_REGEX = frozenset({Type.DURATION, Type.SINCE, Type.COUNT, Type.SWITCH})
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
@@ -33,7 +27,7 @@ _NO_LETTER = re.compile(r"\\.|\[[^\]]*\]")  # \W and the like, and [A-Z]
 
 def read_where(
     key: Node, value: Node, do: frozenset[str], loading: Loading, *, opens: bool
-) -> Where | None:
+) -> Condition | None:
     """One entry of `where`. do: the commands of the rule, as far as they are known. opens: the
     rule allows something; what never fitted anything does not begin to."""
     problems = loading.problems
@@ -59,8 +53,7 @@ def read_where(
     if len(problems.found) > before:
         return None
     in_role, is_self = section["in_role"], section["is_self"]
-    where = Where(word, key.line, param.type, regex, one_of, servers, in_role, is_self)
-    return evolve(where, check=_check(where))
+    return Condition(word, key.line, param.type, regex, one_of, servers, in_role, is_self)
 
 
 def _regex(section: Section, word: str, param: Param | None, problems: Problems) -> Pattern | None:
@@ -69,9 +62,9 @@ def _regex(section: Section, word: str, param: Param | None, problems: Problems)
         return None
     try:
         if param is not None and param.type in _NO_REGEX:
-            raise Refused(f"cannot look at {word}; use one_of")
+            raise BadPattern(f"cannot look at {word}; use one_of")
         return compile_pattern(text_)
-    except Refused as refused:
+    except BadPattern as refused:
         problems.add(section.line_of("regex"), f"the regex {quoted(text_)} {refused}")
         return None
 
@@ -92,41 +85,6 @@ def _small(regex: Pattern, section: Section, problems: Problems) -> None:
         problems.add(section.line_of("regex"), f"the regex: {said}", "warning")
 
 
-def _check(where: Where) -> Check:
-    """The matchers of a condition as one function, made once, because decide() runs it often."""
-    checks: list[Check] = []
-    if where.regex is not None:
-        fits = where.regex.fits
-        if where.type is Type.USER:
-            checks.append(lambda value, case: fits(value[1:].partition(":")[0]))
-        else:
-            checks.append(lambda value, case: fits(value))
-    if (some := where.one_of) is not None:
-        checks.append(lambda value, case: value in some)
-    if (servers := where.server) is not None:
-        checks.append(lambda value, case: _on(servers, server_of(value, where.type)))
-    if (role := where.in_role) is not None:
-        checks.append(lambda value, case: _in_role(case.policy, value, role))
-    if (own := where.is_self) is not None:
-        checks.append(
-            lambda value, case: (
-                own == (person_of(case.policy, value) == person_of(case.policy, case.asker.mxid))
-            )
-        )
-    if len(checks) == 1:
-        return checks[0]
-
-    def every(value: str, case: Case) -> bool | None:
-        results = [check(value, case) for check in checks]
-        return False if False in results else None if None in results else True
-
-    return every
-
-
-def _on(servers: frozenset[str], server: str | None) -> bool | None:
-    return None if server is None else server.lower() in servers
-
-
 def _servers(section: Section, loading: Loading, opens: bool) -> frozenset[str] | None:
     """The servers of a condition in small letters, as every value is compared."""
     if section["server"] is None:
@@ -138,22 +96,6 @@ def _servers(section: Section, loading: Loading, opens: bool) -> frozenset[str] 
     return frozenset(
         word if opens and word != loading.server else word.lower() for word in section["server"]
     )
-
-
-def _in_role(policy: Policy, mxid: str, role: str) -> bool | None:
-    """None if it depends on power in the room, which is not known of a target."""
-    if role not in roles(policy, mxid, math.inf):
-        return False
-    return True if role in roles(policy, mxid, -math.inf) else None
-
-
-def server_of(value: str, type_: Type) -> str | None:
-    """The server part; None when it has none (rooms of version 12)."""
-    if type_ is Type.SERVER:
-        return value
-    if type_ is Type.MXC:
-        return value.removeprefix("mxc://").partition("/")[0]
-    return value.partition(":")[2] or None
 
 
 def _param(word: str, do: Iterable[str], line: int, loading: Loading) -> Param | None:
@@ -185,7 +127,7 @@ def _values(nodes: Iterable[Node], param: Param, loading: Loading, opens: bool) 
     for node in nodes:
         try:
             value = _canonical(node, param, loading.server)
-        except Bad as bad:
+        except BadValue as bad:
             loading.problems.add(node.line, f"one_of: {bad}")
             continue
         right = spelled(value, loading.server) if param.type is Type.USER else value
@@ -199,20 +141,22 @@ def _canonical(node: Node, param: Param, server: str) -> str:
     """A value of `one_of` as the same one typed in chat becomes."""
     if param.type is Type.SWITCH:
         if not isinstance(node.value, bool):
-            raise Bad(f"{node.shown} is neither true nor false")
+            raise BadValue(f"{node.shown} is neither true nor false")
         return "yes" if node.value else "no"
     if param.type is Type.SINCE:
-        raise Bad("a moment is never the same twice; it cannot be listed")
+        raise BadValue("a moment is never the same twice; it cannot be listed")
     word = str(node.value).lower() if isinstance(node.value, (bool, int)) else text(node)
     try:
         return str(read_value(param, word, Around(server, {}, 0)))
     except NotRun as refused:
-        raise Bad(plain(refused.lines[0]).rstrip(".")) from None
+        raise BadValue(plain(refused.lines[0]).rstrip(".")) from None
     except NeedsRoom:
-        raise Bad(f"{node.shown} is an address, which can be re-pointed; write the id") from None
+        raise BadValue(
+            f"{node.shown} is an address, which can be re-pointed; write the id"
+        ) from None
 
 
-def read_window(node: Node, loading: Loading) -> Window | None:
+def read_window(node: Node, loading: Loading) -> WeeklyWindow | None:
     section = read(node, KEYS["window"], loading.problems, "a time window")
     if section["days"] is None and section["hours"] is None:
         if section.sound:
@@ -227,12 +171,12 @@ def read_window(node: Node, loading: Loading) -> Window | None:
         if section["hours"] is not None:
             start, end = _hours(section["hours"])
             said.append(section["hours"])
-    except Bad as bad:
+    except BadValue as bad:
         loading.problems.add(bad.line or section.line_of("hours"), str(bad))
         return None
     zone = section["tz"] or loading.zone
     city = str(getattr(zone, "key", "UTC")).rpartition("/")[2].replace("_", " ")
-    return Window(days, start, end, zone, " ".join((*said, city)))
+    return WeeklyWindow(days, start, end, zone, " ".join((*said, city)))
 
 
 def _days(nodes: Iterable[Node]) -> frozenset[int]:
@@ -241,7 +185,7 @@ def _days(nodes: Iterable[Node]) -> frozenset[int]:
         for part in text(node).lower().replace(" ", "").split(","):
             first, dash, last = part.partition("-")
             if first not in DAYS or (dash and last not in DAYS):
-                raise Bad(f"days: {node.shown} is no day. Like this: mon-fri, sun", node.line)
+                raise BadValue(f"days: {node.shown} is no day. Like this: mon-fri, sun", node.line)
             at, end = DAYS.index(first), DAYS.index(last if dash else first)
             found |= {(at + step) % 7 for step in range((end - at) % 7 + 1)}
     return frozenset(found)
@@ -250,9 +194,11 @@ def _days(nodes: Iterable[Node]) -> frozenset[int]:
 def _hours(word: str) -> tuple[int, int]:
     match = _HOURS.fullmatch(word.replace(" ", ""))
     if match is None:
-        raise Bad(f"hours: {quoted(word)} is no span of hours. Like this: 08:00-20:00")
+        raise BadValue(f"hours: {quoted(word)} is no span of hours. Like this: 08:00-20:00")
     start = int(match[1]) * 60 + int(match[2])
     end = int(match[3]) * 60 + int(match[4]) if match[3] else _DAY
     if start == end:
-        raise Bad(f"hours: {quoted(word)} begins when it ends; leave hours out for the whole day")
+        raise BadValue(
+            f"hours: {quoted(word)} begins when it ends; leave hours out for the whole day"
+        )
     return start, end

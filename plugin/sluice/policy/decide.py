@@ -17,10 +17,10 @@ from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Right, Type
 from ..model.decision import Asker, Decision, Facts, Matched, Quota, Slot, Verdict
 from . import reasons
-from .guardrails import Refusal, refusals, votes_for_named
+from .guardrails import BuiltIn, refusals, votes_for_named
 from .people import may_change, mxids_of, roles
 from .roles import NOBODY
-from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Case, Failure, Plan, Policy, Rule, Where
+from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Plan, Policy, Query, Rule
 
 EXPIRES = 3600  # seconds that votes are waited for, where no line says
 
@@ -42,8 +42,8 @@ def decide(
     Cheap: `can`, `checked` and the clauses stay empty; `explain` fills them.
     """
     try:
-        case = case_of(invocation, asker, facts, now, policy)
-        return _own(case) if case.command.own else _decide(case, glass)
+        query = query_of(invocation, asker, facts, now, policy)
+        return _own(query) if query.command.own else _decide(query, glass)
     except Exception as error:  # fail closed; the caller tells the ops room once
         return Decision(
             Verdict.DENY,
@@ -54,24 +54,26 @@ def decide(
         )
 
 
-def case_of(
+def query_of(
     invocation: Invocation, asker: Asker, facts: Facts, now: float, policy: Policy
-) -> Case:
+) -> Query:
     command = COMMANDS[invocation.command]
     held = roles(policy, asker.mxid, asker.power, facts.distrusted) if asker.joined else NOBODY
     targets = invocation.values(command.targets) if command.targets else ()
-    return Case(invocation, command, asker, facts, now, policy, held, targets)
+    return Query(invocation, command, asker, facts, now, policy, held, targets)
 
 
-def _decide(case: Case, glass: bool) -> Decision:
-    plan = case.policy.plans.get(case.command.name, NO_PLAN)
-    refused, denies = refusals(case, glass), _applying(plan.deny, case)
+def _decide(query: Query, glass: bool) -> Decision:
+    plan = query.policy.plans.get(query.command.name, NO_PLAN)
+    refused, denies = refusals(query, glass), _applying(plan.deny, query)
     if refused or denies:
-        return _forbidden(refused, denies, case)
-    allows = _applying(plan.allow, case)
+        return _forbidden(refused, denies, query)
+    allows = _applying(plan.allow, query)
     if not allows:
-        return Decision(Verdict.DENY, (), because=reasons.not_allowed(failures(plan, case), case))
-    limits = [(rule, _quota(rule, case)) for rule in _applying(plan.limit, case)]
+        return Decision(
+            Verdict.DENY, (), because=reasons.not_allowed(failures(plan, query), query)
+        )
+    limits = [(rule, _quota(rule, query)) for rule in _applying(plan.limit, query)]
     spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
     quotas = tuple([quota for _, quota in limits])
     if spent:
@@ -79,24 +81,24 @@ def _decide(case: Case, glass: bool) -> Decision:
         return Decision(
             Verdict.DENY,
             tuple(quota.rule for _, quota in spent),
-            because=reasons.spent(rule, quota, case),
-            retry_at=_retry_at(spent, case),
+            because=reasons.spent(rule, quota, query),
+            retry_at=_retry_at(spent, query),
             limits=quotas,
         )
-    requires = [] if glass else _applying(plan.require, case)
-    return _granted(allows, requires, quotas, case)
+    requires = [] if glass else _applying(plan.require, query)
+    return _granted(allows, requires, quotas, query)
 
 
-def _applying(rules: Iterable[Rule], case: Case) -> list[Rule]:
-    return [rule for rule in rules if failed(rule, case) is None]
+def _applying(rules: Iterable[Rule], query: Query) -> list[Rule]:
+    return [rule for rule in rules if failed(rule, query) is None]
 
 
-def _forbidden(refused: list[Refusal], denies: list[Rule], case: Case) -> Decision:
+def _forbidden(refused: list[BuiltIn], denies: list[Rule], query: Query) -> Decision:
     if refused:
         because = refused[0].because
     else:  # not the first: no order matters
         rule = min(denies, key=lambda each: each.id or "~")
-        because = (rule.said, *reasons.denied(rule, case))
+        because = (rule.said, *reasons.denied(rule, query))
     labels = [Matched("built-in", f"built-in: {each.name}") for each in refused]
     matched = (*labels, *(rule.matched for rule in denies))
     fixed = any(each.fixed for each in refused)
@@ -104,11 +106,11 @@ def _forbidden(refused: list[Refusal], denies: list[Rule], case: Case) -> Decisi
 
 
 def _granted(
-    allows: list[Rule], requires: list[Rule], quotas: tuple[Quota, ...], case: Case
+    allows: list[Rule], requires: list[Rule], quotas: tuple[Quota, ...], query: Query
 ) -> Decision:
     """Allowed, with votes where `require` lines or an account that the policy names want some."""
-    named = votes_for_named(case)
-    slots = largest([*(s for rule in requires for s in rule.slots), *named], case.policy)
+    named = votes_for_named(query)
+    slots = largest([*(s for rule in requires for s in rule.slots), *named], query.policy)
     spans = [rule.expires for rule in requires if rule.expires is not None]
     return Decision(
         Verdict.APPROVE if slots else Verdict.ALLOW,
@@ -120,19 +122,19 @@ def _granted(
     )
 
 
-def _own(case: Case) -> Decision:
+def _own(query: Query) -> Decision:
     """Sluice's own commands: their rights are fixed, no line of the policy names them."""
-    policy, right = case.policy, case.command.right
+    policy, right = query.policy, query.command.right
     if right is Right.OWNER:
-        allowed = policy.owners in case.roles
+        allowed = policy.owners in query.roles
     elif right is Right.CHANGE:
-        allowed = may_change(policy, case.roles)
+        allowed = may_change(policy, query.roles)
     else:
-        allowed = bool(case.roles)
+        allowed = bool(query.roles)
     label = (Matched("built-in", f"built-in: {right.value}"),)
     if allowed:
         return Decision(Verdict.ALLOW, label)
-    return Decision(Verdict.DENY, label, because=reasons.no_right(case))
+    return Decision(Verdict.DENY, label, because=reasons.no_right(query))
 
 
 def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
@@ -149,31 +151,31 @@ def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
 # --- does a rule apply ------------------------------------------------------------------------
 
 
-def failures(plan: Plan, case: Case) -> list[tuple[Rule, Failure]]:
+def failures(plan: Plan, query: Query) -> list[tuple[Rule, Failure]]:
     """The allow lines that do not apply, and the first condition of each that does not hold."""
-    found = [(rule, failed(rule, case)) for rule in plan.allow]
+    found = [(rule, failed(rule, query)) for rule in plan.allow]
     return [(rule, failure) for rule, failure in found if failure is not None]
 
 
-def failed(rule: Rule, case: Case) -> Failure | None:
+def failed(rule: Rule, query: Query) -> Failure | None:
     """None when the rule applies. Of an allow line every value must fit, of others any."""
-    if rule.role and rule.role not in case.roles:
+    if rule.role and rule.role not in query.roles:
         return ROLE
     for where in rule.where:
-        if not _holds(where, bool(rule.role), case):
+        if not _holds(where, bool(rule.role), query):
             return where
-    if rule.during is not None and not rule.during.holds(case.now):
+    if rule.during is not None and not rule.during.holds(query.now):
         return DURING
-    if rule.outside is not None and rule.outside.holds(case.now):
+    if rule.outside is not None and rule.outside.holds(query.now):
         return OUTSIDE
     return None
 
 
-def _holds(where: Where, allow: bool, case: Case) -> bool:
+def _holds(where: Condition, allow: bool, query: Query) -> bool:
     """What cannot be known fits, unless it would allow."""
-    values = values_of(where, case)
+    values = values_of(where, query)
     for value in values:
-        fits = where.check(value, case)
+        fits = where.fits(value, query)
         if fits is None:
             fits = not allow
         if fits is not allow:
@@ -181,11 +183,11 @@ def _holds(where: Where, allow: bool, case: Case) -> bool:
     return allow and bool(values)
 
 
-def values_of(where: Where, case: Case) -> tuple[str, ...]:
+def values_of(where: Condition, query: Query) -> tuple[str, ...]:
     """What a condition looks at."""
     if where.type is Type.SWITCH:
-        return ("yes" if case.invocation.get(where.name) else "no",)
-    return case.given(where)
+        return ("yes" if query.invocation.get(where.name) else "no",)
+    return query.given(where)
 
 
 # --- limits -----------------------------------------------------------------------------------
@@ -210,8 +212,8 @@ def limits_of(
     invocation: Invocation, asker: Asker, policy: Policy, now: float
 ) -> tuple[LimitUse, ...]:
     """Every limit that applies, to fill Facts.used before, and to store the uses after sending."""
-    case = case_of(invocation, asker, Facts(), now, policy)
-    rules = policy.plans.get(case.command.name, NO_PLAN).limit
+    query = query_of(invocation, asker, Facts(), now, policy)
+    rules = policy.plans.get(query.command.name, NO_PLAN).limit
     own = mxids_of(policy, asker.mxid)
     found = (
         LimitUse(
@@ -220,32 +222,32 @@ def limits_of(
             None if rule.per == "everyone" else own,
             rule.every,
             rule.max,
-            cost(rule, case),
+            cost(rule, query),
         )
-        for rule in _applying(rules, case)
+        for rule in _applying(rules, query)
     )
     return tuple({use.key: use for use in found}.values())  # a counter is used up once
 
 
-def cost(rule: Rule, case: Case) -> int:
+def cost(rule: Rule, query: Query) -> int:
     """Targets or requests, as the line says; else targets where one account is one act."""
-    default = "targets" if case.command.name in _COUNTS_TARGETS else "requests"
-    return max(len(case.targets), 1) if (rule.count or default) == "targets" else 1
+    default = "targets" if query.command.name in _COUNTS_TARGETS else "requests"
+    return max(len(query.targets), 1) if (rule.count or default) == "targets" else 1
 
 
-def _quota(rule: Rule, case: Case) -> Quota:
-    uses = case.facts.used.get(rule.key, ())
-    since = case.now - rule.every
+def _quota(rule: Rule, query: Query) -> Quota:
+    uses = query.facts.used.get(rule.key, ())
+    since = query.now - rule.every
     used = sum(1 for at in uses if at > since)
-    return Quota(rule.matched, rule.per, rule.max, rule.every, used, cost(rule, case))
+    return Quota(rule.matched, rule.per, rule.max, rule.every, used, cost(rule, query))
 
 
-def _retry_at(spent: Iterable[tuple[Rule, Quota]], case: Case) -> float | None:
+def _retry_at(spent: Iterable[tuple[Rule, Quota]], query: Query) -> float | None:
     """When all of these have room again; None when one never has for so many."""
     latest = 0.0
     for rule, quota in spent:
         if quota.cost > quota.max:
             return None
-        live = sorted(at for at in case.facts.used[rule.key] if at > case.now - rule.every)
+        live = sorted(at for at in query.facts.used[rule.key] if at > query.now - rule.every)
         latest = max(latest, live[quota.used + quota.cost - quota.max - 1] + rule.every)
     return latest

@@ -46,7 +46,7 @@ class Problem:
     kind: str = "error"
 
 
-class Bad(Exception):
+class BadValue(Exception):
     """A value that is not what its key takes. line 0: that of the value itself."""
 
     def __init__(self, text: str, line: int = 0) -> None:
@@ -147,7 +147,7 @@ def parse(text: str, problems: Problems) -> Node | None:
         # own reading takes; so what it refuses is read again by the slow one.
         try:
             return _build(YAML(typ="safe", pure=pure).parse(text), problems)
-        except Bad as bad:
+        except BadValue as bad:
             problems.add(bad.line, str(bad))
             return None
         except (YAMLError, ValueError) as error:
@@ -174,14 +174,14 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise Bad("& and * (anchors) are not used here; write the value again", line)
+            raise BadValue("& and * (anchors) are not used here; write the value again", line)
         if getattr(event, "tag", None) not in (None, "!"):
-            raise Bad(f"tags like {event.tag} are not used here", line)
+            raise BadValue(f"tags like {event.tag} are not used here", line)
         if isinstance(event, DocumentStartEvent) and tops:
-            raise Bad("a second document begins here; one text, one policy", line)
+            raise BadValue("a second document begins here; one text, one policy", line)
         if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
             if len(stack) >= MAX_DEPTH:
-                raise Bad(f"more than {MAX_DEPTH} levels inside each other", line)
+                raise BadValue(f"more than {MAX_DEPTH} levels inside each other", line)
             stack.append((line, isinstance(event, MappingStartEvent), []))
             continue
         if isinstance(event, ScalarEvent):
@@ -220,7 +220,7 @@ def _entries(inner: list[Node], problems: Problems) -> Entries:
 # --- reading values by kind -------------------------------------------------------------------
 
 Kind = Callable[[Node], Any]
-"""Gives the value of a node, or raises Bad with what it should have been."""
+"""Gives the value of a node, or raises BadValue with what it should have been."""
 
 
 @frozen
@@ -280,7 +280,7 @@ def read(node: Node | None, keys: Mapping[str, Key], problems: Problems, what: s
             continue
         try:
             values[word] = known.kind(value)
-        except Bad as bad:
+        except BadValue as bad:
             sound = False
             problems.add(bad.line or value.line, f"{word}: {bad}")
     for word, known in keys.items():
@@ -301,13 +301,13 @@ def anything(node: Node) -> Node:
 def text(node: Node) -> str:
     if not isinstance(node.value, str):
         quotes = "" if isinstance(node.value, (Items, Entries)) else "; put it in quotes"
-        raise Bad(f"{node.shown} is no text{quotes}")
+        raise BadValue(f"{node.shown} is no text{quotes}")
     return node.value
 
 
 def yes_no(node: Node) -> bool:
     if not isinstance(node.value, bool):
-        raise Bad(f"{node.shown} is neither true nor false")
+        raise BadValue(f"{node.shown} is neither true nor false")
     return node.value
 
 
@@ -315,9 +315,9 @@ def whole(low: int, high: int = 10**9) -> Kind:
     def kind(node: Node) -> int:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Bad(f"{node.shown} is no whole number")
+            raise BadValue(f"{node.shown} is no whole number")
         if not low <= value <= high:
-            raise Bad(f"{value} is not between {low} and {high}")
+            raise BadValue(f"{value} is not between {low} and {high}")
         return value
 
     return kind
@@ -326,7 +326,7 @@ def whole(low: int, high: int = 10**9) -> Kind:
 def choice(*words: str) -> Kind:
     def kind(node: Node) -> str:
         if node.value not in words or not isinstance(node.value, str):
-            raise Bad(f"{node.shown} is none of: {', '.join(words)}")
+            raise BadValue(f"{node.shown} is none of: {', '.join(words)}")
         return node.value
 
     return kind
@@ -342,10 +342,10 @@ def span(low: int = 1, high: int = 366 * 86400) -> Kind:
     def kind(node: Node) -> int:
         match = _SPAN.fullmatch(node.value) if isinstance(node.value, str) else None
         if match is None:
-            raise Bad(f"{node.shown} is no time span. Like this: 30m, 1h, 7d")
+            raise BadValue(f"{node.shown} is no time span. Like this: 30m, 1h, 7d")
         seconds = int(match[1]) * _SECONDS[match[2]]
         if not low <= seconds <= high:
-            raise Bad(f"{node.shown} is not between {low} s and {high // 3600} h")
+            raise BadValue(f"{node.shown} is not between {low} s and {high // 3600} h")
         return seconds
 
     return kind
@@ -357,22 +357,22 @@ def names(node: Node) -> tuple[Node, ...]:
     for one in nodes:
         try:
             text(one)
-        except Bad as bad:
-            raise Bad(str(bad), one.line) from None
+        except BadValue as bad:
+            raise BadValue(str(bad), one.line) from None
     return nodes
 
 
 def listed(node: Node) -> tuple[Node, ...]:
     """A list of anything."""
     if not isinstance(node.value, Items):
-        raise Bad(f"{node.shown} is no list")
+        raise BadValue(f"{node.shown} is no list")
     return node.value.nodes
 
 
 def entries(node: Node) -> tuple[tuple[Node, Node], ...]:
     """A section whose keys are names that the owner chose."""
     if not isinstance(node.value, Entries):
-        raise Bad(f"{node.shown} is no section of names")
+        raise BadValue(f"{node.shown} is no section of names")
     return node.value.pairs
 
 

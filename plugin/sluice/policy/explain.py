@@ -12,9 +12,9 @@ from ..model.command import Invocation, Right
 from ..model.decision import Asker, Checked, Decision, Facts, Matched, Quota, Verdict
 from ..text.message import Text
 from . import reasons
-from .decide import case_of, decide, failures
+from .decide import decide, failures, query_of
 from .people import eligible, in_order, members_of, mxids_of, person_of, roles
-from .rules import NO_PLAN, Case, Plan, Policy, Rule
+from .rules import NO_PLAN, Plan, Policy, Query, Rule
 
 
 def explain(
@@ -30,8 +30,8 @@ def explain(
     decision = decide(invocation, asker, facts, now, policy, glass=glass)
     if decision.error:
         return decision
-    case = case_of(invocation, asker, facts, now, policy)
-    plan = policy.plans.get(case.command.name, NO_PLAN)
+    query = query_of(invocation, asker, facts, now, policy)
+    plan = policy.plans.get(query.command.name, NO_PLAN)
     every = (*plan.allow, *plan.require, *plan.limit, *plan.deny)
     rules = {id(rule.matched): rule for rule in every}
     matched = [(each, rules.get(id(each))) for each in decision.rules]
@@ -40,56 +40,56 @@ def explain(
     nothing = decision.verdict is Verdict.DENY and not matched
     return evolve(
         decision,
-        rules=tuple(_with_clause(each, rule, decision, case) for each, rule in matched),
+        rules=tuple(_with_clause(each, rule, decision, query) for each, rule in matched),
         limits=tuple(evolve(q, rule=evolve(q.rule, clause=_used(q))) for q in decision.limits),
-        can=_who_can(decision, case),
-        checked=_checked(plan, case) if nothing else (),
+        can=_who_can(decision, query),
+        checked=_checked(plan, query) if nothing else (),
         retry_at=_window_ends(denies, now) if by_deny else decision.retry_at,
     )
 
 
-def _checked(plan: Plan, case: Case) -> tuple[Checked, ...]:
+def _checked(plan: Plan, query: Query) -> tuple[Checked, ...]:
     """Why each allow line does not allow it, in the order of the text."""
-    near = sorted(failures(plan, case), key=lambda each: each[0].line)
-    return tuple(Checked(r.matched, reasons.failed_clause(r, why, case)) for r, why in near)
+    near = sorted(failures(plan, query), key=lambda each: each[0].line)
+    return tuple(Checked(r.matched, reasons.failed_clause(r, why, query)) for r, why in near)
 
 
 def _used(quota: Quota) -> Text:
     return (f"{quota.used} of {quota.max} used",)
 
 
-def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, case: Case) -> Matched:
+def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, query: Query) -> Matched:
     clause: Text = ("yes",)
     if rule is None:
         clause = decision.because or ("a vote of somebody with the same rights",)
     elif rule.verb == "require":
         clause = (reasons.demand(rule.slots, rule.reason, rule.expires),)
     elif rule.verb == "deny":
-        first, *rest = reasons.denied(rule, case)
+        first, *rest = reasons.denied(rule, query)
         clause = (str(first).lstrip(" ,"), *rest)
     elif rule.verb == "limit":
         clause = _used(next(each for each in decision.limits if each.rule is matched))
     return evolve(matched, clause=clause)
 
 
-def _who_can(decision: Decision, case: Case) -> tuple[str, ...]:
+def _who_can(decision: Decision, query: Query) -> tuple[str, ...]:
     """APPROVE: who could approve. DENY: who else could do it, given the power, limits unused."""
-    policy, facts = case.policy, case.facts
+    policy, facts = query.policy, query.facts
     if decision.verdict is Verdict.ALLOW or decision.fixed:
         return ()
     if decision.verdict is Verdict.APPROVE:
-        return eligible(policy, decision.slots, case.asker.mxid, case.targets, facts.distrusted)
-    if case.command.own:
-        if case.command.right is Right.OWNER:
+        return eligible(policy, decision.slots, query.asker.mxid, query.targets, facts.distrusted)
+    if query.command.own:
+        if query.command.right is Right.OWNER:
             return members_of(policy, policy.owners)
-        if case.command.right is not Right.CHANGE:
+        if query.command.right is not Right.CHANGE:
             return ()
         some = {p for role in policy.changing for p in members_of(policy, role)}
         return in_order(policy, some)
-    plan = policy.plans.get(case.command.name, NO_PLAN)
+    plan = policy.plans.get(query.command.name, NO_PLAN)
     shared = [rule.key for rule in plan.limit if rule.per == "everyone"]
     facts = evolve(facts, used={key: facts.used[key] for key in shared if key in facts.used})
-    out = {person_of(policy, mxid) for mxid in (case.asker.mxid, *case.targets)}
+    out = {person_of(policy, mxid) for mxid in (query.asker.mxid, *query.targets)}
     rules = (*plan.allow, *plan.limit, *plan.deny)
     personal = any(where.is_self is not None for rule in rules for where in rule.where)
     known: dict[object, bool] = {}  # else whoever holds the same roles may the same
@@ -99,7 +99,7 @@ def _who_can(decision: Decision, case: Case) -> tuple[str, ...]:
             alike = mxid if personal else roles(policy, mxid, math.inf)
             if alike not in known:
                 asker = Asker(mxid, power=math.inf)
-                other = decide(case.invocation, asker, facts, case.now, policy)
+                other = decide(query.invocation, asker, facts, query.now, policy)
                 known[alike] = other.verdict is not Verdict.DENY
             if known[alike]:
                 return True

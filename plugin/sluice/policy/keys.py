@@ -11,7 +11,7 @@ from datetime import timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from .document import (
-    Bad,
+    BadValue,
     Key,
     Node,
     anything,
@@ -38,7 +38,7 @@ def name(node: Node) -> str:
     """What the owner calls a person, a role or a rule: one word."""
     word = text(node)
     if not _NAME.fullmatch(word):
-        raise Bad(f"{quoted(word)} is no name: one word of letters, digits . _ -")
+        raise BadValue(f"{quoted(word)} is no name: one word of letters, digits . _ -")
     return word
 
 
@@ -50,7 +50,7 @@ def rule_id(node: Node) -> str:
 def server(node: Node) -> str:
     word = text(node)
     if not SERVER.fullmatch(word):
-        raise Bad(f"{quoted(word)} is no server name")
+        raise BadValue(f"{quoted(word)} is no server name")
     return word
 
 
@@ -71,9 +71,9 @@ def spelled(mxid: str, own: str) -> str:
 def room(node: Node) -> str:
     word = text(node)
     if word.startswith("#"):
-        raise Bad(f"{quoted(word)} is an address, which can be re-pointed; write the id (!…)")
+        raise BadValue(f"{quoted(word)} is an address, which can be re-pointed; write the id (!…)")
     if not _ROOM.fullmatch(word):
-        raise Bad(f"{quoted(word)} is no room id (!…)")
+        raise BadValue(f"{quoted(word)} is no room id (!…)")
     return word
 
 
@@ -82,8 +82,8 @@ def rooms(node: Node) -> tuple[str, ...]:
     for one in names(node):
         try:
             found.append(room(one))
-        except Bad as bad:
-            raise Bad(str(bad), one.line) from None
+        except BadValue as bad:
+            raise BadValue(str(bad), one.line) from None
     return tuple(dict.fromkeys(found))
 
 
@@ -94,7 +94,7 @@ def zone(node: Node) -> tzinfo:
     try:
         return ZoneInfo(word)
     except (KeyError, OSError, ValueError):
-        raise Bad(
+        raise BadValue(
             f"unknown time zone {quoted(word)}; if it is right, install tzdata "
             "(pip install tzdata)"
         ) from None
@@ -103,14 +103,14 @@ def zone(node: Node) -> tzinfo:
 def prefix(node: Node) -> str:
     word = text(node)
     if not 1 <= len(word) <= 8 or not word.isprintable() or " " in word or word[0] in "@#/<":
-        raise Bad(f"{quoted(word)} is no prefix: up to 8 signs without blanks, not @ # / <")
+        raise BadValue(f"{quoted(word)} is no prefix: up to 8 signs without blanks, not @ # / <")
     return word
 
 
 def reserved(node: Node) -> tuple[str, ...]:
     for one in names(node):
         if not _RESERVED.fullmatch(text(one)):
-            raise Bad(f"{one.shown} is no pattern of user names (a-z 0-9 . _ = / + - and *)")
+            raise BadValue(f"{one.shown} is no pattern of user names (a-z 0-9 . _ = / + - and *)")
     return tuple(text(one) for one in names(node))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import Bad, Node, Section, quoted, read, text
+from .document import BadValue, Node, Section, quoted, read, text
 from .keys import KEYS, name
 from .lines import read_lines
 from .loading import Loading
@@ -45,7 +45,7 @@ def _people(section: Section, loading: Loading) -> None:
         try:
             name(key)
             nodes = KEYS["role"]["members"].kind(value)
-        except Bad as bad:
+        except BadValue as bad:
             loading.problems.add(bad.line or key.line, str(bad))
             continue
         if not nodes:
@@ -70,7 +70,7 @@ def _roles(section: Section, loading: Loading) -> None:
         word = str(key.value)
         try:
             name(key)
-        except Bad as bad:
+        except BadValue as bad:
             loading.problems.add(key.line, str(bad))
         read_role = read(value, KEYS["role"], loading.problems, f"role {word}")
         members = [n for n in read_role["members"] if loading.member(n, globs=True)]

@@ -30,7 +30,7 @@ _PART = re.compile(
 _COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
-class Refused(Exception):
+class BadPattern(Exception):
     """This expression is not taken; the message says why, for the person who wrote it."""
 
 
@@ -100,20 +100,20 @@ class Pattern:
 
 
 def compile_pattern(text: str) -> Pattern:
-    """Raises Refused."""
+    """Raises BadPattern."""
     if len(text) > MAX_LENGTH:
-        raise Refused(f"is {len(text)} characters long, {MAX_LENGTH} is the most")
+        raise BadPattern(f"is {len(text)} characters long, {MAX_LENGTH} is the most")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # "possible nested set"
             whole = re.compile(text, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        raise Refused(f"is no regular expression: {error}") from None
+        raise BadPattern(f"is no regular expression: {error}") from None
     parts = tuple(map(_part, _PART.finditer(text)))
     atoms = [part for part in parts if isinstance(part, _Atom)]
     unbounded = sum(atom.most is None for atom in atoms)
     if unbounded > MAX_UNBOUNDED:
-        raise Refused(f"has {unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
+        raise BadPattern(f"has {unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
     choices = parts.count("|") + sum(atom.least != atom.most for atom in atoms)
     return Pattern(text, parts, choices, whole.fullmatch)
 
@@ -122,17 +122,17 @@ def _part(match: re.Match[str]) -> _Part:
     """A part of an expression that `re` has accepted; refuses what is not for names."""
     sign, counts = match["sign"], _counts(match)
     if sign[0] == "\\" and sign[1].isalnum() and sign[1] not in "dwsDWS":
-        raise Refused(f"uses {sign}; only \\d \\w \\s and escaped signs can stand here")
+        raise BadPattern(f"uses {sign}; only \\d \\w \\s and escaped signs can stand here")
     if match["kind"] == "+":
-        raise Refused("uses a possessive quantifier")
+        raise BadPattern("uses a possessive quantifier")
     if sign in ("(", "(?:"):
         if counts is not None:
-            raise Refused("uses (?…; only plain groups and (?: can stand here")
+            raise BadPattern("uses (?…; only plain groups and (?: can stand here")
         return "("
     if sign == ")" and counts is not None:
-        raise Refused("has a quantifier on a group")
+        raise BadPattern("has a quantifier on a group")
     if sign in ("^", "$") and counts is not None:
-        raise Refused(f"repeats {sign}")
+        raise BadPattern(f"repeats {sign}")
     if sign in (")", "|", "^", "$"):
         return sign
     one = re.compile(sign if sign[0] in "[\\." else re.escape(sign), re.ASCII)

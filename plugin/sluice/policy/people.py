@@ -17,10 +17,7 @@ def roles(
 
     distrusted: MXIDs without role for now.
     """
-    if mxid in distrusted:
-        return NOBODY
-    known = policy.known.get(mxid)
-    return policy.held(mxid, power) if known is None else known
+    return NOBODY if mxid in distrusted else policy.held(mxid, power)
 
 
 def holds(
@@ -31,7 +28,7 @@ def holds(
 
 def person_of(policy: Policy, mxid: str) -> str:
     """The policy's name of whoever has this account, else the MXID itself."""
-    return policy.person.get(mxid, mxid)
+    return policy.person_of(mxid)
 
 
 def mxids_of(policy: Policy, person: str) -> tuple[str, ...]:

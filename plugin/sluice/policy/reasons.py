@@ -12,7 +12,7 @@ from ..model.command import Right, Type
 from ..model.decision import Decision, Matched, Quota, Slot, Verdict
 from ..text.message import Code, Text, code, quote
 from .people import person_of, roles, roles_of_person
-from .rules import DURING, ROLE, Case, Failure, Policy, Rule, Where
+from .rules import DURING, ROLE, Condition, Failure, Policy, Query, Rule
 
 _PERIODS = ((604800, "week", "a week"), (86400, "day", "a day"), (3600, "hour", "an hour"))
 
@@ -58,40 +58,42 @@ def period(seconds: int) -> str:
     return next((said for size, _, said in _PERIODS if size == seconds), f"in {length(seconds)}")
 
 
-def denied(rule: Rule, case: Case) -> Text:
+def denied(rule: Rule, query: Query) -> Text:
     """Why a deny line forbids it, to stand after its name: " protects mods, and cy is one"."""
-    command = case.command.name
+    command = query.command.name
     if rule.outside is not None:
         return (f", {command} only {rule.outside.said}",)
     if rule.during is not None:
         return (f", no {command} {rule.during.said}",)
     for where in rule.where:
-        for value in case.given(where):
-            if where.in_role is not None and where.in_role in roles_of_person(case.policy, value):
-                protected = roles_above(case.policy, [where.in_role])
-                return (" protects ", *protected, ", and ", who(case.policy, value), " is one")
+        for value in query.given(where):
+            if where.in_role is not None and where.in_role in roles_of_person(query.policy, value):
+                protected = roles_above(query.policy, [where.in_role])
+                return (" protects ", *protected, ", and ", who(query.policy, value), " is one")
         return (f" forbids {command} for ", *_condition(where))
     return (f" forbids {command}",)
 
 
-def not_allowed(near: Sequence[tuple[Rule, Failure]], case: Case) -> Text:
+def not_allowed(near: Sequence[tuple[Rule, Failure]], query: Query) -> Text:
     """Why no allow line lets it through: the nearest one, else the roles that have one."""
-    command = case.command.name
+    command = query.command.name
     held = [(rule, failure) for rule, failure in near if failure != ROLE]
     if held:
         # Not the first one: the order of lines never matters. A window is the last condition.
-        rule, failure = min(held, key=lambda each: (isinstance(each[1], Where), each[0].id or "~"))
-        if isinstance(failure, Where):
+        rule, failure = min(
+            held, key=lambda each: (isinstance(each[1], Condition), each[0].id or "~")
+        )
+        if isinstance(failure, Condition):
             return (f"{rule.said} wants ", *_condition(failure))
         return (f"{rule.said} allows {command} {_window(rule, failure)}",)
     if not near:
         return (f"no line allows {command}",)
-    return (f"{command} is for ", *roles_above(case.policy, [rule.role for rule, _ in near]))
+    return (f"{command} is for ", *roles_above(query.policy, [rule.role for rule, _ in near]))
 
 
-def spent(rule: Rule, quota: Quota, case: Case) -> Text:
+def spent(rule: Rule, quota: Quota, query: Query) -> Text:
     """Why a limit has no room."""
-    command = case.command.name
+    command = query.command.name
     if quota.cost > 1 and quota.used < quota.max:
         noun = "names" if command == "adduser" else "accounts"
         left = f"leaves you {quota.left}" if quota.per == "person" else f"leaves {quota.left}"
@@ -105,17 +107,17 @@ def spent(rule: Rule, quota: Quota, case: Case) -> Text:
     )
 
 
-def no_right(case: Case) -> Text:
+def no_right(query: Query) -> Text:
     """Why somebody may not use a command of Sluice's own."""
-    name, right = case.command.name, case.command.right
+    name, right = query.command.name, query.command.right
     if right is Right.OWNER:
-        return (f"{name} is for ", *roles_above(case.policy, [case.policy.owners]))
+        return (f"{name} is for ", *roles_above(query.policy, [query.policy.owners]))
     if right is Right.CHANGE:
-        return (f"{name} is for ", *roles_above(case.policy, case.policy.changing))
+        return (f"{name} is for ", *roles_above(query.policy, query.policy.changing))
     return (f"{name} is for people with a role",)
 
 
-def _condition(where: Where) -> Text:
+def _condition(where: Condition) -> Text:
     """What a condition asks for: "a name of [a-z]{3,20}"."""
     what = "name" if where.type is Type.USER else where.name
     parts: list[Text] = []
@@ -139,19 +141,19 @@ def _condition(where: Where) -> Text:
     return tuple(joined)
 
 
-def failed_clause(rule: Rule, failure: Failure, case: Case) -> Text:
+def failed_clause(rule: Rule, failure: Failure, query: Query) -> Text:
     """For `why`: the first condition of a rule that did not hold, about the value at hand."""
-    policy = case.policy
-    if isinstance(failure, Where):
-        return _misfit(failure, case)
+    policy = query.policy
+    if isinstance(failure, Condition):
+        return _misfit(failure, query)
     if failure != ROLE:
         return (_window(rule, failure),)
-    me = who(policy, case.asker.mxid)
-    if not case.asker.joined:
+    me = who(policy, query.asker.mxid)
+    if not query.asker.joined:
         return (me, " is not in this room")
-    if case.asker.mxid in case.facts.distrusted:
+    if query.asker.mxid in query.facts.distrusted:
         return (me, " has no role until an owner trusts it")
-    if rule.role in roles(policy, case.asker.mxid, float("inf")):
+    if rule.role in roles(policy, query.asker.mxid, float("inf")):
         return (me, " has too little power in this room")
     return (me, f" is not {article(rule.role)}")
 
@@ -162,15 +164,17 @@ def _window(rule: Rule, failure: Failure) -> str:
     return f"{'only' if failure == DURING else 'not'} {window.said if window else ''}"
 
 
-def _misfit(where: Where, case: Case) -> Text:
+def _misfit(where: Condition, query: Query) -> Text:
     """`“al” does not fit [a-z]{3,20}`."""
-    value = next((each for each in case.given(where) if where.check(each, case) is not True), None)
+    value = next(
+        (each for each in query.given(where) if where.fits(each, query) is not True), None
+    )
     if value is None:
         return (
             "it acts on no account" if where.name == "target" else f"no {where.name} is given",
         )
     if where.regex is not None:
-        seen = value[1:].partition(":")[0] if where.type is Type.USER else value
+        seen = where.seen(value)
         if not where.regex.fits(seen):
             return (quote(seen), " does not fit ", code(where.regex.text))
     return (code(value), " is not ", *_condition(where))

@@ -6,7 +6,7 @@ A `Policy` that exists is valid. It is made by `loader` only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Union
@@ -24,7 +24,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @frozen
-class Window:
+class WeeklyWindow:
     """A weekly span of local time. Minutes from midnight; `end` before `start` crosses midnight.
 
     Hours that cross midnight belong to the day on which they began.
@@ -48,11 +48,8 @@ class Window:
 
 
 @frozen
-class Where:
-    """What the values of one argument, or of the targets, must be. Every matcher given counts.
-
-    check: the matchers as one function: does this value fit; None is "cannot be known".
-    """
+class Condition:
+    """What the values of one argument, or of the targets, must be. Every matcher given counts."""
 
     name: str  # an argument of the command, or "target"
     line: int
@@ -62,9 +59,43 @@ class Where:
     server: frozenset[str] | None = None
     in_role: str | None = None
     is_self: bool | None = None
-    check: Callable[[str, Case], bool | None] = field(
-        default=lambda *_: None, eq=False, repr=False
-    )
+
+    def fits(self, value: str, query: Query) -> bool | None:
+        """Whether this value does; None is "cannot be known"."""
+        policy, certain = query.policy, True
+        if self.regex is not None and not self.regex.fits(self.seen(value)):
+            return False
+        if self.one_of is not None and value not in self.one_of:
+            return False
+        if self.is_self is not None:
+            mine = policy.person_of(value) == policy.person_of(query.asker.mxid)
+            if mine is not self.is_self:
+                return False
+        if self.server is not None:
+            server = server_of(value, self.type)
+            if server is None:
+                certain = False
+            elif server.lower() not in self.server:
+                return False
+        if self.in_role is not None:
+            if self.in_role not in policy.held(value, math.inf):
+                return False
+            # What depends on power in the room is not known of a target.
+            certain = certain and self.in_role in policy.held(value, -math.inf)
+        return True if certain else None
+
+    def seen(self, value: str) -> str:
+        """What an expression looks at: of an account its name without the server."""
+        return value[1:].partition(":")[0] if self.type is Type.USER else value
+
+
+def server_of(value: str, type_: Type) -> str | None:
+    """The server part; None when it has none (rooms of version 12)."""
+    if type_ is Type.SERVER:
+        return value
+    if type_ is Type.MXC:
+        return value.removeprefix("mxc://").partition("/")[0]
+    return value.partition(":")[2] or None
 
 
 @frozen
@@ -76,9 +107,9 @@ class Rule:
     line: int
     do: frozenset[str]
     written: tuple[str, ...]
-    where: tuple[Where, ...] = ()
-    during: Window | None = None
-    outside: Window | None = None
+    where: tuple[Condition, ...] = ()
+    during: WeeklyWindow | None = None
+    outside: WeeklyWindow | None = None
     role: str = ""  # allow
     reason: bool = False  # require
     expires: int | None = None
@@ -230,8 +261,8 @@ class Policy:
     @cached_property
     def known(self) -> Mapping[str, frozenset[str]]:
         """MXID -> roles, of accounts whose roles do not depend on power."""
-        sure = {mxid: self.held(mxid, -math.inf) for mxid in self.named}
-        return {mxid: held for mxid, held in sure.items() if held == self.held(mxid, math.inf)}
+        sure = {mxid: self._given(mxid, -math.inf) for mxid in self.named}
+        return {mxid: held for mxid, held in sure.items() if held == self._given(mxid, math.inf)}
 
     @cached_property
     def rank(self) -> Mapping[str, int]:
@@ -254,10 +285,18 @@ class Policy:
             for rule in plan.allow
         )
 
+    def person_of(self, mxid: str) -> str:
+        """The policy's name of whoever has this account, else the MXID itself."""
+        return self.person.get(mxid, mxid)
+
     def held(self, mxid: str, power: float) -> frozenset[str]:
-        """The roles of an account with this power. Ghosts of a bridge (`@_…`) are of no server."""
+        """Every role of an account with this power, inherited ones included."""
+        known = self.known.get(mxid)
+        return self._given(mxid, power) if known is None else known
+
+    def _given(self, mxid: str, power: float) -> frozenset[str]:
         granted = self.grants.get(mxid, ())
-        if not mxid.startswith("@_"):
+        if not mxid.startswith("@_"):  # ghosts of a bridge are of no server
             granted += self.by_server.get(mxid.partition(":")[2], ())
         return NOBODY.union(*(self.closure[role] for role, least in granted if power >= least))
 
@@ -266,7 +305,7 @@ NO_PLAN = Plan()
 
 
 @frozen
-class Case:
+class Query:
     """One question to the policy, with what every rule needs to know of it."""
 
     invocation: Invocation
@@ -278,12 +317,12 @@ class Case:
     roles: frozenset[str]  # what the asker holds now
     targets: tuple[str, ...]
 
-    def given(self, where: Where) -> tuple[str, ...]:
+    def given(self, where: Condition) -> tuple[str, ...]:
         """What stands where the condition looks."""
         return self.targets if where.name == "target" else self.invocation.values(where.name)
 
 
-Failure = Union[str, Where]
+Failure = Union[str, Condition]
 """The first condition of a rule that does not hold: ROLE, DURING, OUTSIDE, or the `where`."""
 
 ROLE, DURING, OUTSIDE = "role", "during", "outside"
