@@ -5,6 +5,7 @@
     python3 -m lab replay F…     transcripts of real servers against the double
     python3 -m lab interpret F…  the same answers as the catalog reads them
     python3 -m lab book          plays the scenes of docs/conversations.md and writes them anew
+    python3 -m lab book --unreached  … and lists what the bot can say and says in no scene
 
 Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
 Conduit, that server is started instead of Synapse with the double.
@@ -54,7 +55,8 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret | book")
     for verb in ("replay", "interpret"):
         verbs.add_parser(verb).add_argument("files", nargs="+")
-    verbs.add_parser("book")
+    book = verbs.add_parser("book")
+    book.add_argument("--unreached", action="store_true", help="list what no scene reaches")
     args = parser.parse_args()
     in_the_environment()
     if args.verb == "replay":
@@ -68,9 +70,16 @@ def main() -> int:
         return int(interpret(args.files) > 0)
     if args.verb == "book":
         sys.path.insert(0, str(environment.ROOT / "plugin"))
+        from tests.stage import reach
+
+        if args.unreached:
+            reach.watch()
         from tests.stage.book import main as write_the_book
 
-        return write_the_book()
+        done = write_the_book()
+        if args.unreached:
+            print(*reach.report(), sep="\n")
+        return done
     return start(args)
 
 

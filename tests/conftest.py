@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+from tests.stage import reach
+
+reach.watch()  # sluice is imported after this, so test_book.py knows what no scene reaches
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With CONDUIT_BIN the end-to-end tests run on that server; a few need the double."""
