@@ -11,7 +11,8 @@ book, which a test compares.
     bo edits “!adduser”: !adduser bob           of one's own
     cy taps ✅ on “Approve?”
     bo removes “!deactivate”
-    (5 minutes pass)                            see DIRECTIONS
+    bo in the second room: !help                where the policy has another ops room
+    (5 minutes pass)                            see DIRECTIONS, and MISHAPS in mishaps.py
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ from lab.double import texts
 from lab.double.backend import File
 from tests.fake.homeserver import Fault
 
-from .stage import ADMIN, CAST, OPS, POLICY, SERVER, Stage, on_stage
+from .mishaps import MISHAPS, lines
+from .stage import ADMIN, CAST, OPS, POLICY, SECOND, SERVER, Stage, on_stage
 
 BOOK = Path(__file__).parents[2] / "docs" / "conversations.md"
 _SCENE = re.compile(r"^```scene\n(.*?)^```$", re.M | re.S)
 _NAMES = "|".join(CAST)
 _INPUT = re.compile(
-    rf"(?P<who>{_NAMES}) ?(?:(?P<verb>to sluice|to conduit|replies to|edits|removes|taps)"
+    rf"(?P<who>{_NAMES}) ?(?:(?P<verb>to sluice|to conduit|in the second room|replies to|edits|removes|taps)"
     r"(?: (?P<key>\S+) on)?(?: “(?P<what>[^”]*)”)?)?(?:: ?(?P<text>.*))?",
     re.S,
 )
@@ -106,6 +108,10 @@ class Play:
             if found := re.fullmatch(pattern, text.strip("()"), re.S):
                 await run(self, *found.groups())
                 return
+        for pattern, happen in MISHAPS.items():
+            if found := re.fullmatch(pattern, text.strip("()"), re.S):
+                await happen(self.stage, *found.groups(""))
+                return
         raise Wrong(text)
 
     async def _act(self, text: str) -> None:
@@ -118,6 +124,8 @@ class Play:
             await person.say(ADMIN, said)
         elif verb == "to sluice":
             await person.say(self.private(who), said)
+        elif verb == "in the second room":
+            await person.say(SECOND, said)
         elif verb is None:
             await person.say(OPS, said)
         else:
@@ -136,7 +144,7 @@ class Play:
         """The private room of the bot with this person, who joins it."""
         mxid = self.stage[who].mxid
         for room in reversed(list(self.stage.home.rooms.values())):
-            if room.id not in (OPS, ADMIN) and room.membership(mxid) in ("join", "invite"):
+            if room.id not in (OPS, ADMIN, SECOND) and room.membership(mxid) in ("join", "invite"):
                 return room.id
         raise Wrong(f"{who} has no private room")
 
@@ -189,6 +197,7 @@ class Play:
 
     def _message(self, room: str, said: Said) -> Iterator[str]:
         where = "" if room == OPS else f" to {self._with(room)}"
+        where = " in the second room" if room == SECOND else where
         edits = " edits" if said.edits else ""
         first, *more = _masked(said.text).splitlines()
         push = sorted(mxid[1:].partition(":")[0] for mxid in said.mentions)
@@ -233,9 +242,26 @@ async def _joins(play: Play, who: str) -> None:
 
 
 async def _policy(play: Play, old: str, new: str) -> None:
+    old = lines(old)
     if old not in play.stage.policy:
         raise Wrong(f"the policy does not say {old!r}")
-    play.stage.policy = play.stage.policy.replace(old, new)
+    play.stage.policy = play.stage.policy.replace(old, lines(new))
+
+
+async def _untested(play: Play) -> None:
+    """So that a scene may change anything in it."""
+    before, _, rest = play.stage.policy.partition("  # Checked whenever this text is saved")
+    play.stage.policy = before + rest[rest.index("\n# How long") :]
+
+
+async def _voteless(play: Play) -> None:
+    """Only for a reason; so that a scene may be about something else."""
+    await _untested(play)
+    text = play.stage.policy.replace("max: 5, every: 1h", "max: 50, every: 1h")
+    text = text.replace(
+        "reason: true, expires: 1h, approvals: [{from: mod, n: 1}]", "reason: true"
+    )
+    play.stage.policy = re.sub(r" +- {id: bulk.*\n", "", text)
 
 
 async def _saved(play: Play, who: str, old: str, new: str) -> None:
@@ -279,12 +305,12 @@ async def _deactivated(play: Play, name: str) -> None:
 
 
 async def _notice(play: Play, text: str) -> None:
-    play.stage.conduit.post({"msgtype": "m.notice", "body": text})
+    play.stage.conduit.post({"msgtype": "m.notice", "body": lines(text)})
     await play.stage.settle()
 
 
 async def _instead(play: Play, text: str) -> None:
-    play.stage.conduit.set(instead=[texts.plain(text)])
+    play.stage.conduit.set(instead=[texts.plain(lines(text))])
 
 
 async def _posts(play: Play, who: str, name: str) -> None:
@@ -395,6 +421,8 @@ DIRECTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     r"Sluice stops": _stops,
     rf"({_NAMES}) accepts the invitation": _joins,
     r"in the policy: (.*) → (.*)": _policy,
+    r"the policy has no tests": _untested,
+    r"the policy asks for no votes": _voteless,
     rf"({_NAMES}) saves the policy with: (.*) → (.*)": _saved,
     r"Conduit falls silent": _silent,
     r"Conduit answers again": _speaks,
@@ -425,7 +453,7 @@ async def _played(stage: Stage, steps: list[Step]) -> list[str]:
     if begin is None:
         for count, step in enumerate(steps):
             if not step.is_direction or not re.match(
-                r"\((in the|there (is|are)|Conduit is|@\S+ is|sluice has)", step.text
+                r"\(((in )?the policy|there (is|are)|Conduit is|@\S+ is|sluice has)", step.text
             ):
                 break
             begin = count + 1

@@ -75,6 +75,11 @@ class StageBackend:
 
     async def set_blocked(self, mxc: str, blocked: bool) -> None:
         (self.blocked.add if blocked else self.blocked.discard)(mxc)
+        name = mxc.removeprefix("mxc://")
+        if blocked:
+            self.home.media.pop(name, None)
+        elif mxc in self.uploads:
+            self.home.media[name] = self.uploads[mxc].data
 
     async def set_registration(self, enabled: bool) -> None:
         self.registration = enabled

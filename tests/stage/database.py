@@ -30,8 +30,8 @@ class _Wrapped:
 
 
 class Connection:
-    def __init__(self, inner: sqlite3.Connection) -> None:
-        self._inner = inner
+    def __init__(self, inner: sqlite3.Connection, broken: str = "") -> None:
+        self._inner, self._broken = inner, broken
         self.wrapped = _Wrapped(inner)
 
     async def execute(self, query: str, *args: Any) -> Any:
@@ -50,6 +50,8 @@ class Connection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
+        if self._broken:
+            raise sqlite3.OperationalError(self._broken)
         self._inner.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -60,9 +62,13 @@ class Connection:
 
 
 class MemoryDatabase:
+    """broken: why it cannot be written now. kept: a copy of it, made earlier."""
+
     scheme = Scheme.SQLITE
 
     def __init__(self) -> None:
+        self.broken = ""
+        self.kept: sqlite3.Connection | None = None
         self.inner = sqlite3.connect(":memory:", isolation_level=None)
         self.inner.row_factory = sqlite3.Row
 
@@ -78,7 +84,7 @@ class MemoryDatabase:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        yield Connection(self.inner)
+        yield Connection(self.inner, self.broken)
 
     def close(self) -> None:
         self.inner.close()

@@ -41,27 +41,28 @@ class _Request:
 
 
 class _Reply:
-    def __init__(self, response: web.Response) -> None:
+    def __init__(self, response: web.Response, now: float) -> None:
         body = response.body
         self.status, self._body = response.status, body if isinstance(body, bytes) else b""
-        self.headers = {"Date": formatdate(time.time(), usegmt=True)}
+        self.headers = {"Date": formatdate(now, usegmt=True)}
 
     async def read(self) -> bytes:
         return self._body
 
 
 class StageServer(FakeHomeserver):
-    """listeners: told (room, event) of whatever is put into a room."""
+    """listeners: told (room, event) of whatever is put into a room. ahead: of its clock, seconds."""
 
     def __init__(self, name: str) -> None:
         super().__init__("conduit", name)
         self.listeners: list[Listener] = []
+        self.ahead = 0.0
         self.first: dict[str, Json] = {}  # every event as it was sent
 
     def put(
         self, room: str, sender: str, kind: str, content: Json, key: str | None = None, **top: Any
     ) -> str:
-        top.setdefault("origin_server_ts", int(time.time() * 1000))
+        top.setdefault("origin_server_ts", int((time.time() + self.ahead) * 1000))
         event_id = super().put(room, sender, kind, content, key, **top)
         event = self.rooms[room].events[-1][1]
         self.first[event_id] = json.loads(json.dumps(event))
@@ -77,7 +78,7 @@ class StageServer(FakeHomeserver):
         if request.cut:
             raise aiohttp.ServerDisconnectedError
         assert isinstance(response, web.Response)
-        return _Reply(response)
+        return _Reply(response, time.time() + self.ahead)
 
     def person(self, name: str, password: str = "secret") -> Person:
         mxid, token = self.register(name)

@@ -33,6 +33,7 @@ MORNING = datetime(2026, 11, 23, 14, 0, tzinfo=timezone.utc).timestamp()  # a Mo
 POLICY = (Path(__file__).parents[2] / "base-config.yaml").read_text(encoding="utf-8")
 CAST = ("ana", "dan", "bo", "cy", "hal", "eve")
 OPS, ADMIN = f"!opsroom:{SERVER}", f"!adminroom:{SERVER}"
+SECOND = f"!second:{SERVER}"  # another ops room, in the scenes that need one
 
 
 class Instance:
@@ -93,9 +94,15 @@ class Stage:
         self.home.put(room, creator, "m.room.power_levels", {**levels, "users": users}, "")
 
     def _ring(self, room: str, event: Json) -> None:
-        if self.app is not None:
-            new = {"timeline": {"events": [event]}}
-            self.app.doorbell({"join": {room: new}})
+        if self.app is None or self.home.faults:
+            return
+        news = {"timeline": {"events": [event]}}
+        if event["type"] == "m.room.member" and event["state_key"] == self.bot:
+            section = event["content"]["membership"]
+            invited = {"invite_state": {"events": [event]}}
+            self.app.doorbell({section: {room: invited if section == "invite" else news}})
+        elif self.home.rooms[room].membership(self.bot) == "join":
+            self.app.doorbell({"join": {room: news}})
 
     async def _syncs(self) -> None:
         """maubot's long poll comes back every half minute, whatever happens."""

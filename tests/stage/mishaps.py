@@ -1,0 +1,254 @@
+"""What goes wrong in a scene, and what only a server or an attacker does: directions of the book."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lab.double import texts
+from lab.double.backend import File
+
+from .server import Json
+from .stage import ADMIN, OPS, SECOND, SERVER, Stage
+
+ROOMS = {"ops": OPS, "admin": ADMIN, "second": SECOND}
+_ROOM = "(ops|admin|second) room"
+
+
+def lines(text: str) -> str:
+    """A direction is one line of the book; ⏎ in it begins a new one."""
+    return text.replace(" ⏎", "\n")
+
+
+# --- rooms and who writes in them
+
+
+async def _second(stage: Stage) -> None:
+    people = [person.mxid for name, person in stage.people.items() if name != "ana"]
+    stage.make_room(SECOND, stage["ana"].mxid, *people, stage.bot)
+    stage.policy = stage.policy.replace(f'["{OPS}"]', f'["{OPS}", "{SECOND}"]')
+
+
+async def _removed(stage: Stage, who: str, room: str) -> None:
+    stage.home.leave(ROOMS[room], stage.bot, by=stage[who].mxid)
+    await stage.settle(60)
+
+
+async def _invited(stage: Stage, who: str, room: str) -> None:
+    member = {"membership": "invite"}
+    stage.home.put(ROOMS[room], stage[who].mxid, "m.room.member", member, stage.bot)
+    await stage.settle(90)
+
+
+async def _as_sluice(stage: Stage, room: str) -> None:
+    stage.home.say(ROOMS[room], stage.bot, "hello")
+    await stage.settle()
+
+
+async def _state(stage: Stage, room: str, kind: str, content: str) -> None:
+    by = stage["ana"].mxid if room != "admin" else stage.server_user.mxid
+    stage.home.put(ROOMS[room], by, kind, json.loads(content), "")
+    await stage.settle()
+
+
+async def _enters(stage: Stage, mxid: str, room: str) -> None:
+    stage.home.join(ROOMS[room], mxid)
+    await stage.settle()
+
+
+async def _of_another_server(stage: Stage, mxid: str, text: str) -> None:
+    if stage.home.rooms[OPS].membership(mxid) != "join":
+        stage.home.join(OPS, mxid)
+        await stage.settle()
+    stage.home.say(OPS, mxid, text)
+    await stage.settle()
+
+
+async def _late(stage: Stage, who: str, minutes: str, late: str, text: str) -> None:
+    mxid = who if who.startswith("@") else stage[who].mxid
+    if stage.home.rooms[OPS].membership(mxid) != "join":
+        stage.home.join(OPS, mxid)
+    sent = time.time() + int(minutes) * (-60 if late == "late" else 60)
+    content = {"msgtype": "m.text", "body": text}
+    stage.home.put(OPS, mxid, "m.room.message", content, origin_server_ts=int(sent * 1000))
+    await stage.settle()
+
+
+async def _clock(stage: Stage, minutes: str, where: str) -> None:
+    stage.home.ahead = int(minutes) * (60.0 if where == "ahead" else -60.0)
+    await stage.settle(60)
+
+
+async def _erases(stage: Stage, who: str, words: str) -> None:
+    """On Conduit anybody can erase any event, with a redaction in a room of their own."""
+    person, own = stage[who], f"!of-{who}:{SERVER}"
+    if own not in stage.home.rooms:
+        stage.make_room(own, person.mxid)
+    event = next(e for _, e in reversed(stage.home.rooms[OPS].events) if words in _words(e))
+    await person.redact(own, event["event_id"])
+    await stage.settle()
+
+
+def _words(event: Json) -> str:
+    content = event["content"]
+    return str(content.get("body") or content.get("m.relates_to", {}).get("key", ""))
+
+
+# --- Conduit
+
+
+async def _restarts(stage: Stage) -> None:
+    await stage.conduit.restart()
+    await stage.settle()
+
+
+async def _knob(stage: Stage, what: str) -> None:
+    knob = {"restarts before": "crash_before", "restarts after": "crash_after"}
+    stage.conduit.set(**{knob.get(what, "silent"): 1})
+
+
+async def _slow(stage: Stage, seconds: str) -> None:
+    stage.conduit.set(delay=float(seconds))
+
+
+async def _unrun(stage: Stage, text: str) -> None:
+    stage.conduit.set(unrun=[texts.plain(lines(text))])
+
+
+async def _reports(stage: Stage, who: str, about: str, why: str) -> None:
+    by = stage[who].mxid
+    args = ("$reported1234567890abcdef", OPS, about, None, why or None)
+    stage.conduit.post(texts.report(by, *args))
+    await stage.settle()
+
+
+async def _developers(stage: Stage, text: str) -> None:
+    stage.conduit.post(texts.developers("2026-11-20", text))
+    await stage.settle()
+
+
+async def _files(stage: Stage, count: str, who: str) -> None:
+    backend, now = stage.conduit.backend, time.time()
+    for n in range(int(count)):
+        mxc, data = f"mxc://{who.partition(':')[2]}/{who[1:4]}{n:02}", b"x" * (n + 1) * 700
+        made = now - 86400 * n
+        digest = f"{n:064x}"
+        file = File(mxc, who, f"{n}.png", "image/png", len(data), made, made, digest, data)
+        backend.uploads[mxc] = file
+        stage.home.media[mxc.removeprefix("mxc://")] = data
+
+
+async def _bridges(stage: Stage, names: str) -> None:
+    stage.conduit.handler.appservices += names.split(" and ")
+
+
+# --- the database, and errors of Sluice's own
+
+
+async def _full(stage: Stage) -> None:
+    stage.database.broken = "database or disk is full"
+    await stage.settle(120)
+
+
+async def _works(stage: Stage) -> None:
+    stage.database.broken = ""
+    await stage.settle(90)
+
+
+async def _entry(stage: Stage, number: str) -> None:
+    stage.database.inner.execute("DELETE FROM sluice_audit WHERE seq = ?", (int(number),))
+
+
+async def _keep(stage: Stage) -> None:
+    stage.database.kept = sqlite3.connect(":memory:")
+    stage.database.inner.backup(stage.database.kept)
+
+
+async def _old(stage: Stage) -> None:
+    assert stage.database.kept is not None
+    await stage.stop()
+    stage.database.kept.backup(stage.database.inner)
+    await stage.start()
+
+
+_ERRORS = {
+    "reading a message": "sluice.ops.commands.Commands.take",
+    "checking rights": "sluice.policy.decide._decide",
+    "sending a line": "sluice.requests.guard.begin",
+    "following a line": "sluice.relay.runner.Runner._was_sent",
+    "timing": "sluice.housekeeping.Housekeeping._slow",
+    "speaking": "sluice.matrix.sender.Sender._send_all",
+}
+
+
+async def _error(stage: Stage, what: str) -> None:
+    path, _, name = _ERRORS[what].rpartition(".")
+    try:
+        owner: Any = importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, kind = path.rpartition(".")
+        owner = getattr(importlib.import_module(module), kind)
+    right = getattr(owner, name)
+
+    left = 2 if what == "checking rights" else 1
+
+    def wrong(*args: Any, **more: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if not left:
+            setattr(owner, name, right)
+        raise ZeroDivisionError
+
+    setattr(owner, name, wrong)
+
+
+async def _version(stage: Stage, version: str) -> None:
+    if stage.app is not None:
+        await stage.stop()
+    await stage.start(version)
+
+
+async def _groups(stage: Stage, group: str, added: str, left: str) -> None:
+    """What an earlier version wrote down of its groups."""
+    row = await stage.database.fetchrow("SELECT value FROM sluice_meta WHERE key = 'groups'")
+    assert row is not None
+    groups = json.loads(row["value"])
+    names = {*groups[group], *(n for n in [added] if n)} - {left}
+    groups[group] = sorted(names)
+    sql = "UPDATE sluice_meta SET value = $1 WHERE key = 'groups'"
+    await stage.database.execute(sql, json.dumps(groups))
+
+
+Mishap = Callable[..., Awaitable[None]]
+MISHAPS: dict[str, Mishap] = {
+    r"there is a second ops room": _second,
+    rf"(\w+) removes sluice from the {_ROOM}": _removed,
+    rf"(\w+) invites sluice into the {_ROOM}": _invited,
+    rf"somebody else writes as sluice in the {_ROOM}": _as_sluice,
+    rf"in the {_ROOM} (m\.\S+) becomes (.*)": _state,
+    rf"(@\S+) enters the {_ROOM}": _enters,
+    r"(@\S+) types: (.*)": _of_another_server,
+    r"(\S+) types, (\d+) minutes (late|early): (.*)": _late,
+    r"the homeserver's clock is (\d+) minutes (ahead|behind)": _clock,
+    r"(\w+) erases “(.*)” from another room": _erases,
+    r"Conduit restarts": _restarts,
+    r"Conduit (restarts before|restarts after|does not answer) the next command": _knob,
+    r"Conduit takes (\d+) seconds for each command": _slow,
+    r"Conduit only says to the next command: (.*)": _unrun,
+    r"(\w+) reports (@\S+)(?:: (.*))?": _reports,
+    r"Conduit's developers say: (.*)": _developers,
+    r"there are (\d+) files of (@\S+)": _files,
+    r"the bridges (.*) are registered": _bridges,
+    r"the disk is full": _full,
+    r"the disk has space again": _works,
+    r"entry (\d+) of the log is taken out of the database": _entry,
+    r"the database is kept aside": _keep,
+    r"Sluice restarts with the database that was kept aside": _old,
+    r"an error of Sluice's own strikes in (.*)": _error,
+    r"Sluice (\d\S*) starts": _version,
+    r"the version before had in (\S+) (?:also (\w+))?(?:not yet (\w+))?": _groups,
+}
