@@ -30,14 +30,15 @@ from lab.double import texts
 from lab.double.backend import File
 from tests.fake.homeserver import Fault
 
-from .mishaps import MISHAPS, lines
+from .mishaps import MISHAPS, crowd, lines
 from .stage import ADMIN, CAST, OPS, POLICY, SECOND, SERVER, Stage, on_stage
 
 BOOK = Path(__file__).parents[2] / "docs" / "conversations.md"
 _SCENE = re.compile(r"^```scene\n(.*?)^```$", re.M | re.S)
 _NAMES = "|".join(CAST)
 _INPUT = re.compile(
-    rf"(?P<who>{_NAMES}) ?(?:(?P<verb>to sluice|to conduit|in the second room|replies to|edits|removes|taps)"
+    rf"(?P<who>{_NAMES}) ?(?:(?P<verb>to sluice|to conduit|in the second room|replies to"
+    r"|edits|removes|taps)"
     r"(?: (?P<key>\S+) on)?(?: “(?P<what>[^”]*)”)?)?(?:: ?(?P<text>.*))?",
     re.S,
 )
@@ -414,6 +415,12 @@ async def _drops(play: Play) -> None:
     play.stage.conduit.set(dropped=1)
 
 
+async def _people(play: Play, count: str, text: str) -> None:
+    """What the bot says to it is not in the book."""
+    await crowd(play.stage, count, text)
+    play.skip()
+
+
 DIRECTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     r"(\d+) (second|minute|hour)s? pass(?:es)?": _pass,
     r"Sluice starts(?: again)?": _starts,
@@ -440,6 +447,7 @@ DIRECTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     r"Conduit's emergency password is (set|taken out)": _emergency,
     rf"({_NAMES}) types (.*) (\d+) times": _many,
     r"there are (\d+) accounts": _crowd,
+    r"(\d+) people type: (.*)": _people,
     r"@kim:evil.example is in the admin room": _stranger_inside,
     r"there are (\D.*)": _exists,
     rf"({_NAMES}) posts the file “(.*)”": _posts,

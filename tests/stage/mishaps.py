@@ -1,4 +1,4 @@
-"""What goes wrong in a scene, and what only a server or an attacker does: directions of the book."""
+"""What goes wrong in a scene, and what only a server or an attacker does, as directions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 from lab.double import texts
 from lab.double.backend import File
+from tests.fake.homeserver import Fault
 
 from .server import Json
 from .stage import ADMIN, OPS, SECOND, SERVER, Stage
@@ -76,6 +78,69 @@ async def _late(stage: Stage, who: str, minutes: str, late: str, text: str) -> N
     content = {"msgtype": "m.text", "body": text}
     stage.home.put(OPS, mxid, "m.room.message", content, origin_server_ts=int(sent * 1000))
     await stage.settle()
+
+
+async def _links(stage: Stage, who: str, label: str, mxid: str, text: str) -> None:
+    link = f'<a href="https://matrix.to/#/{mxid}">{label}</a>'
+    html = {"format": "org.matrix.custom.html", "formatted_body": text.replace(label, link)}
+    await stage.says(who, text, **html)
+
+
+async def _many_links(stage: Stage, who: str, count: str) -> None:
+    html = f'<a href="https://matrix.to/#/@spam:{SERVER}">spam</a> ' * int(count)
+    more = {"format": "org.matrix.custom.html", "formatted_body": f"!deactivate {html}"}
+    await stage.says(who, "!deactivate" + " spam" * int(count), **more)
+
+
+async def _called(stage: Stage, who: str, name: str) -> None:
+    mxid = stage[who].mxid
+    content = {"membership": "join", "displayname": name}
+    stage.home.put(OPS, mxid, "m.room.member", content, mxid)
+    await stage.settle()
+
+
+async def crowd(stage: Stage, count: str, text: str) -> None:
+    """People of this server join and type at once; {n} in it is another number for each."""
+    mxids = [stage.home.person(f"p{n}").mxid for n in range(int(count))]
+    for mxid in mxids:
+        stage.home.join(OPS, mxid)
+    await stage.settle()
+    for n, mxid in enumerate(mxids):
+        stage.home.say(OPS, mxid, text.replace("{n}", f"{n:02}"))
+    await stage.settle(8)
+
+
+async def _at_once(stage: Stage, who: str, text: str, times: str) -> None:
+    for _ in range(int(times)):
+        stage.home.say(OPS, stage[who].mxid, text)
+    await stage.settle(8)
+
+
+async def _of_a_bridge(stage: Stage, name: str) -> None:
+    fault = {"errcode": "M_EXCLUSIVE", "error": "no"}
+    stage.home.faults.append(Fault(f"available?username={name}", 400, fault))
+    stage.home.faults.append(Fault("POST /_matrix/client/v3/login", 403, fault))
+
+
+async def _deaf_chat(stage: Stage) -> None:
+    chats = [r.id for r in stage.home.rooms.values() if r.id not in ROOMS.values()]
+    for room in chats:
+        path, no = f"{quote(room, safe='')}/send/", {"errcode": "M_FORBIDDEN"}
+        stage.home.faults.append(Fault(path, 403, no, times=3))
+
+
+async def _posts(stage: Stage, text: str) -> None:
+    stage.conduit.post(texts.plain(lines(text)))
+    await stage.settle()
+
+
+async def _torn(stage: Stage) -> None:
+    body = (
+        "| MXC URI | Dimensions (if thumbnail) | Created/Downloaded at | Uploader | Content-Type"
+    )
+    body += " | Filename | Size |\n| --- | --- | --- | --- | --- | --- | --- |\n| mxc://a/b |"
+    content = texts.html(body, "<table><tr><td>mxc://a/c</td></tr></table>")
+    stage.conduit.set(unrun=[content])
 
 
 async def _clock(stage: Stage, minutes: str, where: str) -> None:
@@ -176,11 +241,11 @@ async def _old(stage: Stage) -> None:
 
 
 _ERRORS = {
-    "reading a message": "sluice.ops.commands.Commands.take",
+    "reading a message": "sluice.ops.intake.Commands.take",
     "checking rights": "sluice.policy.decide._decide",
     "sending a line": "sluice.requests.guard.begin",
-    "following a line": "sluice.relay.runner.Runner._was_sent",
-    "timing": "sluice.housekeeping.Housekeeping._slow",
+    "following a line": "sluice.running.runner.Runner._was_sent",
+    "timing": "sluice.clock.Housekeeping._slow",
     "speaking": "sluice.matrix.sender.Sender._send_all",
 }
 
@@ -233,6 +298,14 @@ MISHAPS: dict[str, Mishap] = {
     rf"(@\S+) enters the {_ROOM}": _enters,
     r"(@\S+) types: (.*)": _of_another_server,
     r"(\S+) types, (\d+) minutes (late|early): (.*)": _late,
+    r"(\w+) links “(.*)” to (@\S+) in: (.*)": _links,
+    r"(\w+) types (\d+) links": _many_links,
+    r"(\w+) is called “(.*)” in the ops room": _called,
+    r"(\w+) types (.*) (\d+) times at once": _at_once,
+    r"the name (\w+) belongs to a bridge": _of_a_bridge,
+    r"nothing can be written in private rooms": _deaf_chat,
+    r"Conduit posts: (.*)": _posts,
+    r"Conduit's next list of files is torn": _torn,
     r"the homeserver's clock is (\d+) minutes (ahead|behind)": _clock,
     r"(\w+) erases “(.*)” from another room": _erases,
     r"Conduit restarts": _restarts,

@@ -1,6 +1,6 @@
 """What the book reaches of all that the bot can say.
 
-A function makes text if it stands in `sluice.chat`, if its annotation says that it returns a
+A function makes text if it stands in `sluice.chat` or `sluice.text`, if it says that it returns a
 Message, a Text or a part of one, or if it builds a refusal or a question. When `watch` was called
 before `sluice` is imported, these functions are compiled with a mark at each place where they can
 part: after a branch, and in both sides of `a if b else c`, which no tool that counts lines sees.
@@ -25,7 +25,6 @@ from attrs import frozen
 SLUICE = Path(__file__).parents[2] / "plugin" / "sluice"
 _RETURNS = re.compile(r"\b(Message|Text|Word|View|NotRun|AskFirst|Missing|Refusal)\b")
 _BUILDS = {"NotRun", "AskFirst", "Missing", "Refusal"}
-_READS = {"links.py", "read.py"}  # of sluice.chat: what people wrote, not what the bot says
 _MARK = "__reached__"
 
 
@@ -103,7 +102,7 @@ class _Loader(SourceFileLoader):
 class _Marks(ast.NodeTransformer):
     def __init__(self, path: Path, source: str) -> None:
         self._file = str(path.relative_to(SLUICE))
-        self._chat = path.parent.name == "chat" and path.name not in _READS
+        self._chat = path.parent.name in ("chat", "text")
         self._lines, self._inside = source.splitlines(), [""]
 
     def _number(self, node: ast.expr | ast.stmt, begins: bool = False) -> ast.Constant:

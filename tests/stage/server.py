@@ -51,7 +51,7 @@ class _Reply:
 
 
 class StageServer(FakeHomeserver):
-    """listeners: told (room, event) of whatever is put into a room. ahead: of its clock, seconds."""
+    """listeners: told (room, event) of whatever is put into a room. ahead: its clock, seconds."""
 
     def __init__(self, name: str) -> None:
         super().__init__("conduit", name)
