@@ -11,7 +11,7 @@ from attrs import evolve
 
 from . import audit
 from .catalog.table import COMMANDS
-from .chat import alarms
+from .chat import alarms, policy_news, server_news
 from .db import meta
 from .db.connection import Database, Tx
 from .looks.questions import Questions
@@ -134,7 +134,7 @@ class Housekeeping:
             if room is None or alive is None or self._world.problems:
                 return
             away = (float(alive), self._world.now())
-            message = alarms.back(self._world.here(room), *away, 0)
+            message = server_news.back(self._world.here(room), *away, 0)
             if message is not None:
                 await self._world.outbox.put(tx, room, f"back.{away[1]}", message)
             tx.after(lambda: self._is_back(*away))
@@ -155,7 +155,7 @@ class Housekeeping:
         if self._away is None or not self._world.missed:
             return
         key, outbox = f"back.{self._away[1]}", self._world.outbox
-        message = alarms.back(self._world.here(room), *self._away, self._world.missed)
+        message = server_news.back(self._world.here(room), *self._away, self._world.missed)
         if message is not None:
             await outbox.put(tx, room, key, message)
             await outbox.revise(tx, room, key, message)
@@ -186,7 +186,7 @@ class Housekeeping:
                 pass  # that is told elsewhere, and is all there is to tell
             elif first and settings is not None:
                 conduit = f"Conduit {self._world.conduit_version}"
-                hello = alarms.ready(
+                hello = policy_news.ready(
                     here,
                     self._world.version,
                     conduit,
@@ -228,18 +228,18 @@ class Housekeeping:
         if health.quiet and not told.quiet:
             since = health.silent_since or now
         if health.alias_lost and not told.alias_lost:
-            await self._say(tx, "alias", alarms.address_gone(here))
+            await self._say(tx, "alias", server_news.address_gone(here))
         elif health.silent_since is not None and not told.quiet:
             await self._say(tx, "silent", await self._silent(tx, here, health.silent_since))
         elif told.quiet and not health.quiet and since is not None:
             waiting = len(await store.places(tx))
-            await self._say(tx, "answers", alarms.answers_again(here, since, now, waiting))
+            await self._say(tx, "answers", server_news.answers_again(here, since, now, waiting))
         if told.outside and not health.outside:
-            await self._say(tx, "inside", alarms.inside())
+            await self._say(tx, "inside", server_news.inside())
         if told.emergency and not health.emergency:
-            await self._say(tx, "emergency", alarms.emergency_over())
+            await self._say(tx, "emergency", server_news.emergency_over())
         if health.version != told.version and health.version and health.dialect is None:
-            said = alarms.unknown_version(here, f"Conduit {health.version}")
+            said = server_news.unknown_version(here, f"Conduit {health.version}")
             await self._say(tx, "version", said)
 
         def is_told() -> None:
@@ -253,7 +253,7 @@ class Housekeeping:
         lists = [r for r in running if COMMANDS[r.invocation.command].can_stop]
         unknown = [r for r in running if r not in lists]
         told = [[(r.id, r.text, r.person) for r in each] for each in (unknown, lists)]
-        return alarms.silent(here, since, *told)
+        return server_news.silent(here, since, *told)
 
     async def homeserver_back(self, since: float) -> None:
         now = self._world.now()
@@ -262,7 +262,7 @@ class Housekeeping:
             return
         here = self._world.here(self._world.main_room or "")
         age = float(self._world.settings.command_max_age)
-        said = alarms.homeserver_back(here, since, now, age)
+        said = server_news.homeserver_back(here, since, now, age)
         await self._db.write(lambda tx: self._say(tx, "away", said))
 
     async def checked(self) -> None:
@@ -282,7 +282,7 @@ class Housekeeping:
             running = [r.id for r in await store.in_state(tx, State.EXECUTING)]
             if inner is None and gap.why != "replaced":
                 running = []  # only of an ops room: lines are read as they should
-            said = alarms.history_replaced(here, gap.since, gap.until, running)
+            said = server_news.history_replaced(here, gap.since, gap.until, running)
             await audit.append(tx, self._world.now(), "gap", {"room": gap.room, "why": gap.why})
             if not told:
                 await self._say(tx, "gap", said)

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from . import audit
 from .catalog.table import COMMANDS, in_group
-from .chat import alarms
+from .chat import policy_news
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
@@ -170,8 +170,8 @@ class Reload:
         change = difference(old, new) if old is not None else None
         told = tuple(word for line in requests for word in (*line, " "))[:-1]
         if safe:
-            return alarms.safe_mode_over(here, change, read_out(new.policy), told)
-        return alarms.reloaded(here, change, told) if change is not None else ()
+            return policy_news.safe_mode_over(here, change, read_out(new.policy), told)
+        return policy_news.reloaded(here, change, told) if change is not None else ()
 
     def _owners(self, room: str, *texts: Settings | None) -> tuple[str, ...]:
         """The owners of both texts: nobody ceases to be one unseen."""
@@ -184,18 +184,18 @@ class Reload:
         if not told or await meta.get(tx, _OUTDATED) == json.dumps(told):
             return ()
         await meta.put(tx, _OUTDATED, json.dumps(told))
-        return (alarms.outdated(self._world.here(room), told),)
+        return (policy_news.outdated(self._world.here(room), told),)
 
     async def _tell_groups(self, tx: Tx, room: str, settings: Settings) -> None:
         """At the first start of a version: what a group holds since then, and what no longer."""
         world, here = self._world, self._world.here(room)
         gained, lost = await _regrouped(tx)
         if gained:
-            said = alarms.groups_grew(here, world.version, gained)
+            said = policy_news.groups_grew(here, world.version, gained)
             await world.outbox.put(tx, room, f"groups.{world.now()}", said)
         for group, name in lost:
             if who := lost_by(settings.policy, group, name):
-                said = alarms.group_shrank(here, world.version, group, name, who)
+                said = policy_news.group_shrank(here, world.version, group, name, who)
                 await world.outbox.put(tx, room, f"lost.{name}.{world.now()}", said)
 
     async def _say(self, tx: Tx, room: str, key: str, said: Sequence[Message]) -> None:
@@ -297,7 +297,7 @@ class Reload:
             said = self._safe_mode(room or "")
         else:
             tests = sum(each.kind == "test" for each in loaded.errors)
-            said = alarms.policy_rejected(
+            said = policy_news.policy_rejected(
                 world.here(room or ""), _told(loaded.errors), tests=tests
             )
 
@@ -311,7 +311,7 @@ class Reload:
 
     def _safe_mode(self, room: str) -> Message:
         world = self._world
-        return alarms.safe_mode(world.here(room), _told(world.problems), file=world.file)
+        return policy_news.safe_mode(world.here(room), _told(world.problems), file=world.file)
 
 
 async def _regrouped(tx: Tx) -> tuple[Mapping[str, Sequence[str]], Sequence[tuple[str, str]]]:

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.chat import alarms, notices
+from sluice.chat import alarms, health, notices, policy_news, server_news
 from sluice.difference import Change
 from sluice.model.secret import Secret
 from sluice.passwords import texts
 from sluice.text.message import code
+from sluice.text.phrases import alarm
 from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
 
 ROLES = (
@@ -25,7 +26,7 @@ PROBLEMS = ((20, "unknown command “adusser”, did you mean “adduser”?"), 
 
 
 def test_scene_1_the_first_start_reads_the_roles_out():
-    message = alarms.ready(
+    message = policy_news.ready(
         here(), "1.0.0", "Conduit 0.10.12", ROLES, encrypted=True, remove_after=600
     )
     expect(
@@ -39,7 +40,9 @@ def test_scene_1_the_first_start_reads_the_roles_out():
 
 
 def test_a_new_version_says_what_the_groups_of_the_policy_gained():
-    message = alarms.groups_grew(here(), "1.1.0", {"#inspect": ["peek", "poke"], "*": ["peek"]})
+    message = policy_news.groups_grew(
+        here(), "1.1.0", {"#inspect": ["peek", "poke"], "*": ["peek"]}
+    )
     expect(
         message,
         "❗ Sluice 1.1.0 has new commands, and who may use a group may use them too."
@@ -51,10 +54,10 @@ def test_a_new_version_says_what_the_groups_of_the_policy_gained():
 
 def test_scene_1_something_is_wrong_at_the_start():
     problems = [
-        alarms.problem(here(), kind, about, start=True)
+        health.problem(here(), kind, about, start=True)
         for kind, about in (("no_scrub", "0"), ("public", ""))
     ]
-    message = alarms.ready(
+    message = policy_news.ready(
         here(),
         "1.0.0",
         "Conduit 0.10.12",
@@ -74,21 +77,21 @@ def test_scene_1_something_is_wrong_at_the_start():
 
 def test_scene_2_safe_mode():
     expect(
-        alarms.safe_mode(here(), PROBLEMS, file=False),
+        policy_news.safe_mode(here(), PROBLEMS, file=False),
         "❗ Safe mode: the policy has an error, so every command is refused."
         " ⏎ Line 20: unknown command “adusser”, did you mean “adduser”?"
         " ⏎ 1 more error: line 24. Correct the text in maubot and save; I go on by myself.",
     )
     expect(
-        alarms.refused_in_safe_mode(PROBLEMS),
+        policy_news.refused_in_safe_mode(PROBLEMS),
         "⛔ Not run: safe mode. Policy line 20: unknown command “adusser”,"
         " did you mean “adduser”?",
     )
     expect(
-        *alarms.safe_mode_over(here(), None, ROLES),
+        *policy_news.safe_mode_over(here(), None, ROLES),
         "🔔 The policy is valid, safe mode is over. ⏎ " + READ_OUT,
     )
-    (same,) = alarms.safe_mode_over(here(), Change("", (), 0, ("ana",)), ROLES)
+    (same,) = policy_news.safe_mode_over(here(), Change("", (), 0, ("ana",)), ROLES)
     expect(
         same,
         "🔔 The policy is valid, safe mode is over. ⏎ It says what the last valid one said. ⏎ "
@@ -96,14 +99,14 @@ def test_scene_2_safe_mode():
     )
     assert same.push == (ANA, DAN)
     change = Change("mods gained 1 command", (("bo: now purge",),), 1, ())
-    (other,) = alarms.safe_mode_over(here(), change, ROLES)
+    (other,) = policy_news.safe_mode_over(here(), change, ROLES)
     check(other)
     assert other.body.startswith(
         "🔔 The policy is valid, safe mode is over.\n"
         "Compared with the last valid one: mods gained 1 command.\nbo: now purge\n"
     )
     assert other.push == (ANA, DAN)
-    filed = alarms.safe_mode(here(), PROBLEMS[:1], file=True)
+    filed = policy_news.safe_mode(here(), PROBLEMS[:1], file=True)
     assert filed.body.endswith("Correct the file, then: !reload")
 
 
@@ -117,7 +120,7 @@ def test_scene_3_an_encrypted_room_without_crypto():
 
 def test_scene_4_an_unknown_version():
     expect(
-        alarms.unknown_version(here(), "Conduit 0.12.0"),
+        server_news.unknown_version(here(), "Conduit 0.12.0"),
         "❗ Conduit 0.12.0 is unknown to me: only commands that read work until Sluice is updated."
         " ⏎ Still fine: !users, !rooms, !registration, !config."
         " Everything that changes something is refused.",
@@ -125,7 +128,7 @@ def test_scene_4_an_unknown_version():
 
 
 def test_scene_5_a_new_policy():
-    (message,) = alarms.reloaded(
+    (message,) = policy_news.reloaded(
         here(),
         Change(
             "bo lost 2 commands, cy gained 1",
@@ -148,7 +151,7 @@ def test_scene_5_a_new_policy():
         " ⏎ Not you, owners? !pause, then !log reload",
     )
     expect(
-        *alarms.reloaded(here(), Change("", (), 0, ())),
+        *policy_news.reloaded(here(), Change("", (), 0, ())),
         "🔔 New policy live since 14:20 UTC: nobody gained or lost anything.",
     )
 
@@ -160,7 +163,7 @@ def test_what_a_new_policy_loosens_is_never_cut(looser, stricter, width):
     lines = [(f"looser {n} {'x' * width}",) for n in range(looser)]
     lines += [(f"stricter {n} {'x' * width}",) for n in range(stricter)]
     change = Change("everyone gained much", tuple(lines), looser, ("x",))
-    messages = alarms.reloaded(here(), change)
+    messages = policy_news.reloaded(here(), change)
     if not lines:
         return
     rows = [row for message in messages for row in message.body.split("\n")]
@@ -179,12 +182,14 @@ def test_what_a_new_policy_loosens_is_never_cut(looser, stricter, width):
 def test_scene_6_an_invalid_policy():
     fails = "bo “adduser alice” should be allowed by signup; the answer is: not allowed, "
     expect(
-        alarms.policy_rejected(here(), ((34, fails + "no line allows it."), (36, "x")), tests=2),
+        policy_news.policy_rejected(
+            here(), ((34, fails + "no line allows it."), (36, "x")), tests=2
+        ),
         "❗ New policy not taken, the old one stays live. Line 34: a test fails."
         " ⏎ bo “adduser alice” should be allowed by signup; the answer is: not allowed, no line"
         " allows it. ⏎ 1 more test fails: line 36.",
     )
-    check(alarms.policy_rejected(here(), PROBLEMS))
+    check(policy_news.policy_rejected(here(), PROBLEMS))
 
 
 def test_scene_7_a_seal():
@@ -194,24 +199,24 @@ def test_scene_7_a_seal():
 
 def test_scene_50_conduit_does_not_answer():
     expect(
-        alarms.silent(here("14:52"), at("14:50"), ((47, "clearcache db", "ana"),)),
+        server_news.silent(here("14:52"), at("14:50"), ((47, "clearcache db", "ana"),)),
         "❗ Conduit has not answered admin commands since 14:50 UTC: it is busy, or stuck."
         " ⏎ If nothing slow is running there, restart Conduit. Chats go on, only commands wait."
         " ⏎ I try every minute and say when it is back."
         " Outcome unknown: #47 (clearcache db, ana).",
     )
     expect(
-        alarms.address_gone(here()),
+        server_news.address_gone(here()),
         "❗ Conduit's admin room has lost its address #admins:example.org: commands are not"
         " answered. ⏎ Only the server's owner can repair this: !help repair",
     )
     expect(
-        alarms.answers_again(here("15:08"), at("14:50"), at("15:08")),
+        server_news.answers_again(here("15:08"), at("14:50"), at("15:08")),
         "🔔 Conduit answers again since 15:08 UTC, after 18 minutes."
         " ⏎ Nothing was kept: send again what you still need.",
     )
     expect(
-        alarms.answers_again(here("15:08"), at("14:50"), at("15:08"), waiting=1),
+        server_news.answers_again(here("15:08"), at("14:50"), at("15:08"), waiting=1),
         "🔔 Conduit answers again since 15:08 UTC, after 18 minutes."
         " ⏎ 1 request in line when it fell silent, in turn now: !pending."
         " What I refused since was not kept: send it again.",
@@ -220,13 +225,13 @@ def test_scene_50_conduit_does_not_answer():
 
 def test_scene_51_the_homeserver_was_away():
     expect(
-        alarms.homeserver_back(here(), at("13:40"), at("13:52"), 300),
+        server_news.homeserver_back(here(), at("13:40"), at("13:52"), 300),
         "🔔 The homeserver was away from 13:40 to 13:52 UTC. Open requests and votes are all here."
         " ⏎ A command typed meanwhile that is older than 5 minutes is not run;"
         " I answer it below.",
     )
     expect(
-        alarms.history_replaced(here(), at("13:10"), at("13:40"), (12,)),
+        server_news.history_replaced(here(), at("13:10"), at("13:40"), (12,)),
         "❗ The homeserver was restored or replaced: I did not read 13:10 to 13:40 UTC."
         " ⏎ Outcome unknown: #12. Votes and edits of that time may be missing; look: !pending",
     )
@@ -234,12 +239,12 @@ def test_scene_51_the_homeserver_was_away():
 
 def test_scene_53_sluice_was_away():
     expect(
-        alarms.back(here(), at("13:38"), at("13:52"), 1),
+        server_news.back(here(), at("13:38"), at("13:52"), 1),
         "🔔 Sluice is back, it was away from 13:38 to 13:52 UTC."
         " 1 command was not run, see my reply.",
     )
-    assert alarms.back(here(), at("13:51"), at("13:51") + 59, 0) is None
-    check(alarms.back(here(), at("13:51", day=22), at("13:51"), 0))
+    assert server_news.back(here(), at("13:51"), at("13:51") + 59, 0) is None
+    check(server_news.back(here(), at("13:51", day=22), at("13:51"), 0))
 
 
 def test_scene_58_an_upgraded_room():
@@ -251,11 +256,11 @@ def test_scene_58_an_upgraded_room():
 
 
 def test_every_problem_has_words_with_a_remedy_and_ids_in_code():
-    for kind in alarms.PROBLEMS:
+    for kind in health.PROBLEMS:
         about = "@kim:evil.example" if kind in ("remote_member", "not_owner") else "0"
         for start in (False, True):
-            line = alarms.problem(here(), kind, about, start=start)
-            check(alarms.alarm((), line))
+            line = health.problem(here(), kind, about, "1", "2", "3", start=start)
+            check(alarm((), line))
             assert "{" not in "".join(map(str, line))
     check(alarms.own_error(here(), "KeyError", "$event"))
     check(alarms.cannot_log(here()))
@@ -276,7 +281,7 @@ def test_scene_56_news_and_the_emergency_password():
         "🔔 @newcomer:example.org deactivated their own account.",
     )
     expect(
-        alarms.emergency(here()),
+        server_news.emergency(here()),
         "❗ Conduit's emergency password is set. ⏎ Whoever knows it can write as Conduit."
         " Take it out of its config file when the emergency is over.",
     )

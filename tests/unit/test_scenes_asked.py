@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from sluice.chat import alarms, answers, questions, refusals
+from sluice.chat import answers, health, questions, refusals
 from sluice.model.command import Invocation, Typed
 from sluice.model.decision import Decision, Matched, Quota, Slot, Verdict
 from sluice.model.request import How, Request, Side, State, Vote
@@ -371,7 +371,7 @@ def test_scene_46_status():
         ("public", ""),
         ("autojoin", ""),
     )
-    problems = tuple(alarms.problem(here(), kind, about) for kind, about in kinds)
+    problems = tuple(health.problem(here(), kind, about) for kind, about in kinds)
     expect(
         answers.status(here("14:40"), evolve(GOOD, problems=problems)),
         "📋 4 problems at 14:40 UTC, the worst first:"

@@ -21,7 +21,6 @@ BEFORE = {"line": 0, "say": 1, "alarm": 1, "view": 0, "news": 0, "ask": 0, "not_
 """What makes a message, and how many of its arguments stand before the lines."""
 OTHERS = {"here", "to", "push", "text"}  # what is given by name and is no value
 LOOSE = {
-    "alarms": 18,
     "answers": 6,
     "cards": 1,
     "help": 3,

@@ -13,7 +13,7 @@ from ..policy.reasons import period
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages, following, rows_of
 from ..text.phrases import Here, Line, count, people, person, view
-from .alarms import numbered
+from .health import numbered
 from .notices import Window
 
 _EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}  # else "in 90 minutes"

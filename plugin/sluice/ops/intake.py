@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve
 
 from ..catalog.table import COMMANDS, find, near
-from ..chat import alarms, questions, refusals
+from ..chat import policy_news, questions, refusals
 from ..db.connection import Database, Tx
 from ..looks.found import Choice, Found, Look, Refusal
 from ..looks.lookups import Lookups
@@ -155,7 +155,7 @@ class Commands:
             return self._unknown(where, typed, mentioned)
         if self._world.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._world.problems]
-            return self.answer(where, alarms.refused_in_safe_mode(problems))
+            return self.answer(where, policy_news.refused_in_safe_mode(problems))
         off = self._arrivals.off(where, self.max_age)
         if off is not None and not (off is Cause.OURS and command.name == "status"):
             return self._missed(where)

@@ -10,7 +10,7 @@ from attrs import evolve
 from .. import audit
 from ..catalog.table import COMMANDS, find
 from ..chat import answers, help, lists
-from ..chat.alarms import roles_line
+from ..chat.policy_news import roles_line
 from ..db.connection import Database, Tx
 from ..looks.questions import Where
 from ..matrix.api import Homeserver, MatrixError

@@ -6,8 +6,8 @@ from functools import partial
 
 from attrs import evolve
 
-from ..chat import alarms
 from ..chat import notices as texts
+from ..chat import server_news
 from ..chat.notices import Wave, arrive, ebb
 from ..db.connection import Tx
 from ..families.answers import (
@@ -86,7 +86,7 @@ class Notices:
         if isinstance(notice, Report) and wanted.reports:
             return "report", notice.sender, self._report(notice)
         if isinstance(notice, Emergency) and wanted.emergency:
-            return "", "", alarms.emergency(here)
+            return "", "", server_news.emergency(here)
         if isinstance(notice, Developers) and wanted.other:
             return "", "", texts.developers(notice.text)
         if notice is None and raw and wanted.other:

@@ -17,7 +17,7 @@ from attrs import frozen
 from .. import audit
 from ..admin.room import AdminRoom
 from ..audit import Broken, Head
-from ..chat import alarms
+from ..chat import alarms, health
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..families import correlator
@@ -34,7 +34,7 @@ from ..text.phrases import Word
 from ..text.times import about
 from . import named
 
-_ORDER = tuple(alarms.PROBLEMS)
+_ORDER = tuple(health.PROBLEMS)
 _TAPS = (("m.reaction", "no_react", "no_tap"), ("m.room.redaction", "no_unreact", "no_untap"))
 _MUTE = ("mute", "refused", "odd_crypto", "no_crypto")  # of a room where the bot cannot speak
 _TOLD = "drift"  # in the database: what was told and lasts
@@ -46,7 +46,7 @@ log = logging.getLogger("sluice.drift")
 
 @frozen
 class Trouble:
-    """One problem. kind: a row of `alarms.PROBLEMS`. about: the id, version, time or number it is
+    """One problem. kind: a row of `health.PROBLEMS`. about: the id, version, time or number it is
     about; told once for each. more: what else its words say. room: of an ops room."""
 
     kind: str
@@ -66,7 +66,7 @@ be asked for is asked before."""
 
 class Drift:
     """autojoin: whether maubot accepts every invitation, None where that cannot be seen.
-    sources: what else finds problems; each kind has a row in `alarms.PROBLEMS`."""
+    sources: what else finds problems; each kind has a row in `health.PROBLEMS`."""
 
     def __init__(
         self,
@@ -299,7 +299,7 @@ class Drift:
 
     def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
         here = self._world.here(room)
-        said = alarms.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
+        said = health.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
         return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
 
     async def hourly(self) -> None:
@@ -324,7 +324,7 @@ class Drift:
         if {each.key for each in found} != told:
             await meta.put(tx, _TOLD, json.dumps(sorted(each.key for each in found)))
         await self._tell_mute(tx, [each for each in new if each.kind in _MUTE], silent)
-        new = [e for e in new if not alarms.PROBLEMS[e.kind].alarm and e.kind not in _MUTE]
+        new = [e for e in new if not health.PROBLEMS[e.kind].alarm and e.kind not in _MUTE]
         if new and not silent:
             for room in self._world.told_rooms:
                 await self._put(tx, room, new)
@@ -338,7 +338,7 @@ class Drift:
 
     async def _put(self, tx: Tx, room: str, new: list[Trouble]) -> None:
         if new:
-            said = alarms.drifted(self._world.here(room), [self._said(room, each) for each in new])
+            said = health.drifted(self._world.here(room), [self._said(room, each) for each in new])
             key = f"drift.{self._world.now()}.{new[0].key}"
             await self._world.outbox.put(tx, room, key, said)
 

@@ -147,7 +147,7 @@ _FORMATS: Mapping[str, Callable[..., Word | Text]] = {
 _NOWHERE = Here("", Clock(0))
 
 
-def line(words: str, here: Here | None = None, **values: Value) -> Text:
+def line(words: str, here: Here | None = None, /, **values: Value) -> Text:
     """One line, or a part of one, from a template; `template` says how they are written."""
     read = template(words)
     return filled(read, here, values) if read else (words,)

@@ -4,11 +4,10 @@
     Look: `!users {mxid:local}` · New password: `!resetpw {mxid:local}`''')
     def exists(here: Here, mxid: str) -> None: ...
 
-It reads as in the room, from its sign on. A line that begins with a blank goes on with the one
-above; one that comes out empty is left out. The function declares the names and types of what is
-filled in, as `template` says; calling it makes the message. That both fit is checked on import.
-With `here` there are also `{bot}`, `{server}` and `{now}`. Pushed are `to` or `push` of the
-function, or by ❗ without them the owners.
+It reads as in the room, from its sign on; a line that comes out empty is left out. The function
+declares the names and types of what is filled in, as `template` says; calling it makes the
+message. That both fit is checked on import. With `here` there are also `{bot}`, `{server}` and
+`{now}`. Pushed are `to` or `push` of the function, or by ❗ without them the owners.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def says(words: str) -> Saying:
     """Makes a function say this. Raises ValueError where text and function do not fit."""
     first, _, text = words.partition(" ")
     sign = Sign(first)
-    lines = [Template(line) for line in re.sub(r"\n +", " ", text).split("\n")]
+    lines = [Template(line) for line in re.split(r"\n(?! )", text)]
 
     def made(declared: Callable[P, None]) -> Callable[P, Message]:
         signature = inspect.signature(declared)

@@ -5,6 +5,7 @@
   `{n:count file}` is "1 file" or "2 files", `{n:it/them}` one of the two words.
 - What stands in backticks is code. Names in it are filled in with what they read as.
 - `!` right after a backtick is the prefix of commands.
+- A new line that begins with blanks goes on with the one above.
 
 Only the template is read for these signs, never what fills it: a value with `{x}` or a backtick in
 it stays what it is. What cannot be read is refused when the template is made.
@@ -57,11 +58,15 @@ def _hole(piece: str) -> Hole:
     return Hole(name, form)
 
 
+def _joined(text: str) -> str:
+    return re.sub(r"\n +", " ", text)
+
+
 @frozen
 class Template:
     """Raises ValueError when it is made of what cannot be read."""
 
-    text: str = field()
+    text: str = field(converter=_joined)
     holes: tuple[Hole, ...] = field(init=False)
 
     @text.validator
