@@ -21,7 +21,7 @@ from .policy.checks import asker_of, invocation_of, moment
 from .policy.document import BadValue, unknown
 from .policy.explain import explain
 from .policy.loading import ACCOUNT
-from .policy.reasons import demand, period, reasons
+from .policy.reasons import demand, rate, reasons
 from .settings import Loaded, Settings, load
 from .text.message import plain
 
@@ -149,10 +149,7 @@ def _print_matrix(settings: Settings) -> None:
     for command, some in who_can(policy).items():
         need = demand_of(policy, command)
         needs = [demand(need.slots, need.reason, need.expires)] if some else []
-        needs += [
-            f"{rule.max} {period(rule.every)}{' for all' if rule.per == 'everyone' else ''}"
-            for rule in (policy.plans[command].limit if some else ())
-        ]
+        needs += [rate(rule) for rule in policy.plans[command].limit] if some else []
         said = ", ".join(filter(None, needs))
         print(f"  {command}: {', '.join(some) or 'nobody'}" + (f"  ({said})" if said else ""))
 

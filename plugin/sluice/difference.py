@@ -149,7 +149,7 @@ def _paired(old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[tuple[Rule | N
     counts.subtract(map(_same, old))
     gone = [before[each] for each, n in counts.items() for _ in range(-n)]
     come = [after[each] for each, n in counts.items() for _ in range(n)]
-    for about in (_id, _subject, _whose):
+    for about in _ALIKE:
         alike: dict[object, tuple[list[Rule], list[Rule]]] = {}
         for side, rules in enumerate((gone, come)):
             for rule in rules:
@@ -164,21 +164,17 @@ def _paired(old: Sequence[Rule], new: Sequence[Rule]) -> Iterator[tuple[Rule | N
     yield from ((None, rule) for rule in come)
 
 
+_ALIKE: tuple[Callable[[Rule], object], ...] = (
+    lambda rule: rule.id and (rule.verb, rule.id),
+    lambda rule: not rule.id and (rule.verb, rule.do, rule.role, rule.every),
+    lambda rule: not rule.id and (rule.verb, rule.role),
+)
+"""What an old and a new rule share if they are one; the first that fits only one pair counts."""
+
+
 def _same(rule: Rule) -> Rule:
     """The rule without its place in the text."""
     return evolve(rule, line=0, where=tuple(evolve(where, line=0) for where in rule.where))
-
-
-def _id(rule: Rule) -> object:
-    return rule.id and (rule.verb, rule.id)
-
-
-def _subject(rule: Rule) -> object:
-    return not rule.id and (rule.verb, rule.do, rule.role, rule.every)
-
-
-def _whose(rule: Rule) -> object:
-    return not rule.id and (rule.verb, rule.role)
 
 
 def _item(title: Text, old: object, new: object) -> Iterator[ChangeLine]:

@@ -15,6 +15,7 @@ from ..looks.questions import Where
 from ..matrix.model import Handled
 from ..model.command import Invocation, Typed
 from ..model.decision import Verdict
+from ..policy.reasons import roles_above
 from ..policy.rules import Policy
 from ..requests.desk import Desk
 from ..requests.standing import judge
@@ -94,7 +95,7 @@ async def about_others(desk: Desk, ask: Ask, what: str) -> bool:
     decision = await judge(desk, Invocation("log"), ask.room, ask.mxid)
     if decision.verdict is not Verdict.DENY:
         return True
-    because = (f"{what} is for ", *decision.because[1:])
+    because = (f"{what} is for ", *roles_above(desk.policy, desk.policy.changing))
     await reject(desk, evolve(ask, decision=evolve(decision, because=because)))
     return False
 

@@ -9,7 +9,7 @@ from ..model.command import Right
 from ..model.decision import Verdict
 from ..policy.access import Cell, cells
 from ..policy.people import may_change, mxids_of
-from ..policy.reasons import either, period, plural, roles_above
+from ..policy.reasons import either, for_whom, plural, rate, roles_above
 from ..policy.rules import Policy, Rule
 from ..requests import limits
 from ..requests.desk import Desk
@@ -60,9 +60,7 @@ async def rights(desk: Desk, name: str, room: str, mxid: str) -> Text:
     if cell is None:
         plan = policy.plans.get(name)
         allowing = [rule.role for rule in plan.allow] if plan is not None else []
-        if not allowing:
-            return (f"no, no line allows {name}",)
-        return (f"no, {name} is for ", *roles_above(policy, allowing))
+        return ("no, ", *for_whom(name, allowing, policy))
     allows = [rule for rule in cell.rules if rule.verb == "allow"]
     quotas = [rule for rule in cell.rules if rule.verb == "limit"]
     parts: list[Text] = [("yes",), *_conditions(allows)]
@@ -99,8 +97,7 @@ async def _quota(desk: Desk, rule: Rule, mxid: str) -> Text:
     whose = None if rule.per == "everyone" else mxids_of(desk.policy, mxid)
     window = limits.Window(rule.key, desk.now - rule.every, whose)
     left = max(rule.max - len(await limits.used(desk.tx, window)), 0)
-    for_all = " for all" if whose is None else ""
-    return (f"{rule.max} {period(rule.every)}{for_all}, {left} left",)
+    return (f"{rate(rule)}, {left} left",)
 
 
 def _named(allows: Sequence[Rule], quotas: Sequence[Rule], cell: Cell, policy: Policy) -> str:

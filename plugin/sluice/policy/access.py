@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Union
 
 from attrs import evolve, frozen
 
 from ..catalog.table import COMMANDS
 from ..model.decision import Slot
-from ..text.message import Code, Text, code
+from ..text.message import Text
+from ..text.phrases import people
 from .decide import largest
 from .people import roles_of_person
 from .reasons import demand, plural
@@ -160,14 +160,13 @@ def rights_changed(old: Policy, new: Policy) -> tuple[str, list[ChangeLine], Tex
         same = [each for each in same if each != name]
         heads.append((name, verb, n, "account"))
     lines = [
-        ChangeLine((*_listed([_person(name) for name in some]), ": ", *said), said in gains)
+        ChangeLine((*people(some, ""), ": ", *said), said in gains)
         for said, names in changed.items()
         for some in _rows(names)
     ]
     lines += _demands(old, new)
-    kept = [_person(name) for name in same]
-    more = (f" and {len(kept) - _NAMES} more",) if len(kept) > _NAMES else ()
-    return _head(heads), lines, (*_listed(kept[:_NAMES]), *more)
+    more = (f" and {len(same) - _NAMES} more",) if len(same) > _NAMES else ()
+    return _head(heads), lines, (*people(same[:_NAMES], ""), *more)
 
 
 _NAMES = 20  # in one line
@@ -206,14 +205,6 @@ def _row(name: str, policy: Policy) -> str:
                 power = f" (power {role.min_power})" if role.min_power else ""
                 return f"{plural(role.name)}{where}{power}"
     return name
-
-
-def _person(name: str) -> Union[str, Code]:
-    return code(name) if name.startswith("@") else name
-
-
-def _listed(words: Sequence[Union[str, Code]]) -> Text:
-    return tuple(part for word in words for part in (", ", word))[1:]
 
 
 def _head(heads: Sequence[tuple[str, str, int, str]]) -> str:

@@ -12,6 +12,7 @@ from attrs import frozen
 from ..model.command import Tag
 from ..model.decision import Slot
 from ..text.message import Text, code
+from ..text.phrases import person
 from .people import is_named, person_of, roles_of_person
 from .rules import Query
 
@@ -73,25 +74,12 @@ def _of_target(target: str, query: Query) -> Iterator[BuiltIn]:
     if target in query.facts.admin_room and (
         destructive or name == "adduser" or (name == "resetpw" and not named)
     ):
-        yield BuiltIn(
-            "admin-room",
-            (
-                code(target),
-                " is in the admin room",
-            ),
-        )
+        yield BuiltIn("admin-room", (code(target), " is in the admin room"))
     if destructive and named and not query.roles > roles_of_person(policy, target):
-        who = person_of(policy, target)
-        said = code(who) if who.startswith("@") else who
-        yield BuiltIn("rank", ("your rights do not go beyond those of ", said), fixed=False)
+        who = person(person_of(policy, target))
+        yield BuiltIn("rank", ("your rights do not go beyond those of ", who), fixed=False)
     if target.partition(":")[2] != policy.server:
-        yield BuiltIn(
-            "remote",
-            (
-                code(target),
-                " is an account of another server",
-            ),
-        )
+        yield BuiltIn("remote", (code(target), " is an account of another server"))
 
 
 def _of_glass(query: Query) -> Iterator[BuiltIn]:

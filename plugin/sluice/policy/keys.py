@@ -42,11 +42,6 @@ def name(node: Node) -> str:
     return word
 
 
-def rule_id(node: Node) -> str:
-    """Labels of rules without an id are `line N`, so an id is never that."""
-    return name(node)
-
-
 def server(node: Node) -> str:
     word = text(node)
     if not SERVER.fullmatch(word):
@@ -119,7 +114,7 @@ def true_or_role(node: Node) -> bool | str:
 
 
 _RULE = {
-    "id": Key(rule_id),
+    "id": Key(name),
     "do": Key(names, required=True),
     "where": Key(entries, ()),
     "during": Key(anything),

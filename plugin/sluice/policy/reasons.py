@@ -6,21 +6,20 @@ All clauses of decisions are phrased here; `decide` and `explain` say which hold
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Union
 
 from ..model.command import Right, Type
 from ..model.decision import Decision, Matched, Quota, Slot, Verdict
-from ..text.message import Code, Text, code, quote
+from ..text.message import Text, code, plain, quote
+from ..text.phrases import Word, codes, listed, person
 from .people import person_of, roles, roles_of_person
 from .rules import DURING, ROLE, Condition, Failure, Policy, Query, Rule
 
 _PERIODS = ((604800, "week", "a week"), (86400, "day", "a day"), (3600, "hour", "an hour"))
 
 
-def who(policy: Policy, mxid: str) -> Union[str, Code]:
-    """A person's name; an MXID in code, since phones turn a bare one into a display name."""
-    name = person_of(policy, mxid)
-    return code(name) if name.startswith("@") else name
+def who(policy: Policy, mxid: str) -> Word:
+    """A person's name, else the MXID."""
+    return person(person_of(policy, mxid))
 
 
 def roles_above(policy: Policy, wanted: Iterable[str]) -> Text:
@@ -41,7 +40,7 @@ def article(role: str) -> str:
 
 def either(words: Sequence[str], last: str = "or") -> str:
     """`a, b or c`."""
-    return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+    return plain(listed(words, last))
 
 
 def length(seconds: int) -> str:
@@ -86,9 +85,14 @@ def not_allowed(near: Sequence[tuple[Rule, Failure]], query: Query) -> Text:
         if isinstance(failure, Condition):
             return (f"{rule.said} wants ", *_condition(failure))
         return (f"{rule.said} allows {command} {_window(rule, failure)}",)
-    if not near:
+    return for_whom(command, [rule.role for rule, _ in near], query.policy)
+
+
+def for_whom(command: str, allowed: Sequence[str], policy: Policy) -> Text:
+    """`signup is for mods and owners`. allowed: the roles that its allow lines name."""
+    if not allowed:
         return (f"no line allows {command}",)
-    return (f"{command} is for ", *roles_above(query.policy, [rule.role for rule, _ in near]))
+    return (f"{command} is for ", *roles_above(policy, allowed))
 
 
 def spent(rule: Rule, quota: Quota, query: Query) -> Text:
@@ -125,20 +129,15 @@ def _condition(where: Condition) -> Text:
         parts.append((f"{article(what)} of ", code(where.regex.text)))
     if where.one_of is not None:
         some = sorted(where.one_of)
-        shown = [code(value) for value in some[:3]]
-        listed = [part for value in shown for part in (", ", value)][1:]
-        more = f" or {len(some) - 3} more" if len(some) > 3 else ""
-        parts.append(("one of ", *listed, more) if more else ("one of ", *listed))
+        more = [f" or {len(some) - 3} more"] if len(some) > 3 else []
+        parts.append(("one of ", *codes(some[:3]), *more))
     if where.server is not None:
         parts.append((f"{article(what)} of the server ", code(either(sorted(where.server)))))
     if where.in_role is not None:
         parts.append((article(where.in_role),))
     if where.is_self is not None:
         parts.append(("one's own account" if where.is_self else "somebody else's account",))
-    joined: list[Union[str, Code]] = []
-    for part in parts:
-        joined += [" and ", *part] if joined else part
-    return tuple(joined)
+    return tuple(word for part in parts for word in (" and ", *part))[1:]
 
 
 def failed_clause(rule: Rule, failure: Failure, query: Query) -> Text:
@@ -178,6 +177,11 @@ def _misfit(where: Condition, query: Query) -> Text:
         if not where.regex.fits(seen):
             return (quote(seen), " does not fit ", code(where.regex.text))
     return (code(value), " is not ", *_condition(where))
+
+
+def rate(rule: Rule) -> str:
+    """What a limit leaves: `5 a day for all`."""
+    return f"{rule.max} {period(rule.every)}{' for all' if rule.per == 'everyone' else ''}"
 
 
 def demand(slots: Sequence[Slot], reason: bool, expires: int | None) -> str:
