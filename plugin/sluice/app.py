@@ -23,7 +23,7 @@ from .db.connection import Database, StorageFailed
 from .db.holder import Holder
 from .looks.preflight import Checks
 from .looks.questions import Questions
-from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.api import Homeserver, MatrixError
 from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
@@ -35,6 +35,7 @@ from .matrix.schedule import QUIET_POLL
 from .matrix.sealed import Sealed, seal
 from .matrix.sender import Sender, Speech
 from .matrix.session import Session
+from .model.event import RoomEvent
 from .model.server_state import Timeouts
 from .ops.account import Account
 from .ops.intake import Commands
@@ -350,7 +351,7 @@ class App:
         await admin.load()
         await self._registration.load()
 
-        async def handler(event: Event) -> Handled | None:
+        async def handler(event: RoomEvent) -> Handled | None:
             view.apply(event)
             return admin.take(event)
 

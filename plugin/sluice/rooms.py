@@ -19,11 +19,12 @@ from .chat import alarms
 from .chats import Chats
 from .db.connection import Database, Tx
 from .matrix import cursor
-from .matrix.api import Event, Homeserver, MatrixError
+from .matrix.api import Homeserver, MatrixError
 from .matrix.encryption import Encryption
-from .matrix.model import Gap, Handled, Handler, Later, NotJoined, is_exit
+from .matrix.model import Gap, Handled, Handler, Later, NotJoined
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
+from .model.event import RoomEvent, events_in, object_in
 from .model.request import WhyKind
 from .ops.room import OpsRoom
 from .passwords import store as secrets
@@ -45,52 +46,33 @@ def inviter(data: object, me: str, *, chat: bool = True) -> str | None:
 
     The inviting server writes that state: where it names two, nobody is believed.
     """
-    state = data.get("invite_state") if isinstance(data, Mapping) else None
-    events = state.get("events") if isinstance(state, Mapping) else None
-    found: set[str] = set()
-    for event in events if isinstance(events, list) else ():
-        if not isinstance(event, Mapping) or event.get("state_key") != me:
-            continue
-        content, sender = event.get("content"), event.get("sender")
-        is_direct = isinstance(content, Mapping) and content.get("is_direct") is True
-        meant = is_direct or not chat
-        found.add(sender if meant and isinstance(sender, str) else "")
+    found = {
+        event.sender if event.content.get("is_direct") is True or not chat else ""
+        for event in events_in(data, "invite_state")
+        if event.state_key == me
+    }
     return found.pop() or None if len(found) == 1 else None
 
 
 def remover(data: object, me: str) -> str | None:
     """Who removed us from a room, from what a sync response says of a room that was left."""
-    state = data.get("state") if isinstance(data, Mapping) else None
-    timeline = data.get("timeline") if isinstance(data, Mapping) else None
-    found = None
-    for part in (state, timeline):
-        events = part.get("events") if isinstance(part, Mapping) else None
-        for event in events if isinstance(events, list) else ():
-            if isinstance(event, dict) and is_exit(event, me):
-                found = event.get("sender")
-    return found if isinstance(found, str) and found != me else None
+    events = (*events_in(data, "state"), *events_in(data, "timeline"))
+    exits = [event.sender for event in events if event.is_exit(me)]
+    return exits[-1] or None if exits and exits[-1] != me else None
 
 
 def rang(data: object) -> set[str]:
     """The ids of the events for which a sync response names a joined room; {""} if it does not
     tell them all."""
-    timeline = data.get("timeline") if isinstance(data, Mapping) else None
-    if not isinstance(timeline, Mapping) or timeline.get("limited"):
-        return {""}
-    events = timeline.get("events")
-    listed = events if isinstance(events, list) and events else [None]
-    ids = [event.get("event_id") if isinstance(event, Mapping) else None for event in listed]
-    return {event if isinstance(event, str) else "" for event in ids}
+    timeline = object_in(data, "timeline") if isinstance(data, Mapping) else {}
+    ids = {event.id for event in events_in(data, "timeline")}
+    return ids if ids and not timeline.get("limited") else {""}
 
 
 def only_of(data: object, me: str) -> bool:
     """Whether all that a sync response names of a joined room was sent by this account."""
-    timeline = data.get("timeline") if isinstance(data, Mapping) else None
-    events = timeline.get("events") if isinstance(timeline, Mapping) else None
-    return bool(events) and all(
-        isinstance(event, Mapping) and event.get("sender") == me
-        for event in (events if isinstance(events, list) else [None])
-    )
+    events = events_in(data, "timeline")
+    return bool(events) and all(event.sender == me for event in events)
 
 
 class Doors:
@@ -104,7 +86,9 @@ class Doors:
     gap: OnGap
     broken: Callable[[str, str, str], Awaitable[Handled | None]]  # room, event, error
     look: Callable[[Iterable[str]], Awaitable[None]]  # at what stands in rooms, before it is read
-    own: Callable[[str, Event, Handler], Awaitable[Handled | Later | None]]  # handles it, if ours
+    own: Callable[
+        [str, RoomEvent, Handler], Awaitable[Handled | Later | None]
+    ]  # handles it, if ours
 
     def __init__(
         self,
@@ -366,8 +350,8 @@ class Doors:
         if room in self._readers:
             await self._readers.pop(room).stop()
 
-        async def hear(event: Event) -> Handled | Later | None:
-            if event.get("type") in ("m.room.member", "m.room.encryption"):
+        async def hear(event: RoomEvent) -> Handled | Later | None:
+            if event.type in ("m.room.member", "m.room.encryption"):
                 self._encryption.changed(room)  # who may read what we write from now on
             return await self.own(room, event, handler)
 

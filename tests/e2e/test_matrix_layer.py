@@ -21,12 +21,13 @@ from lab.client import Client, esc
 from lab.homeserver import Conduit, homeserver
 from sluice.db.connection import Database, Tx
 from sluice.matrix.api import Homeserver, MatrixError, Refused
-from sluice.matrix.encryption import Encryption, was_sealed
+from sluice.matrix.encryption import Encryption
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.probes import Account, Media, Name, Probes
 from sluice.matrix.rooms import INFINITE, RoomView
 from sluice.matrix.sender import Sender
 from sluice.matrix.timeline import Reader
+from sluice.model.event import event_of
 from sluice.passwords.private import PrivateRooms
 from sluice.text.message import Sign
 from sluice.text.phrases import say
@@ -129,22 +130,22 @@ async def test_reading_begins_behind_the_newest_event_and_goes_forward(place: Pl
     room = await place.room(bo, place.bot)
     first = await bo.say(room, "first")
     page = await place.hs.newest(room)
-    assert [event["event_id"] for event in page.events] == [first]
+    assert [event.id for event in page.events] == [first]
     assert page.end is not None
     behind = await place.hs.messages(room, page.end)
     if place.conduit:
         assert (behind.events, behind.end) == ((), None), "nothing new, and the token is kept"
     else:
-        assert [event["event_id"] for event in behind.events] == [first], "Synapse: once more"
+        assert [event.id for event in behind.events] == [first], "Synapse: once more"
     token = behind.end or page.end
     empty = await place.hs.messages(room, token)
     assert (empty.events, empty.end) == ((), None)
     sent = [await bo.say(room, str(number)) for number in range(5)]
     page = await place.hs.messages(room, token, 2)
-    assert [event["event_id"] for event in page.events] == sent[:2]
+    assert [event.id for event in page.events] == sent[:2]
     assert page.end is not None
     page = await place.hs.messages(room, page.end)
-    assert [event["event_id"] for event in page.events] == sent[2:]
+    assert [event.id for event in page.events] == sent[2:]
 
 
 async def test_a_stranger_and_one_who_was_removed(place: Place) -> None:
@@ -162,7 +163,7 @@ async def test_a_stranger_and_one_who_was_removed(place: Place) -> None:
     await bo.kick(room, place.bot.mxid)
     await bo.say(room, "among themselves")
     seen = (await place.hs.messages(room, page.end)).events
-    exits = [event["content"].get("membership") == "leave" for event in seen]
+    exits = [event.content.get("membership") == "leave" for event in seen]
     assert any(exits), "the own exit can be read"
     assert exits[-1] is place.conduit, "on Conduit it is the last that can"
 
@@ -178,7 +179,7 @@ async def test_a_removal_may_be_hidden_from_who_was_removed(place: Place) -> Non
     page = await place.hs.newest(room)
     assert page.end is not None
     await bo.kick(room, place.bot.mxid)  # nothing was read since the room last changed
-    seen = [event["content"] for event in (await place.hs.messages(room, page.end)).events]
+    seen = [event.content for event in (await place.hs.messages(room, page.end)).events]
     assert [content.get("membership") for content in seen] == (
         [] if place.conduit else ["join", "leave"]
     )
@@ -217,9 +218,11 @@ async def test_a_redaction_empties_the_event_and_stands_in_the_timeline(place: P
     page = await place.hs.newest(room)
     assert page.end is not None
     redaction = await place.hs.redact(room, text, "r1", "spam")
-    assert (await place.hs.event(room, text) or {})["content"] == {}
+    emptied = await place.hs.event(room, text)
+    assert emptied is not None
+    assert emptied.content == {}
     last = (await place.hs.messages(room, page.end)).events[-1]
-    assert (last["event_id"], last.get("redacts")) == (redaction, text)
+    assert (last.id, last.removes) == (redaction, text)
     again = await place.hs.redact(room, text, "r1", "spam")
     assert (again == redaction) is not place.conduit, "on Conduit /redact has no txn id"
 
@@ -425,12 +428,13 @@ async def test_an_encrypted_private_room_can_be_read_by_its_recipient_and_the_bo
         assert "mk4w" not in str(sealed)
 
         reading = Encryption(theirs, Homeserver(theirs))
-        opened = await eventually(lambda: reading.unseal({**sealed, "room_id": room}))
-        assert opened["content"]["body"] == "mk4w"
-        assert was_sealed(opened)
-        own = await encryption.unseal({**sealed, "room_id": room})
-        assert own["content"]["body"] == "mk4w"
-        forged = {**sealed, "room_id": room, "state_key": ""}
+        event = event_of({**sealed, "room_id": room})
+        opened = await eventually(lambda: reading.unseal(event))
+        assert opened.content["body"] == "mk4w"
+        assert opened.unsealed
+        own = await encryption.unseal(event)
+        assert own.content["body"] == "mk4w"
+        forged = event_of({**sealed, "room_id": room, "state_key": ""})
         assert await encryption.unseal(forged) == forged, "a state event is what it says it is"
 
 

@@ -14,12 +14,13 @@ from mautrix.util.async_db import Database as MautrixDatabase
 
 from sluice.db.connection import Database, Tx
 from sluice.db.migrations import upgrade_table
-from sluice.matrix.api import Event, Homeserver
+from sluice.matrix.api import Homeserver
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import Gap, Handled
 from sluice.matrix.outbox import Outbox
 from sluice.matrix.sender import Sender, Speech
 from sluice.matrix.timeline import Reader
+from sluice.model.event import RoomEvent
 
 from .homeserver import FakeHomeserver
 
@@ -63,8 +64,8 @@ class Handler:
     gaps: list[Gap] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
 
-    async def __call__(self, event: Event) -> Handled | None:
-        body = str(event.get("content", {}).get("body", event["type"]))
+    async def __call__(self, event: RoomEvent) -> Handled | None:
+        body = str(event.content.get("body", event.type))
         self.asked.append(body)
         if body in self.fail:
             raise self.fail[body]
@@ -77,7 +78,7 @@ class Handler:
             # A second time this fails, and the test finds the event in `broken`.
             await tx.execute(
                 "INSERT INTO sluice_meta (key, value) VALUES ($1, $2)",
-                f"handled {event['event_id']}",
+                f"handled {event.id}",
                 body,
             )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sluice.model.command import Kind
+from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.ops.room import OpsRoom
 from sluice.policy.pattern import compile_pattern
@@ -52,7 +53,10 @@ class Room:
             "origin_server_ts": int(self.ops.clock.now * 1000),
             **more,
         }
-        if event_id not in self._seen and (handled := await self._room.take(event)) is not None:
+        if (
+            event_id not in self._seen
+            and (handled := await self._room.take(event_of(event))) is not None
+        ):
             self._seen.add(event_id)
             await self.ops._done(handled)
         return event_id

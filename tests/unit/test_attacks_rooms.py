@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.clock import Housekeeping
+from sluice.model.event import event_of
 from sluice.passwords import store
 from sluice.passwords.reader import PrivateRoom
 from sluice.requests import reweigh
@@ -51,8 +52,8 @@ async def test_who_has_no_role_gets_silence_in_a_private_room_too(office: Ops) -
     private = PrivateRoom("!chat:example.org", office.world, office.deliveries)
     content = {"msgtype": "m.text", "body": "!users"}
     event = {"event_id": "$1", "type": "m.room.message", "content": content}
-    assert await private.take({**event, "sender": EVE}) is None
-    assert await private.take({**event, "sender": HAL}) is not None
+    assert await private.take(event_of({**event, "sender": EVE})) is None
+    assert await private.take(event_of({**event, "sender": HAL})) is not None
 
 
 async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_stands(

@@ -9,8 +9,8 @@ import pytest
 
 from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed
-from sluice.matrix.api import Event
 from sluice.matrix.late import Late, NoKey
+from sluice.model.event import RoomEvent, event_of
 from sluice.server.notices import Notices
 from tests.fake.postgres import binaries, postgres
 from tests.fake.world import database
@@ -58,14 +58,14 @@ async def test_text_that_is_no_text_is_not_taken_for_a_database_that_is_away(
 
 
 async def test_a_flood_of_messages_that_nobody_can_read_is_not_kept() -> None:
-    async def never(event: Event) -> Event:
+    async def never(event: RoomEvent) -> RoomEvent:
         raise NoKey
 
     late = Late(never, lambda: 0.0)
     given_up = 0
     for number in range(5000):
         event = {"event_id": f"${number}", "sender": "@eve:x", "type": "m.room.encrypted"}
-        given_up += await late.take(event) is not None
+        given_up += await late.take(event_of(event)) is not None
     assert given_up >= 4000
     assert sum(map(len, late._queues.values())) <= 1000
 

@@ -16,10 +16,10 @@ import pytest
 from sluice import audit, rooms
 from sluice.chat import alarms
 from sluice.db import meta
-from sluice.matrix.api import Event
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import Gap, Handled, Handler, Later
 from sluice.matrix.sender import Sender, Speech
+from sluice.model.event import RoomEvent
 from sluice.model.request import How, Side, State
 from sluice.ops.room import OpsRoom
 from sluice.passwords.private import PrivateRooms
@@ -98,7 +98,7 @@ class Floor:
         pass
 
     async def _to_handler(
-        self, room: str, event: Event, handler: Handler
+        self, room: str, event: RoomEvent, handler: Handler
     ) -> Handled | Later | None:
         return await handler(event)
 
@@ -106,7 +106,7 @@ class Floor:
         raise AssertionError(error)
 
     async def _heard_in_private(self, event: Any) -> Handled | None:
-        self.private.append(str(event["content"].get("body", "")))
+        self.private.append(str(event.content.get("body", "")))
         return None
 
     # --- what happens

@@ -93,9 +93,8 @@ TWINS = {
 }
 # 5: how often a module says Any
 ANY = {
-    "admin_room": 1,
     "answers": 3,
-    "api": 12,
+    "api": 11,
     "app": 5,
     "audit": 8,
     "bot": 4,
@@ -107,7 +106,6 @@ ANY = {
     "document": 6,
     "edits": 2,
     "encryption": 5,
-    "erased": 1,
     "files": 2,
     "holder": 2,
     "intake": 4,
@@ -116,18 +114,15 @@ ANY = {
     "migrations": 2,
     "oracle": 3,
     "policy_text": 2,
-    "preflight": 1,
     "private": 1,
-    "read": 1,
     "replies": 2,
-    "room": 11,
-    "rooms": 4,
+    "room": 4,
+    "rooms": 3,
     "rows": 2,
     "sealed": 1,
     "sender": 3,
     "settings": 1,
     "table": 1,
-    "written": 1,
 }
 # 6: longer than LONGEST
 LONG = {

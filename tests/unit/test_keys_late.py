@@ -6,13 +6,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
+from attrs import evolve
 
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.late import ENCRYPTED, PATIENCE, NoKey
 from sluice.matrix.timeline import Reader
+from sluice.model.event import RoomEvent, object_in
 from sluice.model.request import State
 from sluice.rooms import Doors
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, ops
@@ -37,10 +38,10 @@ class Sealed(Live):
             unseal=self.unseal,
         )
 
-    async def unseal(self, event: Any) -> Any:
-        if event["content"]["key"] in self.missing:
+    async def unseal(self, event: RoomEvent) -> RoomEvent:
+        if event.content["key"] in self.missing:
             raise NoKey
-        return {**event, "type": "m.room.message", "content": event["content"]["plain"]}
+        return evolve(event, type="m.room.message", content=object_in(event.content, "plain"))
 
     def seals(self, who: str, body: str, key: str = "lost") -> str:
         plain = {"msgtype": "m.text", "body": body}

@@ -14,6 +14,7 @@ from sluice.model.decision import Decision
 from sluice.requests.standing import judge
 from sluice.text.message import plain
 from tests.machine.office import ANA, BO, CY, ROOM, Office, Tiny, invocation, mxid
+from tests.unit.test_rooms import state
 
 POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")
 
@@ -96,6 +97,6 @@ def test_people_are_found_by_what_they_call_themselves_whatever_the_capitals() -
         ("kim", "Cy Young", "leave"),
     ):
         content = {"membership": membership, "displayname": called}
-        view.apply({"type": "m.room.member", "state_key": mxid(name), "content": content})
+        view.apply(state("m.room.member", content, mxid(name)))
     assert called_here(view, "@CY young") == (CY, mxid("eve"))
     assert called_here(view, "cy") == ()

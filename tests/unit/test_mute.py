@@ -15,6 +15,7 @@ from sluice.matrix.outbox import Outbox
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.sender import TRIES, Sender
 from sluice.model.command import Typed
+from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.requests import guard, reweigh
 from sluice.settings import load
@@ -25,6 +26,7 @@ from tests.fake.world import World, world
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 from tests.unit.scenes import SERVER, at
 from tests.unit.test_attacks import ASK, Room
+from tests.unit.test_rooms import state
 
 SPEAK = "m.room.message"
 NO_ALGORITHM: dict[str, Any] = {}
@@ -116,8 +118,8 @@ def test_the_power_to_write_is_read_as_servers_do(content: dict[str, Any], able:
         view = RoomView("!r")
         made = {"room_version": version}
         create = {"type": "m.room.create", "state_key": "", "sender": creator, "content": made}
-        view.apply(create)
-        view.apply({"type": "m.room.power_levels", "state_key": "", "content": content})
+        view.apply(event_of(create))
+        view.apply(state("m.room.power_levels", content))
         assert view.can_send(SPEAK, BO) is (able or creator == BO), version
 
 

@@ -13,12 +13,12 @@ import pytest
 from sluice.chats import Chats
 from sluice.clock import Housekeeping
 from sluice.looks.names import called_here
-from sluice.matrix.api import Event
 from sluice.matrix.encryption import Encryption
 from sluice.matrix.model import SEEN, Gap, Handled, Handler, Later
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.schedule import Schedule
 from sluice.matrix.timeline import Reader
+from sluice.model.event import RoomEvent
 from sluice.model.request import State
 from sluice.ops.room import OpsRoom
 from sluice.passwords import store as kept
@@ -30,6 +30,7 @@ from sluice.server.notices import Notices
 from tests.unit.ops import ANA, BO, CY, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
 from tests.unit.test_attacks import Room
+from tests.unit.test_rooms import state
 
 LINK = "https://matrix.to/#/"
 SLOW = "#a:slow.example"
@@ -102,15 +103,8 @@ async def test_nothing_of_somebody_without_a_role_is_looked_up(
     office: Ops, room: Room, touched: list[str], kind: str, content: dict[str, Any]
 ) -> None:
     before = len(office.fake.requests)
-    handled = await room._room.take(
-        {
-            "event_id": "$1",
-            "sender": EVE,
-            "type": kind,
-            "content": content,
-            "origin_server_ts": int(office.clock.now * 1000),
-        }
-    )
+    event = RoomEvent("$1", EVE, kind, content, at=office.clock.now)
+    handled = await room._room.take(event)
     assert handled is None
     assert touched == []
     assert len(office.fake.requests) == before
@@ -125,15 +119,14 @@ async def test_a_vote_of_somebody_without_a_role_is_only_marked_as_seen(
     if kind == "m.room.message":
         content = {"msgtype": "m.text", "body": "yes"}
         content["m.relates_to"] = {"m.in_reply_to": {"event_id": "$x"}}  # type: ignore[assignment]
-    event = {"event_id": "$1", "sender": EVE, "type": kind, "content": content}
-    assert await room._room.take(event) is SEEN
+    assert await room._room.take(RoomEvent("$1", EVE, kind, content)) is SEEN
     assert touched == []
 
 
 async def test_a_redaction_of_what_nobody_stored_is_nothing(office: Ops, room: Room) -> None:
     await room.says(EVE, "chat")
-    event = {"event_id": "$1", "sender": EVE, "type": "m.room.redaction", "redacts": "$chat"}
-    assert await room._room.take({**event, "content": {}}) is None
+    event = RoomEvent("$1", EVE, "m.room.redaction", {}, removes="$chat")
+    assert await room._room.take(event) is None
 
 
 async def test_who_was_asked_may_answer_whatever_became_of_the_role(
@@ -175,11 +168,11 @@ def test_only_the_first_hundred_characters_of_a_display_name_count() -> None:
     view = RoomView("!r:x")
     for mxid, name in (("@a:x", "y" * 40_000), ("@b:x", "   Ann  Lee ")):
         content = {"membership": "join", "displayname": name}
-        view.apply({"type": "m.room.member", "state_key": mxid, "content": content})
+        view.apply(state("m.room.member", content, mxid))
     assert called_here(view, "y" * 100) == ("@a:x",)
     assert called_here(view, "ann lee") == ("@b:x",)
     content = {"membership": "join", "displayname": "Bea"}
-    view.apply({"type": "m.room.member", "state_key": "@b:x", "content": content})
+    view.apply(state("m.room.member", content, "@b:x"))
     assert (called_here(view, "ann lee"), called_here(view, "bea")) == ((), ("@b:x",))
 
 
@@ -609,7 +602,7 @@ def _doors(office: Ops) -> Doors:
     async def look(rooms: Iterable[str]) -> None:
         pass
 
-    async def own(room: str, event: Event, handler: Handler) -> Handled | Later | None:
+    async def own(room: str, event: RoomEvent, handler: Handler) -> Handled | Later | None:
         return await handler(event)
 
     doors.broken, doors.look, doors.own = broken, look, own
@@ -829,8 +822,7 @@ async def test_lines_that_were_read_in_the_admin_room_are_not_kept_for_ever(offi
     for number in range(1000):
         content = {"msgtype": "m.text", "body": "x", "org.sluicebot.line": f"nonce/r{number}"}
         me = office.world.me
-        event = {"event_id": f"$l{number}", "sender": me, "type": "m.room.message"}
-        handled = admin.take({**event, "content": content, "origin_server_ts": 0})
+        handled = admin.take(RoomEvent(f"$l{number}", me, "m.room.message", content))
         if handled is not None and handled.after is not None:
             await handled.after()
     assert len(admin.arrived) < 500

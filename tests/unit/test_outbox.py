@@ -13,6 +13,7 @@ from sluice.db.connection import Tx
 from sluice.matrix.encryption import NoCrypto
 from sluice.matrix.outbox import SIZE, Outbox, fitting
 from sluice.matrix.sender import Sender
+from sluice.model.event import event_of
 from sluice.text.message import Message, Sign
 from sluice.text.phrases import say
 from tests.fake.homeserver import Fault
@@ -65,7 +66,7 @@ async def write(w: World, *calls: Any) -> None:
 async def read_back(w: World, room: str, outbox: Outbox) -> None:
     """What the reader of the room does with the bot's own messages."""
     for _, event in w.fake.rooms[room].events:
-        block = outbox.seen(event)
+        block = outbox.seen(event_of(event))
         if block is not None:
             await w.db.write(block)
 
@@ -245,7 +246,8 @@ async def test_a_message_read_back_fills_in_the_id_that_no_answer_told(
     forged = w.fake.say(
         room, bo, "x", **{"org.sluicebot.out": own["content"]["org.sluicebot.out"]}
     )
-    assert outbox.seen(w.fake.rooms[room].events[-1][1]) is None, "somebody else copied the mark"
+    copied = event_of(w.fake.rooms[room].events[-1][1])
+    assert outbox.seen(copied) is None, "somebody else copied the mark"
     await read_back(w, room, outbox)
     assert await w.db.read(lambda tx: outbox.key_of(tx, room, own["event_id"])) == "k"
     assert await w.db.read(lambda tx: outbox.key_of(tx, room, forged)) is None
@@ -261,7 +263,7 @@ async def test_what_was_sent_and_stored_costs_no_second_commit_when_read_back(
     outbox, sender = box
     await write(w, (outbox.put, room, "k", done("x")))
     await sender.drain()
-    assert [outbox.seen(event) for _, event in w.fake.rooms[room].events if event] == [None] * 6
+    assert [outbox.seen(event_of(e)) for _, e in w.fake.rooms[room].events if e] == [None] * 6
 
 
 async def test_no_text_stays_in_the_database_after_it_was_sent(

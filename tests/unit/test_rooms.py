@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.matrix.rooms import INFINITE, RoomView
+from sluice.model.event import Json, RoomEvent, event_of
 from tests.fake.world import World, world
 
 
@@ -20,8 +21,8 @@ async def w() -> AsyncIterator[World]:
         yield made
 
 
-def state(kind: str, content: Any, key: str = "", sender: str = "@ana:x") -> dict[str, Any]:
-    return {"type": kind, "state_key": key, "sender": sender, "content": content}
+def state(kind: str, content: Any, key: Any = "", sender: str = "@ana:x") -> RoomEvent:
+    return event_of({"type": kind, "state_key": key, "sender": sender, "content": content})
 
 
 def room(version: str, create: dict[str, Any] | None = None, **levels: Any) -> RoomView:
@@ -88,10 +89,10 @@ def test_what_drift_checks_ask() -> None:
 
 def test_a_message_that_pretends_to_be_state_changes_nothing() -> None:
     view = room("12")
-    event = {"type": "m.room.member", "sender": "@eve:x", "content": {"membership": "join"}}
-    assert not view.apply(event)
-    assert not view.apply({**event, "state_key": 5})
-    assert not view.apply({**event, "type": None, "state_key": "@eve:x"})
+    event: Json = {"type": "m.room.member", "sender": "@eve:x", "content": {"membership": "join"}}
+    assert not view.apply(event_of(event))
+    assert not view.apply(event_of({**event, "state_key": 5}))
+    assert not view.apply(event_of({**event, "type": None, "state_key": "@eve:x"}))
     assert view.joined == set()
 
 

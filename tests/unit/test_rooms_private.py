@@ -13,6 +13,7 @@ from sluice.matrix.rooms import RoomView
 from sluice.passwords.private import CannotDeliver, PrivateRooms, holds
 from tests.fake.homeserver import Fault
 from tests.fake.world import World, world
+from tests.unit.test_rooms import state
 
 NOTICE = {"msgtype": "m.notice", "body": "🔑 Password: mk4w"}
 
@@ -171,7 +172,7 @@ def test_a_v12_room_with_more_creators_never_holds() -> None:
         ("m.room.member", "@bot:x", {"membership": "join"}),
         ("m.room.member", "@bo:x", {"membership": "join"}),
     ):
-        view.apply({"type": kind, "state_key": key, "sender": "@bot:x", "content": value})
+        view.apply(state(kind, value, key, "@bot:x"))
     assert not holds(view, "@bot:x", "@bo:x", encrypted=False)
     del content["additional_creators"]
     assert holds(view, "@bot:x", "@bo:x", encrypted=False)

@@ -8,6 +8,7 @@ import pytest
 
 from sluice.db.connection import StorageFailed
 from sluice.matrix.outbox import MARK
+from sluice.model.event import event_of
 from tests.unit.ops import ANA, BO, EVE, Ops, ops
 from tests.unit.test_attacks import Room
 
@@ -102,7 +103,7 @@ async def test_what_was_said_past_the_outbox_is_known_as_ours_when_it_is_read_ba
     await office.storage.look()
     event = office.fake.rooms[office.room].events[-1][1]
     await space(office)
-    stored: Callable[..., Awaitable[None]] | None = office.world.outbox.seen(event)
+    stored: Callable[..., Awaitable[None]] | None = office.world.outbox.seen(event_of(event))
     assert stored is not None
     await office.db.write(stored)
     await office.db.write(stored)

@@ -15,6 +15,7 @@ from tests.unit.ops import ANA, BO, DAN, POLICY, Ops
 from tests.unit.scenes import SERVER, at
 from tests.unit.test_attacks import Room
 from tests.unit.test_mute import bodies, count, office, other_of, said_in
+from tests.unit.test_rooms import state
 
 __all__ = ["office"]  # a fixture
 GLASS = "!glass deactivate @spam:example.org reason it is spreading"
@@ -64,8 +65,7 @@ async def second(office: Ops) -> Second:
 async def leave_first(office: Ops, mxid: str) -> None:
     content = {"membership": "leave"}
     office.fake.put(office.room, mxid, "m.room.member", content, mxid)
-    event = {"type": "m.room.member", "state_key": mxid, "sender": mxid, "content": content}
-    office.world.rooms[office.room].apply(event)
+    office.world.rooms[office.room].apply(state("m.room.member", content, mxid, mxid))
 
 
 async def test_break_glass_in_another_room_is_told_in_the_main_room_and_reviewed_there(

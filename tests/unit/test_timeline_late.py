@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 
 from sluice.db.connection import Database, StorageFailed
-from sluice.matrix.api import Event
 from sluice.matrix.late import ENCRYPTED, NoKey
+from sluice.model.event import RoomEvent
 from tests.fake.homeserver import Fault
 from tests.fake.world import Handler, World, world
 
@@ -30,10 +31,10 @@ class Keys:
     def __init__(self) -> None:
         self.missing: set[str] = set()
 
-    async def unseal(self, event: Event) -> Event:
-        if event["content"]["for"] in self.missing:
+    async def unseal(self, event: RoomEvent) -> RoomEvent:
+        if event.content["for"] in self.missing:
             raise NoKey
-        return {**event, "type": "m.room.message", "content": {"body": event["content"]["for"]}}
+        return evolve(event, type="m.room.message", content={"body": event.content["for"]})
 
 
 def seal(w: World, room: str, sender: str, body: str) -> None:

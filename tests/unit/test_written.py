@@ -12,6 +12,7 @@ from sluice.db.connection import Database, Tx
 from sluice.matrix import written
 from sluice.matrix.outbox import EDIT, MARK, REACT, REDACT
 from sluice.matrix.session import Session
+from sluice.model.event import RoomEvent, event_of
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from tests.fake.world import Clock, World, database, world
@@ -25,14 +26,14 @@ async def db() -> AsyncIterator[Database]:
         yield made
 
 
-def event(event_id: str = "$1", txn: str = "", **more: Any) -> dict[str, Any]:
+def event(event_id: str = "$1", txn: str = "", **more: Any) -> RoomEvent:
     unsigned = {"transaction_id": txn} if txn else {}
     content = {"msgtype": "m.text", "body": "x"}
     base = {"event_id": event_id, "type": "m.room.message", "sender": ME, "content": content}
-    return {**base, "unsigned": unsigned, **more}
+    return event_of({**base, "unsigned": unsigned, **more})
 
 
-async def ours(db: Database, what: dict[str, Any], now: float = 100.0) -> bool:
+async def ours(db: Database, what: RoomEvent, now: float = 100.0) -> bool:
     return await db.read(lambda tx: written.is_ours(tx, ROOM, what, now))
 
 
@@ -86,7 +87,7 @@ async def test_what_was_emptied_before_it_was_read_is_ours_only_while_one_is_out
     assert not await ours(db, event("$2", content={}))
 
 
-STATE: list[tuple[dict[str, Any], bool]] = [
+STATE: list[tuple[RoomEvent, bool]] = [
     (event(type="m.room.member", state_key=ME, content={"membership": "join"}), False),
     (event(type="m.room.member", state_key=ME, content={"membership": "leave"}), False),
     (event(type="m.room.member", state_key="@bo:x", content={"membership": "leave"}), True),
@@ -102,7 +103,7 @@ STATE: list[tuple[dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("what", "matters"), STATE)
-def test_what_is_asked_about(what: dict[str, Any], matters: bool) -> None:
+def test_what_is_asked_about(what: RoomEvent, matters: bool) -> None:
     assert written.asked(what, ME) is matters
 
 
@@ -122,8 +123,8 @@ async def test_what_the_outbox_forgets_stays_known() -> None:
         await sender.drain()
         kinds = await made.db.read(lambda tx: tx.fetch("SELECT kind FROM sluice_outbox"))
         assert not {row["kind"] for row in kinds} & {EDIT, REACT, REDACT}
-        events = [event for _, event in made.fake.rooms[room].events if "state_key" not in event]
-        own = [each for each in events if written.asked(each, made.bot)]
+        events = [event_of(event) for _, event in made.fake.rooms[room].events]
+        own = [e for e in events if not e.is_state and written.asked(e, made.bot)]
         assert len(own) == 3
         for each in own:
             assert await made.db.read(lambda tx, e=each: written.is_ours(tx, room, e, 0.0)), each

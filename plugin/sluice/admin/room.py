@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -26,6 +26,7 @@ from ..matrix.model import Handled
 from ..matrix.timeline import Reader
 from ..model.admin_room import Content, Echoed, Lost, NeedFence, Notice, Seen, Settled, Who
 from ..model.command import Dialect, Kind, Outcome
+from ..model.event import RoomEvent
 from ..model.request import LineState
 from ..model.server_state import Health
 from ..requests import store
@@ -103,7 +104,7 @@ class AdminRoom:
 
     # --- coming in
 
-    def take(self, event: Mapping[str, Any]) -> Handled | None:
+    def take(self, event: RoomEvent) -> Handled | None:
         """One event of the timeline; None when it is nothing to the relay."""
         seen = self._seen(event)
         if seen is None:
@@ -114,12 +115,10 @@ class AdminRoom:
         step = Step(self, queue, seen, effects)
         return Handled(step.commit, step.after)
 
-    def _seen(self, event: Mapping[str, Any]) -> Seen | None:
-        if event.get("type") != "m.room.message" or "state_key" in event:
+    def _seen(self, event: RoomEvent) -> Seen | None:
+        if event.type != "m.room.message" or event.is_state:
             return None
-        event_id, sender = event["event_id"], event.get("sender")
-        content = event.get("content")
-        content = content if isinstance(content, dict) else {}
+        event_id, sender, content = event.id, event.sender, event.content
         if sender == f"@conduit:{self.server}":
             runs = self.health.emergency
             return Seen(event_id, Who.SERVER, content, redacted=not content, runs=runs)
@@ -168,7 +167,7 @@ class AdminRoom:
             event = await self._hs.event(self.room, event_id)
         except MatrixError:
             return None
-        return (event or {}).get("content") or None
+        return event.content or None if event is not None else None
 
     # --- what others wait for
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -19,11 +19,12 @@ from ..chat.card_text import AccountFact, AccountState, FileFact, RoomFact
 from ..db.connection import Database
 from ..families.answers import users_in
 from ..families.dialects import Unspellable
-from ..matrix.api import Event, Homeserver, MatrixError, Refused
+from ..matrix.api import Homeserver, MatrixError, Refused
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.probes import LIMIT, Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
 from ..model.command import Invocation, Typed
+from ..model.event import RoomEvent, object_in
 from ..passwords import store as kept
 from ..passwords import texts
 from ..passwords.handover import Deliveries
@@ -66,7 +67,7 @@ class Checks:
         probes: Probes,
         deliveries: Deliveries,
         lists: Lists,
-        unseal: Callable[[Event], Awaitable[Event]],
+        unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
         sealed: Sealed,
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
@@ -366,20 +367,20 @@ class Checks:
         except MatrixError:
             return ""
 
-    async def _message(self, room: str, event_id: str) -> Event | None:
+    async def _message(self, room: str, event_id: str) -> RoomEvent | None:
         """A message of this room, else of another ops room, in clear. Of no other: what stands in
         the admin room and in private rooms is nobody's to name. Conduit shows an event under any
         room's address, so the room in its answer counts."""
         try:
             for each in (room, *(r for r in self._world.rooms if r != room)):
                 event = await self._event(each, event_id)
-                if event is not None and event.get("room_id") == each:
-                    return await self._unseal(event) if event.get("type") == ENCRYPTED else event
+                if event is not None and event.room == each:
+                    return await self._unseal(event) if event.type == ENCRYPTED else event
         except (MatrixError, NoKey):
             pass
         return None
 
-    async def _event(self, room: str, event_id: str) -> Event | None:
+    async def _event(self, room: str, event_id: str) -> RoomEvent | None:
         try:
             return await self._hs.event(room, event_id)
         except Refused:  # not of this room
@@ -388,23 +389,20 @@ class Checks:
     async def media_of(self, room: str, event_id: str) -> tuple[str, ...]:
         """The file of a message; only the event's own `url` counts."""
         event = await self._message(room, event_id)
-        content: Any = (event or {}).get("content")
-        content = content if isinstance(content, dict) else {}
-        file = content.get("file")
-        url = content.get("url") or (file.get("url") if isinstance(file, dict) else None)
-        if event is None or not isinstance(url, str):
+        if event is None:
             return ()
-        info = content.get("info")
-        info = info if isinstance(info, dict) else {}
-        stamp, octets = event.get("origin_server_ts"), info.get("size")
-        kind = info.get("mimetype")
+        content, info = event.content, object_in(event.content, "info")
+        url = content.get("url") or object_in(content, "file").get("url")
+        if not isinstance(url, str):
+            return ()
+        octets, kind = info.get("size"), info.get("mimetype")
         self._posted[url] = FileFact(
             url,
-            str(event.get("sender")),
+            event.sender,
             str(content.get("filename") or content.get("body") or ""),
             kind if isinstance(kind, str) else None,
             octets if isinstance(octets, int) else None,
-            stamp / 1000 if isinstance(stamp, (int, float)) else None,
+            event.at,
         )
         while len(self._posted) > _REMEMBERED:
             self._posted.popitem(last=False)

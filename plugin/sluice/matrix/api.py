@@ -19,10 +19,10 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
+from ..model.event import RoomEvent, event_of
 from .skew import Skew
 
 Json = dict[str, Any]
-Event = dict[str, Any]
 PAGE = 100  # events; Conduit cuts `limit` to this
 TIMEOUT = 30.0  # seconds, for everything that is not a probe
 BUSY = (429, 500, 502, 503, 504)
@@ -90,7 +90,7 @@ class _Once(str):
 class Page:
     """Part of a timeline. end: where to go on; None keeps the old token."""
 
-    events: tuple[Event, ...]
+    events: tuple[RoomEvent, ...]
     end: str | None
 
 
@@ -250,21 +250,23 @@ class Homeserver:
         query = {"dir": "b", "from": token, "limit": str(PAGE)}
         return _page(await self.request("GET", (*V3, "rooms", room, "messages"), query=query))
 
-    async def event(self, room: str, event_id: str) -> Event | None:
+    async def event(self, room: str, event_id: str) -> RoomEvent | None:
         """One event as it is now; None if this room has none of that id.
 
         Conduit shows whatever room's event one may see, under any room's address: where the answer
         names another room, this one does not have it.
         """
-        event = await _or_none(self._get(*V3, "rooms", room, "event", event_id))
-        return event if event is None or event.get("room_id", room) == room else None
+        found = await _or_none(self._get(*V3, "rooms", room, "event", event_id))
+        if found is None or found.get("room_id", room) != room:
+            return None
+        return event_of(found)
 
-    async def state(self, room: str) -> tuple[Event, ...]:
+    async def state(self, room: str) -> tuple[RoomEvent, ...]:
         """Every state event in full: the only call where 0.9.0 tells who made the room."""
         answer = await self._get(*V3, "rooms", room, "state")
         if not isinstance(answer, list):
             raise NoResponse("no state")
-        return tuple(event for event in answer if isinstance(event, dict))
+        return tuple(event_of(event) for event in answer if isinstance(event, dict))
 
     async def state_content(self, room: str, kind: str) -> Json | None:
         return await _or_none(self._get(*V3, "rooms", room, "state", kind, ""))
@@ -401,7 +403,7 @@ def _page(answer: Any) -> Page:
     if not isinstance(answer, dict) or not isinstance(answer.get("chunk"), list):
         raise NoResponse("no page")
     end = answer.get("end")
-    events = tuple(event for event in answer["chunk"] if isinstance(event, dict))
+    events = tuple(event_of(event) for event in answer["chunk"] if isinstance(event, dict))
     return Page(events, end if isinstance(end, str) and end else None)
 
 

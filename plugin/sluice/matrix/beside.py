@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from .api import Event
+from ..model.event import RoomEvent
 from .model import Handled, Later
 
 Work = asyncio.Task[Handled]
@@ -20,7 +20,7 @@ class Beside:
 
     def __init__(self, ready: Callable[[], None]) -> None:
         self._ready = ready
-        self._works: dict[str, tuple[Event, Work | None]] = {}  # by event id, the oldest first
+        self._works: dict[str, tuple[RoomEvent, Work | None]] = {}  # by event id, the oldest first
 
     def __bool__(self) -> bool:
         return bool(self._works)
@@ -30,11 +30,11 @@ class Beside:
         """One of them can be committed."""
         return any(work is None or work.done() for _, work in self._works.values())
 
-    def put(self, event: Event, later: Later) -> None:
-        self._works[str(event["event_id"])] = event, later.work
+    def put(self, event: RoomEvent, later: Later) -> None:
+        self._works[event.id] = event, later.work
         later.work.add_done_callback(lambda _: self._ready())
 
-    def next(self) -> tuple[Event, Work | None] | None:
+    def next(self) -> tuple[RoomEvent, Work | None] | None:
         """One that can be committed; without its work, it is to be handled from the start.
 
         It stays here until `done`: what fails from now on makes it come once more.
@@ -45,8 +45,8 @@ class Beside:
                 return event, work
         return None
 
-    def done(self, event: Event) -> None:
-        self._works.pop(str(event["event_id"]), None)
+    def done(self, event: RoomEvent) -> None:
+        self._works.pop(event.id, None)
 
     async def clear(self) -> None:
         """Ends them all; what was not committed is read again, or given up by the caller."""

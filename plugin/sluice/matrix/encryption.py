@@ -32,24 +32,19 @@ from mautrix.types import (
     RoomEncryptionStateEventContent,
 )
 
-from .api import Event, Homeserver, NoResponse
+from ..model.event import RoomEvent, event_of
+from .api import Homeserver, NoResponse
 from .late import ENCRYPTED, NoKey
 
 MESSAGE = "m.room.message"
 MEGOLM = "m.megolm.v1.aes-sha2"
 _LOST = (MautrixError, aiohttp.ClientError, asyncio.TimeoutError)
-_SEALED, _YES = "sluice.sealed", object()  # no JSON can hold this value
 
 log = logging.getLogger("sluice.encryption")
 
 
 class NoCrypto(Exception):
     """The room is encrypted and the bot cannot encrypt for it."""
-
-
-def was_sealed(event: Event) -> bool:
-    """Whether an event came encrypted and was decrypted by `unseal`."""
-    return event.get(_SEALED) is _YES
 
 
 class Encryption:
@@ -125,20 +120,17 @@ class Encryption:
         """
         members: dict[str, Member] = {}
         for event in await self._hs.state(room):
-            content, key = event.get("content"), event.get("state_key")
-            if not isinstance(content, dict) or not isinstance(key, str):
-                continue
-            if event.get("type") == "m.room.encryption" and key == "":
-                algorithm = content.get("algorithm")
+            if event.type == "m.room.encryption" and event.state_key == "":
+                algorithm = event.content.get("algorithm")
                 if algorithm is None:
                     log.error("%s: its encryption was emptied; encrypting goes on", room)
                     self._emptied(room)
                 elif algorithm != MEGOLM:
                     raise NoCrypto(room)
-            if event.get("type") == "m.room.member":
-                membership = content.get("membership")
-                if membership in ("join", "invite"):
-                    members[key] = Member(membership=Membership(membership))
+            key, membership = event.state_key, event.content.get("membership")
+            is_member = event.type == "m.room.member" and membership in ("join", "invite")
+            if is_member and key is not None:
+                members[key] = Member(membership=Membership(membership))
         store = self._client.state_store
         stored = await store.get_encryption_info(room)
         if stored is None or stored.algorithm != EncryptionAlgorithm.MEGOLM_V1:
@@ -147,13 +139,13 @@ class Encryption:
         await store.set_members(room, members)
         return list(members)
 
-    async def unseal(self, event: Event) -> Event:
+    async def unseal(self, event: RoomEvent) -> RoomEvent:
         """The event in clear; raises NoKey. What can never be read stays encrypted."""
-        if not self.available or "state_key" in event:  # a state event is what it says it is
+        if not self.available or event.is_state:  # a state event is what it says it is
             return event
         crypto = self._client.crypto
         try:
-            sealed = EncryptedEvent.deserialize(copy.deepcopy(event))  # type: ignore[arg-type]
+            sealed = EncryptedEvent.deserialize(copy.deepcopy(event.raw))  # type: ignore[arg-type]
             session = await crypto.crypto_store.get_group_session(
                 sealed.room_id, sealed.content.session_id
             )
@@ -168,9 +160,9 @@ class Encryption:
             raise NoKey from None
         except Exception as exc:
             level = logging.INFO if isinstance(exc, DecryptionError) else logging.WARNING
-            log.log(level, "%s cannot be read: %s", event.get("event_id"), type(exc).__name__)
+            log.log(level, "%s cannot be read: %s", event.id, type(exc).__name__)
             return event
-        outer = event["content"].get("m.relates_to")
+        outer = event.content.get("m.relates_to")
         if isinstance(content, dict) and outer is not None:
             content.setdefault("m.relates_to", outer)
-        return {**event, "type": kind, "content": content, _SEALED: _YES}
+        return event_of({**event.raw, "type": kind, "content": content}, unsealed=True)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from .api import Event
-from .model import removes
+from ..model.event import RoomEvent
 
 ENCRYPTED = "m.room.encrypted"
 SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
 PATIENCE, RARELY = 65.0, 1.0  # after that rarely, and then given up
 MOST = 200  # events of one sender that wait; what comes then is given up at once
 
-Unseal = Callable[[Event], Awaitable[Event]]
+Unseal = Callable[[RoomEvent], Awaitable[RoomEvent]]
 
 
 class NoKey(Exception):
@@ -30,7 +29,7 @@ class Late:
 
     def __init__(self, unseal: Unseal | None, now: Callable[[], float]) -> None:
         self._unseal, self._now = unseal, now
-        self._queues: dict[str, list[tuple[Event, float]]] = {}
+        self._queues: dict[str, list[tuple[RoomEvent, float]]] = {}
         self._head = ""  # the sender whose first event `next` gave out
 
     def __bool__(self) -> bool:
@@ -41,7 +40,7 @@ class Late:
         """Whose events wait."""
         return frozenset(self._queues)
 
-    async def take(self, event: Event) -> Event | None:
+    async def take(self, event: RoomEvent) -> RoomEvent | None:
         """The event in clear; None if it waits from now on."""
         sender, arrived = self._behind(event), (event, self._now())
         if sender is None:
@@ -56,21 +55,19 @@ class Late:
             self._queues[sender] = [arrived]
         return opened
 
-    def _behind(self, event: Event) -> str | None:
+    def _behind(self, event: RoomEvent) -> str | None:
         """Whose events must be handled before this one."""
-        if event.get("type") == ENCRYPTED and event.get("content"):  # an emptied one has no key
-            return str(event.get("sender"))
-        if (target := removes(event)) is None:
-            return None
+        if event.type == ENCRYPTED and event.content:  # an emptied one has no key
+            return event.sender
         waits = (
             sender
             for sender, queue in self._queues.items()
-            for e, _ in queue
-            if e.get("event_id") == target
+            for waiting, _ in queue
+            if waiting.id == event.removes
         )
         return next(waits, None)
 
-    async def next(self) -> Event | None:
+    async def next(self) -> RoomEvent | None:
         """The next event that can be handled: in clear, or still encrypted if it is given up.
 
         It stays here until `done`.
@@ -98,8 +95,8 @@ class Late:
     def clear(self) -> None:
         self._queues.clear()
 
-    async def _open(self, event: Event, since: float) -> Event | None:
-        if self._unseal is None or event.get("type") != ENCRYPTED:
+    async def _open(self, event: RoomEvent, since: float) -> RoomEvent | None:
+        if self._unseal is None or event.type != ENCRYPTED:
             return event
         try:
             return await self._unseal(event)

@@ -9,7 +9,8 @@ from typing import Union
 from attrs import frozen
 
 from ..db.connection import Tx
-from .api import Event, MatrixError
+from ..model.event import RoomEvent
+from .api import MatrixError
 
 
 @frozen
@@ -39,7 +40,7 @@ class Later:
     work: asyncio.Task[Handled]
 
 
-Handler = Callable[[Event], Awaitable[Union[Handled, Later, None]]]
+Handler = Callable[[RoomEvent], Awaitable[Union[Handled, Later, None]]]
 """May do I/O before it returns. None: there is nothing to store."""
 
 
@@ -58,24 +59,3 @@ class Gap:
 
 class NotJoined(MatrixError):
     """The room is not read, because we are not in it (or stop)."""
-
-
-def removes(event: Event) -> str | None:
-    """The event that a redaction removes; None for all else. Its place differs between versions
-    of rooms, and a redaction that was redacted itself may have lost it."""
-    content = event.get("content")
-    inner = content.get("redacts") if isinstance(content, dict) else None
-    target = event.get("redacts") or inner
-    is_one = event.get("type") == "m.room.redaction" and isinstance(target, str)
-    return str(target) if is_one else None
-
-
-def is_exit(event: Event, mxid: str) -> bool:
-    """Our own leave, kick or ban. An old one may be read again: the caller asks the server."""
-    content = event.get("content")
-    return (
-        event.get("type") == "m.room.member"
-        and event.get("state_key") == mxid
-        and isinstance(content, dict)
-        and content.get("membership") in ("leave", "ban")
-    )

@@ -16,9 +16,9 @@ from attrs import evolve
 
 from ..db import meta
 from ..db.connection import Database, Tx
+from ..model.event import RoomEvent
 from ..text.message import Message
 from . import written
-from .api import Event
 from .files import File
 
 SCHEMA = (
@@ -189,13 +189,12 @@ class Outbox:
         )
         return found is not None
 
-    def seen(self, event: Event) -> Callable[[Tx], Awaitable[None]] | None:
+    def seen(self, event: RoomEvent) -> Callable[[Tx], Awaitable[None]] | None:
         """What to store of an event of the timeline: the id of a message of ours, if it is not
         known yet. So whoever reacts to a message is read after its id is stored.
         """
-        content = event.get("content")
-        txn = content.get(MARK) if isinstance(content, dict) else None
-        if event.get("sender") != self._mxid or not isinstance(txn, str) or txn in self.known:
+        txn = event.content.get(MARK)
+        if event.sender != self._mxid or not isinstance(txn, str) or txn in self.known:
             return None
 
         async def block(tx: Tx) -> None:
@@ -204,11 +203,11 @@ class Outbox:
             await tx.execute(
                 "UPDATE sluice_outbox SET event_id=$1, state=$2, content='', error='' "
                 "WHERE txn=$3 AND event_id IS NULL",
-                event["event_id"],
+                event.id,
                 SENT,
                 txn,
             )
-            await self.forget(tx, txn, EDIT, event["event_id"])
+            await self.forget(tx, txn, EDIT, event.id)
 
         return block
 

@@ -7,10 +7,9 @@ it is filled by sync, which loses joins.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
-from .api import Event, Homeserver
+from ..model.event import Json, RoomEvent, object_in, text_in
+from .api import Homeserver
 
 INFINITE = math.inf
 # From 12 on, who made a room stands above all power levels.
@@ -33,13 +32,13 @@ class RoomView:
 
     def __init__(self, room: str) -> None:
         self.room = room
-        self._state: dict[tuple[str, str], Event] = {}
-        self._meanwhile: list[list[Event]] = []  # applied while the whole state is fetched
+        self._state: dict[tuple[str, str], RoomEvent] = {}
+        self._meanwhile: list[list[RoomEvent]] = []  # applied while the whole state is fetched
         self._sets: dict[str, frozenset[str]] = {}
 
     async def refresh(self, homeserver: Homeserver) -> None:
         """The whole state. Set the timeline's cursor first, so that nothing falls between."""
-        newer: list[Event] = []
+        newer: list[RoomEvent] = []
         self._meanwhile.append(newer)
         try:
             events = await homeserver.state(self.room)
@@ -49,34 +48,31 @@ class RoomView:
         for event in (*events, *newer):
             self._take(event)
 
-    def apply(self, event: Event) -> bool:
+    def apply(self, event: RoomEvent) -> bool:
         """Takes a state event; True if it is about members or encryption."""
-        kind, key = event.get("type"), event.get("state_key")
-        if not isinstance(kind, str) or not isinstance(key, str):
+        if event.state_key is None:
             return False
         for newer in self._meanwhile:
             newer.append(event)
         self._take(event)
-        return kind in ("m.room.member", "m.room.encryption")
+        return event.type in ("m.room.member", "m.room.encryption")
 
-    def _take(self, event: Event) -> None:
-        kind, key = event.get("type"), event.get("state_key")
-        if isinstance(kind, str) and isinstance(key, str):
-            self._state[kind, key] = event
-            if kind == "m.room.member":
+    def _take(self, event: RoomEvent) -> None:
+        if event.state_key is not None:
+            self._state[event.type, event.state_key] = event
+            if event.type == "m.room.member":
                 self._sets = {}
 
     @property
     def known(self) -> bool:
         return bool(self._state)
 
-    def _content(self, kind: str, key: str = "") -> Mapping[str, Any]:
-        content = self._state.get((kind, key), {}).get("content")
-        return content if isinstance(content, dict) else {}
+    def _content(self, kind: str, key: str = "") -> Json:
+        event = self._state.get((kind, key))
+        return event.content if event is not None else {}
 
     def _text(self, kind: str, field: str) -> str:
-        value = self._content(kind).get(field)
-        return value if isinstance(value, str) else ""
+        return text_in(self._content(kind), field)
 
     # --- members
 
@@ -103,8 +99,7 @@ class RoomView:
 
     def display_name(self, mxid: str) -> str:
         """Foreign text; empty if there is none."""
-        value = self._content("m.room.member", mxid).get("displayname")
-        return value if isinstance(value, str) else ""
+        return text_in(self._content("m.room.member", mxid), "displayname")
 
     # --- power
 
@@ -114,9 +109,13 @@ class RoomView:
         if self.version in WITHOUT_CREATORS:
             return frozenset()
         more = create.get("additional_creators")
-        sender = self._state.get(("m.room.create", ""), {}).get("sender")
-        names = [sender, *(more if isinstance(more, list) else ())]
+        names = [*self._made_by(), *(more if isinstance(more, list) else ())]
         return frozenset(name for name in names if isinstance(name, str))
+
+    def _made_by(self) -> tuple[str, ...]:
+        """Who made the room; nobody if we have not read that."""
+        made = self._state.get(("m.room.create", ""))
+        return (made.sender,) if made is not None and made.sender else ()
 
     def power(self, mxid: str) -> float:
         """Infinite for a creator of a room of version 12."""
@@ -124,11 +123,9 @@ class RoomView:
             return INFINITE
         levels = self._state.get(("m.room.power_levels", ""))
         if levels is None:  # before anybody set them, who made the room has 100
-            made = self._state.get(("m.room.create", ""), {})
-            return 100.0 if made.get("sender") == mxid else 0.0
-        users = self._content("m.room.power_levels").get("users")
-        own = users.get(mxid) if isinstance(users, dict) else None
-        return _level(own, self.needed("be here"))
+            return 100.0 if mxid in self._made_by() else 0.0
+        users = object_in(self._content("m.room.power_levels"), "users")
+        return _level(users.get(mxid), self.needed("be here"))
 
     def needed(self, action: str) -> float:
         """The power for one of these actions."""
@@ -140,9 +137,8 @@ class RoomView:
 
     def needed_to_send(self, kind: str) -> float:
         """The power to send events of this type that are no state."""
-        events = self._content("m.room.power_levels").get("events")
-        own = events.get(kind) if isinstance(events, dict) else None
-        return _level(own, self.needed("write"))
+        events = object_in(self._content("m.room.power_levels"), "events")
+        return _level(events.get(kind), self.needed("write"))
 
     def can_send(self, kind: str, mxid: str) -> bool:
         return self.power(mxid) >= self.needed_to_send(kind)
@@ -189,8 +185,8 @@ class RoomView:
 
     def event_of(self, kind: str) -> str:
         """The id of the event that says it now; empty without one."""
-        event_id = self._state.get((kind, ""), {}).get("event_id")
-        return event_id if isinstance(event_id, str) else ""
+        event = self._state.get((kind, ""))
+        return event.id if event is not None else ""
 
     @property
     def name(self) -> str:

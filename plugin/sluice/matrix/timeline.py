@@ -17,12 +17,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from ..db.connection import Database, StorageFailed, Tx
+from ..model.event import RoomEvent
 from . import cursor as store
-from .api import PAGE, Event, Homeserver, MatrixError, Page, RateLimited, Refused, passing
+from .api import PAGE, Homeserver, MatrixError, Page, RateLimited, Refused, passing
 from .beside import Beside, Work
 from .cursor import Cursor
 from .late import Late, Unseal
-from .model import Gap, Handled, Handler, Later, NotJoined, is_exit
+from .model import Gap, Handled, Handler, Later, NotJoined
 from .schedule import Schedule
 
 # Seconds.
@@ -310,12 +311,12 @@ class Reader:
 
     async def _take(self, page: Page, begin: Cursor) -> bool:
         """Has the events of one page handled that were not yet."""
-        events = [e for e in page.events if isinstance(e.get("event_id"), str)]
-        ids = [event["event_id"] for event in events]
+        events = [event for event in page.events if event.id]
+        ids = [event.id for event in events]
         known: set[str] = set()
         if self._unsure and ids:
             known = await self._db.read(lambda tx: store.marked(tx, ids)) - {self._tried}
-        new = [e for e in events if e["event_id"] not in known | self._recent.keys()]
+        new = [e for e in events if e.id not in known | self._recent.keys()]
         after = Cursor(page.end or begin.token, ids[-1] if ids else begin.last_event)
         for event in new:
             if self._stopping:
@@ -324,35 +325,34 @@ class Reader:
             cursor = after if event is new[-1] else begin
             if opened is None or not await self._handle(opened, cursor):
                 self._held = self._held or begin
-            self._remember(event["event_id"])
-            if event.get("sender") != self._hs.mxid:
+            self._remember(event.id)
+            if event.sender != self._hs.mxid:
                 self._schedule.heard = self._now()
-            self._doubt |= is_exit(event, self._hs.mxid)
+            self._doubt |= event.is_exit(self._hs.mxid)
         self._cursor = after
         if self._doubt:
             self._rang.add("")
         return bool(new)
 
-    async def _handle(self, event: Event, cursor: Cursor, work: Work | None = None) -> bool:
+    async def _handle(self, event: RoomEvent, cursor: Cursor, work: Work | None = None) -> bool:
         """Asks the handler (or takes what was done beside), and commits what it wants together
         with the cursor. False: it goes on beside."""
-        event_id = str(event["event_id"])
         try:
             handled = await (self._handler(event) if work is None else work)
             if isinstance(handled, Later):
                 self._beside.put(event, handled)
                 return False
             # While the stored cursor stays behind, state must not be applied again out of order.
-            if handled is not None or (self._held is not None and "state_key" in event):
-                await self._commit(event_id, handled, cursor)
+            if handled is not None or (self._held is not None and event.is_state):
+                await self._commit(event.id, handled, cursor)
         except StorageFailed:
             raise
         except Exception as exc:
             if isinstance(exc, MatrixError) and passing(exc):
                 raise
-            log.error("%s: event %s was not handled", self.room, event_id, exc_info=exc)
-            handled = await self._broken(event_id, type(exc).__name__)
-            await self._commit(event_id, handled, cursor)
+            log.error("%s: event %s was not handled", self.room, event.id, exc_info=exc)
+            handled = await self._broken(event.id, type(exc).__name__)
+            await self._commit(event.id, handled, cursor)
         return True
 
     async def _commit(
@@ -383,9 +383,9 @@ class Reader:
         if await self._was_replaced():
             return
         page = await self._hs.newest(self.room)
-        newest = page.events[0].get("event_id") if page.events else None
+        newest = page.events[0].id if page.events else ""
         # Invisible itself, or known; or it came just now, and a page has it.
-        if newest is not None and newest not in self._recent and not await self._forward(True):
+        if newest and newest not in self._recent and not await self._forward(True):
             await self._reset("invisible")
             return
         self._watched, self._suspect = self._now(), False
@@ -419,8 +419,7 @@ class Reader:
         page = await self._hs.newest(self.room)
         if page.end is None:
             return False
-        newest = page.events[0].get("event_id") if page.events else None
-        cursor = Cursor(page.end, newest if isinstance(newest, str) else "")
+        cursor = Cursor(page.end, page.events[0].id if page.events else "")
         handled = None if gap is None else await self._gap(gap)
         self._late.clear()
         self._held = None

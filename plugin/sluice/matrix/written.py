@@ -12,10 +12,10 @@ way, and what the outbox forgets once it is sent (edits, taps that were taken ba
 
 from __future__ import annotations
 
-from typing import Any
+from attrs import evolve
 
 from ..db.connection import Tx
-from .api import Event
+from ..model.event import RoomEvent, text_in
 from .late import ENCRYPTED
 
 SCHEMA: tuple[str, ...] = ()
@@ -58,12 +58,12 @@ async def note(tx: Tx, txn: str, room: str, at: float) -> None:
     await _insert(tx, txn, room, None, at)
 
 
-async def took(tx: Tx, event: Event) -> None:
+async def took(tx: Tx, event: RoomEvent) -> None:
     """It was read: from now on its transaction id is no other event's."""
     await tx.execute(
         "UPDATE sluice_sent SET event_id=$1 WHERE txn=$2 AND event_id IS NULL",
-        event["event_id"],
-        _transaction(event) or mark(event),
+        event.id,
+        text_in(event.unsigned, "transaction_id") or mark(event),
     )
 
 
@@ -91,60 +91,47 @@ async def _insert(tx: Tx, txn: str, room: str, event_id: str | None, at: float) 
 # --- asking
 
 
-def asked(event: Event, me: str) -> bool:
+def asked(event: RoomEvent, me: str) -> bool:
     """Whether it matters who wrote this event of ours: it says something, or changes the room for
     others. Our own joins and profile changes (maubot writes some at its start) and redactions do
     neither."""
-    if event.get("sender") != me:
+    if event.sender != me:
         return False
-    if "state_key" not in event:
-        return event.get("type") in _SAID
-    if event.get("type") == "m.room.member":
-        return bool(event["state_key"] != me)
-    return event.get("type") == "m.room.power_levels"
+    if not event.is_state:
+        return event.type in _SAID
+    if event.type == "m.room.member":
+        return event.state_key != me
+    return event.type == "m.room.power_levels"
 
 
-async def is_ours(tx: Tx, room: str, event: Event, now: float) -> bool:
+async def is_ours(tx: Tx, room: str, event: RoomEvent, now: float) -> bool:
     """Whether this process, or an earlier one on this database, has written it."""
-    event_id = str(event["event_id"])
-    if await tx.fetchval(_BY_EVENT, event_id) is not None:
+    if await tx.fetchval(_BY_EVENT, event.id) is not None:
         return True
-    told = _transaction(event)
+    told = text_in(event.unsigned, "transaction_id")
     if txn := told or mark(event):
         rows = await tx.fetch(_BY_TXN, txn)
-        if rows and all(row["event_id"] in (None, event_id) for row in rows):
+        if rows and all(row["event_id"] in (None, event.id) for row in rows):
             return True
-    if told or "state_key" in event:
+    if told or event.is_state:
         return False
     # Redacted, it has lost its marks; after a new token Synapse does not show transaction ids.
-    said, sealed = content(event), event.get("type") == ENCRYPTED
-    if said and not sealed and _LINE not in said:
+    if event.content and event.type != ENCRYPTED and _LINE not in event.content:
         return False
     return bool(await tx.fetchval(_OPEN, room, now - UNCLEAR))
 
 
-def mark(event: Event) -> str:
+def mark(event: RoomEvent) -> str:
     """The transaction id in our own mark; "" without one."""
     marks = (
         value
-        for key, value in content(event).items()
+        for key, value in event.content.items()
         if key.startswith(_MARKS) and key != _LINE and isinstance(value, str)
     )
     return next(marks, "")
 
 
-def without_marks(event: Event) -> Event:
+def without_marks(event: RoomEvent) -> RoomEvent:
     """As anybody may have written it."""
-    rest = {key: value for key, value in content(event).items() if not key.startswith(_MARKS)}
-    return {**event, "content": rest}
-
-
-def content(event: Event) -> dict[str, Any]:
-    found = event.get("content")
-    return found if isinstance(found, dict) else {}
-
-
-def _transaction(event: Event) -> str:
-    unsigned = event.get("unsigned")
-    found = unsigned.get("transaction_id") if isinstance(unsigned, dict) else None
-    return found if isinstance(found, str) else ""
+    rest = {key: value for key, value in event.content.items() if not key.startswith(_MARKS)}
+    return evolve(event, content=rest)

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Protocol, Union
+from typing import Protocol, Union
 
 from attrs import field, frozen
 
-Content = Mapping[str, Any]
+from .event import Json
+
+Content = Json
+"""The content of a message."""
 
 
 @frozen

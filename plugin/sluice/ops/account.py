@@ -24,10 +24,11 @@ from ..chat import alarms
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..matrix import cursor, written
-from ..matrix.api import Event, Homeserver, Refused
+from ..matrix.api import Homeserver, Refused
 from ..matrix.encryption import Encryption
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.model import Handled, Handler, Later
+from ..model.event import RoomEvent, object_in
 from ..model.request import ITSELF, Pause
 from ..requests import store
 from ..state import World
@@ -77,7 +78,7 @@ class Account:
 
     # --- while it runs
 
-    async def take(self, room: str, event: Event, handler: Handler) -> Handled | Later | None:
+    async def take(self, room: str, event: RoomEvent, handler: Handler) -> Handled | Later | None:
         """One event of a timeline, to who handles it; one of ours that is not ours loses its
         marks first, so that nobody takes it for what it claims to be."""
         if not written.asked(event, self._world.me):
@@ -95,7 +96,7 @@ class Account:
                 await written.took(tx, event)
             await does.commit(tx)
             if not ours:
-                await self._stop(tx, room, str(event.get("type")), before=False)
+                await self._stop(tx, room, event.type, before=False)
                 await self._tell(tx)
 
         return Handled(commit, does.after)
@@ -182,9 +183,9 @@ class Account:
         if past.events or not known:
             await self._db.write(keep)
 
-    async def _own(self, room: str, token: str) -> list[Event]:
+    async def _own(self, room: str, token: str) -> list[RoomEvent]:
         """The events of our own that stand in the room behind this place."""
-        own: list[Event] = []
+        own: list[RoomEvent] = []
         while True:
             try:
                 page = await self._hs.messages(room, token)
@@ -194,39 +195,39 @@ class Account:
                 return own  # a token of another server, or not our room any more
             own += [e for e in page.events if written.asked(e, self._world.me)]
             if not page.events or page.end in (None, token):
-                return [event for event in own if isinstance(event.get("event_id"), str)]
+                return [event for event in own if event.id]
             token = str(page.end)
 
-    async def _sort(self, room: str, own: Sequence[Event], past: Past, known: bool) -> None:
+    async def _sort(self, room: str, own: Sequence[RoomEvent], past: Past, known: bool) -> None:
         now = self._world.now()
 
-        async def strange(tx: Tx) -> list[Event]:
-            ids = [str(event["event_id"]) for event in own]
+        async def strange(tx: Tx) -> list[RoomEvent]:
+            ids = [event.id for event in own]
             seen = await cursor.marked(tx, ids) if ids else set()
-            left = [event for event in own if event["event_id"] not in seen]
+            left = [event for event in own if event.id not in seen]
             return [e for e in left if not await written.is_ours(tx, room, e, now)]
 
         highest = await self._db.read(store.next_id) + _JUMP
         for event in await self._db.read(strange):
-            past.events.append(str(event["event_id"]))
+            past.events.append(event.id)
             if known:
                 self._count(await self._open(event), past, highest)
 
-    async def _open(self, event: Event) -> Event:
+    async def _open(self, event: RoomEvent) -> RoomEvent:
         try:
             return await self._encryption.unseal(event)
         except NoKey:
             return event
 
-    def _count(self, event: Event, past: Past, highest: int) -> None:
+    def _count(self, event: RoomEvent, past: Past, highest: int) -> None:
         """One event that the database does not know."""
-        said, event_id = written.content(event), str(event["event_id"])
+        said = event.content
         line = str(said.get(LINE) or "")
-        if not said or event.get("type") == ENCRYPTED:
+        if not said or event.type == ENCRYPTED:
             past.unread += 1  # nobody can say; it may have been a card
             return
         if not written.mark(event) and not line.startswith(f"{self._nonce}/"):
-            past.hands.append(str(event.get("type")))
+            past.hands.append(event.type)
             return
         request = line.partition("/")[2].partition(".")[0]
         if line and not request.isdecimal():
@@ -235,16 +236,15 @@ class Account:
         body = str(said.get("body", ""))
         numbers = [int(request)] if line else [int(n) for n in _NUMBER.findall(body)]
         past.number = max(past.number, *(n for n in [0, *numbers] if n < highest))
-        about = said.get("m.relates_to")
-        about = about if isinstance(about, dict) else {}
+        about = object_in(said, "m.relates_to")
         target = str(about.get("event_id") or "")
-        if event.get("type") == "m.reaction":
-            past.taps[event_id] = target
+        if event.type == "m.reaction":
+            past.taps[event.id] = target
         elif about.get("rel_type") == "m.replace":
             if not body.removeprefix("* ").startswith(Sign.CARD.value):
                 past.cards.discard(target)
         elif body.startswith(Sign.CARD.value):
-            past.cards.add(event_id)
+            past.cards.add(event.id)
 
     async def _follow(self, tx: Tx, room: str, past: Past) -> None:
         for kind in past.hands:

@@ -8,15 +8,13 @@ outside, and may have been done to hide a no.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..db.connection import Database
 from ..looks.questions import Where
-from ..matrix.api import PAGE, Event, Homeserver, MatrixError, passing
+from ..matrix.api import PAGE, Homeserver, MatrixError, passing
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import Handled, removes
+from ..matrix.model import Handled
 from ..matrix.rooms import RoomView
+from ..model.event import RoomEvent, object_in, text_in
 from ..model.request import Side
 from ..requests import erased
 from ..requests.erased import Erased, What
@@ -33,12 +31,11 @@ _WHAT = {
 }
 
 
-def is_emptied(event: Event) -> bool:
+def is_emptied(event: RoomEvent) -> bool:
     """A redacted event whose content could have meant something here."""
-    unsigned = event.get("unsigned")
-    redacted = isinstance(unsigned, dict) and unsigned.get("redacted_because") is not None
-    empty = not event.get("content") and removes(event) is None
-    return redacted and empty and event.get("type") in _WHAT
+    redacted = event.unsigned.get("redacted_because") is not None
+    empty = not event.content and event.removes is None
+    return redacted and empty and event.type in _WHAT
 
 
 class Erasures:
@@ -51,13 +48,12 @@ class Erasures:
         self._commands = commands
         self._removed: dict[str, set[str]] = {}  # event -> who removed it here
 
-    async def take(self, where: Where, event: Event, view: RoomView) -> Handled | None:
+    async def take(self, where: Where, event: RoomEvent, view: RoomView) -> Handled | None:
         """An event that is empty at its first reading."""
         if self._world.settings is None or not await self._commands.roles(where):
             return None
-        because = event["unsigned"]["redacted_because"]
-        because = because if isinstance(because, dict) else {}
-        by, origin = _text(because, "sender"), _text(because, "room_id")
+        because = object_in(event.unsigned, "redacted_because")
+        by, origin = text_in(because, "sender"), text_in(because, "room_id")
         if origin in ("", self._room):
             if await self._was_removed_here(event, view):
                 return None
@@ -66,7 +62,7 @@ class Erasures:
             where.event_id,
             self._room,
             where.mxid,
-            _WHAT[event["type"]],
+            _WHAT[event.type],
             by,
             origin,
             may_remove=view.can("redact", where.mxid),
@@ -86,15 +82,15 @@ class Erasures:
             self._commands.moved,
         )
 
-    async def _was_removed_here(self, event: Event, view: RoomView) -> bool:
+    async def _was_removed_here(self, event: RoomEvent, view: RoomView) -> bool:
         """Whether this room's own timeline has a redaction of it, by somebody who may."""
         if not self._stands(event, view):
-            await self._look_for(str(event["event_id"]))
+            await self._look_for(event.id)
         return self._stands(event, view)
 
-    def _stands(self, event: Event, view: RoomView) -> bool:
-        found = self._removed.get(str(event["event_id"]), set())
-        return event.get("sender") in found or any(view.can("redact", by) for by in found)
+    def _stands(self, event: RoomEvent, view: RoomView) -> bool:
+        found = self._removed.get(event.id, set())
+        return event.sender in found or any(view.can("redact", by) for by in found)
 
     async def _look_for(self, event_id: str) -> None:
         """Reads the redactions from the newest event back to one page before this one. What the
@@ -111,15 +107,9 @@ class Erasures:
         page, passed = await self._hs.newest(self._room, PAGE), False
         for _ in range(_PAGES):
             for event in page.events:
-                target, by = removes(event), event.get("sender")
-                if target is not None and isinstance(by, str):
-                    self._removed.setdefault(target, set()).add(by)
+                if event.removes is not None:
+                    self._removed.setdefault(event.removes, set()).add(event.sender)
             if passed or page.end is None or not page.events:
                 break
-            passed = any(event.get("event_id") == event_id for event in page.events)
+            passed = any(event.id == event_id for event in page.events)
             page = await self._hs.earlier(self._room, page.end)
-
-
-def _text(because: Mapping[str, Any], key: str) -> str:
-    value = because.get(key)
-    return value if isinstance(value, str) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Union
+from typing import Union
 
 from attrs import evolve
 
@@ -18,12 +18,12 @@ from ..db.connection import Database, Tx
 from ..looks.lookups import Full, Work, looks, waits
 from ..looks.names import Names
 from ..looks.questions import Question, Questions, Where
-from ..matrix.api import Event, Homeserver, NoResponse
-from ..matrix.encryption import was_sealed
+from ..matrix.api import Homeserver, NoResponse
 from ..matrix.late import ENCRYPTED
-from ..matrix.model import SEEN, Handled, Later, removes
+from ..matrix.model import SEEN, Handled, Later
 from ..matrix.rooms import RoomView
 from ..model.command import Typed
+from ..model.event import Json, RoomEvent
 from ..model.request import How, Side, State
 from ..policy.people import person_of
 from ..requests import reweigh, store, voting
@@ -69,25 +69,23 @@ class OpsRoom:
     def view(self) -> RoomView:
         return self._world.rooms.get(self.room) or RoomView(self.room)  # gone: nobody is in it
 
-    async def take(self, event: Event) -> Taken:
+    async def take(self, event: RoomEvent) -> Taken:
         """One event, in order. May ask the server; what it stores is one commit."""
         if self.room not in self._world.rooms:
             return None  # a policy that came just now knows it no more
-        if event.get("sender") == self._world.me:
+        if event.sender == self._world.me:
             return self._own(event)
-        kind, content = event.get("type"), event.get("content")
-        content = content if isinstance(content, dict) else {}
-        if "state_key" in event:
+        if event.is_state:
             return self._state(event)
         if is_emptied(event):
             return await self._erasures.take(self._where(event), event, self.view)
-        if kind == "m.room.message":
-            return await self._message(event, content)
-        if kind == "m.reaction":
-            return await self._tap(event, content)
-        if kind == "m.room.redaction":
-            return await self._redaction(event, content)
-        if kind == ENCRYPTED and self._world.crypto:
+        if event.type == "m.room.message":
+            return await self._message(event)
+        if event.type == "m.reaction":
+            return await self._tap(event)
+        if event.type == "m.room.redaction":
+            return await self._redaction(event)
+        if event.type == ENCRYPTED and self._world.crypto:
             return await self._unreadable(event)
         return None
 
@@ -102,58 +100,53 @@ class OpsRoom:
             key = f"upgraded.{view.event_of('m.room.tombstone')}"
             await outbox.put(tx, self.room, key, alarms.upgraded(here))
 
-    def _where(self, event: Event, command: str | None = None) -> Where:
-        stamp = event.get("origin_server_ts")
-        at = stamp / 1000 if isinstance(stamp, (int, float)) else 0.0
-        key = event["event_id"]
-        return Where(key, command or key, self.room, event["sender"], at)
+    def _where(self, event: RoomEvent, command: str | None = None) -> Where:
+        return Where(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
 
-    def _own(self, event: Event) -> Handled | None:
+    def _own(self, event: RoomEvent) -> Handled | None:
         commit = self._world.outbox.seen(event)
-        if "state_key" in event:
+        if event.is_state:
             self._apply(event)
         return Handled(commit) if commit else None
 
-    def _state(self, event: Event) -> Handled | None:
+    def _state(self, event: RoomEvent) -> Handled | None:
         is_new = self._is_news(event)
         self._apply(event)
-        if event.get("type") in ("m.room.encryption", "m.room.tombstone"):
+        if event.type in ("m.room.encryption", "m.room.tombstone"):
             return Handled(self.warn)
-        if event.get("type") not in ("m.room.member", "m.room.power_levels"):
+        if event.type not in ("m.room.member", "m.room.power_levels"):
             return None
         if self._world.settings is None or not is_new:
             return None
         return Handled(lambda tx: reweigh.room_changed(self._world.desk(tx), self.room))
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: RoomEvent) -> None:
         before = self._world.may_speak(self.room)
         self.view.apply(event)
         if self._world.may_speak(self.room) and not before:
             self._world.outbox.refused.pop(self.room, None)
             self._world.outbox.wake.set()
-        if event.get("type") in ("m.room.power_levels", "m.room.encryption"):
+        if event.type in ("m.room.power_levels", "m.room.encryption"):
             self._changed()
 
-    def _is_news(self, event: Event) -> bool:
+    def _is_news(self, event: RoomEvent) -> bool:
         """Not a new name or picture of a member: anybody can change theirs all day long."""
-        content, unsigned = event.get("content"), event.get("unsigned")
-        before = unsigned.get("prev_content") if isinstance(unsigned, dict) else None
-        is_member = event.get("type") == "m.room.member"
-        if not is_member or not isinstance(before, dict) or not isinstance(content, dict):
+        before = event.unsigned.get("prev_content")
+        if event.type != "m.room.member" or not isinstance(before, Mapping):
             return True
-        now = self.view.membership(str(event.get("state_key")))
-        return not content.get("membership") == before.get("membership") == now
+        now = self.view.membership(event.state_key or "")
+        return not event.content.get("membership") == before.get("membership") == now
 
     # --- messages
 
-    async def _message(self, event: Event, content: Mapping[str, Any]) -> Taken:
-        if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
+    async def _message(self, event: RoomEvent) -> Taken:
+        if event.sender not in self.view.joined:
             return None
-        where = self._where(event)
+        where, content = self._where(event), event.content
         if not await self._may_speak(where):
             # A vote does not count either when it is read again after they got a role.
             return SEEN if read.vote(content) else None
-        if self.view.encrypted and not was_sealed(event):
+        if self.view.encrypted and not event.unsealed:
             return None if self._mute.now else await self._commands.in_clear(where, content)
         edit = read.edit_of(content)
         if edit is not None:
@@ -215,10 +208,10 @@ class OpsRoom:
         settings = self._world.settings
         return person_of(settings.policy, mxid) if settings else mxid
 
-    async def _unreadable(self, event: Event) -> Handled | None:
+    async def _unreadable(self, event: RoomEvent) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
         one lost key there are many messages."""
-        sender, now = str(event.get("sender")), self._world.now()
+        sender, now = event.sender, self._world.now()
         told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
         if sender in told or self._mute.now:
             return None
@@ -232,7 +225,7 @@ class OpsRoom:
 
         return Handled(commit, handled.after)
 
-    async def _answer(self, where: Where, content: Mapping[str, Any]) -> Taken:
+    async def _answer(self, where: Where, content: Json) -> Taken:
         """A reply to a question; anything else is chat."""
         if not self._questions.of_person(where.mxid):
             return None
@@ -256,12 +249,12 @@ class OpsRoom:
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._questions.get(key, mxid, self._world.now())
 
-    async def _edit(self, event: Event, original: str, content: Mapping[str, Any]) -> Taken:
+    async def _edit(self, event: RoomEvent, original: str, content: Json) -> Taken:
         """An edit of what was stored as a vote, command or question, or is looked up, by the same
         sender, here."""
         votes = await self._db.read(lambda tx: store.votes_of(tx, self.room, original))
         if votes and self._world.settings is not None:
-            if votes[0].mxid != event["sender"]:
+            if votes[0].mxid != event.sender:
                 return None
             return await self._edits.vote(self._where(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
@@ -274,7 +267,7 @@ class OpsRoom:
         if request is None and question is None and answered is None and typist is None:
             return None  # before the server is asked: any member can name any id
         before = await self._hs.event(self.room, original)
-        if before is None or before.get("sender") != event["sender"]:
+        if before is None or before.sender != event.sender:
             return None
         if question is not None:
             self._questions.close(question.key)
@@ -289,10 +282,10 @@ class OpsRoom:
 
     # --- taps and redactions
 
-    async def _tap(self, event: Event, content: Mapping[str, Any]) -> Taken:
-        if not isinstance(event.get("sender"), str) or event["sender"] not in self.view.joined:
+    async def _tap(self, event: RoomEvent) -> Taken:
+        if event.sender not in self.view.joined:
             return None
-        where, tap = self._where(event), read.reaction(content)
+        where, tap = self._where(event), read.reaction(event.content)
         if tap is None:
             return None
         if not await self._may_speak(where):
@@ -331,14 +324,13 @@ class OpsRoom:
             return None
         return Cast(where.event_id, request.id, where.mxid, side, how, self.room)
 
-    async def _redaction(self, event: Event, content: Mapping[str, Any]) -> Handled | None:
+    async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such
         an event, and the server only does not apply it; and what comes encrypted can call itself
         a redaction."""
-        target = removes(event)
+        target, sender = event.removes, event.sender
         if target is None or self._world.settings is None:
             return None
-        sender = event["sender"]
         able = self.view.can("redact", sender)
         question = self._questions.of_command(target)
         if question is not None and (able or question.where.mxid == sender):

@@ -215,9 +215,8 @@ class PrivateRooms:
             log.warning("%s: %s", room, exc)
             return None
         for event in page.events:
-            content = event.get("content")
-            if isinstance(content, dict) and content.get(MARK) == txn:
-                return str(event["event_id"])
+            if event.content.get(MARK) == txn:
+                return event.id
         return None
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..catalog.table import find
 from ..db.connection import Tx
-from ..matrix.api import Event
 from ..matrix.model import Handled
+from ..model.event import RoomEvent
 from ..state import World
 from ..typed import read
 from ..typed.read import SIDES
@@ -17,38 +17,35 @@ class PrivateRoom:
     def __init__(self, room: str, world: World, deliveries: Deliveries) -> None:
         self.room, self._world, self._deliveries = room, world, deliveries
 
-    async def take(self, event: Event) -> Handled | None:
-        sender, kind = event.get("sender"), event.get("type")
-        content = event.get("content")
-        content = content if isinstance(content, dict) else {}
-        if sender == self._world.me:
+    async def take(self, event: RoomEvent) -> Handled | None:
+        if event.sender == self._world.me:
             commit = self._world.outbox.seen(event)
             return Handled(commit) if commit else None
-        if kind == "m.room.member" and content.get("membership") == "join":
+        if event.type == "m.room.member" and event.content.get("membership") == "join":
             return Handled(lambda tx: self._deliveries.joined(tx, self.room))
-        if kind == "m.reaction":
-            return self._tap(str(sender), content)
-        if kind == "m.room.message":
-            return self._message(event, content)
+        if event.type == "m.reaction":
+            return self._tap(event)
+        if event.type == "m.room.message":
+            return self._message(event)
         return None
 
-    def _tap(self, mxid: str, content: dict[str, object]) -> Handled | None:
-        tap = read.reaction(content)
+    def _tap(self, event: RoomEvent) -> Handled | None:
+        tap = read.reaction(event.content)
         if tap is None or tap.side is not SIDES[DONE]:
             return None
         target = tap.event_id
-        return Handled(lambda tx: self._deliveries.tapped(tx, self.room, target, mxid))
+        return Handled(lambda tx: self._deliveries.tapped(tx, self.room, target, event.sender))
 
-    def _message(self, event: Event, content: dict[str, object]) -> Handled | None:
+    def _message(self, event: RoomEvent) -> Handled | None:
         """A command here never runs; that is said once for each, to who has a role."""
-        if not self._world.has_role(str(event.get("sender"))):
+        if not self._world.has_role(event.sender):
             return None
         prefix = self._world.settings.prefix if self._world.settings else "!"
-        typed = read.read(content, bot=self._world.me, prefix=prefix)
+        typed = read.read(event.content, bot=self._world.me, prefix=prefix)
         word = getattr(typed, "word", None)
         if word is None or find(word) is None:
             return None
-        key = event["event_id"]
+        key = event.id
 
         async def commit(tx: Tx) -> None:
             outbox = self._world.outbox

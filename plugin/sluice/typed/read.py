@@ -10,18 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from attrs import frozen
 
 from ..catalog.table import find
 from ..model.command import Typed
+from ..model.event import Json, object_in
 from ..model.request import Side
 from ..text.message import code, quote
 from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
 from .parse import NotRun
-
-Content = Mapping[str, Any]
 
 _DASHES = "‐‑‒–—―−﹘﹣－⸺⸻"  # what keyboards make of one or two hyphens
 _FLAG = re.compile(rf"(?:--|-*[{_DASHES}][-{_DASHES}]*)(?=[A-Za-z])")
@@ -80,7 +78,7 @@ class Reaction:
 
 
 def read(
-    content: Content, *, bot: str, prefix: str = "!", people: People | None = None
+    content: Json, *, bot: str, prefix: str = "!", people: People | None = None
 ) -> Typed | NotRun | None:
     """What a message of a person asks for.
 
@@ -102,7 +100,7 @@ def read(
     return _typed(text, bot, prefix, raw.reply_to)
 
 
-def said(content: Content, people: People | None = None) -> Said | NotRun | None:
+def said(content: Json, people: People | None = None) -> Said | NotRun | None:
     """The words of a message as an answer to a question; None when it is no plain text."""
     raw = _raw(content)
     if raw is None:
@@ -130,18 +128,18 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
     return _line(text[len(prefix) :] if text.startswith(prefix) else text, None) or Typed("")
 
 
-def edit_of(content: Content) -> tuple[str, Content] | None:
+def edit_of(content: Json) -> tuple[str, Json] | None:
     """(the event that is edited, its new content) for an edit, None for anything else."""
-    relation = _map(content.get("m.relates_to"))
+    relation = object_in(content, "m.relates_to")
     event_id, new = relation.get("event_id"), content.get("m.new_content")
     if relation.get("rel_type") != "m.replace" or not isinstance(event_id, str):
         return None
     return (event_id, new) if isinstance(new, Mapping) else None
 
 
-def reaction(content: Content) -> Reaction | None:
+def reaction(content: Json) -> Reaction | None:
     """The tap that an m.reaction stands for."""
-    relation = _map(content.get("m.relates_to"))
+    relation = object_in(content, "m.relates_to")
     event_id, key = relation.get("event_id"), relation.get("key")
     if relation.get("rel_type") != "m.annotation":
         return None
@@ -151,20 +149,20 @@ def reaction(content: Content) -> Reaction | None:
     return Reaction(event_id, "".join(kept).strip())
 
 
-def vote(content: Content) -> tuple[str, Side] | None:
+def vote(content: Json) -> tuple[str, Side] | None:
     """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
     raw, said = _raw(content), side(content)
     return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
 
 
-def side(content: Content) -> Side | None:
+def side(content: Json) -> Side | None:
     """What an edited reply says, if that is exactly yes, approve, ok, no or deny. What it answers
     stands in the message that was edited, not in the edit."""
     raw = _raw(content)
     return None if raw is None else _SAID.get(raw.text.strip().rstrip(".!").lower())
 
 
-def mentions_bot(content: Content, bot: str) -> bool:
+def mentions_bot(content: Json, bot: str) -> bool:
     """Whether a message names the bot itself; that it answers the bot does not count."""
     raw = _raw(content)
     if raw is None:
@@ -173,23 +171,19 @@ def mentions_bot(content: Content, bot: str) -> bool:
         return True
     if any(not isinstance(part, str) and part.means == bot for part in _html(content).parts):
         return True
-    named = _map(content.get("m.mentions")).get("user_ids")
+    named = object_in(content, "m.mentions").get("user_ids")
     return raw.reply_to is None and isinstance(named, list) and bot in named
 
 
-def _map(value: object) -> Content:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _raw(content: Content) -> Said | None:
+def _raw(content: Json) -> Said | None:
     """Plain text that is no edit, without the quote of a reply; links still as written."""
     body = content.get("body")
     if content.get("msgtype") != "m.text" or not isinstance(body, str):
         return None
-    relation = _map(content.get("m.relates_to"))
+    relation = object_in(content, "m.relates_to")
     if relation.get("rel_type") == "m.replace":
         return None
-    reply_to = _map(relation.get("m.in_reply_to")).get("event_id")
+    reply_to = object_in(relation, "m.in_reply_to").get("event_id")
     if not isinstance(reply_to, str):
         return Said(body, None)
     lines = body.split("\n")
@@ -201,7 +195,7 @@ def _raw(content: Content) -> Said | None:
     return Said("\n".join(lines[quoted:]), None if fallback else reply_to)
 
 
-def _html(content: Content) -> Html:
+def _html(content: Json) -> Html:
     html = content.get("formatted_body")
     return read_html(html) if isinstance(html, str) else Html()
 
