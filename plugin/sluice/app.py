@@ -41,8 +41,6 @@ from .ops.account import Account
 from .ops.intake import Commands
 from .ops.room import OpsRoom
 from .ops.storage import Storage
-from .own.log import Log
-from .own.rights import Answers
 from .own.status import Status
 from .own.table import Own
 from .passwords.handover import Deliveries
@@ -163,8 +161,6 @@ class App:
             world, db, self._deliveries, self._questions, self._notices, self._drift
         )
         self._endings = Endings(world, probes, self._deliveries, views, lists, self._registration)
-        answers = Answers(world, db, hs, probes, self._commands, lists)
-        log = Log(world, db, lists, files)
         status = Status(world, db, hs, self._drift, self._direct)
         doors = self._doors
         doors.ops, doors.private = self._ops_room, self._private_room
@@ -172,8 +168,9 @@ class App:
         doors.look, doors.own = self._account.look, self._account.take
         self._house.welcome = status.say
         doors.broken = self._broken
+        understand, moved = self._commands.understand, self._commands.moved
         self._commands.own = Own(
-            world, db, self._commands, lists, answers, log, status, self.reload
+            world, db, hs, probes, files, lists, status, understand, self.reload, moved
         )
 
     def _keep(self, does: str, loop: Loop) -> None:

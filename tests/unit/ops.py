@@ -29,8 +29,6 @@ from sluice.model.command import Dialect, Kind, Outcome
 from sluice.model.request import LineState, Request
 from sluice.ops.intake import Commands
 from sluice.ops.storage import Storage
-from sluice.own.log import Log
-from sluice.own.rights import Answers
 from sluice.own.status import Status
 from sluice.own.table import Own
 from sluice.passwords.handover import Deliveries
@@ -105,12 +103,14 @@ class Ops:
         self.commands.own = Own(
             world,
             db,
-            self.commands,
+            hs,
+            probes,
+            Files(hs, encryption),
             self.lists,
-            Answers(world, db, hs, probes, self.commands, self.lists),
-            Log(world, db, self.lists, Files(hs, encryption)),
             Status(world, db, hs, self.drift, direct),
+            self.commands.understand,
             self._reload,
+            self.commands.moved,
         )
 
     async def _reload(self) -> str | None:

@@ -108,7 +108,7 @@ ANY = {
     "encryption": 5,
     "files": 2,
     "holder": 2,
-    "intake": 4,
+    "intake": 2,
     "log": 1,
     "match": 2,
     "migrations": 2,

@@ -119,8 +119,8 @@ class Edits:
             return None, None
         if isinstance(typed, NotRun):
             return None, self._commands.not_run(where, typed)
-        if (no_line := await self._commands.refuse_early(where, typed)) is not None:
-            return None, no_line
+        if not await self._commands.covered(where, typed.word):
+            return None, await self._commands.run(where, typed)
         found = await self._plain(where, typed)
         return (found, None) if found else (None, await self._commands.take(where, typed))
 

@@ -26,6 +26,7 @@ from ..matrix.model import Handled
 from ..model.command import Invocation, Tag, Type, Typed
 from ..model.decision import Decision, Verdict
 from ..model.request import Request, State
+from ..own.measures import WithoutVotes
 from ..own.table import Own
 from ..policy.people import mxids_of, person_of, roles
 from ..requests import measures, store, submit
@@ -159,35 +160,39 @@ class Commands:
         off = self._arrivals.off(where, self.max_age)
         if off is not None and not (off is Cause.OURS and command.name == "status"):
             return self._missed(where)
-        if (no_line := await self.refuse_early(where, typed)) is not None:
-            return no_line
-        try:
-            invocation = await self.checks.understand(where, typed)
-        except NotRun as no:
-            return self.not_run(where, no)
-        except Missing as gap:
-            return self.missing(where, typed, gap)
-        except AskFirst as first:
-            return await self._ask_first(where, first)
-        if command.own and invocation.command in COMMANDS and COMMANDS[invocation.command].own:
-            return await self.own.take(where, invocation, typed)
-        return await self.decide(where, invocation)
+        return await self.run(where, typed)
 
-    async def refuse_early(
-        self, where: Where, typed: Typed, *, glass: bool = False
-    ) -> Handled | None:
-        """The "not allowed" of what no line covers, made of what was typed; else None. What makes
-        no command of it is answered first, as for everybody."""
-        if await self.covered(where, typed.word):
-            return None
+    async def run(self, where: Where, typed: Typed, *, glass: bool = False) -> Handled | None:
+        """A command, of whoever has a role: understood, then decided or answered. Of what no line
+        covers nothing is looked up."""
+        covered = await self.covered(where, typed.word)
         try:
-            invocation = await self.checks.understand(where, typed, look=False)
+            invocation = await self.checks.understand(where, typed, look=covered)
         except NotRun as no:
             return self.not_run(where, no)
         except Missing as gap:
-            return self.missing(where, typed, gap)
+            return self.missing(where, typed, gap, glass)
         except AskFirst as first:
-            invocation = first.certain
+            if not covered:
+                return await self._refuse(where, first.certain, glass)
+            return await self._ask_first(where, first, glass)
+        if not covered:
+            return await self._refuse(where, invocation, glass)
+        if COMMANDS[invocation.command].own:
+            return await self._own(where, invocation, typed)
+        return await self.decide(where, invocation, glass=glass)
+
+    async def _own(self, where: Where, invocation: Invocation, typed: Typed) -> Handled | None:
+        try:
+            does = await self.own.take(where, invocation, typed)
+        except NotRun as no:  # the line that `can` is asked about
+            return self.not_run(where, no)
+        if isinstance(does, WithoutVotes):
+            return await self.run(where, does.typed, glass=True)
+        return does
+
+    async def _refuse(self, where: Where, invocation: Invocation, glass: bool) -> Handled:
+        """The "not allowed" of what no line covers, made of what was typed."""
         decision = evolve(await self._judged(where, invocation, glass), verdict=Verdict.DENY)
         who = (where.event_id, where.command, where.room, where.mxid)
 
@@ -261,38 +266,32 @@ class Commands:
 
         return Handled(commit)
 
-    def missing(self, where: Where, typed: Typed, gap: Missing, go_on: Any = None) -> Handled:
-        """Asks for one more value of the line. go_on(where, typed): takes the completed line."""
+    def missing(self, where: Where, typed: Typed, gap: Missing, glass: bool) -> Handled:
+        """Asks for one more value of the line."""
 
-        async def reply(again: Where, words: str) -> Any:
+        async def reply(again: Where, words: str) -> Handled | None:
             server = self._world.server
             if gap.param.type is not Type.TEXT and (
                 word := is_command(words, server, reason=False)
             ):
                 return self.answer(again, questions.a_command(what, word))
-            more = read.read_line(f"{typed.word} {words}")
-            anew = evolve(
-                typed,
-                words=(*typed.words, *more.words),
-                rest=f"{typed.rest} {more.rest}".strip(),
-                lines=(*typed.lines, *read.read_line(f"x {words}").lines),
-                reason=typed.reason or more.reason,
-            )
-            return await (go_on or self.take)(again, anew)
+            anew = more_of(typed, words)
+            return await (self.run(again, anew, glass=True) if glass else self.take(again, anew))
 
         what = "name" if gap.param.name == "user" else gap.param.name
         late = questions.nothing_came(what)
         return self.ask(where, asking(gap.question), late=late, reply=reply)
 
-    async def _ask_first(self, where: Where, first: AskFirst) -> Handled | None:
+    async def _ask_first(self, where: Where, first: AskFirst, glass: bool) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
-        if first.bad:  # more may be found bad, and all is asked in one question
+        if first.bad and not glass:  # more may be found bad, and all is asked in one question
             return await self.decide(where, first.invocation, bad=first.bad)
-        decision = await self._judged(where, first.certain, glass=False)
-        if decision.verdict is Verdict.DENY:
-            return self._store(where, Found(first.certain), glass=False)
+        if not glass and (await self._judged(where, first.certain, glass)).verdict is Verdict.DENY:
+            return self._store(where, Found(first.certain), glass)
         return self.confirm(
-            where, asking(*first.lines), lambda again: self.decide(again, first.invocation)
+            where,
+            asking(*first.lines),
+            lambda again: self.decide(again, first.invocation, glass=glass),
         )
 
     def called_off(self, where: Where, question: Question) -> Handled:
@@ -433,3 +432,15 @@ class Commands:
         if typed is None or (not isinstance(typed, NotRun) and find(typed.word) is None):
             return None
         return await self.refuse(where, refusals.not_encrypted())
+
+
+def more_of(typed: Typed, words: str) -> Typed:
+    """The line with these words behind it."""
+    more = read.read_line(f"{typed.word} {words}")
+    return evolve(
+        typed,
+        words=(*typed.words, *more.words),
+        rest=f"{typed.rest} {more.rest}".strip(),
+        lines=(*typed.lines, *more.lines),
+        reason=typed.reason or more.reason,
+    )

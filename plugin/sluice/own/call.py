@@ -1,4 +1,4 @@
-"""One of Sluice's own commands on its way: whose it is, and the right to it.
+"""One of Sluice's own commands while it is answered: who typed what, and whether they may.
 
 The right is looked at in the commit that answers, so that nothing can change between the two; what
 must not be looked up or sent for just anybody is guarded by `allowed` before.
@@ -7,6 +7,7 @@ must not be looked up or sent for just anybody is guarded by `allowed` before.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from attrs import evolve, frozen
 
@@ -14,23 +15,27 @@ from ..db.connection import Database, Tx
 from ..looks.questions import Where
 from ..matrix.model import Handled
 from ..model.command import Invocation, Typed
-from ..model.decision import Verdict
+from ..model.decision import Decision, Verdict
 from ..policy.reasons import roles_above
 from ..policy.rules import Policy
 from ..requests.desk import Desk
 from ..requests.standing import judge
 from ..requests.submit import Ask, reject
+from ..running.views import Lists
 from ..state import World
 from ..text.message import Message
+from ..text.pages import Pages
 
 KEPT = 300  # characters of free text that are stored with a refusal, a vote or a pause
-Build = Callable[[Desk, Ask], Awaitable["Message | None"]]
-"""What is done for a command that is allowed; the reply, None if all is said already."""
 
 
 @frozen
-class Asking:
+class Call:
+    """What a handler gets. world, db, lists: what all of them may use."""
+
     world: World
+    db: Database
+    lists: Lists
     where: Where
     invocation: Invocation
     typed: Typed
@@ -39,55 +44,58 @@ class Asking:
         """An argument that was typed freely, in one line and not too long to keep."""
         return " ".join(str(self.invocation.get(name) or "").split())[:KEPT]
 
-    def number(self, name: str = "request") -> int | None:
-        value = self.invocation.get(name)
+    def number(self) -> int | None:
+        """The request that it is about."""
+        value = self.invocation.get("request")
         return value if isinstance(value, int) else None
 
-    async def ask(self, desk: Desk) -> Ask:
+    # --- the right
+
+    async def _judged(self, desk: Desk) -> Decision:
+        return await judge(desk, self.invocation, self.where.room, self.where.mxid)
+
+    async def allowed(self) -> bool:
+        """Looked at before anything is fetched or sent for who asks."""
+        room = self.where.room
+        decision = await self.db.read(lambda tx: self._judged(self.world.desk(tx, room)))
+        return decision.verdict is not Verdict.DENY
+
+    async def _ask(self, desk: Desk) -> Ask:
         where, what = self.where, self.invocation
         args = tuple((n, v[:KEPT] if isinstance(v, str) else v) for n, v in what.args)
-        decision = await judge(desk, what, where.room, where.mxid)
-        kept = evolve(what, args=args)
+        kept, decision = evolve(what, args=args), await self._judged(desk)
         return Ask(where.event_id, where.command, where.room, where.mxid, kept, decision)
+
+    # --- the answer
 
     def answer(self, build: Build, after: Callable[[], Awaitable[None]] | None = None) -> Handled:
         """One commit: the "not allowed" with its id, or what `build` does and says."""
 
         async def commit(tx: Tx) -> None:
             desk = self.world.desk(tx, self.where.room)
-            ask = await self.ask(desk)
+            ask = await self._ask(desk)
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)
-            elif (message := await build(desk, ask)) is not None:
+            elif (message := await build(self, desk, ask)) is not None:
                 await desk.reply(ask.room, ask.event_id, message, ask.command)
 
         return Handled(commit, after)
 
-    def say(self, message: Message) -> Handled:
-        async def build(desk: Desk, ask: Ask) -> Message:
-            return message
+    def say(self, message: Message | None) -> Handled:
+        """The message to whoever is allowed; None: only the "not allowed" that `allowed` found."""
+        return self.answer(partial(_said, message=message))
 
-        return self.answer(build)
+    def keep(self, desk: Desk, left: Pages | None) -> None:
+        """What is left of a list, for `more`."""
+        self.lists.after(desk.tx, self.where.room, self.where.mxid, left, desk.now)
 
-    def refuse(self) -> Handled:
-        """The "not allowed" that `allowed` has found."""
 
-        async def build(desk: Desk, ask: Ask) -> None:
-            return None
+Build = Callable[[Call, Desk, Ask], Awaitable["Message | None"]]
+"""What is done for a command that is allowed; the reply, None if all is said already."""
 
-        return self.answer(build)
 
-    async def allowed(self, db: Database) -> bool:
-        """Looked at before anything is fetched or sent for who asks."""
-        decision = await db.read(
-            lambda tx: judge(
-                self.world.desk(tx, self.where.room),
-                self.invocation,
-                self.where.room,
-                self.where.mxid,
-            )
-        )
-        return decision.verdict is not Verdict.DENY
+async def _said(call: Call, desk: Desk, ask: Ask, message: Message | None) -> Message | None:
+    return message
 
 
 async def about_others(desk: Desk, ask: Ask, what: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Protocol
 
 from attrs import evolve
@@ -14,9 +15,9 @@ from ..catalog.table import COMMANDS
 from ..chat import answers
 from ..chat.answers import Row
 from ..chat.ended import after_state
-from ..db.connection import Database, Tx
+from ..db.connection import Tx
 from ..matrix.api import MatrixError
-from ..matrix.files import Files
+from ..matrix.files import File, Files
 from ..matrix.model import Handled
 from ..model.command import Kind, Tag
 from ..model.request import LineRow, Request, State
@@ -24,13 +25,11 @@ from ..policy.people import mxids_of
 from ..requests import history, store, voting
 from ..requests.desk import Desk
 from ..requests.submit import Ask
-from ..running.views import Lists
-from ..state import World
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import codes, count, person, say, view
 from ..typed.parse import users
-from .call import Asking, person_meant
+from .call import Call, person_meant
 
 _MOST = 100  # entries of one list; all of them are in the file
 _IN_A_ROW = 20  # names on one line of a list
@@ -90,176 +89,161 @@ class Reads(Protocol):
 
 
 class Log:
-    def __init__(self, world: World, db: Database, lists: Lists, files: Files) -> None:
-        self._world, self._db, self._lists, self._files = world, db, lists, files
+    def __init__(self, files: Files) -> None:
+        self._files = files
 
-    async def take(self, a: Asking) -> Handled | None:
-        word = a.text("filter")
-        number = word.removeprefix("#")
+    async def take(self, call: Call) -> Handled | None:
+        word = call.text("filter")
+        number, kind = word.removeprefix("#"), word.lower()
         if number.isdecimal() and number.isascii() and len(number) < 10:
-            return await self._one(a, int(number))
-        if word.lower() == "export":
-            return await self._export(a)
-        if word.lower() in _WORDS:
-            return self._kinds(a, word.lower())
-        if word.startswith("@") or word in self._world.live.policy.people:
-            return self._of_person(a, word)
-        if word:
-            return a.say(_unknown(a, word))
-        return self._everything(a)
+            answer = await _conduits_words(call, int(number)) if await call.allowed() else None
+            return call.answer(partial(_one, number=int(number), answer=answer))
+        if kind == "export":
+            return await self._export(call)
+        if kind in _WORDS:
+            return call.answer(partial(_of_kinds, kinds=_WORDS[kind]))
+        if word.startswith("@") or word in call.world.live.policy.people:
+            return call.answer(partial(_of_person, word=word))
+        return call.say(_unknown(call, word)) if word else call.answer(_everything)
 
-    async def _read(self, desk: Desk, ask: Ask, what: str) -> None:
-        await desk.record("log read", None, mxid=ask.mxid, room=ask.room, about=what)
-
-    # --- lists
-
-    def _everything(self, a: Asking) -> Handled:
-        async def build(desk: Desk, ask: Ask) -> Message:
-            found = await history.requests(desk.tx, _MOST)
-            records, more = await audit.page(desk.tx, kinds=_ALONE, limit=_MOST)
-            return await self._list(desk, ask, None, found, records, found.total + more)
-
-        return a.answer(build)
-
-    def _of_person(self, a: Asking, word: str) -> Handled:
-        async def build(desk: Desk, ask: Ask) -> Message:
-            who = person_meant(desk.policy, word)
-            mxids = mxids_of(desk.policy, who)
-            found = await history.requests_by(desk.tx, mxids, _MOST)
-            votes, total = await history.votes_by(desk.tx, mxids, _MOST)
-            records, more = await _records_of(desk.tx, (who, *mxids))
-            rows = [_vote_row(vote.at, vote.request, answers.step_voted(vote)) for vote in votes]
-            total += found.total + more
-            return await self._list(desk, ask, who, found, records, total, rows)
-
-        return a.answer(build)
-
-    def _kinds(self, a: Asking, word: str) -> Handled:
-        async def build(desk: Desk, ask: Ask) -> Message:
-            records, total = await audit.page(desk.tx, kinds=_WORDS[word], limit=_MOST)
-            none = history.Found((), 0)
-            return await self._list(desk, ask, None, none, records, total)
-
-        return a.answer(build)
-
-    async def _list(
-        self,
-        desk: Desk,
-        ask: Ask,
-        who: str | None,
-        found: history.Found,
-        records: Sequence[Record],
-        total: int,
-        besides: Sequence[Row] = (),
-    ) -> Message:
-        rows = [answers.request_row(request, request.approved) for request in found.requests]
-        rows += [_record_row(desk, record) for record in records]
-        rows = sorted((*rows, *besides), key=lambda row: -row.at)[:_MOST]
-        message, left = answers.log(desk.here, who, rows, total)
-        if left is not None and total > len(rows):
-            left = evolve(left, tail="The older ones stand in the file (log export).")
-        self._lists.after(desk.tx, ask.room, ask.mxid, left, desk.now)
-        await self._read(desk, ask, str(ask.invocation.get("filter") or "all"))
-        return message
-
-    # --- one request
-
-    async def _one(self, a: Asking, number: int) -> Handled | None:
-        answer = await self._answer(number) if await a.allowed(self._db) else None
-
-        async def build(desk: Desk, ask: Ask) -> Message | None:
-            request = await voting.known(desk, number, ask.room, ask.event_id)
-            if request is None:
-                return None
-            await self._read(desk, ask, f"#{number}")
-            lines = await store.lines(desk.tx, number)
-            steps = await _steps(desk, request, lines)
-            message = answers.log_one(desk.here, request, steps, answer)
-            pages = self._names(desk, request, lines)
-            self._lists.after(desk.tx, ask.room, ask.mxid, pages, desk.now)
-            if pages is None:
-                return message
-            total = sum(row.size for row in lines)
-            hint: Text = (f"All {total} names: ", desk.here.cmd("more"))
-            return evolve(message, lines=(*message.lines, hint))
-
-        return a.answer(build)
-
-    async def _answer(self, number: int) -> str | None:
-        """Conduit's words for it; never what may hold a password or somebody's message, or was
-        not understood."""
-        request = await self._db.read(lambda tx: store.get(tx, number))
-        command = COMMANDS[request.invocation.command] if request is not None else None
-        if command is None or Tag.SECRET in command.tags or command.reads_messages:
-            return None
-        lines = await self._db.read(lambda tx: store.lines(tx, number))
-        last = next((row for row in reversed(lines) if row.answer_event), None)
-        room: Reads | None = self._world.admin
-        if last is None or last.outcome is None or last.answer_event is None or room is None:
-            return None
-        if last.outcome.kind is Kind.UNKNOWN or last.outcome.code == "unrecognised":
-            return None
-        content = await room.content_of(last.answer_event)
-        body = content.get("body") if content is not None else None
-        return body if isinstance(body, str) and body.strip() else None
-
-    def _names(self, desk: Desk, request: Request, lines: Sequence[LineRow]) -> Pages | None:
-        """The values of a list with what became of each; None of a request with one."""
-        if len(users(request.invocation)) < 2 and len(lines) < 2:
-            return None
-        planned = self._world.planned(request.invocation) if lines else ()
-        if not planned:
-            return None
-        ends: dict[str, list[str]] = {}
-        for line, row in zip(planned, lines, strict=False):
-            word = "not sent" if row.outcome is None else row.outcome.kind.value
-            ends.setdefault(word, []).extend(line.items)
-        rows = [
-            (f"{word}: ", *codes(map(desk.here.local, items[at : at + _IN_A_ROW])))
-            for word, items in ends.items()
-            for at in range(0, len(items), _IN_A_ROW)
-        ]
-        return Pages((f"#{request.id}, what became of each:",), tuple(rows), 8)
-
-    # --- the file
-
-    async def _export(self, a: Asking) -> Handled | None:
-        if not await a.allowed(self._db):
-            return a.refuse()
-        now = datetime.fromtimestamp(self._world.now(), timezone.utc)
-        name, where = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl", a.where
-        data, entries, erased = await self._db.read(_whole)
+    async def _export(self, call: Call) -> Handled:
+        if not await call.allowed():
+            return call.say(None)
+        now = datetime.fromtimestamp(call.world.now(), timezone.utc)
+        name = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl"
+        data, entries, erased = await call.db.read(_whole)
         try:
-            file = await self._files.upload(where.room, data, name, "application/x-ndjson")
+            file = await self._files.upload(call.where.room, data, name, "application/x-ndjson")
         except MatrixError:
             size = f"{len(data) / 1e6:.1f} MB"
-            return a.say(
-                say(
-                    Sign.FAILED,
-                    f"Failed: the server did not take the log as a file ({size}).",
-                    ("On the server: ", code("python -m sluice audit verify DB")),
-                )
-            )
+            failed = f"Failed: the server did not take the log as a file ({size})."
+            check = ("On the server: ", code("python -m sluice audit verify DB"))
+            return call.say(say(Sign.FAILED, failed, check))
+        which = "that name events of the admin room, or were erased"
+        without = f"Without the text of {count(erased, 'entry', 'entries')} {which}."
+        caption = view(
+            f"My log, {count(entries, 'entry', 'entries')}, one a line.",
+            *([without] if erased else []),
+            ("To check it: ", code(f"python -m sluice audit verify {name}")),
+        )
+        return call.answer(partial(_exported, file=file, caption=caption))
 
-        async def build(desk: Desk, ask: Ask) -> None:
-            await self._read(desk, ask, "export")
-            which = "that name events of the admin room, or were erased"
-            without = f"Without the text of {count(erased, 'entry', 'entries')} {which}."
-            message = view(
-                f"My log, {count(entries, 'entry', 'entries')}, one a line.",
-                *([without] if erased else []),
-                ("To check it: ", code(f"python -m sluice audit verify {name}")),
-            )
-            await self._world.outbox.put(
-                desk.tx,
-                ask.room,
-                f"reply.{ask.event_id}",
-                message,
-                reply_to=ask.command,
-                file=file,
-            )
 
-        return a.answer(build)
+async def _exported(call: Call, desk: Desk, ask: Ask, file: File, caption: Message) -> None:
+    await _read(desk, ask, "export")
+    key, outbox = f"reply.{ask.event_id}", call.world.outbox
+    await outbox.put(desk.tx, ask.room, key, caption, reply_to=ask.command, file=file)
+
+
+async def _read(desk: Desk, ask: Ask, what: str) -> None:
+    await desk.record("log read", None, mxid=ask.mxid, room=ask.room, about=what)
+
+
+# --- lists
+
+
+async def _everything(call: Call, desk: Desk, ask: Ask) -> Message:
+    found = await history.requests(desk.tx, _MOST)
+    records, more = await audit.page(desk.tx, kinds=_ALONE, limit=_MOST)
+    rows = [*_request_rows(found), *_record_rows(desk, records)]
+    return await _list(call, desk, ask, None, rows, found.total + more)
+
+
+async def _of_person(call: Call, desk: Desk, ask: Ask, word: str) -> Message:
+    who = person_meant(desk.policy, word)
+    mxids = mxids_of(desk.policy, who)
+    found = await history.requests_by(desk.tx, mxids, _MOST)
+    votes, cast = await history.votes_by(desk.tx, mxids, _MOST)
+    records, more = await _records_of(desk.tx, (who, *mxids))
+    rows = [*_request_rows(found), *_record_rows(desk, records)]
+    rows += [Row(v.at, (f"#{v.request} ", *answers.step_voted(v))) for v in votes]
+    return await _list(call, desk, ask, who, rows, found.total + cast + more)
+
+
+async def _of_kinds(call: Call, desk: Desk, ask: Ask, kinds: Sequence[str]) -> Message:
+    records, total = await audit.page(desk.tx, kinds=kinds, limit=_MOST)
+    return await _list(call, desk, ask, None, _record_rows(desk, records), total)
+
+
+async def _list(
+    call: Call, desk: Desk, ask: Ask, who: str | None, found: Sequence[Row], total: int
+) -> Message:
+    """The newest of them first. total: how many there are, here or not."""
+    rows = sorted(found, key=lambda row: -row.at)[:_MOST]
+    message, left = answers.log(desk.here, who, rows, total)
+    if left is not None and total > len(rows):
+        left = evolve(left, tail="The older ones stand in the file (log export).")
+    call.keep(desk, left)
+    await _read(desk, ask, str(ask.invocation.get("filter") or "all"))
+    return message
+
+
+def _request_rows(found: history.Found) -> list[Row]:
+    return [answers.request_row(request, request.approved) for request in found.requests]
+
+
+def _record_rows(desk: Desk, records: Sequence[Record]) -> list[Row]:
+    return [_record_row(desk, record) for record in records]
+
+
+# --- one request
+
+
+async def _conduits_words(call: Call, number: int) -> str | None:
+    """Its answer; never one that may hold a password or somebody's message, or was not
+    understood."""
+    request = await call.db.read(lambda tx: store.get(tx, number))
+    command = COMMANDS[request.invocation.command] if request is not None else None
+    if command is None or Tag.SECRET in command.tags or command.reads_messages:
+        return None
+    lines = await call.db.read(lambda tx: store.lines(tx, number))
+    last = next((row for row in reversed(lines) if row.answer_event), None)
+    room: Reads | None = call.world.admin
+    if last is None or last.outcome is None or last.answer_event is None or room is None:
+        return None
+    if last.outcome.kind is Kind.UNKNOWN or last.outcome.code == "unrecognised":
+        return None
+    content = await room.content_of(last.answer_event)
+    body = content.get("body") if content is not None else None
+    return body if isinstance(body, str) and body.strip() else None
+
+
+async def _one(
+    call: Call, desk: Desk, ask: Ask, number: int, answer: str | None
+) -> Message | None:
+    request = await voting.known(desk, number, ask.room, ask.event_id)
+    if request is None:
+        return None
+    await _read(desk, ask, f"#{number}")
+    lines = await store.lines(desk.tx, number)
+    steps = await _steps(desk, request, lines)
+    message = answers.log_one(desk.here, request, steps, answer)
+    pages = _names(call, desk, request, lines)
+    call.keep(desk, pages)
+    if pages is None:
+        return message
+    total = sum(row.size for row in lines)
+    hint: Text = (f"All {total} names: ", desk.here.cmd("more"))
+    return evolve(message, lines=(*message.lines, hint))
+
+
+def _names(call: Call, desk: Desk, request: Request, lines: Sequence[LineRow]) -> Pages | None:
+    """The values of a list with what became of each; None of a request with one."""
+    if len(users(request.invocation)) < 2 and len(lines) < 2:
+        return None
+    planned = call.world.planned(request.invocation) if lines else ()
+    if not planned:
+        return None
+    ends: dict[str, list[str]] = {}
+    for line, row in zip(planned, lines, strict=False):
+        word = "not sent" if row.outcome is None else row.outcome.kind.value
+        ends.setdefault(word, []).extend(line.items)
+    rows = [
+        (f"{word}: ", *codes(map(desk.here.local, items[at : at + _IN_A_ROW])))
+        for word, items in ends.items()
+        for at in range(0, len(items), _IN_A_ROW)
+    ]
+    return Pages((f"#{request.id}, what became of each:",), tuple(rows), 8)
 
 
 async def _whole(tx: Tx) -> tuple[bytes, int, int]:
@@ -295,10 +279,6 @@ def _record_row(desk: Desk, record: Record) -> Row:
     row = answers.record_row(record.ts, kind, who, told)
     about = what.get("about") or what.get("trusted")
     return evolve(row, words=(*row.words, ": ", code(str(about)[:80]))) if about else row
-
-
-def _vote_row(at: float, request: int, words: Text) -> Row:
-    return Row(at, (f"#{request} ", *words))
 
 
 async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list[Row]:
@@ -340,8 +320,8 @@ def _told(desk: Desk, record: Record) -> Text:
     return (by, " released it" if record.kind == "released" else " cancelled the rest")
 
 
-def _unknown(a: Asking, word: str) -> Message:
-    cmd = a.world.here(a.where.room).cmd
+def _unknown(call: Call, word: str) -> Message:
+    cmd = call.world.here(call.where.room).cmd
     return view(
         ("There is no log of ", quote(word, 40), "."),
         ("A person: ", cmd("log @bo"), " · one request: ", cmd("log 12")),

@@ -1,21 +1,60 @@
-"""`status`: whether all is well. It answers in safe mode too, without any policy."""
+"""What Sluice says of itself: `status`, whether all is well, `policy` and `version`.
+
+`status` answers in safe mode too, without any policy.
+"""
 
 from __future__ import annotations
+
+from attrs import evolve
 
 from .. import audit
 from ..chat import answers
 from ..chat.answers import Status as Shown
+from ..chat.policy_news import roles_line
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.direct import Direct
 from ..matrix.model import Handled
 from ..model.request import State
+from ..policy.access import read_out
 from ..requests import store
+from ..requests.desk import Desk
+from ..requests.submit import Ask
 from ..server.problems import Drift
 from ..state import World
-from ..text.message import Message
-from .call import Asking
-from .rights import policy_since
+from ..text.message import Message, Text
+from ..text.phrases import marked
+from .call import Call
+
+_SOURCE = "AGPL-3.0-or-later, ask an owner for it"  # an address, once there is one
+
+
+async def policy_since(tx: Tx, at: float | None = None) -> float | None:
+    """When the policy that is live (or was live then) went live."""
+    records, _ = await audit.page(tx, kinds=("policy",), limit=100)
+    return next((each.ts for each in records if at is None or each.ts <= at), None)
+
+
+async def policy(call: Call, desk: Desk, ask: Ask) -> Message:
+    settings = call.world.live
+    message = answers.policy_live(
+        desk.here,
+        await policy_since(desk.tx) or desk.now,
+        roles_line(read_out(settings.policy)),
+        len(settings.policy.rules),
+        settings.tests,
+        settings.digest,
+    )
+    warned: list[Text] = [
+        (f"Line {warning.line}: ", *marked(warning.text)) for warning in settings.warnings[:4]
+    ]
+    return evolve(message, lines=(*message.lines, *warned))
+
+
+async def version(call: Call, desk: Desk, ask: Ask) -> Message:
+    conduit = f"Conduit {call.world.conduit_version or 'not known yet'}"
+    since = await policy_since(desk.tx)
+    return answers.version(desk.here, call.world.version, conduit, since, _SOURCE)
 
 
 class Status:
@@ -27,9 +66,9 @@ class Status:
         self._world, self._db, self._hs, self._drift = world, db, homeserver, drift
         self._direct = direct
 
-    async def take(self, a: Asking) -> Handled | None:
+    async def take(self, call: Call) -> Handled | None:
         await self._drift.look()
-        took, where = await self._took(), a.where
+        took, where = await self._took(), call.where
 
         async def write(tx: Tx) -> Message:
             return answers.status(
