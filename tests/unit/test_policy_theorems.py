@@ -215,7 +215,7 @@ def test_t6_an_expression_matches_as_re_fullmatch_does(expression, value):
         assume(False)
     wanted = re.fullmatch(expression, value, re.ASCII) is not None
     assert pattern.fits(value) is wanted
-    assert evolve(pattern, choices=99).fits(value) is wanted, "by following sets of places"
+    assert evolve(pattern, short=-1).fits(value) is wanted, "by following sets of places"
 
 
 def test_t6_every_short_value_by_following_sets_of_places():
@@ -224,7 +224,7 @@ def test_t6_every_short_value_by_following_sets_of_places():
         "a*", "a+b", "a{2}", "a{2,}b*", "a{0,3}b{1,4}", "a{,2}b{3}", "a?b?a?b?a?", "[ab]{5}",
         "(a|ab)(b|ba)a*", "^a.{2,5}b$", "a*b*a*", ".{1,6}a", "(?:a|b|)b{2,3}|a{4,5}", "",
     ):  # fmt: skip
-        pattern = evolve(compile_pattern(expression), choices=99)
+        pattern = evolve(compile_pattern(expression), short=-1)
         for value in values:
             wanted = re.fullmatch(expression, value, re.ASCII) is not None
             assert pattern.fits(value) is wanted, (expression, value)

@@ -20,7 +20,7 @@ from . import reasons
 from .guardrails import BuiltIn, refusals, votes_for_named
 from .people import may_change, mxids_of, roles
 from .roles import NOBODY
-from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Plan, Policy, Query, Rule
+from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Policy, Query, Rule
 
 EXPIRES = 3600  # seconds that votes are waited for, where no line says
 
@@ -68,11 +68,11 @@ def _decide(query: Query, glass: bool) -> Decision:
     refused, denies = refusals(query, glass), _applying(plan.deny, query)
     if refused or denies:
         return _forbidden(refused, denies, query)
-    allows = _applying(plan.allow, query)
+    tried = [(rule, failed(rule, query)) for rule in plan.allow]
+    allows = [rule for rule, failure in tried if failure is None]
     if not allows:
-        return Decision(
-            Verdict.DENY, (), because=reasons.not_allowed(failures(plan, query), query)
-        )
+        near = [(rule, failure) for rule, failure in tried if failure is not None]
+        return Decision(Verdict.DENY, (), because=reasons.not_allowed(near, query))
     limits = [(rule, _quota(rule, query)) for rule in _applying(plan.limit, query)]
     spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
     quotas = tuple([quota for _, quota in limits])
@@ -151,12 +151,6 @@ def largest(slots: Iterable[Slot], policy: Policy) -> tuple[Slot, ...]:
 # --- does a rule apply ------------------------------------------------------------------------
 
 
-def failures(plan: Plan, query: Query) -> list[tuple[Rule, Failure]]:
-    """The allow lines that do not apply, and the first condition of each that does not hold."""
-    found = [(rule, failed(rule, query)) for rule in plan.allow]
-    return [(rule, failure) for rule, failure in found if failure is not None]
-
-
 def failed(rule: Rule, query: Query) -> Failure | None:
     """None when the rule applies. Of an allow line every value must fit, of others any."""
     if rule.role and rule.role not in query.roles:
@@ -185,6 +179,8 @@ def _holds(where: Condition, allow: bool, query: Query) -> bool:
 
 def values_of(where: Condition, query: Query) -> tuple[str, ...]:
     """What a condition looks at."""
+    if where.name in ("target", query.command.targets):
+        return query.targets
     if where.type is Type.SWITCH:
         return ("yes" if query.invocation.get(where.name) else "no",)
     return query.given(where)

@@ -12,7 +12,7 @@ from ..model.command import Invocation, Right
 from ..model.decision import Asker, Checked, Decision, Facts, Matched, Quota, Verdict
 from ..text.message import Text
 from . import reasons
-from .decide import decide, failures, query_of
+from .decide import decide, failed, query_of
 from .people import eligible, in_order, members_of, mxids_of, person_of, roles
 from .rules import NO_PLAN, Plan, Policy, Query, Rule
 
@@ -50,8 +50,12 @@ def explain(
 
 def _checked(plan: Plan, query: Query) -> tuple[Checked, ...]:
     """Why each allow line does not allow it, in the order of the text."""
-    near = sorted(failures(plan, query), key=lambda each: each[0].line)
-    return tuple(Checked(r.matched, reasons.failed_clause(r, why, query)) for r, why in near)
+    found = []
+    for rule in sorted(plan.allow, key=lambda each: each.line):
+        failure = failed(rule, query)
+        if failure is not None:
+            found.append(Checked(rule.matched, reasons.failed_clause(rule, failure, query)))
+    return tuple(found)
 
 
 def _used(quota: Quota) -> Text:

@@ -65,11 +65,11 @@ class Pattern:
 
     text: str
     _parts: tuple[_Part, ...] = field(eq=False, repr=False)
-    _choices: int = field(eq=False, repr=False)  # parts that can take more or less
+    _short: int = field(eq=False, repr=False)  # the longest value to ask `_quick` about
     _quick: Callable[[str], object] = field(eq=False, repr=False)
 
     def fits(self, value: str) -> bool:
-        if (len(value) + 2) ** self._choices <= _FEW:
+        if len(value) <= self._short:
             return self._quick(value) is not None
         return bool(self._follow(value) >> len(value) & 1)
 
@@ -115,7 +115,9 @@ def compile_pattern(text: str) -> Pattern:
     if unbounded > MAX_UNBOUNDED:
         raise BadPattern(f"has {unbounded} quantifiers without end, {MAX_UNBOUNDED} at most")
     choices = parts.count("|") + sum(atom.least != atom.most for atom in atoms)
-    return Pattern(text, parts, choices, whole.fullmatch)
+    # A part that can take more or less of a value of n characters does so in n + 2 ways at most.
+    short = int(_FEW ** (1 / choices)) - 2 if choices else MAX_LENGTH
+    return Pattern(text, parts, short, whole.fullmatch)
 
 
 def _part(match: re.Match[str]) -> _Part:

@@ -62,11 +62,11 @@ class Condition:
 
     def fits(self, value: str, query: Query) -> bool | None:
         """Whether this value does; None is "cannot be known"."""
-        policy, certain = query.policy, True
         if self.regex is not None and not self.regex.fits(self.seen(value)):
             return False
         if self.one_of is not None and value not in self.one_of:
             return False
+        policy, certain = query.policy, True
         if self.is_self is not None:
             mine = policy.person_of(value) == policy.person_of(query.asker.mxid)
             if mine is not self.is_self:
@@ -296,9 +296,13 @@ class Policy:
 
     def _given(self, mxid: str, power: float) -> frozenset[str]:
         granted = self.grants.get(mxid, ())
-        if not mxid.startswith("@_"):  # ghosts of a bridge are of no server
+        if self.by_server and not mxid.startswith("@_"):  # ghosts of a bridge are of no server
             granted += self.by_server.get(mxid.partition(":")[2], ())
-        return NOBODY.union(*(self.closure[role] for role, least in granted if power >= least))
+        held = NOBODY
+        for role, least in granted:
+            if power >= least:
+                held = held | self.closure[role] if held else self.closure[role]
+        return held
 
 
 NO_PLAN = Plan()
