@@ -26,9 +26,6 @@ LOOSE = {
     "help": 3,
     "lists": 6,
     "log": 2,
-    "not_allowed": 7,
-    "notices": 2,
-    "questions": 5,
     "rights": 1,
 }
 """How many lines a module puts together instead. May only become less."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..text.message import Message, Text, code
-from ..text.phrases import Here, Line, Word, alarm, listed, not_run, people, person, view
+from ..text.message import Message, Text
+from ..text.phrases import Here, alarm, line, listed, numbers, person
+from ..text.saying import says
 
 
 @frozen
@@ -19,20 +20,20 @@ class Erased:
     origin: str
 
 
-def _numbers(held: Sequence[int]) -> Text:
-    return listed([f"#{number}" for number in held], "and")
-
-
-def _how(told: Erased) -> tuple[Line, ...]:
-    """From where, as far as the server tells."""
-    by: Text = (" by ", person(told.by)) if told.by else ()
-    origin: Text = (" from the room ", code(told.origin)) if told.origin else ()
-    return (("It was erased", *by, *origin, "."),) if by or origin else ()
-
-
-def _head(told: Erased) -> Text:
-    who: Word = person(told.who)
-    return ("Something ", who, " wrote or tapped was erased from outside before I could read it.")
+def _alarm(push: Sequence[str], told: Erased, then: Text, last: Text = ()) -> Message:
+    """It names from where it was erased, as far as the server tells."""
+    by = line(" by {by:person}", by=told.by) if told.by else ()
+    origin = line(" from the room `{room}`", room=told.origin) if told.origin else ()
+    return alarm(
+        push,
+        "Something {who:person} wrote or tapped was erased from outside before I could read it.",
+        *(["It was erased{by}{origin}."] if by or origin else []),
+        then,
+        last,
+        who=told.who,
+        by=by,
+        origin=origin,
+    )
 
 
 def erased(
@@ -41,37 +42,43 @@ def erased(
     """held: the requests that wait for it. owners: names of those who can release one of them."""
     who = person(told.who)
     if not held:
-        again: Text = (who, ", if it was a command, send it again.")
-        return alarm(push, _head(told), *_how(told), ("Nothing open depends on it. ", *again))
-    wait: Text = (
-        "Held: ",
-        *_numbers(held),
-        ". ",
-        who,
-        ", vote again, or tap ✅ here if you did not say no.",
+        again = line("{who}, if it was a command, send it again.", who=who)
+        return _alarm(push, told, ("Nothing open depends on it. ", *again))
+    return _alarm(
+        push,
+        told,
+        line(
+            "Held: {held}. {who}, vote again, or tap ✅ here if you did not say no.",
+            held=numbers(held, "and"),
+            who=who,
+        ),
+        line("Or tap ✅ here, once you know what it was: {owners:people}.", owners=owners)
+        if owners
+        else ("Nobody else can release it: without a word it is not run.",),
     )
-    also: Text = ("Nobody else can release it: without a word it is not run.",)
-    if owners:
-        also = ("Or tap ✅ here, once you know what it was: ", *people(owners), ".")
-    return alarm(push, _head(told), *_how(told), wait, also)
 
 
 def over(told: Erased, released: Sequence[tuple[int, str]]) -> Message:
     """The alarm when nothing is held any more. released: request, and the name of who did."""
-    who = [(f"#{number} by ", person(name)) for number, name in released]
-    words = tuple(word for n, each in enumerate(who) for word in ((", ", *each) if n else each))
-    return alarm((), _head(told), *_how(told), ("Released: ", *words, "."))
+    by = listed([(f"#{number} by ", person(name)) for number, name in released])
+    return _alarm((), told, ("Released: ", *by, "."))
 
 
 def not_released(here: Here, who: str, held: Sequence[int], *, no: bool) -> Message:
     """A tap on the alarm that releases nothing. no: it was ❌."""
     if not held:
-        return view("Nothing is held because of that any more.")
-    stays = _numbers(held)
-    if no:
-        how = here.cmd(f"deny {held[0]} why")
-        return not_run(
-            (person(who), ", tap ❌ on the card, or type ", how, ". ", *stays, " held.")
-        )
-    because = "an owner who neither asked for it, nor is its target, nor erased it"
-    return not_run((person(who), ", not released: that is for its sender, or ", because, "."))
+        return _nothing_held()
+    return _on_the_card(here, who, held[0], numbers(held, "and")) if no else _only_an_owner(who)
+
+
+@says("📋 Nothing is held because of that any more.")
+def _nothing_held() -> None: ...
+
+
+@says("⛔ {who:person}, tap ❌ on the card, or type `!deny {first} why`. {held} held.")
+def _on_the_card(here: Here, who: str, first: int, held: Text) -> None: ...
+
+
+@says("""⛔ {who:person}, not released: that is for its sender, or an owner who neither asked for
+  it, nor is its target, nor erased it.""")
+def _only_an_owner(who: str) -> None: ...

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from ..model.decision import Decision
 from ..model.request import Request, State
-from ..text.message import Message, Text, code
-from ..text.phrases import Here, count, not_run, people, person, view
+from ..text.message import Message, Text
+from ..text.phrases import Here, line, not_run, view
+from ..text.saying import says
 from ..text.times import about
 from .cards import called
 
@@ -19,27 +20,35 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
     """
     now = " now" if decision.retry_at is not None and _verb(decision) == "deny" else ""
     head: Text = (f"Not allowed{now} (#{number}): ", *decision.because, ".")
-    can: Text = (*people(decision.can), " can.") if decision.can else ("Nobody can.",)
     if then:
         return not_run(head, then)
     if decision.fixed:
         return not_run((*head, " Built in, nobody can."))
     if (left := _left(decision)) > 0:
-        ask: Text = (", or ask ", *people(decision.can)) if decision.can else ()
-        return not_run((*head, " Nothing was done."), (f"Send {left} or fewer", *ask, "."))
+        ask = line(", or ask {can:people}", can=decision.can) if decision.can else ()
+        fewer = line("Send {left} or fewer{ask}.", left=left, ask=ask)
+        return not_run((*head, " Nothing was done."), fewer)
     if decision.retry_at is not None:
-        when = here.clock.at(decision.retry_at)
-        if now:
-            return not_run(head, f"Again from {when}. Break-glass does not get around it.")
-        wait = about(decision.retry_at - here.clock.now)
-        whose = "Your next" if any(q.per == "person" for q in decision.limits) else "Next"
-        return not_run(
-            head, (f"{whose}: {when} ({wait}).", *((" ", *can) if decision.can else ()))
-        )
+        return not_run(head, _later(decision, decision.retry_at, here, denied=bool(now)))
     first = decision.because[:1]
     by_rule = first and isinstance(first[0], str) and first[0].startswith(("rule ", "line "))
-    why: Text = (" More: ", here.cmd(f"why {number}")) if by_rule else ()
-    return not_run((*head, " ", *can, *why))
+    why = line(" More: `!why {number}`", here, number=number) if by_rule else ()
+    return not_run((*head, *(_can(decision) or (" Nobody can.",)), *why))
+
+
+def _can(decision: Decision) -> Text:
+    """` cy or ana can.`"""
+    return line(" {can:people} can.", can=decision.can) if decision.can else ()
+
+
+def _later(decision: Decision, at: float, here: Here, *, denied: bool) -> Text:
+    """When it is possible again."""
+    if denied:
+        return line("Again from {at:at}. Break-glass does not get around it.", here, at=at)
+    whose = "Your next" if any(q.per == "person" for q in decision.limits) else "Next"
+    wait = about(at - here.clock.now)
+    when = line("{whose}: {at:at} ({wait}).", here, whose=whose, at=at, wait=wait)
+    return (*when, *_can(decision))
 
 
 def _left(decision: Decision) -> int:
@@ -53,21 +62,28 @@ def _verb(decision: Decision) -> str:
 
 
 def cap_person(ids: Sequence[int], here: Here) -> Message:
-    which = ", ".join(f"#{n}" for n in ids)
-    return not_run(
-        f"Not run: you have {count(len(ids), 'open request')} ({which}), the most for one person.",
-        ("Wait for votes, or take one back: ", here.cmd(f"cancel {ids[0]}")),
-    )
+    return _cap_person(here, ids, ids[0])
 
 
-def cap_all(n: int, here: Here) -> Message:
-    vote = here.cmd("pending")
-    return not_run((f"Not run: {n} requests are open, the most for all. Vote first: ", vote))
+@says("""⛔ Not run: you have {ids:count open request} ({ids:numbers}), the most for one person.
+Wait for votes, or take one back: `!cancel {first}`""")
+def _cap_person(here: Here, ids: Sequence[int], first: int) -> None: ...
+
+
+@says("⛔ Not run: {n} requests are open, the most for all. Vote first: `!pending`")
+def cap_all(n: int, here: Here) -> None: ...
 
 
 def line_full(n: int, own: bool) -> Message:
-    whose = f"{n} of your commands wait, the most for one person" if own else ""
-    return not_run(f"Not run: {whose or f'{n} commands wait, the most'}. Try again in a minute.")
+    return _own_line_full(n) if own else _line_full(n)
+
+
+@says("""⛔ Not run: {n} of your commands wait, the most for one person. Try again in a minute.""")
+def _own_line_full(n: int) -> None: ...
+
+
+@says("⛔ Not run: {n} commands wait, the most. Try again in a minute.")
+def _line_full(n: int) -> None: ...
 
 
 def asked_already(request: Request, may_vote: bool, here: Here) -> Message:
@@ -75,36 +91,48 @@ def asked_already(request: Request, may_vote: bool, here: Here) -> Message:
     until = f", open until {here.clock.at(request.expires)}" if request.expires is not None else ""
     if request.state is State.EXECUTING:
         until = ", running now"
-    vote: Text = (" You can approve it: ", here.cmd(f"approve {request.id}")) if may_vote else ()
-    who = person(request.person)
-    return view((f"#{request.id} asks for that already (", who, f"{until}).", *vote))
+    vote = line(" You can approve it: `!approve {id}`", here, id=request.id) if may_vote else ()
+    return _asked_already(request.id, request.person, until, vote)
 
 
-def rejected_more(until: float, here: Here) -> Message:
+@says("📋 #{id} asks for that already ({who:person}{until}).{vote}")
+def _asked_already(id: int, who: str, until: str, vote: Text) -> None: ...
+
+
+@says("⛔ Not allowed, as 30 times in an hour. I answer such commands again at {until:at}.")
+def rejected_more(until: float, here: Here) -> None:
     """The one answer to the rest of an hour's not allowed commands."""
-    when = here.clock.at(until)
-    return not_run(f"Not allowed, as 30 times in an hour. I answer such commands again at {when}.")
 
 
 def too_late_to_edit(request: Request, undo: Text) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
     ran = "runs" if request.state is State.EXECUTING else "has run"
-    head: Text = (f"Too late: #{request.id} {ran} as ", code(request.text), ".")
-    return not_run((*head, " Your edit changes nothing."), *([undo] if undo else []))
+    return _too_late_to_edit(request.id, ran, request.text, undo)
+
+
+@says("""⛔ Too late: #{id} {ran} as `{text}`. Your edit changes nothing.
+{undo}""")
+def _too_late_to_edit(id: int, ran: str, text: str, undo: Text) -> None: ...
 
 
 def too_late_to_cancel(request: Request, undo: Text) -> Message:
     if request.state is State.EXECUTING:
-        return not_run(f"#{request.id} was sent already and cannot be stopped.")
-    head = (
-        f"#{request.id} is {called(request.state)} already; only open requests can be cancelled."
-    )
-    return not_run((head, *((" ", *undo) if undo else ())))
+        return _cannot_be_stopped(request.id)
+    return _cannot_be_cancelled(request.id, called(request.state), (" ", *undo) if undo else ())
 
 
-def no_such(wanted: int, newest: int) -> Message:
-    return view(f"There is no #{wanted}; the newest is #{newest}.")
+@says("⛔ #{id} was sent already and cannot be stopped.")
+def _cannot_be_stopped(id: int) -> None: ...
+
+
+@says("⛔ #{id} is {state} already; only open requests can be cancelled.{undo}")
+def _cannot_be_cancelled(id: int, state: str, undo: Text) -> None: ...
+
+
+@says("📋 There is no #{wanted}; the newest is #{newest}.")
+def no_such(wanted: int, newest: int) -> None: ...
 
 
 def nothing_to_resolve(request: Request) -> Message:
-    return view(f"#{request.id} is {called(request.state)}; there is nothing to resolve.")
+    state = called(request.state)
+    return view("#{id} is {state}; there is nothing to resolve.", id=request.id, state=state)

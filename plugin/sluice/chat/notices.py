@@ -10,9 +10,10 @@ from typing import Union
 
 from attrs import evolve, frozen
 
-from ..text.message import Message, Sign, Text, code, quote
-from ..text.phrases import Here, alarm, codes, news, person, say
-from ..text.times import over, span, typed
+from ..text.message import Message, Text, quote
+from ..text.phrases import Here, count, line, news, plural
+from ..text.saying import says
+from ..text.times import typed
 
 WAVE_STARTS = 60.0  # the third notice of a kind within this many seconds starts a wave
 WAVE_EVERY = 600.0  # then there is one message in this many seconds
@@ -21,25 +22,22 @@ Window = Union[float, bool, None]
 """Registration: open until (epoch seconds), True open without end, False closed, None unknown."""
 
 
-def _registration(here: Here, window: Window) -> str:
-    if window is None or window is False:
-        return ""
-    if window is True:
-        return " Registration is on, without an end."
-    return f" Registration is on until {here.clock.at(window)}."
-
-
 def registered(here: Here, user: str, window: Window) -> Message:
-    state = _registration(here, window)
-    return news(("New account: ", code(user), f" registered itself.{state}"))
+    state = line(" Registration is {until}.", until=on_until(here, window)) if window else ()
+    return news("New account: `{user}` registered itself.{state}", user=user, state=state)
 
 
-def password_changed(user: str) -> Message:
-    return news((code(user), " changed their password."))
+def on_until(here: Here, window: Union[float, bool]) -> str:
+    """`on until 15:03 UTC`, `on, without an end`."""
+    return "on, without an end" if window is True else f"on until {here.clock.at(window)}"
 
 
-def self_deactivated(user: str) -> Message:
-    return news((code(user), " deactivated their own account."))
+@says("🔔 `{user}` changed their password.")
+def password_changed(user: str) -> None: ...
+
+
+@says("🔔 `{user}` deactivated their own account.")
+def self_deactivated(user: str) -> None: ...
 
 
 def report(
@@ -54,20 +52,23 @@ def report(
 ) -> Message:
     """push: MXIDs of the role that looks after reports. event_id, room: "" where they are not
     named, because the room is sealed."""
-    why: Text = ("Reason as typed: ", quote(reason)) if reason else ("No reason was given.",)
-    name: Text = (quote(room_name, 60), " ") if room_name else ()
-    return say(
-        Sign.NEWS,
-        ("Report by ", code(reporter), " about a message of ", code(about), "."),
-        why,
-        *(
-            [("Room: ", *name, code(room)), ("Message: ", here.cmd(f"event {event_id}"))]
-            if event_id
-            else ["It stands in the admin room, or in a private room of mine: look there."]
-        ),
-        push=tuple(push),
-        text=bool(push),
-    )
+    why = line("Reason as typed: {reason:quote}", reason=reason) if reason else ()
+    where: Text = ("It stands in the admin room, or in a private room of mine: look there.",)
+    message: Text = ()
+    if event_id:
+        name: Text = (quote(room_name, 60), " ") if room_name else ()
+        where = line("Room: {name}`{room}`", name=name, room=room)
+        message = line("Message: `!event {event_id}`", here, event_id=event_id)
+    return _report(reporter, about, why or ("No reason was given.",), where, message, push)
+
+
+@says("""🔔 Report by `{reporter}` about a message of `{about}`.
+{why}
+{where}
+{message}""")
+def _report(
+    reporter: str, about: str, why: Text, where: Text, message: Text, push: Sequence[str]
+) -> None: ...
 
 
 def developers(text: str) -> Message:
@@ -119,30 +120,35 @@ def ebb(here: Here, kind: str, wave: Wave, now: float) -> tuple[Wave, Message | 
 
 
 _FOLDED = {
-    "registered": ("new account", "new accounts"),
-    "password_changed": ("password change", "password changes"),
-    "self_deactivated": (
-        "account deactivated by its owner",
-        "accounts deactivated by their owners",
-    ),
-    "report": ("report", "reports"),
+    "registered": "new account/new accounts",
+    "password_changed": "password change/password changes",
+    "self_deactivated": "account deactivated by its owner/accounts deactivated by their owners",
+    "report": "report/reports",
 }
 
 
 def _folded(here: Here, kind: str, wave: Wave) -> Message:
-    one, many = _FOLDED[kind]
-    noun = one if wave.count == 1 else many
-    head = f"{wave.count:,} {noun} in {span(WAVE_EVERY)}, newest"
-    by = " by: " if kind == "report" else ": "
-    lines: list[Text] = [(head, by, *codes(wave.held))]
-    if kind == "registered":
-        names = [here.local(user) for user in wave.held]
-        start = names[0]
-        while not all(name.startswith(start) for name in names):
-            start = start[:-1]
-        look = f"users {start}".rstrip()
-        lines.append(("All: ", here.cmd(look), " · Stop it: ", here.cmd("registration off")))
-    return news(*lines)
+    noun = count(wave.count, *_FOLDED[kind].split("/"))
+    by = " by" if kind == "report" else ""
+    look = f"users {_start([here.local(user) for user in wave.held])}".rstrip()
+    return news(
+        "{noun} in {every:span}, newest{by}: {held:codes}",
+        *(["All: `!{look}` · Stop it: `!registration off`"] if kind == "registered" else []),
+        here=here,
+        noun=noun,
+        every=WAVE_EVERY,
+        by=by,
+        held=wave.held,
+        look=look,
+    )
+
+
+def _start(names: Sequence[str]) -> str:
+    """With what all of them begin."""
+    start = names[0]
+    while not all(name.startswith(start) for name in names):
+        start = start[:-1]
+    return start
 
 
 # --- the registration window ---------------------------------------------------------------------
@@ -160,32 +166,34 @@ def registration_closed(
     who: str, lasted: float, users: Sequence[str], config: bool | None = None
 ) -> Message:
     """users: who registered meanwhile. config: as in `at_next_start`."""
-    more = len(users) - 6
-    meanwhile: Text = ("New accounts meanwhile: ", *codes(users[:6]))
-    meanwhile = (*meanwhile, f" and {more:,} more") if more > 0 else meanwhile
+    more = f" and {len(users) - 6:,} more" if len(users) > 6 else ""
     return news(
-        ("Registration is off again, ", person(who), f"'s {over(lasted)}."),
-        meanwhile if users else "No new accounts meanwhile.",
+        "Registration is off again, {who:person}'s {lasted:over}.",
+        "New accounts meanwhile: {users:codes}{more}" if users else "No new accounts meanwhile.",
         *at_next_start(config, False),
+        who=who,
+        lasted=lasted,
+        users=users[:6],
+        more=more,
     )
 
 
 def registration_stuck(here: Here, since: float, *, config: bool | None) -> Message:
     """config: whether Conduit's config file opens registration at a start; None unknown."""
-    at_start = "" if config is None else (" (on)" if config else " (off)")
-    return alarm(
-        here.owners,
-        f"Registration should be off since {here.clock.at(since)}, but Conduit does not answer.",
-        f"I try every minute. Sure way: restart Conduit; then its config file decides{at_start}.",
-    )
+    return _registration_stuck(here, since, {None: "", True: " (on)", False: " (off)"}[config])
+
+
+@says("""❗ Registration should be off since {since:at}, but Conduit does not answer.
+I try every minute. Sure way: restart Conduit; then its config file decides{config}.""")
+def _registration_stuck(here: Here, since: float, config: str) -> None: ...
 
 
 def registration_reset(here: Here, left: float) -> Message:
     """Conduit restarted and forgot that registration was on. left: seconds of the window."""
     minutes = max(60 * round(left / 60), 60)
-    were = "was" if minutes == 60 else "were"
-    again = here.cmd(f"registration on for {typed(minutes)}")
-    return news(
-        "Conduit restarted: registration is off again, as in its config file.",
-        (f"I do not open it by myself. {span(minutes)} {were} left: ", again),
-    )
+    return _registration_reset(here, minutes, plural(minutes // 60, "was", "were"), typed(minutes))
+
+
+@says("""🔔 Conduit restarted: registration is off again, as in its config file.
+I do not open it by myself. {left:span} {were} left: `!registration on for {typed}`""")
+def _registration_reset(here: Here, left: float, were: str, typed: str) -> None: ...

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from ..model.secret import Secret
 from ..text.message import Message, Sign, Text, code, one_line
-from ..text.phrases import Here, codes, not_run, person, say
+from ..text.phrases import Here, line, not_run, say
+from ..text.saying import says
 from ..text.times import over
 
 
@@ -38,70 +39,89 @@ def handed_over(
     here: Here, who: str, mxid: str, users: Sequence[str], until: float | None
 ) -> Message:
     """The line after it, an m.text: this one pushes. until: None = counted from the join on."""
-    time = f" until {here.clock.at(until)}" if until is not None else ""
-    if len(users) == 1:
-        line: Text = (person(who), ", the password of ", code(users[0]), f" is above{time}.")
-        line = (*line, " Tap ✅ there when you have it.")
-    else:
-        line = (person(who), f", {len(users)} passwords are above{time}.")
-        line = (*line, " Tap ✅ on each when you have it.")
-    return say(Sign.SECRET, line, push=(mxid,), text=True)
+    time = line(" until {until:at}", here, until=until) if until is not None else ()
+    return say(
+        Sign.SECRET,
+        "{who:person}, the password of `{user}` is above{time}. Tap ✅ there when you have it."
+        if len(users) == 1
+        else "{who:person}, {n} passwords are above{time}. Tap ✅ on each when you have it.",
+        push=(mxid,),
+        text=True,
+        who=who,
+        user=users[0],
+        n=len(users),
+        time=time,
+    )
+
+
+def _again(here: Here, users: Sequence[str]) -> Text:
+    return line(
+        "{users:A new one/A new one, say}: `!resetpw {user:local}`",
+        here,
+        users=users,
+        user=users[0],
+    )
 
 
 def removed(here: Here, users: Sequence[str], *, tapped: bool, after: float) -> Message:
     """The edit of that line when the last of its passwords is gone. after: seconds it stood."""
-    why = "you tapped ✅" if tapped else f"the {over(after)}"
-    one = len(users) == 1
-    head: Text = ("The password of ", code(users[0]), f" is removed, {why}.")
-    if not one:
-        head = (f"All {len(users)} passwords are removed, {why}.",)
-    again = here.cmd(f"resetpw {here.local(users[0])}")
     return say(
         Sign.SECRET,
-        head,
-        ("A new one: " if one else "A new one, say: ", again, " in the ops room."),
+        "The password of `{user}` is removed, {why}."
+        if len(users) == 1
+        else "All {n} passwords are removed, {why}.",
+        "{again} in the ops room.",
+        user=users[0],
+        n=len(users),
+        why="you tapped ✅" if tapped else f"the {over(after)}",
+        again=_again(here, users),
     )
 
 
-def unread_answer(request: int, line: str, answer: Secret) -> Message:
+def unread_answer(request: int, words: str, answer: Secret) -> Message:
     """An answer that may hold a password and that nobody understands: to who asked, in private."""
-    head = (f"Conduit's answer to #{request}, ", code(line), ", which I do not understand:")
-    return say(Sign.SECRET, head, (code(one_line(answer.reveal(), 500)),))
+    return say(
+        Sign.SECRET,
+        "Conduit's answer to #{request}, `{words}`, which I do not understand:",
+        (code(one_line(answer.reveal(), 500)),),
+        request=request,
+        words=words,
+    )
 
 
-def wrong_room() -> Message:
-    return not_run("Not run: commands work in the ops room only.")
+@says("⛔ Not run: commands work in the ops room only.")
+def wrong_room() -> None: ...
 
 
 def never_joined(here: Here, who: str, mxid: str, users: Sequence[str]) -> Message:
-    one = len(users) == 1
-    head: Text = (person(who), " did not join in time: the password")
-    head = (
-        *head,
-        " of " if one else "s of ",
-        *codes(users),
-        " is" if one else " are",
-        " removed.",
+    return not_run(
+        "{who:person} did not join in time: the {users:password/passwords} of {users:codes} "
+        "{users:is/are} removed.",
+        _again(here, users),
+        to=mxid,
+        who=who,
+        users=users,
     )
-    again = here.cmd(f"resetpw {here.local(users[0])}")
-    return not_run(head, ("A new one: " if one else "A new one, say: ", again), to=mxid)
 
 
 def not_safe(mxid: str, why: str, other: str | None = None) -> Message:
     """Refused before it runs. why: `remote`, `members` or `failed`; other: an account to use."""
-    if why == "remote":
-        cause: Text = (code(mxid), " is on another server.")
-        switch: Text = ("Send it from ", code(other), ", or set") if other else ("Set",)
-        return not_run(
-            ("Not run: I cannot hand you a password safely, ", *cause),
-            (*switch, " up encryption for the bot."),
-        )
-    if why == "members":
-        return not_run(
-            "Not run: I cannot hand you a password safely, our private room has other members.",
-            "Leave that room, then send the command again: I make a new one.",
-        )
-    return not_run(
-        "Not run: I cannot hand you a password safely, no private room could be made.",
-        "Try again in a minute; if it stays so, owners find the cause in maubot's log.",
-    )
+    if why != "remote":
+        return _others_in_room() if why == "members" else _no_room()
+    switch = line("Send it from `{other}`, or set", other=other) if other else ("Set",)
+    return _elsewhere(mxid, switch)
+
+
+@says("""⛔ Not run: I cannot hand you a password safely, `{mxid}` is on another server.
+{switch} up encryption for the bot.""")
+def _elsewhere(mxid: str, switch: Text) -> None: ...
+
+
+@says("""⛔ Not run: I cannot hand you a password safely, our private room has other members.
+Leave that room, then send the command again: I make a new one.""")
+def _others_in_room() -> None: ...
+
+
+@says("""⛔ Not run: I cannot hand you a password safely, no private room could be made.
+Try again in a minute; if it stays so, owners find the cause in maubot's log.""")
+def _no_room() -> None: ...
