@@ -19,12 +19,13 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 
 from .db import meta
 from .db.connection import Row, Tx
+from .db.rows import insert, marks
+from .model.event import Json, object_in
 
 SCHEMA = (
     "CREATE TABLE sluice_audit (seq INTEGER PRIMARY KEY, ts DOUBLE PRECISION NOT NULL, "
@@ -61,7 +62,7 @@ class Record:
     kind: str
     request: int | None
     person: str | None
-    what: Mapping[str, Any]
+    what: Json
 
 
 class Broken(Exception):
@@ -103,20 +104,16 @@ async def append(tx: Tx, now: float, kind: str, record: Mapping[str, object]) ->
     if len(text) > MAX_RECORD:
         raise ValueError(f"a record of {len(text)} characters, {MAX_RECORD} is the most")
     record_hash = _sha(text.encode())
-    await tx.execute(
-        f"INSERT INTO sluice_audit ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        *_columns(whole),
-        text,
-        record_hash,
-        _next(last.chain, record_hash),
-    )
+    chain = _next(last.chain, record_hash)
+    row = {**_indexed(whole), "record": text, "hash": record_hash, "chain": chain}
+    await insert(tx, "sluice_audit", row)
     return seq
 
 
-def _columns(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _indexed(record: Json) -> dict[str, object]:
     """What of a record stands in columns of its own, to be searched."""
     person = record.get("person") or record.get("mxid")
-    return (*map(record.get, ("seq", "ts", "kind", "request")), person)
+    return {**{name: record.get(name) for name in _INDEXED}, "person": person}
 
 
 async def head(tx: Tx) -> Head:
@@ -150,27 +147,27 @@ async def page(
     limit: int = 10,
 ) -> tuple[tuple[Record, ...], int]:
     """The newest records first, and how many there are."""
-    args = [value for value in (person, request, *kinds) if value is not None]
-    marks = (f"${number}" for number in range(1, len(args) + 1))
-    terms = [f"person={next(marks)}"] if person is not None else []
-    terms += [f"request={next(marks)}"] if request is not None else []
-    terms += [f"kind IN ({', '.join(next(marks) for _ in kinds)})"] if kinds else []
-    where = f"WHERE {' AND '.join(['1=1', *terms])}"
+    wanted = {"person": person, "request": request}
+    known = {name: value for name, value in wanted.items() if value is not None}
+    args = [*known.values(), *kinds]
+    terms = [f"{name}=${number}" for number, name in enumerate(known, 1)]
+    terms += [f"kind IN ({marks(kinds, len(known) + 1)})"] if kinds else []
+    where = f"WHERE {' AND '.join(terms)}" if terms else ""
     rows = await tx.fetch(
         f"SELECT {COLUMNS} FROM sluice_audit {where} ORDER BY seq DESC LIMIT {int(limit)}", *args
     )
-    total = f"SELECT COUNT(*) FROM sluice_audit {where}"
-    return (
-        tuple(
-            Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows
-        ),
-        int(await tx.fetchval(total, *args)),
-    )
+    found = (Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows)
+    total = await tx.fetchval(f"SELECT COUNT(*) FROM sluice_audit {where}", *args)
+    return tuple(found), int(total)
+
+
+async def _page(tx: Tx, after: int) -> list[Row]:
+    query = f"SELECT {COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq LIMIT {PAGE}"
+    return await tx.fetch(query, after)
 
 
 async def _rows(tx: Tx, after: int) -> AsyncIterator[Row]:
-    query = f"SELECT {COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq LIMIT {PAGE}"
-    while rows := await tx.fetch(query, after):
+    while rows := await _page(tx, after):
         for row in rows:
             yield row
         after = rows[-1]["seq"]
@@ -191,7 +188,17 @@ async def export_jsonl(tx: Tx) -> AsyncIterator[str]:
 # --- checking
 
 
-def follow(last: Head, row: Mapping[str, Any] | Row) -> Head:
+async def further(tx: Tx, last: Head) -> Head:
+    """The head one page behind this one. Raises Broken, also if what stood before has changed."""
+    query = "SELECT chain FROM sluice_audit WHERE seq=$1"
+    if last.seq and await tx.fetchval(query, last.seq) != last.chain:
+        raise Broken(last.seq, "was changed or is missing")
+    for row in await _page(tx, last.seq):
+        last = follow(last, row)
+    return last
+
+
+def follow(last: Head, row: Row) -> Head:
     """The head after one more row; raises Broken if this row cannot come next."""
     seq, text = row["seq"], row["record"]
     try:
@@ -205,7 +212,7 @@ def follow(last: Head, row: Mapping[str, Any] | Row) -> Head:
                 raise Broken(seq, "was changed")
             if record.get("seq") != seq:
                 raise Broken(seq, f"was moved: it is entry {record.get('seq')}")
-            if tuple(row[i] for i in _INDEXED) != _columns(record):
+            if {name: row[name] for name in _INDEXED} != _indexed(record):
                 raise Broken(seq, "was changed where it is searched for")
         if _next(last.chain, row["hash"]) != row["chain"]:
             raise Broken(seq, f"does not follow from entry {last.seq}")
@@ -214,7 +221,7 @@ def follow(last: Head, row: Mapping[str, Any] | Row) -> Head:
     return Head(seq, row["chain"])
 
 
-def names_sealed(record: Mapping[str, Any]) -> bool:
+def names_sealed(record: Json) -> bool:
     """Whether a record may hold the id of an event of the admin room, as versions before 1.1 wrote
     them: an outcome with its answer, an error with an event of a room that it does not name."""
     if record.get("kind") == "outcome":
@@ -224,7 +231,7 @@ def names_sealed(record: Mapping[str, Any]) -> bool:
     return is_error and isinstance(event, str) and event.startswith("$")
 
 
-def _record(text: str | None) -> Mapping[str, Any]:
+def _record(text: str | None) -> Json:
     """The fields of a record; none if it was erased, or is not what was written."""
     try:
         record = json.loads(text or "{}")
@@ -233,9 +240,7 @@ def _record(text: str | None) -> Mapping[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def verify(
-    rows: Iterable[Mapping[str, Any]], seals: Sequence[Head] = ()
-) -> tuple[Head, tuple[int, ...]]:
+def verify(rows: Iterable[Row], seals: Sequence[Head] = ()) -> tuple[Head, tuple[int, ...]]:
     """Follows the whole chain past all seals: its head, and the entries whose text was erased.
 
     Raises Broken at the first entry that is wrong.
@@ -256,7 +261,7 @@ def verify(
     return last, tuple(erased)
 
 
-def _read(path: Path) -> Iterator[Mapping[str, Any]]:
+def _read(path: Path) -> Iterator[Row]:
     """The rows of a SQLite database, opened for reading only, or of an exported file."""
     with path.open("rb") as file:
         is_database = file.read(16) == b"SQLite format 3\0"
@@ -268,11 +273,11 @@ def _read(path: Path) -> Iterator[Mapping[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             row = _record(line)
-            record = row.get("record")
             if not {"seq", "hash", "chain", "record"} <= row.keys():
                 raise Broken(number, "is no entry of a log")
-            columns = dict(zip(_INDEXED, _columns(record or {}), strict=True))
-            yield {**columns, **row, "record": None if record is None else canonical(record)}
+            record = object_in(row, "record")
+            text = None if row["record"] is None else canonical(record)
+            yield {**_indexed(record), **row, "record": text}
 
 
 def _seal_of(text: str) -> Head:

@@ -34,7 +34,6 @@ from .requests import erased, reweigh
 from .requests.desk import Aside
 from .state import World
 
-_PRIVATE = "SELECT room FROM sluice_private"
 _NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
 _HEARD_WITHIN = 10.0  # seconds in which all that stands in a room is read, or the room is away
 
@@ -292,8 +291,8 @@ class Doors:
 
     async def _made(self, tx: Tx) -> list[tuple[str, bool]]:
         """The private rooms that we made; True: a password stands in it."""
-        made = [str(row["room"]) for row in await tx.fetch(_PRIVATE)]
-        return [(room, await secrets.stands(tx, room)) for room in made]
+        made = await secrets.rooms(tx)
+        return [(room, await secrets.stands(tx, room)) for room in made.values()]
 
     def open_private(self, room: str) -> None:
         """Reads a private room from now on: a tap, or a join, starts or ends a password's time.

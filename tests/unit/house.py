@@ -9,6 +9,7 @@ own module: a dead method may hide behind a namesake, but nothing that is named 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +109,22 @@ def classes(modules: Modules) -> list[str]:
         for node in module.walk(ast.ClassDef)
         if isinstance(node, ast.ClassDef)
     ]
+
+
+def sql(module: Module) -> list[str]:
+    """The lines with SQL, docstrings apart."""
+    texts = {id(node.value) for node in module.walk(ast.Expr) if isinstance(node, ast.Expr)}
+    return [
+        f"{module.name}:{node.lineno}"
+        for node in module.walk(ast.Constant)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in texts
+        and _SQL.search(node.value)
+    ]
+
+
+_SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|WHERE|PRAGMA)\b ")
 
 
 # --- who writes to whom, who imports whom

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import secrets
 
+from . import rows
 from .connection import Tx
 
 SCHEMA = ("CREATE TABLE sluice_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",)
@@ -23,12 +24,7 @@ async def get(tx: Tx, key: str) -> str | None:
 
 
 async def put(tx: Tx, key: str, value: str) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_meta (key, value) VALUES ($1, $2) "
-        "ON CONFLICT (key) DO UPDATE SET value=excluded.value",
-        key,
-        value,
-    )
+    await rows.put(tx, "sluice_meta", {"key": key, "value": value}, "key")
 
 
 async def drop(tx: Tx, key: str) -> None:

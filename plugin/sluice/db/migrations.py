@@ -14,13 +14,12 @@ STORES = (
     "sluice.db.meta",
     "sluice.matrix.cursor",
     "sluice.matrix.outbox",
-    "sluice.passwords.private",
     "sluice.matrix.written",
     "sluice.requests.store",
     "sluice.requests.holds",
     "sluice.audit",
     "sluice.passwords.store",
-    "sluice.server.named",
+    "sluice.server.store",
     "sluice.matrix.sealed",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..db.connection import Row, Tx
+from ..db.connection import Tx
+from ..db.rows import Table, insert, marks, put
 
 SCHEMA = (
     """CREATE TABLE sluice_cursor (
@@ -31,22 +32,18 @@ class Cursor:
     last_event: str
 
 
+_CURSORS = Table("sluice_cursor", Cursor)
+
+
 async def load(tx: Tx, room: str) -> tuple[Cursor, float] | None:
     """The cursor, and when (seconds) the room was last read to its end."""
-    row: Row = await tx.fetchrow("SELECT * FROM sluice_cursor WHERE room=$1", room)
-    return None if row is None else (Cursor(row["token"], row["last_event"]), row["read_at"])
+    row = await tx.fetchrow("SELECT * FROM sluice_cursor WHERE room=$1", room)
+    return None if row is None else (_CURSORS.of(row), row["read_at"])
 
 
 async def save(tx: Tx, room: str, cursor: Cursor, read_at: float) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_cursor (room, token, last_event, read_at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (room) DO UPDATE SET token=excluded.token, "
-        "last_event=excluded.last_event, read_at=excluded.read_at",
-        room,
-        cursor.token,
-        cursor.last_event,
-        read_at,
-    )
+    row = {"room": room, **_CURSORS.row(cursor), "read_at": read_at}
+    await put(tx, "sluice_cursor", row, "room")
 
 
 async def forget(tx: Tx, room: str) -> None:
@@ -56,20 +53,14 @@ async def forget(tx: Tx, room: str) -> None:
 
 async def mark(tx: Tx, room: str, event_id: str, at: float) -> bool:
     """Marks an event as handled; False if it was."""
-    got = await tx.fetchval(
-        "INSERT INTO sluice_seen (event_id, room, at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
-        event_id,
-        room,
-        at,
-    )
-    return got is not None
+    row = {"event_id": event_id, "room": room, "at": at}
+    return await insert(tx, "sluice_seen", row, "ON CONFLICT (event_id) DO NOTHING")
 
 
 async def marked(tx: Tx, ids: Sequence[str]) -> set[str]:
     """Those of the events that were handled."""
-    marks = ", ".join(f"${number}" for number in range(1, len(ids) + 1))
-    rows = await tx.fetch(f"SELECT event_id FROM sluice_seen WHERE event_id IN ({marks})", *ids)
+    query = f"SELECT event_id FROM sluice_seen WHERE event_id IN ({marks(ids)})"
+    rows = await tx.fetch(query, *ids)
     return {row["event_id"] for row in rows}
 
 

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ..db import meta
 from ..db.connection import Database, Tx
+from ..db.rows import Table
 from ..model.event import RoomEvent
 from ..text.message import Message
 from . import written
@@ -45,13 +46,49 @@ SCHEMA = (
 # Kinds of rows. `key` of a message is its name; of everything else what it acts on: the key of a
 # message, the txn of another row, or an event id (which begins with $).
 SAY, EDIT, REACT, REDACT = "message", "edit", "react", "redact"
-WAITING, SENT, DROPPED = 0, 1, 2
+WAITING, SENT, DROPPED = 0, 1, 2  # states
 MARK = "org.sluicebot.out"  # in the content: the row's txn
 SIZE = 16_000  # bytes of body and HTML; an edit doubles it, encryption adds a third, 65,535 is all
 _COUNTER = (
     "INSERT INTO sluice_meta (key, value) VALUES ('outbox', '1') ON CONFLICT (key) DO UPDATE "
     "SET value=CAST(CAST(sluice_meta.value AS BIGINT) + 1 AS TEXT) RETURNING value"
 )
+
+
+@frozen
+class Outgoing:
+    """A row: one thing to say or do in a room, in the order of the ids.
+
+    content: JSON, "" once it is settled. clear: see `Outbox.put`. gone: this reaction is taken
+    away. error: why it was dropped.
+    """
+
+    id: int
+    txn: str
+    room: str
+    kind: str
+    key: str
+    emoji: str = ""
+    content: str = ""
+    clear: bool = False
+    gone: bool = False
+    state: int = WAITING
+    event_id: str | None = None
+    error: str = ""
+
+
+@frozen
+class Fate:
+    """What became of a row: sent (event_id may be unknown) or, with an error, dropped."""
+
+    row: Outgoing
+    event_id: str | None = None
+    error: str = ""
+
+
+_ROWS = Table("sluice_outbox", Outgoing)
+_SAID = f"room = $1 AND key = $2 AND kind = '{SAY}'"
+_REACTED = f"room = $1 AND key = $2 AND kind = '{REACT}' AND gone = 0"
 
 
 class Outbox:
@@ -105,16 +142,8 @@ class Outbox:
 
     async def revise(self, tx: Tx, room: str, key: str, message: Message) -> None:
         """As `edit`, but of a message that is not sent yet the text itself."""
-        done = await tx.fetchval(
-            "UPDATE sluice_outbox SET content=$1 WHERE room=$2 AND key=$3 AND kind=$4 AND state=$5"
-            " RETURNING 1",
-            json.dumps(fitting(message).content()),
-            room,
-            key,
-            SAY,
-            WAITING,
-        )
-        if done is None:
+        new = {"content": json.dumps(fitting(message).content())}
+        if not await _ROWS.change(tx, new, f"{_SAID} AND state = $3", room, key, WAITING):
             await self.edit(tx, room, key, message)
 
     async def react(self, tx: Tx, room: str, target: str, emoji: str) -> None:
@@ -123,26 +152,15 @@ class Outbox:
 
     async def unreact(self, tx: Tx, room: str, target: str, emoji: str) -> None:
         """Takes our reaction away, if there is one."""
-        row = await tx.fetchrow(
-            "UPDATE sluice_outbox SET gone=1 WHERE room=$1 AND key=$2 AND emoji=$3 "
-            "AND kind=$4 AND gone=0 RETURNING txn",
-            room,
-            target,
-            emoji,
-            REACT,
-        )
+        where = f"{_REACTED} AND emoji = $3"
+        row = await _ROWS.one(tx, f"WHERE {where}", room, target, emoji)
         if row is not None:
-            await self._add(tx, room, REDACT, row["txn"])
+            await _ROWS.change(tx, {"gone": True}, where, room, target, emoji)
+            await self._add(tx, room, REDACT, row.txn)
 
     async def buttons(self, tx: Tx, room: str, key: str, emojis: Sequence[str]) -> None:
         """Our own reactions on the message of `key` are exactly these from now on."""
-        rows = await tx.fetch(
-            "SELECT emoji FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3 AND gone=0",
-            room,
-            key,
-            REACT,
-        )
-        there = [row["emoji"] for row in rows]
+        there = [row.emoji for row in await _ROWS.all(tx, f"WHERE {_REACTED}", room, key)]
         for emoji in there:
             if emoji not in emojis:
                 await self.unreact(tx, room, key, emoji)
@@ -156,38 +174,64 @@ class Outbox:
 
     async def has(self, tx: Tx, room: str, key: str) -> bool:
         """Whether there is a message with this key, sent or not."""
-        query = "SELECT 1 FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3"
-        return await tx.fetchval(query, room, key, SAY) is not None
+        return await _ROWS.one(tx, f"WHERE {_SAID}", room, key) is not None
 
     async def event_of(self, tx: Tx, room: str, key: str) -> str | None:
-        event_id: str | None = await tx.fetchval(
-            "SELECT event_id FROM sluice_outbox WHERE room=$1 AND key=$2 AND kind=$3",
-            room,
-            key,
-            SAY,
-        )
-        return event_id
+        row = await _ROWS.one(tx, f"WHERE {_SAID}", room, key)
+        return row.event_id if row is not None else None
 
     async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None:
-        key: str | None = await tx.fetchval(
-            "SELECT key FROM sluice_outbox WHERE event_id=$1 AND room=$2 AND kind=$3",
-            event_id,
-            room,
-            SAY,
+        where = f"WHERE event_id = $1 AND room = $2 AND kind = '{SAY}'"
+        row = await _ROWS.one(tx, where, event_id, room)
+        return row.key if row is not None else None
+
+    # --- for who sends it
+
+    async def waiting(self, tx: Tx, room: str, most: int) -> list[Outgoing]:
+        """What waits in a room, the first first."""
+        where = f"WHERE room = $1 AND state = {WAITING} ORDER BY id LIMIT {int(most)}"
+        return await _ROWS.all(tx, where, room)
+
+    async def rooms(self, tx: Tx) -> set[str]:
+        """Where something waits."""
+        rows = await tx.fetch(f"SELECT DISTINCT room FROM sluice_outbox WHERE state = {WAITING}")
+        return {row["room"] for row in rows}
+
+    async def event_for(self, tx: Tx, row: Outgoing) -> str | None:
+        """The event that a row acts on, if it was sent."""
+        where = f"(txn = $2 OR (key = $2 AND kind = '{SAY}'))"
+        found = await _ROWS.one(
+            tx, f"WHERE room = $1 AND event_id IS NOT NULL AND {where}", row.room, row.key
         )
-        return key
+        return found.event_id if found is not None else None
+
+    async def settle(self, tx: Tx, fates: Sequence[Fate]) -> None:
+        """Messages and reactions are kept, without their text; edits and redactions are over."""
+        for fate in fates:
+            row = fate.row
+            if row.kind in (EDIT, REDACT) and not fate.error:
+                await self.forget(tx, row.txn, row.kind, fate.event_id)
+                if row.kind == REDACT:  # the reaction that it took away
+                    await self.forget(tx, row.key, REACT, None)
+                continue
+            await tx.execute(
+                "UPDATE sluice_outbox SET event_id=COALESCE(event_id, $1), state=$2, content='', "
+                "error=$3 WHERE txn=$4",
+                fate.event_id,
+                DROPPED if fate.error else SENT,
+                fate.error,
+                row.txn,
+            )
+
+    # --- what is read back
 
     async def unclear(self, tx: Tx, room: str, event_id: str) -> bool:
         """Whether this may be a message of ours that is being sent: one that was removed before
         it was read back has lost its mark, and only the sender will know it."""
-        found = await tx.fetchval(
-            "SELECT 1 FROM sluice_outbox WHERE room=$1 AND kind=$2 AND state=0 AND NOT EXISTS "
-            "(SELECT 1 FROM sluice_outbox WHERE event_id=$3) LIMIT 1",
-            room,
-            SAY,
-            event_id,
-        )
-        return found is not None
+        if await _ROWS.one(tx, "WHERE event_id = $1", event_id) is not None:
+            return False
+        where = f"WHERE room = $1 AND kind = '{SAY}' AND state = {WAITING}"
+        return await _ROWS.one(tx, where, room) is not None
 
     def seen(self, event: RoomEvent) -> Callable[[Tx], Awaitable[None]] | None:
         """What to store of an event of the timeline: the id of a message of ours, if it is not
@@ -199,27 +243,20 @@ class Outbox:
 
         async def block(tx: Tx) -> None:
             if (room := self._unstored.get(txn)) is not None:
-                await self._insert(tx, await self._number(tx), txn, room, SAY, f"direct.{txn}")
-            await tx.execute(
-                "UPDATE sluice_outbox SET event_id=$1, state=$2, content='', error='' "
-                "WHERE txn=$3 AND event_id IS NULL",
-                event.id,
-                SENT,
-                txn,
-            )
+                row = Outgoing(await self._number(tx), txn, room, SAY, f"direct.{txn}")
+                await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
+            settled = {"event_id": event.id, "state": SENT, "content": "", "error": ""}
+            await _ROWS.change(tx, settled, "txn = $1 AND event_id IS NULL", txn)
             await self.forget(tx, txn, EDIT, event.id)
 
         return block
 
     async def forget(self, tx: Tx, txn: str, kind: str, event_id: str | None) -> None:
         """A row that is over, if it is of this kind; that it was ours stays known."""
-        row = await tx.fetchrow(
-            "DELETE FROM sluice_outbox WHERE txn=$1 AND kind=$2 RETURNING room, event_id",
-            txn,
-            kind,
-        )
+        row = await _ROWS.one(tx, "WHERE txn = $1 AND kind = $2", txn, kind)
         if row is not None:
-            await written.keep(tx, txn, row["room"], event_id or row["event_id"], self._now())
+            await tx.execute("DELETE FROM sluice_outbox WHERE txn = $1", txn)
+            await written.keep(tx, txn, row.room, event_id or row.event_id, self._now())
 
     async def hold_back(self, tx: Tx, room: str, first: str, message: Message) -> bool:
         """What is said ahead of all that waits in a room. first: the txn of what waits longest,
@@ -256,38 +293,12 @@ class Outbox:
         # The time too: after a restored backup the same number must not be the same txn.
         txn = meta.txn_id(self._nonce, "outbox", room, number, self._now())
         text, place = json.dumps(content or {}), -number if ahead else number
-        await self._insert(tx, place, txn, room, kind, key, emoji, text, clear)
+        row = Outgoing(place, txn, room, kind, key, emoji, text, clear)
+        await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
         self._written = True
 
     async def _number(self, tx: Tx) -> int:
         return int(await tx.fetchval(_COUNTER))
-
-    async def _insert(
-        self,
-        tx: Tx,
-        place: int,
-        txn: str,
-        room: str,
-        kind: str,
-        key: str,
-        emoji: str = "",
-        content: str = "",
-        clear: bool = False,
-    ) -> None:
-        await tx.execute(
-            "INSERT INTO sluice_outbox (id, txn, room, kind, key, emoji, content, clear, gone, "
-            "state, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, '') "
-            "ON CONFLICT DO NOTHING",
-            place,
-            txn,
-            room,
-            kind,
-            key,
-            emoji,
-            content,
-            int(clear),
-            WAITING,
-        )
 
     def _committed(self) -> None:
         if self._written:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..db import meta
 from ..db.connection import Database, Tx
+from ..db.rows import insert
 from .api import Homeserver, MatrixError, Refused
 
 SCHEMA = ()
@@ -30,9 +31,7 @@ _WITHIN = 10.0  # seconds for all of them
 
 async def seal(tx: Tx, room: str) -> None:
     """From now on, and for ever."""
-    await tx.execute(
-        "INSERT INTO sluice_sealed (room) VALUES ($1) ON CONFLICT (room) DO NOTHING", room
-    )
+    await insert(tx, "sluice_sealed", {"room": room}, "ON CONFLICT (room) DO NOTHING")
 
 
 async def rooms(tx: Tx) -> frozenset[str]:

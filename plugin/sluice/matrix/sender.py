@@ -16,30 +16,20 @@ from typing import Any
 
 from attrs import frozen
 
-from ..db.connection import Database, Row, StorageFailed, Tx
+from ..db.connection import Database, StorageFailed
 from ..supervise import Loop
 from ..text.message import Message
 from .api import Homeserver, MatrixError, RateLimited, Refused, passing
 from .encryption import MESSAGE, Encryption, NoCrypto
-from .outbox import DROPPED, EDIT, MARK, REACT, REDACT, SAY, SENT, Outbox
+from .outbox import EDIT, MARK, REACT, REDACT, SAY, Fate, Outbox, Outgoing
 
 BATCH = 50
 BACK_OFF, BACK_OFF_MOST = 0.5, 60.0  # seconds
 TRIES = 8  # of what fails here and not at the server
-_WAITING = "SELECT * FROM sluice_outbox WHERE room=$1 AND state=0 ORDER BY id LIMIT $2"
 # What is no message: its type, and how often it is tried while we may not know that we may not.
 _OTHERS = {REACT: ("m.reaction", 2), REDACT: ("m.room.redaction", 2)}
 
 log = logging.getLogger("sluice.sender")
-
-
-@frozen
-class Done:
-    """What became of a row: sent (event_id may be unknown) or, with an error, dropped."""
-
-    row: Row
-    event_id: str | None = None
-    error: str = ""
 
 
 @frozen
@@ -116,8 +106,7 @@ class Sender:
         Returns the seconds until the next room may be tried, None if nothing waits. No room's
         trouble is another's: each ends before this does, and is tried again by itself.
         """
-        query = "SELECT DISTINCT room FROM sluice_outbox WHERE state=0"
-        rooms = {row["room"] for row in await self._db.read(lambda tx: tx.fetch(query))}
+        rooms = await self._db.read(self._outbox.rooms)
         for room in self._outbox.refused.keys() - rooms:
             del self._outbox.refused[room]  # nothing waits there that could tell
         self._kept |= {room for room in rooms if not self._speech.may(room)}
@@ -140,18 +129,18 @@ class Sender:
 
     async def _drain(self, room: str) -> None:
         while not self._stopping:
-            rows = await self._db.read(lambda tx: tx.fetch(_WAITING, room, BATCH))
+            rows = await self._db.read(lambda tx: self._outbox.waiting(tx, room, BATCH))
             if room in self._kept and await self._say_held(rows):
                 continue
             if not rows:
                 self._retry.pop(room, None)
                 self._kept.discard(room)
                 return
-            done: list[Done] = []
+            done: list[Fate] = []
             wait = await self._send_all(rows, done)
             if done:
-                await self._db.write(lambda tx: self._store(tx, done))  # noqa: B023 (awaited here)
-                self._outbox.known.extend(each.row["txn"] for each in done if each.event_id)
+                await self._db.write(lambda tx: self._outbox.settle(tx, done))  # noqa: B023 (awaited here)
+                self._outbox.known.extend(each.row.txn for each in done if each.event_id)
                 self._retry.pop(room, None)
             if wait is not None:
                 self._again(room, wait)
@@ -163,35 +152,35 @@ class Sender:
         wait = max(wait, min(BACK_OFF * 2.0 ** (failures - 1), BACK_OFF_MOST))
         self._retry[room] = (failures, self._now() + wait)
 
-    async def _send_all(self, rows: Sequence[Row], done: list[Done]) -> float | None:
+    async def _send_all(self, rows: Sequence[Outgoing], done: list[Fate]) -> float | None:
         """Sends rows in order, until one must be tried again: returns the seconds to wait."""
         for row in rows:
             if self._stopping:
                 return 0.0
-            later = (other for other in rows if other["id"] > row["id"])
-            if row["kind"] == EDIT and any(
-                other["kind"] == EDIT and other["key"] == row["key"] for other in later
+            later = (other for other in rows if other.id > row.id)
+            if row.kind == EDIT and any(
+                other.kind == EDIT and other.key == row.key for other in later
             ):
-                done.append(Done(row, error="superseded"))
+                done.append(Fate(row, error="superseded"))
                 continue
             try:
-                done.append(Done(row, await self._send(row, done)))
+                done.append(Fate(row, await self._send(row, done)))
             except Exception as exc:
-                failures = 0 if done else self._retry.get(row["room"], (0, 0.0))[0]
+                failures = 0 if done else self._retry.get(row.room, (0, 0.0))[0]
                 if self._is_kept(row, exc, failures):
                     await self._keep(rows, done, exc)
                     return 0.0
                 error = self._give_up(row, exc, failures)
                 if not error:
                     return exc.retry_after if isinstance(exc, RateLimited) else 0.0
-                done.append(Done(row, error=error))
-            self._kept.discard(row["room"])
-            self._outbox.refused.pop(row["room"], None)
+                done.append(Fate(row, error=error))
+            self._kept.discard(row.room)
+            self._outbox.refused.pop(row.room, None)
         return None
 
     # --- where we may not speak
 
-    def _is_kept(self, row: Row, exc: Exception, failures: int) -> bool:
+    def _is_kept(self, row: Outgoing, exc: Exception, failures: int) -> bool:
         """Whether a row waits until we may speak there. Where the room's state says that we may,
         we have not read yet why we cannot, or it is this one that the server refuses: then it is
         dropped after a while.
@@ -199,18 +188,18 @@ class Sender:
         denied = isinstance(exc, Refused) and exc.status == 403
         if not denied and not isinstance(exc, NoCrypto):
             return False
-        room = row["room"]
+        room = row.room
         if denied:
             self._speech.refused(room)
         if not self._speech.may(room):
             return True
-        kind, tries = _OTHERS.get(row["kind"], (MESSAGE, TRIES))
+        kind, tries = _OTHERS.get(row.kind, (MESSAGE, TRIES))
         return denied and failures < tries and self._speech.able(room, kind)
 
-    async def _keep(self, rows: Sequence[Row], done: list[Done], exc: Exception) -> None:
+    async def _keep(self, rows: Sequence[Outgoing], done: list[Fate], exc: Exception) -> None:
         """Nothing of a room passes but what may stand in clear where we cannot encrypt."""
-        room, sent = rows[0]["room"], {each.row["txn"] for each in done}
-        left = [row for row in rows if row["txn"] not in sent]
+        room, sent = rows[0].room, {each.row.txn for each in done}
+        left = [row for row in rows if row.txn not in sent]
         if room not in self._outbox.refused:
             log.warning("%s: kept until I may speak there: %s", room, exc)
         self._outbox.refused[room] = str(exc)
@@ -219,29 +208,29 @@ class Sender:
         self._kept.add(room)
         try:
             for row in left:
-                if row["clear"] and isinstance(exc, NoCrypto):
-                    done.append(Done(row, await self._send(row, done)))
+                if row.clear and isinstance(exc, NoCrypto):
+                    done.append(Fate(row, await self._send(row, done)))
         except MatrixError as error:
             log.warning("%s: not sent yet: %s", room, error)
         await self._say_held(left)
 
-    async def _say_held(self, rows: Sequence[Row]) -> bool:
+    async def _say_held(self, rows: Sequence[Outgoing]) -> bool:
         """A word ahead of the messages that wait, once: that they were held back."""
-        waits = [row for row in rows if row["kind"] == SAY and not row["clear"]]
-        if not waits or any(row["id"] < 0 for row in rows):
+        waits = [row for row in rows if row.kind == SAY and not row.clear]
+        if not waits or any(row.id < 0 for row in rows):
             return False
-        room, first = waits[0]["room"], waits[0]["txn"]
+        room, first = waits[0].room, waits[0].txn
         said = self._speech.held(room)
         if said is None:
             return False
         return await self._db.write(lambda tx: self._outbox.hold_back(tx, room, first, said))
 
-    def _give_up(self, row: Row, exc: Exception, failures: int) -> str:
+    def _give_up(self, row: Outgoing, exc: Exception, failures: int) -> str:
         """Why this row is dropped; "" if it is tried again."""
         if isinstance(exc, MatrixError):
             if passing(exc):
                 if failures == 0:
-                    log.warning("%s: not sent yet: %s", row["room"], exc)
+                    log.warning("%s: not sent yet: %s", row.room, exc)
                 return ""
             error = str(exc)
             if isinstance(exc, Refused) and exc.errcode == "M_DUPLICATE_ANNOTATION":
@@ -249,25 +238,25 @@ class Sender:
         elif isinstance(exc, (NoCrypto, LookupError)):
             error = f"{type(exc).__name__}: {exc}"
         elif failures < TRIES:
-            log.warning("%s: not sent yet", row["room"], exc_info=exc)
+            log.warning("%s: not sent yet", row.room, exc_info=exc)
             return ""
         else:
             error = type(exc).__name__
-        log.error("%s: %s of %s is dropped: %s", row["room"], row["kind"], row["key"], error)
+        log.error("%s: %s of %s is dropped: %s", row.room, row.kind, row.key, error)
         return error
 
-    async def _send(self, row: Row, done: Sequence[Done]) -> str:
-        room, kind, txn = row["room"], row["kind"], row["txn"]
-        content: dict[str, Any] = {**json.loads(row["content"]), MARK: txn}
+    async def _send(self, row: Outgoing, done: Sequence[Fate]) -> str:
+        room, kind, txn = row.room, row.kind, row.txn
+        content: dict[str, object] = {**json.loads(row.content), MARK: txn}
         if kind == REDACT:
             target = await self._event(row, done)
-            return await self._hs.redact(room, target, txn, content.get("reason", ""))
+            return await self._hs.redact(room, target, txn, str(content.get("reason", "")))
         if kind == REACT:
             target = await self._event(row, done)
             content["m.relates_to"] = {
                 "rel_type": "m.annotation",
                 "event_id": target,
-                "key": row["emoji"],
+                "key": row.emoji,
             }
             return await self._hs.send(room, "m.reaction", content, txn)
         if kind == EDIT:
@@ -276,50 +265,24 @@ class Sender:
         try:
             form, content = await self._encryption.seal(room, content)
         except NoCrypto:
-            if not row["clear"]:
+            if not row.clear:
                 raise
             form = MESSAGE
         return await self._hs.send(room, form, content, txn)
 
-    async def _event(self, row: Row, done: Sequence[Done]) -> str:
+    async def _event(self, row: Outgoing, done: Sequence[Fate]) -> str:
         """The event that a row acts on; LookupError if it was never sent."""
-        key = row["key"]
+        key = row.key
         if key.startswith("$"):
-            return str(key)
+            return key
         for each in done:
-            if each.event_id and (each.row["txn"] == key or _names(each.row, key)):
+            if each.event_id and (each.row.txn == key or _names(each.row, key)):
                 return each.event_id
-        found = await self._db.read(
-            lambda tx: tx.fetchval(
-                "SELECT event_id FROM sluice_outbox WHERE room=$1 AND event_id IS NOT NULL "
-                "AND (txn=$2 OR (key=$2 AND kind=$3))",
-                row["room"],
-                key,
-                SAY,
-            )
-        )
+        found = await self._db.read(lambda tx: self._outbox.event_for(tx, row))
         if found is None:
             raise LookupError("what it acts on was not sent")
-        return str(found)
-
-    async def _store(self, tx: Tx, done: Sequence[Done]) -> None:
-        """Messages and reactions are kept, without their text; edits and redactions are over."""
-        for each in done:
-            row = each.row
-            if row["kind"] in (EDIT, REDACT) and not each.error:
-                await self._outbox.forget(tx, row["txn"], row["kind"], each.event_id)
-                if row["kind"] == REDACT:  # the reaction that it took away
-                    await self._outbox.forget(tx, row["key"], REACT, None)
-                continue
-            await tx.execute(
-                "UPDATE sluice_outbox SET event_id=COALESCE(event_id, $1), state=$2, content='', "
-                "error=$3 WHERE txn=$4",
-                each.event_id,
-                DROPPED if each.error else SENT,
-                each.error,
-                row["txn"],
-            )
+        return found
 
 
-def _names(row: Row, key: str) -> bool:
-    return bool(row["kind"] == SAY and row["key"] == key)
+def _names(row: Outgoing, key: str) -> bool:
+    return row.kind == SAY and row.key == key

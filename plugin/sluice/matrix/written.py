@@ -15,6 +15,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ..db.connection import Tx
+from ..db.rows import insert
 from ..model.event import RoomEvent, text_in
 from .late import ENCRYPTED
 
@@ -78,14 +79,8 @@ async def admit(tx: Tx, event_id: str, room: str, at: float) -> None:
 
 
 async def _insert(tx: Tx, txn: str, room: str, event_id: str | None, at: float) -> None:
-    await tx.execute(
-        "INSERT INTO sluice_sent (txn, room, event_id, at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (txn) DO NOTHING",
-        txn,
-        room,
-        event_id,
-        at,
-    )
+    row = {"txn": txn, "room": room, "event_id": event_id, "at": at}
+    await insert(tx, "sluice_sent", row, "ON CONFLICT (txn) DO NOTHING")
 
 
 # --- asking

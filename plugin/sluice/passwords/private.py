@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..db.connection import Database, Tx
@@ -18,8 +18,8 @@ from ..matrix import sealed, written
 from ..matrix.api import PAGE, Homeserver, Json, MatrixError, Refused, passing
 from ..matrix.encryption import MEGOLM, Encryption, NoCrypto
 from ..matrix.rooms import RoomView
+from . import store
 
-SCHEMA = ("CREATE TABLE sluice_private (mxid TEXT PRIMARY KEY, room TEXT NOT NULL)",)
 ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
 TRIES = 4
 ROOMS_A_DAY, DAY = 3, 86400.0  # new rooms for one recipient
@@ -84,12 +84,6 @@ def new_room(mxid: str, *, encrypted: bool) -> Json:
     }
 
 
-async def rooms_of(tx: Tx, mxids: Sequence[str]) -> list[str]:
-    """The rooms that were made for these accounts."""
-    rows = await tx.fetch("SELECT mxid, room FROM sluice_private")
-    return [str(row["room"]) for row in rows if row["mxid"] in mxids]
-
-
 class PrivateRooms:
     """One room per MXID, kept for the next time."""
 
@@ -111,13 +105,10 @@ class PrivateRooms:
             raise CannotDeliver("remote")
         async with self._lock:
             try:
-                room = await self._db.read(
-                    lambda tx: tx.fetchval("SELECT room FROM sluice_private WHERE mxid=$1", mxid)
-                )
-                if room is not None and (
-                    await self._holds(room, mxid) or await self._called_back(room, mxid)
-                ):
-                    return str(room)
+                known = await self._db.read(lambda tx: store.rooms_of(tx, [mxid]))
+                for room in known:
+                    if await self._holds(room, mxid) or await self._called_back(room, mxid):
+                        return room
                 return await self._make(mxid)
             except MatrixError as exc:
                 log.warning("no private room for %s: %s", mxid, exc)
@@ -146,12 +137,7 @@ class PrivateRooms:
 
         async def keep(tx: Tx) -> None:
             await sealed.seal(tx, room)
-            await tx.execute(
-                "INSERT INTO sluice_private (mxid, room) VALUES ($1, $2) "
-                "ON CONFLICT (mxid) DO UPDATE SET room=excluded.room",
-                mxid,
-                room,
-            )
+            await store.keep_room(tx, mxid, room)
 
         await self._db.write(keep)
         if not await self._holds(room, mxid):

@@ -13,15 +13,11 @@ from collections.abc import Iterable
 from .. import audit
 from ..chat import alarms
 from ..db.connection import Tx
-from ..db.rows import insert, put
 from ..policy.people import members_of, mxids_of, person_of
 from ..policy.rules import Policy
 from ..requests import store
 from ..state import World
-
-SCHEMA: tuple[str, ...] = ()
-SCHEMA_2 = ("CREATE TABLE sluice_named (mxid TEXT PRIMARY KEY, made SMALLINT NOT NULL)",)
-"""made: 1 once the account exists."""
+from . import store as named
 
 NO_REQUEST = 0  # what stands for the request that put the account in doubt
 _NEVER = 253402214400.0  # the end of the year 9999: only an owner ends it
@@ -30,35 +26,29 @@ _NEVER = 253402214400.0  # the end of the year 9999: only an owner ends it
 async def registered(world: World, tx: Tx, mxid: str) -> None:
     """Conduit says that this account was made just now."""
     if mxid in world.live.policy.named:
-        await _remember(tx, mxid)
+        await named.remember(tx, mxid, True)
         await _doubt(world, tx, mxid)
 
 
 async def looked(world: World, tx: Tx, there: Iterable[str], missing: Iterable[str]) -> None:
     """What a look at the server found of the named accounts."""
-    rows = await tx.fetch("SELECT mxid, made FROM sluice_named")
-    known = {row["mxid"]: row["made"] for row in rows}
-    named = world.live.policy.named  # another policy may have come meanwhile
-    for mxid in named.intersection(missing):
+    known = await named.looked_for(tx)
+    in_policy = world.live.policy.named  # another policy may have come meanwhile
+    for mxid in in_policy.intersection(missing):
         if mxid not in known:
-            await insert(tx, "sluice_named", {"mxid": mxid, "made": 0})
-    for mxid in sorted(named.intersection(there)):
+            await named.remember(tx, mxid, False)
+    for mxid in sorted(in_policy.intersection(there)):
         if not known.get(mxid):
-            await _remember(tx, mxid)
-        if known.get(mxid) == 0:
+            await named.remember(tx, mxid, True)
+        if known.get(mxid) is False:
             await _doubt(world, tx, mxid)
 
 
 async def forget(tx: Tx, policy: Policy) -> None:
     """A new policy: of accounts that it does not name nothing is known any more."""
-    rows = await tx.fetch("SELECT mxid FROM sluice_named")
-    for mxid in [row["mxid"] for row in rows if row["mxid"] not in policy.named]:
-        await tx.execute("DELETE FROM sluice_named WHERE mxid = $1", mxid)
+    for mxid in (await named.looked_for(tx)).keys() - policy.named:
+        await named.forget(tx, mxid)
         await store.trust_again(tx, NO_REQUEST, mxid)
-
-
-async def _remember(tx: Tx, mxid: str) -> None:
-    await put(tx, "sluice_named", {"mxid": mxid, "made": 1}, "mxid")
 
 
 async def _doubt(world: World, tx: Tx, mxid: str) -> None:

@@ -139,28 +139,13 @@ class Drift:
         async with self._log_lock:
             while self.broken is None:
                 try:
-                    after = await self._db.read(self._follow)
+                    after = await self._db.read(partial(audit.further, last=self.log))
                 except Broken as error:
                     await self._db.write(partial(self._tell_broken, seq=error.seq))
                     return
                 if after == self.log:
                     return
                 self.log = after
-
-    async def _follow(self, tx: Tx) -> Head:
-        """The head a page further; raises Broken, also if what was good has changed since."""
-        last = self.log
-        query = "SELECT chain FROM sluice_audit WHERE seq=$1"
-        if last.seq and await tx.fetchval(query, last.seq) != last.chain:
-            raise Broken(last.seq, "was changed or is missing")
-        rows = await tx.fetch(
-            f"SELECT {audit.COLUMNS} FROM sluice_audit WHERE seq>$1 ORDER BY seq"
-            f" LIMIT {audit.PAGE}",
-            last.seq,
-        )
-        for row in rows:
-            last = audit.follow(last, row)
-        return last
 
     async def _tell_broken(self, tx: Tx, *, seq: int) -> None:
         for room in self._world.told_rooms:
