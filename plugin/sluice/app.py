@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from logging import Logger
-from typing import Any
 
 from .admin.heartbeat import Pulse
 from .admin.inspection import Watch
@@ -19,11 +18,11 @@ from .admin.sending import Sending
 from .chat import alarms
 from .clock import Housekeeping
 from .db import meta
-from .db.connection import Database, StorageFailed
+from .db.connection import Database, Inner, StorageFailed
 from .db.holder import Holder
 from .looks.preflight import Checks
 from .looks.questions import Questions
-from .matrix.api import Homeserver, MatrixError
+from .matrix.api import Client, Homeserver, MatrixError
 from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
@@ -35,7 +34,7 @@ from .matrix.schedule import QUIET_POLL
 from .matrix.sealed import Sealed, seal
 from .matrix.sender import Sender, Speech
 from .matrix.session import Session
-from .model.event import RoomEvent
+from .model.event import Json, RoomEvent
 from .model.server_state import Timeouts
 from .ops.account import Account
 from .ops.intake import Commands
@@ -70,8 +69,8 @@ class App:
 
     def __init__(
         self,
-        client: Any,
-        database: Any,
+        client: Client,
+        database: Inner,
         log: Logger,
         text: PolicyText,
         version: str,
@@ -177,7 +176,7 @@ class App:
         """For as long as the plugin lives. does: for people, after "the part of me that"."""
         self._spawn(self._supervisor.supervise(does, loop))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[object, None, None]) -> None:
         """What ends by itself."""
 
         async def guarded() -> None:
@@ -405,7 +404,7 @@ class App:
 
     # --- what rings, and what changes
 
-    def doorbell(self, rooms: Mapping[str, Any]) -> None:
+    def doorbell(self, rooms: Json) -> None:
         self._session.synced()
         if not self._holds:
             return

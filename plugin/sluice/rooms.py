@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from logging import Logger
-from typing import Any
 
 from . import audit
 from .chat import alarms
@@ -24,7 +23,7 @@ from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, Later, NotJoined
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
-from .model.event import RoomEvent, events_in, object_in
+from .model.event import Json, RoomEvent, events_in, object_in
 from .model.request import WhyKind
 from .ops.room import OpsRoom
 from .passwords import store as secrets
@@ -95,7 +94,7 @@ class Doors:
         db: Database,
         homeserver: Homeserver,
         encryption: Encryption,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[object, None, None]], None],
         log: Logger,
     ) -> None:
         self._world, self._db, self._hs = world, db, homeserver
@@ -430,7 +429,7 @@ class Doors:
             self._removers.pop(room, None)
             self._log.info("I am in %s again", room)
 
-    def doorbell(self, rooms: Mapping[str, Any]) -> None:
+    def doorbell(self, rooms: Json) -> None:
         """A sync response named these rooms; nothing else in it is believed."""
         joined = rooms.get("join")
         for room, data in joined.items() if isinstance(joined, Mapping) else ():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import tzinfo
-from typing import Any
 
 from attrs import frozen
 
@@ -147,7 +146,7 @@ def load(
     return Loaded(settings, errors, warnings, guessed, _rooms(top))
 
 
-_PARTS: Mapping[str, Any] = {
+_PARTS: Mapping[str, type] = {
     "relay": RelaySettings,
     "secrets": SecretSettings,
     "notices": NoticeSettings,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -24,7 +24,7 @@ from ..matrix import written
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
 from ..matrix.timeline import Reader
-from ..model.admin_room import Content, Echoed, Lost, NeedFence, Notice, Seen, Settled, Who
+from ..model.admin_room import Content, Echoed, Effect, Lost, NeedFence, Notice, Seen, Settled, Who
 from ..model.command import Dialect, Kind, Outcome
 from ..model.event import RoomEvent
 from ..model.request import LineState
@@ -35,6 +35,7 @@ from .fences import Fences
 MARK = "org.sluicebot.line"
 FENCE = correlator.FENCE
 REPLACED = "replaced"  # why a line is lost: a part of the timeline was not read
+T = TypeVar("T")
 _QUEUE, _EMERGENCY = "queue", "emergency"
 _KEPT = 300  # contents of the server user's messages kept in memory, for held answers
 
@@ -236,7 +237,7 @@ class AdminRoom:
         await self.on_health()
 
 
-def _keep(memory: OrderedDict[str, Any], key: str, value: Any) -> None:
+def _keep(memory: OrderedDict[str, T], key: str, value: T) -> None:
     memory[key] = value
     while len(memory) > _KEPT:
         memory.popitem(last=False)
@@ -249,7 +250,7 @@ class Step:
     room: AdminRoom
     queue: correlator.Queue
     seen: Seen | None
-    effects: tuple[Any, ...] = field(factory=tuple)
+    effects: tuple[Effect, ...] = field(factory=tuple)
 
     @property
     def _emergency(self) -> bool:
@@ -311,7 +312,7 @@ class Step:
             room.fences.want()
             await room.on_health()
 
-    def _told(self, effect: Any) -> None:
+    def _told(self, effect: Effect) -> None:
         room = self.room
         if isinstance(effect, (Settled, Lost)):
             if effect.ref:

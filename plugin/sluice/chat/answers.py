@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from ..model.decision import Decision, Quota, Verdict
+from ..model.event import Json
 from ..model.request import Request, Side, State, Vote
 from ..policy.reasons import period
 from ..text.message import Message, Text, code, quote
@@ -109,7 +109,7 @@ def request_row(request: Request, approved: Sequence[str] = ()) -> Row:
     return Row(request.ended or request.created, (head, code(request.text), *by))
 
 
-def record_row(at: float, kind: str, who: str | None, what: Mapping[str, Any]) -> Row:
+def record_row(at: float, kind: str, who: str | None, what: Json) -> Row:
     """An entry that is no request: a reload, a pause, a restart, a lookup, a vote."""
     about: list[Line] = [f" #{what['request']}"] if what.get("request") else []
     by: Text = (", ", person(who)) if who else ()

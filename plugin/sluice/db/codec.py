@@ -17,7 +17,7 @@ from ..model.command import Invocation, Kind, Outcome
 from ..model.decision import Checked, Decision, Matched, Quota, Slot, Verdict
 from ..text.message import Code
 
-_CLASSES: dict[str, Any] = {
+_CLASSES: dict[str, type] = {
     cls.__name__: cls
     for cls in (Invocation, Outcome, Code, Checked, Decision, Matched, Quota, Slot)
 }
@@ -56,7 +56,7 @@ def _plain(value: object) -> object:
     }
 
 
-def _value(raw: Any) -> Any:
+def _value(raw: object) -> Any:
     if isinstance(raw, list):
         return tuple(_value(item) for item in raw)
     if not isinstance(raw, dict):

@@ -19,7 +19,10 @@ from typing import Any, Protocol, TypeVar
 from attrs import frozen
 
 T = TypeVar("T")
+# What mautrix, sqlite3 and asyncpg give has no types of its own.
 Row = Any  # sqlite3.Row or asyncpg.Record: by index and by name
+Cell = Any  # what a column holds
+Inner = Any  # mautrix' Database, and its connections
 
 
 class StorageFailed(Exception):
@@ -47,10 +50,10 @@ class Failing:
 class Tx(Protocol):
     """What is allowed inside a block: plain SQL with $1 parameters, the same on both engines."""
 
-    async def execute(self, query: str, *args: Any) -> Any: ...
-    async def fetch(self, query: str, *args: Any) -> list[Row]: ...
-    async def fetchrow(self, query: str, *args: Any) -> Row | None: ...
-    async def fetchval(self, query: str, *args: Any) -> Any: ...
+    async def execute(self, query: str, *args: object) -> object: ...
+    async def fetch(self, query: str, *args: object) -> list[Row]: ...
+    async def fetchrow(self, query: str, *args: object) -> Row | None: ...
+    async def fetchval(self, query: str, *args: object) -> Cell: ...
 
     def after(self, call: Callable[[], object]) -> None:
         """`call` runs once this transaction is committed, before the next one begins; never if
@@ -60,11 +63,11 @@ class Tx(Protocol):
 class Database:
     """Wraps a mautrix Database. `write` holds the one writer lock; `read` does not."""
 
-    def __init__(self, inner: Any, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: Inner, now: Callable[[], float] = time.monotonic) -> None:
         self._inner, self._now = inner, now
         self.failing: Failing | None = None  # since the last write that worked
         self._lock = asyncio.Lock()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Task[object]] = set()
         self._after: list[Callable[[], None]] = []
         self._sqlite = inner.scheme.value == "sqlite"
         self._holder: str | None = None  # what stands in the database while it is ours
@@ -143,7 +146,7 @@ class Database:
 
         return await self._alone(body)
 
-    def _tx(self, conn: Any, then: list[Callable[[], object]]) -> Tx:
+    def _tx(self, conn: Inner, then: list[Callable[[], object]]) -> Tx:
         return _Sqlite(conn.wrapped, then) if self._sqlite else _Postgres(conn, then)
 
     async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
@@ -158,7 +161,7 @@ class Database:
                 raise StorageFailed(f"{type(exc).__name__}: {exc}") from exc
             raise
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _done(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # seen, also when nobody waits for it any more
@@ -175,17 +178,17 @@ _MARK = re.compile(r"\$(\d+)")
 class _Sqlite:
     """A connection that goes to its thread once for a statement; mautrix goes three times."""
 
-    def __init__(self, wrapped: Any, then: list[Callable[[], object]]) -> None:
+    def __init__(self, wrapped: Inner, then: list[Callable[[], object]]) -> None:
         self._wrapped, self.after = wrapped, then.append
 
-    async def fetch(self, query: str, *args: Any) -> list[Row]:
+    async def fetch(self, query: str, *args: object) -> list[Row]:
         return list(await self._wrapped.execute_fetchall(_MARK.sub(r"?\1", query), args))
 
-    async def fetchrow(self, query: str, *args: Any) -> Row | None:
+    async def fetchrow(self, query: str, *args: object) -> Row | None:
         rows = await self.fetch(query, *args)
         return rows[0] if rows else None
 
-    async def fetchval(self, query: str, *args: Any) -> Any:
+    async def fetchval(self, query: str, *args: object) -> Cell:
         row = await self.fetchrow(query, *args)
         return None if row is None else row[0]
 
@@ -195,7 +198,7 @@ class _Sqlite:
 class _Postgres:
     """A connection of asyncpg, which has the same methods."""
 
-    def __init__(self, conn: Any, then: list[Callable[[], object]]) -> None:
+    def __init__(self, conn: Inner, then: list[Callable[[], object]]) -> None:
         self.execute, self.fetch = conn.execute, conn.fetch
         self.fetchrow, self.fetchval, self.after = conn.fetchrow, conn.fetchval, then.append
 

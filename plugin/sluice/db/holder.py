@@ -18,10 +18,9 @@ import hashlib
 import logging
 import os
 import secrets
-from typing import Any
 
 from . import meta
-from .connection import Database, NotHolder, StorageFailed, Tx
+from .connection import Database, Inner, NotHolder, StorageFailed, Tx
 
 _POOL_ONLY = ("min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "loop")
 _AGAIN = 0.5  # seconds between two tries
@@ -33,10 +32,10 @@ log = logging.getLogger("sluice.database")
 class Holder:
     """inner: mautrix' database behind `database`."""
 
-    def __init__(self, inner: Any, database: Database) -> None:
+    def __init__(self, inner: Inner, database: Database) -> None:
         self._inner, self._db = inner, database
         self._file: int | None = None
-        self._connection: Any = None
+        self._connection: Inner = None
         self._locked = False
         self._told = False  # the log says why we wait
         self._taking_back: asyncio.Task[None] | None = None
@@ -113,7 +112,9 @@ class Holder:
         nonce = await self._db.read(lambda tx: meta.get(tx, meta.NONCE))
         digest = hashlib.sha256(f"sluice {nonce}".encode()).digest()
         key = int.from_bytes(digest[:8], "big", signed=True)
-        pool = getattr(self._inner, "_underlying_pool", self._inner)  # full maubot: one pool
+        pool: Inner = getattr(
+            self._inner, "_underlying_pool", self._inner
+        )  # full maubot: one pool
         args = {k: v for k, v in pool._db_args.items() if k not in _POOL_ONLY}
         try:
             connection = await asyncpg.connect(str(pool.url), timeout=_WAIT, **args)

@@ -4,11 +4,11 @@ later revision changes. A revision that was released is never edited."""
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from mautrix.util.async_db import UpgradeTable
 
 from . import meta
+from .connection import Inner
 
 STORES = (
     "sluice.db.meta",
@@ -34,13 +34,13 @@ def schema(attribute: str = "SCHEMA") -> tuple[str, ...]:
     return tuple(line for module in modules for line in getattr(module, attribute, ()))
 
 
-async def first(conn: Any) -> None:
+async def first(conn: Inner) -> None:
     for statement in schema():
         await conn.execute(statement)
     await meta.nonce(conn)
 
 
-async def second(conn: Any) -> None:
+async def second(conn: Inner) -> None:
     for statement in schema("SCHEMA_2"):
         await conn.execute(statement)
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Union
+from typing import Union
 
 from attrs import frozen
 
 from ..model.admin_room import Asked
 from ..model.command import Kind, Outcome, Value
+from ..model.event import Json, text_in
 from ..model.secret import Secret
 from .match import Found, groups_of, match
 from .replies import BLOCKED_HEAD, MEDIA_HEAD, NOTICES, SIZE, Reply
 
-Content = Mapping[str, Any]
+Content = Json
 UNRECOGNISED = Outcome(Kind.UNKNOWN, "unrecognised")
 
 _NUMBERS = ("count", "failed", "unpurged")
@@ -36,7 +37,7 @@ def interpret(asked: Asked, content: Content) -> Outcome:
     found = match(asked, content)
     if found is None:
         return UNRECOGNISED
-    kind = _kind(asked, found, content["body"])
+    kind = _kind(asked, found, text_in(content, "body"))
     if kind is Kind.UNKNOWN:
         return UNRECOGNISED
     return Outcome(kind, found.reply.code, _fields(found))
@@ -254,7 +255,7 @@ def event_in(body: str) -> tuple[bool, str]:
     return status == "PDU was accepted", rest.removesuffix("\n```")
 
 
-def the_event(body: str) -> Mapping[str, Any]:
+def the_event(body: str) -> Json:
     """The event itself; empty if that is no JSON of one."""
     try:
         found = json.loads(event_in(body)[1])

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from attrs import frozen
 
 from ..model.admin_room import Asked
+from ..model.event import Json, text_in
 from .replies import COMMON, HELP, SERVER_COMMANDS, UNCLOSED, VERSION, Reply, ServerCommand
 
 Groups = Mapping[str, str]
@@ -28,7 +28,7 @@ class Found:
     groups: Groups
 
 
-def match(asked: Asked, content: Mapping[str, Any]) -> Found | None:
+def match(asked: Asked, content: Json) -> Found | None:
     """Which reply to this command the content is; None if it cannot be one."""
     command = SERVER_COMMANDS.get(asked.command)
     for reply in command.replies if command else ():
@@ -37,12 +37,12 @@ def match(asked: Asked, content: Mapping[str, Any]) -> Found | None:
             return Found(reply, groups)
     for reply in COMMON:
         groups = groups_of(reply, content)
-        if groups is not None and _is_common(asked, reply, content["body"], groups):
+        if groups is not None and _is_common(asked, reply, text_in(content, "body"), groups):
             return Found(reply, groups)
     return None
 
 
-def groups_of(reply: Reply, content: Mapping[str, Any]) -> Groups | None:
+def groups_of(reply: Reply, content: Json) -> Groups | None:
     """What the groups of a reply hold if the content has its shape; the whole body must match."""
     body = content.get("body")
     if content.get("msgtype") not in reply.msgtypes or not isinstance(body, str):

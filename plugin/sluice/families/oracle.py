@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from attrs import frozen
 
 from ..model.admin_room import Asked
 from ..model.command import Dialect
+from ..model.event import Json
 from .dialects import parse_body
 from .match import given, groups_of, match
 from .replies import COMMON, NOTICES, SERVER_COMMANDS
@@ -26,16 +24,16 @@ class ConduitOracle:
     def asked(self, body: str) -> Asked | None:
         return parse_body(self.dialect, self.server, body)
 
-    def is_notice(self, content: Mapping[str, Any]) -> bool:
+    def is_notice(self, content: Json) -> bool:
         # In Conduit no answer is an m.notice, and every m.notice of the server user comes unasked.
         if content.get("msgtype") == "m.notice":
             return True
         return any(groups_of(reply, content) is not None for reply in NOTICES)
 
-    def is_listed(self, content: Mapping[str, Any]) -> bool:
+    def is_listed(self, content: Json) -> bool:
         return any(groups_of(reply, content) is not None for reply in _LISTED)
 
-    def fits(self, asked: Asked, content: Mapping[str, Any]) -> bool:
+    def fits(self, asked: Asked, content: Json) -> bool:
         return match(asked, content) is not None
 
     def is_slow(self, asked: Asked) -> bool:

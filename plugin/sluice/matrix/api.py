@@ -19,10 +19,11 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
-from ..model.event import RoomEvent, event_of
+from ..model.event import Json, RoomEvent, event_of, object_in, text_in
 from .skew import Skew
 
-Json = dict[str, Any]
+Client = Any
+"""mautrix' client: it has no types of its own for half of what we use."""
 PAGE = 100  # events; Conduit cuts `limit` to this
 TIMEOUT = 30.0  # seconds, for everything that is not a probe
 BUSY = (429, 500, 502, 503, 504)
@@ -115,7 +116,7 @@ class Homeserver:
 
     def __init__(
         self,
-        client: Any,
+        client: Client,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         session: SessionLife | None = None,
         now: Callable[[], float] = time.time,
@@ -144,7 +145,7 @@ class Homeserver:
         kind: str = "application/json",
         timeout: float = TIMEOUT,
         tries: int = 1,
-    ) -> Any:
+    ) -> object:
         """The parsed JSON of a 2xx answer. body: bytes are sent as they are, as `kind`.
 
         token: another account's; "" for none. tries: of a GET; the waits between them are short.
@@ -168,7 +169,7 @@ class Homeserver:
         token: str | None,
         kind: str,
         timeout: float,
-    ) -> Any:
+    ) -> object:
         data, headers = body, {}
         if body is not None:
             headers["Content-Type"] = kind
@@ -204,7 +205,7 @@ class Homeserver:
         self,
         method: str,
         path: tuple[str, ...],
-        data: Any,
+        data: object,
         query: Mapping[str, str] | None,
         token: str | None,
         headers: dict[str, str],
@@ -220,16 +221,16 @@ class Homeserver:
         limit = aiohttp.ClientTimeout(total=timeout)
         return api.session.request(_Once(method), url, data=data, headers=headers, timeout=limit)
 
-    async def _get(self, *path: str, tries: int = 3, **query: str) -> Any:
+    async def _get(self, *path: str, tries: int = 3, **query: str) -> object:
         return await self.request("GET", path, query=query, tries=tries)
 
     # --- the timeline
 
     async def joined_rooms(self) -> tuple[str, ...]:
-        answer = await self._get(*V3, "joined_rooms")
-        if not isinstance(answer, dict) or not isinstance(answer.get("joined_rooms"), list):
+        rooms = _object(await self._get(*V3, "joined_rooms")).get("joined_rooms")
+        if not isinstance(rooms, list):
             raise NoResponse("no joined_rooms")
-        return tuple(map(str, answer["joined_rooms"]))
+        return tuple(map(str, rooms))
 
     async def messages(self, room: str, token: str, limit: int = PAGE) -> Page:
         """What comes after `token`, in order. Never of a room that one is not joined to."""
@@ -273,7 +274,7 @@ class Homeserver:
 
     # --- writing into rooms
 
-    async def send(self, room: str, kind: str, content: Mapping[str, Any], txn: str) -> str:
+    async def send(self, room: str, kind: str, content: Json, txn: str) -> str:
         """The event id. The same txn on the same device gives the same event, for ever."""
         path = (*V3, "rooms", room, "send", kind, txn)
         return _text(await self.request("PUT", path, content), "event_id")
@@ -304,7 +305,7 @@ class Homeserver:
     # --- accounts and sessions
 
     async def whoami(self) -> Json:
-        return dict(await self._get(*V3, "account", "whoami"))
+        return _object(await self._get(*V3, "account", "whoami"))
 
     async def login(
         self, user: str, password: str, device: str, timeout: float = TIMEOUT
@@ -373,13 +374,13 @@ class Homeserver:
             if exc.status in (403, 404):
                 return None
             raise
-        rooms = [each for each in got.get("rooms", []) if each.get("room_id") == room]
-        return rooms[0] if rooms else None
+        rooms = (each for each in _objects(got, "rooms") if each.get("room_id") == room)
+        return next(rooms, None)
 
     async def public_rooms(self, limit: int = 500, timeout: float = TIMEOUT) -> tuple[Json, ...]:
         query = {"limit": str(limit)}
         got = await self.request("GET", (*V3, "publicRooms"), query=query, timeout=timeout)
-        return tuple(got.get("chunk", ()))
+        return _objects(got, "chunk")
 
     async def media_status(self, mxc: str, timeout: float = TIMEOUT) -> int:
         """The HTTP status of a download of which nothing is read."""
@@ -395,19 +396,33 @@ class Homeserver:
     async def version(self, timeout: float = TIMEOUT) -> tuple[str, str]:
         """Name and version of the server, as it tells other servers."""
         path = ("_matrix", "federation", "v1", "version")
-        server = (await self.request("GET", path, token="", timeout=timeout)).get("server", {})
+        answer = _object(await self.request("GET", path, token="", timeout=timeout))
+        server = object_in(answer, "server")
         return str(server.get("name", "")), str(server.get("version", ""))
 
 
-def _page(answer: Any) -> Page:
-    if not isinstance(answer, dict) or not isinstance(answer.get("chunk"), list):
+def _page(answer: object) -> Page:
+    page = _object(answer)
+    if not isinstance(page.get("chunk"), list):
         raise NoResponse("no page")
-    end = answer.get("end")
-    events = tuple(event_of(event) for event in answer["chunk"] if isinstance(event, dict))
-    return Page(events, end if isinstance(end, str) and end else None)
+    events = tuple(event_of(event) for event in _objects(page, "chunk"))
+    return Page(events, text_in(page, "end") or None)
 
 
-def _text(answer: Any, key: str) -> str:
+def _objects(answer: object, key: str) -> tuple[Json, ...]:
+    """The objects in the list at this key."""
+    found = _object(answer).get(key)
+    listed = found if isinstance(found, list) else []
+    return tuple(each for each in listed if isinstance(each, dict))
+
+
+def _object(answer: object) -> Json:
+    if not isinstance(answer, dict):
+        raise NoResponse("no object")
+    return answer
+
+
+def _text(answer: object, key: str) -> str:
     value = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(value, str):
         raise NoResponse(f"no {key}")
@@ -425,14 +440,11 @@ def _refusal(status: int, answer: Json) -> Refused:
     return Refused(status, errcode, text)
 
 
-async def _or_none(call: Awaitable[Any]) -> Json | None:
+async def _or_none(call: Awaitable[object]) -> Json | None:
     """None for what the server says it does not have (a proxy's bare 404 says nothing)."""
     try:
-        answer = await call
+        return _object(await call)
     except Refused as exc:
         if exc.status == 404 and exc.errcode in ("M_NOT_FOUND", "M_UNKNOWN"):
             return None
         raise
-    if not isinstance(answer, dict):
-        raise NoResponse("no object")
-    return answer

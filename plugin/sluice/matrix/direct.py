@@ -7,7 +7,6 @@ it as ours when the message is read back and the database works again.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from ..text.message import Message
 from .api import Homeserver, MatrixError
@@ -27,7 +26,7 @@ class Direct:
         """Whether the server took it. clear: in an encrypted room it may stand in clear, if the
         keys cannot be written either."""
         txn = self._outbox.unstored(room)
-        content: dict[str, Any] = {**message.content(), MARK: txn}
+        content: dict[str, object] = {**message.content(), MARK: txn}
         if reply_to:
             content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
         try:

@@ -11,8 +11,7 @@ import copy
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import aiohttp
 from mautrix.errors import (
@@ -32,8 +31,8 @@ from mautrix.types import (
     RoomEncryptionStateEventContent,
 )
 
-from ..model.event import RoomEvent, event_of
-from .api import Homeserver, NoResponse
+from ..model.event import Json, RoomEvent, event_of
+from .api import Client, Homeserver, NoResponse
 from .late import ENCRYPTED, NoKey
 
 MESSAGE = "m.room.message"
@@ -52,7 +51,7 @@ class Encryption:
 
     def __init__(
         self,
-        client: Any,
+        client: Client,
         homeserver: Homeserver,
         emptied: Callable[[str], None] = lambda room: None,
     ) -> None:
@@ -87,7 +86,7 @@ class Encryption:
             self._rooms[room] = await self._hs.state_content(room, "m.room.encryption") is not None
         return self._rooms[room]
 
-    async def seal(self, room: str, content: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    async def seal(self, room: str, content: Json) -> tuple[str, dict[str, object]]:
         """The type and content to send for a message: as it is, or encrypted. Raises NoCrypto."""
         if not await self.is_on(room):
             return MESSAGE, dict(content)
@@ -99,7 +98,7 @@ class Encryption:
             except _LOST as exc:
                 raise NoResponse(f"not encrypted: {type(exc).__name__}") from None
 
-    async def _encrypt(self, room: str, content: dict[str, Any]) -> dict[str, Any]:
+    async def _encrypt(self, room: str, content: dict[str, object]) -> dict[str, object]:
         crypto = self._client.crypto
         if room not in self._shared:
             await crypto.crypto_store.remove_outbound_group_session(room)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from attrs import frozen
 
+from ..model.event import Json
 from .api import Homeserver
 from .encryption import Encryption
 
@@ -18,9 +16,9 @@ class File:
     name: str
     kind: str
     size: int
-    where: Mapping[str, Any]
+    where: Json
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """What it adds to the content of a message; the body is its caption."""
         info = {"mimetype": self.kind, "size": self.size}
         return {"msgtype": "m.file", "filename": self.name, "info": info, **self.where}

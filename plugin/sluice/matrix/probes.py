@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from .api import Homeserver, Json, MatrixError, Refused
+from ..model.event import Json
+from .api import Homeserver, MatrixError, Refused
 
 LIMIT = 5.0  # seconds
 T = TypeVar("T")

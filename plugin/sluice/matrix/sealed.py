@@ -11,11 +11,11 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any
 
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..db.rows import insert
+from ..model.event import Json
 from .api import Homeserver, MatrixError, Refused
 
 SCHEMA = ()
@@ -86,7 +86,7 @@ class Sealed:
             return Seal.UNSURE
         return Seal.OPEN if event is None else Seal.SEALED
 
-    async def keeps(self, event: Mapping[str, Any]) -> bool:
+    async def keeps(self, event: Json) -> bool:
         """Whether nothing of an event may be shown: it is of no room that is known to be open, or
         something in it is of a sealed one (`redacted_because` can be)."""
         room = event.get("room_id")

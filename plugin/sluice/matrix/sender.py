@@ -12,7 +12,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
 
 from attrs import frozen
 
@@ -67,7 +66,7 @@ class Sender:
         self._stopping = False
 
     def start(
-        self, supervise: Callable[[str, Loop], Coroutine[Any, Any, None]] | None = None
+        self, supervise: Callable[[str, Loop], Coroutine[object, None, None]] | None = None
     ) -> None:
         """After the rooms were read: what arrived before a crash is known then. supervise: keeps
         the loop alive."""

@@ -6,9 +6,6 @@ Both are one commit, so that nothing of the old text can run once the new one is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..catalog.table import find
 from ..db.connection import Database, Tx
 from ..looks.found import Found
@@ -16,6 +13,7 @@ from ..looks.questions import Where
 from ..matrix.model import Handled
 from ..model.command import Typed
 from ..model.decision import Verdict
+from ..model.event import Json
 from ..model.request import How, Request, Vote
 from ..requests import store, submit, voting
 from ..requests.standing import judge
@@ -73,7 +71,7 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def vote(self, where: Where, content: Mapping[str, Any], before: Vote) -> Handled | None:
+    async def vote(self, where: Where, content: Json, before: Vote) -> Handled | None:
         """The sender changed a message that is a vote."""
         if not await self._commands.roles(where):
             return None
@@ -95,7 +93,7 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def _in_place(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+    async def _in_place(self, where: Where, content: Json) -> Handled | None:
         """What the new text does as a command: a vote, or something else that stops a request."""
         typed = self._commands.read(where.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None

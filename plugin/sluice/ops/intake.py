@@ -8,7 +8,6 @@ answer; nothing reaches Conduit here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from attrs import evolve
 
@@ -25,6 +24,7 @@ from ..matrix.api import Homeserver
 from ..matrix.model import Handled
 from ..model.command import Invocation, Tag, Type, Typed
 from ..model.decision import Decision, Verdict
+from ..model.event import Json
 from ..model.request import Request, State
 from ..own.measures import WithoutVotes
 from ..own.table import Own
@@ -67,7 +67,7 @@ class Commands:
         """A commit may have put something in line."""
         self._wake()
 
-    def read(self, room: str, content: Mapping[str, Any]) -> Typed | NotRun | None:
+    def read(self, room: str, content: Json) -> Typed | NotRun | None:
         """What a message in an ops room asks for."""
         names, prefix = Names(self._world, self._world.rooms[room]), self._world.here(room).prefix
         return read.read(content, bot=self._world.me, prefix=prefix, people=names)
@@ -426,7 +426,7 @@ class Commands:
             return await measures.break_glass(desk, asked)
         return await submit.submit(desk, asked)
 
-    async def in_clear(self, where: Where, content: Mapping[str, Any]) -> Handled | None:
+    async def in_clear(self, where: Where, content: Json) -> Handled | None:
         """A message in clear in an encrypted room: whoever sent it is not who they seem."""
         typed = self.read(where.room, content)
         if typed is None or (not isinstance(typed, NotRun) and find(typed.word) is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import evolve
 
@@ -20,6 +20,7 @@ from ..matrix.api import MatrixError
 from ..matrix.files import File, Files
 from ..matrix.model import Handled
 from ..model.command import Kind, Tag
+from ..model.event import Json
 from ..model.request import LineRow, Request, State
 from ..policy.people import mxids_of
 from ..requests import history, store, voting
@@ -85,7 +86,7 @@ _TOLD = ("review", "trust", "cancelled", "held", "released")
 class Reads(Protocol):
     """What of the admin room the log may show (`AdminRoom`)."""
 
-    async def content_of(self, event_id: str) -> Mapping[str, Any] | None: ...
+    async def content_of(self, event_id: str) -> Json | None: ...
 
 
 class Log:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..db.connection import Database, Tx
 from ..matrix import sealed, written
-from ..matrix.api import PAGE, Homeserver, Json, MatrixError, Refused, passing
+from ..matrix.api import PAGE, Homeserver, MatrixError, Refused, passing
 from ..matrix.encryption import MEGOLM, Encryption, NoCrypto
 from ..matrix.rooms import RoomView
+from ..model.event import Json
 from . import store
 
 ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
@@ -170,7 +170,7 @@ class PrivateRooms:
         (self.inside.add if mxid in view.joined else self.inside.discard)(room)
         return True
 
-    async def send(self, room: str, mxid: str, content: Mapping[str, Any], txn: str) -> str:
+    async def send(self, room: str, mxid: str, content: Json, txn: str) -> str:
         """Sends a secret to mxid into its room, checked directly before. Returns the event id.
 
         The same txn may be sent again after a crash. Raises CannotDeliver: then nothing was sent,
