@@ -8,15 +8,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plugin"))
 
+from sluice.catalog.record import After, Command
 from sluice.catalog.table import COMMANDS
 from sluice.families.replies import SERVER_COMMANDS
-from sluice.model.command import Command, Param, Right, Tag, Type
+from sluice.model.command import Invocation, Param, Right, Tag, Type
 
 HEAD = """\
 # Commands
 
 Every command, from the one table that help, the policy and the bot read
-(`plugin/sluice/catalog/table.py`). This page is written by `python docs/commands.py`; a test
+(`plugin/sluice/catalog/`). This page is written by `python docs/commands.py`; a test
 fails when the two differ. How to type is in [moderators.md](moderators.md), what a rule can say in
 [policy.md](policy.md).
 
@@ -47,14 +48,15 @@ KINDS = {
     Type.SINCE: "{name} 7d",
     Type.COUNT: "number",
     Type.WORD: "{name}",
+    Type.MEDIA_TYPE: "{name}",
+    Type.SERVER_COMMAND: "{name}",
     Type.TEXT: "{name} …",
 }
 PROBES = {
-    "account": "whether the account exists",
-    "deactivated": "whether one can sign in",
-    "media": "whether the file can be loaded",
-    "alias": "where the address leads",
-    "": "",
+    After.ACCOUNT: "whether the account exists",
+    After.DEACTIVATED: "whether one can sign in",
+    After.MEDIA: "whether the file can be loaded",
+    After.ALIAS: "where the address leads",
 }
 MESSAGES = (
     " Reads every message of the server that is not encrypted, so no group allows it: only its"
@@ -72,9 +74,21 @@ RIGHTS = {
 def argument(param: Param) -> str:
     if param.flag:
         return f"[--{param.name}]"
-    said = " or ".join(param.choices) or KINDS[param.type].format(name=param.name)
+    chosen = param.type is Type.CHOICE
+    said = " or ".join(param.choices) if chosen else KINDS[param.type].format(name=param.name)
     said += " …" * param.many
     return said if param.required else f"[{said}]"
+
+
+def undone(command: Command) -> str:
+    """What takes it back, with the names of the values in their place: `deactivate {user}`."""
+    params = [p for p in command.params if p.required]
+    asked = Invocation(command.name, tuple((p.name, (f"{{{p.name}}}",)) for p in params))
+    back = command.undo(asked)
+    if back is None:
+        return ""
+    values = ("{other}" if params[0].choices else v for n, _ in back.args for v in back.values(n))
+    return " ".join((COMMANDS[back.command].typed, *values))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -90,7 +104,7 @@ def relayed(command: Command) -> tuple[str, ...]:
         words = [command.conduit]
     since = SERVER_COMMANDS.get(command.conduit)
     note = f" (since {since.since})" if since and str(since.since) != "0.9" else ""
-    undo = f"`{command.undo}`" if command.undo else ""
+    undo = f"`{undone(command)}`" if undone(command) else ""
     more = " Secret." if Tag.SECRET in command.tags else ""
     more += MESSAGES if command.reads_messages else ""
     return (
@@ -99,7 +113,7 @@ def relayed(command: Command) -> tuple[str, ...]:
         " ".join(map(argument, command.params)).join(("`", "`")) if command.params else "",
         f"`!{command.example}`",
         f"`{command.targets}`" if command.targets else "",
-        PROBES[command.probe],
+        PROBES.get(command.after, ""),
         undo,
     )
 

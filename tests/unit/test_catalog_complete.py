@@ -15,18 +15,25 @@ from typing import Any
 import pytest
 
 from docs.commands import page
+from sluice.catalog.record import Action, Command, End
+from sluice.catalog.server import SERVER_NAMES
 from sluice.catalog.table import COMMANDS, find
-from sluice.chat.card_text import _THEN
-from sluice.chat.done import DONE
 from sluice.families.dialects import Unspellable, lines
 from sluice.families.replies import SERVER_COMMANDS
-from sluice.model.command import Command, Dialect, Invocation, Kind, Right, Tag, Type
+from sluice.model.command import Dialect, Invocation, Kind, Outcome, Right, Tag, Type
+from sluice.model.result import Ending
 from sluice.running.views import Views
+from sluice.text.message import plain
+from sluice.text.phrases import Here
+from sluice.text.times import Clock
+from sluice.typed.canonical import canonical
 from sluice.typed.parse import parse
 from sluice.typed.read import read_line
 
 ROOT = Path(__file__).parents[2]
 SERVER = "example.org"
+HERE = Here(SERVER, Clock(0))
+UNKNOWN = Outcome(Kind.UNKNOWN, "lost")
 LEVELS = (Tag.READ, Tag.INSPECT, Tag.CHANGE, Tag.DESTRUCTIVE)
 LOOKS = frozenset(LEVELS[:2])
 RELAYED = [command for command in COMMANDS.values() if not command.own]
@@ -67,9 +74,9 @@ def test_every_command_has_every_column(command: Command) -> None:
     if command.tags <= LOOKS:
         assert command.name in Views(None, None, None, None)._rows, "something shows it"
         return
-    assert command.name in DONE or command.name == "deactivateall", "its end has words"
-    assert (command.name in _THEN) != (command.name in NO_CARD)
-    assert bool(command.undo) != (command.name in NO_UNDO)
+    assert isinstance(command, Action), "its card and its end have words"
+    assert bool(command.then(example(command))) != (command.name in NO_CARD)
+    assert bool(command.undo(example(command))) != (command.name in NO_UNDO)
 
 
 @pytest.mark.parametrize("dialect", Dialect)
@@ -84,6 +91,26 @@ def test_every_example_is_a_line_of_every_version_that_has_the_command(
     with pytest.raises(Unspellable) as lacking:
         lines(example(command), dialect, SERVER)
     assert lacking.value.lacks == command.conduit
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda c: c.name)
+def test_what_takes_a_command_back_is_a_command_with_all_it_needs(command: Command) -> None:
+    back = command.undo(example(command))
+    if back is not None:
+        line = canonical(back)
+        assert parse(read_line(line), server=SERVER) == back, line
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda c: c.name)
+def test_every_template_of_a_record_is_filled(command: Command) -> None:
+    invocation = example(command)
+    for word in (command.missing, command.still, command.look):
+        said = plain(End(HERE, Ending(1, "", "", ""), invocation, UNKNOWN).says(word))
+        assert not set("{}`") & set(said), said
+
+
+def test_the_catalog_knows_the_names_of_all_commands_of_the_server() -> None:
+    assert set(SERVER_NAMES) == set(SERVER_COMMANDS)
 
 
 def test_the_page_of_commands_shows_the_table_as_it_is() -> None:

@@ -89,7 +89,6 @@ CIRCLES: set[frozenset[str]] = set()
 TWINS = {
     "Account",
     "Asked",
-    "Case",
     "Cause",
     "Erased",
     "Found",
@@ -116,7 +115,6 @@ ANY = {
     "policy_text": 2,
     "replies": 2,
     "rows": 2,
-    "table": 1,
 }
 # 6: longer than LONGEST
 LONG = {
@@ -133,7 +131,6 @@ UPWARD = {
     ("server.sources", "running.stoppers"),
     ("state", "admin.room"),
     ("state", "requests.desk"),
-    ("typed.values", "families.replies"),
 }
 
 

@@ -6,30 +6,31 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+from ..catalog.accounts import USERS, handed, new_password
+from ..catalog.files import MEDIAINFO
+from ..catalog.record import Action, End, Many
+from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation, Kind, Outcome
 from ..model.result import Ending, How, Part
 from ..text.message import MAX_HEAD, Message, Sign, Text, code, plain
 from ..text.phrases import Here, Line, alarm, below, codes, count, listed, say
 from ..text.times import span
-from .done import Case, after_deactivation, handed
 from .undo import undo
 
-_WORDS = {
-    "adduser": ("account", "made"),
-    "deactivateall": ("account", "deactivated"),
-    "purge": ("file", "purged"),
-    "block": ("file", "blocked"),
-    "unblock": ("file", "unblocked"),
-    "purgeuser": ("account", "purged of files"),
-    "blockuser": ("account", "blocked with all files"),
-}
 _SHOWN = 4  # values that get a line with the reason why not
 
 
 def is_bulk(invocation: Invocation, parts: Sequence[Part]) -> bool:
     """Whether each value is told by itself: `deactivateall`, and whatever took several lines."""
-    command = invocation.command
-    return command in _WORDS and (len(parts) > 1 or command == "deactivateall")
+    command = COMMANDS[invocation.command]
+    told = command.told if isinstance(command, Action) else None
+    return told is not None and (len(parts) > 1 or told.always)
+
+
+def _of(invocation: Invocation) -> tuple[Action, Many]:
+    record = action(invocation.command)
+    assert record.told is not None
+    return record, record.told
 
 
 @frozen
@@ -47,16 +48,17 @@ class _Sorted:
 
 def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:
     found = _sort(here, parts)
-    noun, verb = _WORDS[invocation.command]
+    record, told = _of(invocation)
+    noun, verb = told.noun, told.verb
     if found.unknown or found.unsent:
         return _stopped(here, ending, invocation, found)
-    case = Case(here, ending, invocation, parts[0].outcome)
+    end = End(here, ending, invocation, parts[0].outcome)
     tail: Text = ()
     lines: tuple[Line, ...] = ()
-    if invocation.command == "adduser" and len(found.made) > len(ending.lost):
-        tail, lines = handed(case, "The passwords", many=True)
+    if record.secret and len(found.made) > len(ending.lost):
+        tail, lines = handed(end, "The passwords", many=True)
     if ending.lost:
-        again = here.cmd(f"resetpw {here.local(ending.lost[0])}")
+        again = new_password(here, ending.lost[0])
         lost: Line = ("Without a password: ", *codes(ending.lost[:_SHOWN]), ". Get one: ", again)
         lines = (*lines, lost)
     number = ending.numbered("done", here.clock)
@@ -86,8 +88,8 @@ def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Par
         if len(found.refused) > _SHOWN:
             more = len(found.refused) - _SHOWN
             rows.append((f"and {more} more, all: ", here.cmd(f"log {ending.request}")))
-    if invocation.command == "deactivateall" and not found.refused:
-        rows.append(after_deactivation(invocation, many=True))
+    if not found.refused and (after := told.after(invocation)):
+        rows.append(after)
     if found.failed_files:
         files = count(found.failed_files, "file")
         rows.append(f"{files} could not be removed; Conduit's own log says which.")
@@ -170,8 +172,9 @@ def _quota(ending: Ending) -> list[Line]:
 
 
 def _undo(here: Here, ending: Ending, invocation: Invocation, first: str) -> Text:
-    line = undo(here, invocation.command, first, votes=ending.undo_needs_votes, one_of=True)
-    if invocation.command == "deactivateall":
+    asked, votes = invocation.only((first,)), ending.undo_needs_votes
+    line = undo(here, asked, votes=votes, start="Undo one")
+    if _of(invocation)[1].always:
         return (*line, " · All names: ", here.cmd(f"log {ending.request}"))
     return line
 
@@ -180,15 +183,15 @@ def _undo(here: Here, ending: Ending, invocation: Invocation, first: str) -> Tex
 
 
 def _stopped(here: Here, ending: Ending, invocation: Invocation, found: _Sorted) -> Message:
-    n, verb = ending.request, _WORDS[invocation.command][1]
-    counts = [f"{len(found.made)} of {found.total} {verb}"]
+    (record, told), n = _of(invocation), ending.request
+    counts = [f"{len(found.made)} of {found.total} {told.verb}"]
     counts += [f"{len(found.refused)} not"] if found.refused else []
     counts += [f"{len(found.unknown)} unknown"] if found.unknown else []
     counts += [f"{len(found.unsent)} not sent"] if found.unsent else []
     rows: list[Line] = [f"#{n} stopped: {', '.join(counts)}."]
-    if invocation.command == "adduser" and found.made:
+    if record.secret and found.made:
         outcome = Outcome(Kind.DONE, "created")
-        tail, lines = handed(Case(here, ending, invocation, outcome), "The passwords", many=True)
+        tail, lines = handed(End(here, ending, invocation, outcome), "The passwords", many=True)
         rows += [below(tail), *lines, ("Made: ", *codes(found.made))]
     rows += [("Not: ", *why) for why in found.refused[:_SHOWN]]
     which: Text = ()
@@ -220,13 +223,12 @@ def _span(here: Here, items: Sequence[str]) -> Text:
 
 
 def _look(here: Here, invocation: Invocation, items: Sequence[str]) -> Text:
-    if _WORDS[invocation.command][0] != "account":
-        return ("Look: ", here.cmd(f"mediainfo {items[0]}"), ". ")
+    told = _of(invocation)[1]
+    if told.noun != "account":
+        return ("Look: ", here.cmd(f"{MEDIAINFO.name} {items[0]}"), ". ")
     names = [here.local(item) for item in items]
     start = names[0]
     while sum(name.startswith(start) for name in names) < len(names) * 0.75:
         start = start[:-1]
-    means = (
-        "listed = made" if invocation.command == "adduser" else "still listed = not deactivated"
-    )
-    return ("Look: ", here.cmd(f"users {start}".rstrip()), f" ({means}). ")
+    look = here.cmd(f"{USERS.name} {start}".rstrip())
+    return ("Look: ", look, f" ({told.listed}). ")

@@ -1,11 +1,11 @@
 """What a card says of the command itself: the headline, what was looked up, what happens then.
 
-One row a command in `_THEN`; what could not be looked up is "not known", never left out silently.
+What happens then stands in the command's record; what could not be looked up is "not known",
+never left out silently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from typing import Union
 
@@ -14,8 +14,8 @@ from attrs import frozen
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation
 from ..text.message import Text, code, quote
-from ..text.phrases import Here, Word, count, size
-from .undo import undo
+from ..text.phrases import Here, Word, count, line, size
+from .undo import takes_back, typed
 
 SHOWN = 6  # names of a list that stand on the card
 
@@ -76,25 +76,6 @@ class RoomFact:
 
 CardFact = Union[AccountFact, FileFact, RoomFact]
 
-_COPIES = "Copies on other servers and phones stay."
-_THEN: Mapping[str, str] = {
-    "deactivate": "all its devices are signed out and nobody can sign in.",
-    "deactivateall": "all their devices are signed out and nobody can sign in.",
-    "resetpw": "the old password stops working; whoever asked gets the new one in private.",
-    "adduser": "Conduit makes it; whoever asked gets the password in private.",
-    "registration.set": "anyone can make an account while it is on.",
-    "disableroom": "nothing from other servers gets in any more. People of {} can go on writing.",
-    "enableroom": "what other servers send there is accepted again.",
-    "rmalias": "this address leads nowhere any more; the room stays.",
-    "rmappservice": "its bridge or bot stops working until it is registered again.",
-    "purge": f"this server deletes it, and every file here with the same content. {_COPIES}",
-    "purgeuser": f"this server deletes all files of that account. {_COPIES}",
-    "purgeserver": f"this server deletes its copies of the files from there. {_COPIES}",
-    "block": "nobody can open it over this server any more.",
-    "blockuser": "nobody can open the files of that account over this server any more.",
-    "unblock": "it can be opened over this server again.",
-}
-
 
 def describe(
     invocation: Invocation, text: str, facts: tuple[CardFact, ...], request: int, here: Here
@@ -109,19 +90,11 @@ def describe(
         rows.append((code(names), f"{more}; all: ", here.cmd(f"more {request}")))
     for fact in facts if len(accounts) < 2 else ():
         rows += _fact(fact, here)
-    then = _THEN.get(invocation.command)
-    if then is not None and invocation.get("state") != "off":
-        rows.append(("Then: ", then.format(here.server) + _stays(invocation, len(accounts) > 1)))
+    then = COMMANDS[invocation.command].then(invocation)
+    if then:
+        rows.append(("Then: ", *line(then, here, **{"server": here.server})))
         rows.append(_undo(invocation, len(accounts) > 1, here))
     return About(what, short, tuple(rows))
-
-
-def takes_back(invocation: Invocation, here: Here) -> Text:
-    """`Undo: !resetpw spam`, or that it cannot be undone."""
-    values = next((invocation.values(name) for name, _ in invocation.args), ())
-    if invocation.command == "registration.set":
-        values = ("off",) if "on" in values else ("on",)
-    return undo(here, invocation.command, values[0] if values else "", one_of=len(values) > 1)
 
 
 def _headline(
@@ -134,11 +107,11 @@ def _headline(
     if len(accounts) > 1:
         short = (f"{command}, {count(len(accounts), 'account')}",)
         return (*short, f" of {here.server}"), short
-    if command == "purge" and files:
+    if files and COMMANDS[command].by_file:
         posters = {fact.poster for fact in files}
         poster = posters.pop() if len(posters) == 1 else None
         by: Text = (" posted by ", code(poster)) if poster else ()
-        short = (f"purge {count(len(files), 'file')}", *by)
+        short = (f"{command} {count(len(files), 'file')}", *by)
         return (*short, " for good"), short
     if room is not None:
         short = (f"{command} ", quote(room.name or ""))
@@ -177,24 +150,8 @@ def _is_type(text: str) -> bool:
     return text.isascii() and len(text) <= 40 and all(c.isalnum() or c in "/.+-" for c in text)
 
 
-def _stays(invocation: Invocation, many: bool) -> str:
-    if invocation.command not in ("deactivate", "deactivateall"):
-        return ""
-    who, its = ("They stay", "their") if many else ("It stays", "its")
-    rooms = f"{who} in {its} rooms"
-    if invocation.get("leave-rooms"):
-        rooms = f"Conduit is told to leave {its} rooms"
-    files = "files stay" if many else "its files stay"
-    if invocation.get("purge-media"):
-        files = f"{its} files are deleted for good"
-    return f" {rooms}, {files}."
-
-
 def _undo(invocation: Invocation, many: bool, here: Here) -> Text:
-    template = COMMANDS[invocation.command].undo
-    if not template:
-        return ("Cannot be undone.",)
-    if many:
-        return ("Undo later: ", here.cmd(template.partition(" ")[0]), ", one by one")
-    back = takes_back(invocation, here)
-    return ("Undo later: ", *back[1:]) if back[:1] == ("Undo: ",) else back
+    back = typed(here, invocation.first())
+    if many and back:
+        return line("Undo later: {back}, one by one", back=here.cmd(back.partition(" ")[0]))
+    return takes_back(here, invocation, start="Undo later")

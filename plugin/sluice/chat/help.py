@@ -7,62 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..catalog.table import COMMANDS
-from ..model.command import Command, Tag
+from ..catalog import accounts, files, rooms, server
+from ..catalog.record import INSPECT, READ, Action, Command, Group
+from ..catalog.table import COMMANDS, GROUPS
+from ..model.command import Tag
 from ..model.decision import Verdict
-from ..text.message import Message, Text, code, quote
+from ..text.message import Code, Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, Word, codes, view
 from .undo import undo
 
 May = Callable[[str], Verdict]
 
-_ROWS = 6  # changing commands that still get a line each, in this order
-_ORDER = (
-    "adduser", "resetpw", "deactivate", "deactivateall",
-    "purge", "purgeuser", "purgeserver", "block", "blockuser", "unblock",
-    "disableroom", "enableroom", "rmalias", "rmappservice", "registration.set", "clearcache",
-)  # fmt: skip
-_ABOUT = {
-    "adduser": "makes accounts; the passwords come to you in private",
-    "resetpw": "gives an account a new password; it comes to you in private",
-    "users": "lists the accounts, or those with a word in the name",
-    "rooms": "lists the rooms, or those with a word in the name",
-    "purge": "deletes files from this server, for good",
-}
-_EXAMPLES = {
-    "adduser": ("adduser alice", "adduser mia noa tom"),
-    "purge": ("purge reason illegal", "purge mxc://example.org/abc reason illegal"),
-    "registration": ("registration", "registration on for 1h"),
-    "deactivateall": ("deactivateall reason spam wave", ""),
-}
-_SHORT = {"purge": "as a reply to a picture"}
-_GROUPS = (
-    (
-        "Accounts",
-        ("adduser alice", "resetpw alice", "deactivate @spam:example.org", "deactivateall"),
-    ),
-    (
-        "Rooms",
-        (
-            "disableroom #warez:example.org",
-            "enableroom #warez:example.org",
-            "rmalias #old:example.org",
-        ),
-    ),
-    ("Files", ("media", "purge", "purgeuser @spam:example.org", "block", "unblock")),
-    ("Server", ("registration on for 1h", "config", "memory", "clearcache db", "appservices")),
+_ROWS = 6  # changing commands that still get a line each
+_OVERVIEW = (accounts.GROUP, rooms.GROUP, files.GROUP, server.GROUP)  # in this order
+_OWN = (
     ("Requests", ("pending", "approve 12", "why 12", "log", "can @bo resetpw alice")),
     ("Urgent", ("pause", "resume", "glass deactivate @spam:example.org reason …")),
 )
-_TOPICS = {  # "rooms" and "server" are commands already
-    "accounts": ("adduser", "resetpw", "deactivate", "deactivateall", "users", "who"),
-    "files": (
-        "media", "mediainfo", "blocked", "purge", "purgeuser", "purgeserver", "block",
-        "blockuser", "unblock",
-    ),
-    "requests": ("can", "why", "pending", "approve", "deny", "cancel", "resolve", "log", "more"),
-}  # fmt: skip
 _ASKING = ("pending", "approve 12", "deny 12 why", "cancel 12", "log", "pause")
 
 
@@ -70,26 +32,25 @@ def overview(
     here: Here, role: str, may: May, approvers: Sequence[str] = ()
 ) -> tuple[Message, Pages | None]:
     """`help` alone. approvers: roles that could approve what this person asks for."""
-    changes = [COMMANDS[name] for name in _ORDER if _yes(may, name)]
+    every = [c for group in GROUPS for c in group.commands]
+    changes = [c for c in every if isinstance(c, Action) and _yes(may, c.name)]
     if not changes:
         return _for_looking(here, role, may)
     votes = any(may(c.name) is Verdict.APPROVE for c in changes)
-    every = all(_yes(may, name) for name in COMMANDS)
-    head: list[Word] = [f"You can do {'everything' if every else 'this'} ({role})."]
+    everything = all(_yes(may, name) for name in COMMANDS)
+    head: list[Word] = [f"You can do {'everything' if everything else 'this'} ({role})."]
     if votes:
-        head.append(f" ✋ = {_approver(role, () if every else approvers)} must approve.")
-    if len(changes) <= _ROWS and not every:
+        head.append(f" ✋ = {_approver(role, () if everything else approvers)} must approve.")
+    if len(changes) <= _ROWS and not everything:
         return _one_a_line(here, tuple(head), changes, may), None
     rows = [tuple(head)]
-    for group, lines in _GROUPS:
-        words = [w for w in (_entry(here, line, may) for line in lines) if w]
-        if words:
-            rows.append((f"{group}: ", *_dots(words)))
+    lines = [(g.title, [(c, c.overview) for c in g.commands if c.overview]) for g in _OVERVIEW]
+    lines += [(title, _own(examples)) for title, examples in _OWN]
+    for title, entries in lines:
+        if words := _entries(here, entries, may):
+            rows.append((f"{title}: ", *_dots(words)))
     rows.append(("One command: ", here.cmd("help deactivate"), *_server_help(here, may)))
     return view(*rows), None
-
-
-_LOOKING = frozenset((Tag.READ, Tag.INSPECT))
 
 
 def _yes(may: May, name: str) -> bool:
@@ -116,47 +77,61 @@ def _local(here: Here, line: str) -> str:
     return line.replace("example.org", here.server)
 
 
-def _entry(here: Here, line: str, may: May) -> Text:
-    word = line.split()[0]
-    name = "registration.set" if line.startswith("registration ") else word
-    verdict = may(name)
+def _own(examples: Sequence[str]) -> list[tuple[Command, str]]:
+    return [(COMMANDS[example.split()[0]], example) for example in examples]
+
+
+def _entry(here: Here, command: Command, line: str, may: May) -> Text:
+    """The line to copy, empty for whom it is denied."""
+    verdict = may(command.name)
     if verdict is Verdict.DENY:
         return ()
     mark = ("✋ ",) if verdict is Verdict.APPROVE else ()
     return (*mark, here.cmd(_local(here, line)))
 
 
+def _entries(here: Here, lines: Sequence[tuple[Command, str]], may: May) -> list[Text]:
+    return [entry for each, line in lines if (entry := _entry(here, each, line, may))]
+
+
+def _example(here: Here, command: Command) -> Code:
+    return here.cmd(_local(here, command.example))
+
+
+def _summary(here: Here, command: Command) -> Text:
+    return (_example(here, command), f": {command.summary}")
+
+
 def _one_a_line(here: Here, head: Text, changes: Sequence[Command], may: May) -> Message:
     rows: list[Text] = [head]
     for command in changes:
-        example = _EXAMPLES.get(command.name, (command.example,))[0]
-        told = _SHORT.get(command.name, "" if " reason " in example else command.summary)
-        row = _entry(here, example, may)
+        example, told = command.brief
+        example = example or command.example
+        told = told or ("" if " reason " in example else command.summary)
+        row = _entry(here, command, example, may)
         rows.append((*row, f": {told}") if told else row)
-    looks = [here.cmd(c) for c in ("users", "who", "rooms", "media") if _yes(may, c)]
+    every = (c for group in _OVERVIEW for c in group.commands)
+    looks = [(here.cmd(c.name),) for c in every if c.peek and _yes(may, c.name)]
     if looks:
-        rows.append(("Look: ", *_dots([(w,) for w in looks]), " · all: ", here.cmd("help look")))
-    asking = [w for w in (_entry(here, line, may) for line in _ASKING) if w]
-    rows.append(("Requests: ", *_dots(asking)))
+        rows.append(("Look: ", *_dots(looks), " · all: ", here.cmd("help look")))
+    rows.append(("Requests: ", *_dots(_entries(here, _own(_ASKING), may))))
     return view(*rows)
 
 
 def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None]:
-    def rows(names: Sequence[str]) -> list[Text]:
-        shown = [COMMANDS[name] for name in names if _yes(may, name)]
-        return [(here.cmd(_local(here, c.example)), f": {c.summary}") for c in shown]
-
-    first = rows(("users", "who", "rooms", "registration"))
-    plain = [(here.cmd(c),) for c in ("config", "memory", "federation", "appservices")]
-    plain = [word for word in plain if _yes(may, word[0].text.removeprefix(here.prefix))]
+    shown = [c for group in GROUPS for c in group.commands if _yes(may, c.name)]
+    first = [_summary(here, c) for c in shown if c.start == "line"]
+    words = [(here.cmd(c.name),) for c in shown if c.start == "word"]
     own = [(here.cmd("can adduser alice"), ": may I?"), (here.cmd("pending"),)]
-    rest = rows(("media", "mediainfo", "blocked", "event", "help.server", "why", "version", "log"))
-    left = Pages((f"The rest of what you can do ({role}):",), tuple(rest), 10) if rest else None
+    rest = [c for c in shown if c.looks and not c.start]
+    rest += [c for c, _ in _own(("why", "version", "log")) if _yes(may, c.name)]
+    rows = tuple(_summary(here, c) for c in rest)
+    left = Pages((f"The rest of what you can do ({role}):",), rows, 10) if rows else None
     more: Text = (" · The rest: ", here.cmd("more")) if left else ()
     message = view(
         f"You can look at things ({role}). Nothing here changes anything.",
         *first,
-        *([_dots(plain)] if plain else []),
+        *([_dots(words)] if words else []),
         _dots([*own, (here.cmd("status"),)]),
         ("One command: ", here.cmd("help users"), *more),
     )
@@ -164,26 +139,26 @@ def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None
 
 
 def _server_help(here: Here, may: May) -> Text:
-    shown = _yes(may, "help.server")
-    return (" · Conduit's own help: ", here.cmd("help server")) if shown else ()
+    shown = _yes(may, server.SERVER_HELP.name)
+    return (" · Conduit's own help: ", here.cmd(server.SERVER_HELP.typed)) if shown else ()
 
 
 def looking(here: Here, may: May) -> Message:
     """`help look`: everything that only reads."""
-    shown = [c for c in COMMANDS.values() if c.tags and not c.tags - _LOOKING]
+    shown = [c for c in COMMANDS.values() if c.tags and c.tags <= READ | INSPECT]
     shown = [c for c in shown if _yes(may, c.name)]
-    rows = [(here.cmd(_local(here, c.example)), f": {c.summary}") for c in shown[:10]]
-    others = [(here.cmd(_local(here, c.example)),) for c in shown[10:]]
+    rows = [_summary(here, c) for c in shown[:10]]
+    others = [(_example(here, c),) for c in shown[10:]]
     return view("These only look, nothing changes:", *rows, *([_dots(others)] if others else []))
 
 
 def topic(here: Here, word: str, may: May) -> Message | None:
     """`help accounts`: one example a line of what they may use; None if there is no such topic."""
-    names = _TOPICS.get(word)
-    if names is None:
+    group = _topics().get(word)
+    if group is None:
         return None
-    shown = [COMMANDS[name] for name in names if _yes(may, name)]
-    rows = [(*_entry(here, c.example, may), f": {c.summary}") for c in shown]
+    shown = ((c, _entry(here, c, c.example, may)) for c in group.commands)
+    rows = [(*entry, f": {c.summary}") for c, entry in shown if entry]
     if not rows:
         return view(f"Nothing about {word} is for you.")
     return view(f"About {word}, what you may use:", *rows)
@@ -192,30 +167,31 @@ def topic(here: Here, word: str, may: May) -> Message | None:
 def one(here: Here, name: str, rights: Text, *, undo_needs_votes: bool = False) -> Message:
     """`help adduser`. rights: "yes, names of …, 7 left (rules …)", or why not."""
     command = COMMANDS[name]
-    word = name.partition(".")[0]
-    about = _ABOUT.get(name)
-    examples = [e for e in _EXAMPLES.get(name, (command.example,)) if e]
-    cmds = [here.cmd(_local(here, example)) for example in examples]
-    other = ", or several: " if name == "adduser" else " or "
+    cmds = [("", command.brief[0]), (" or ", command.example), command.also]
+    examples = [(join, here.cmd(_local(here, example))) for join, example in cmds if example]
+    summary = f" {command.about}." if command.about else f": {command.summary}."
     rows: list[Text] = [
-        (here.cmd(word), f" {about}." if about else f": {command.summary}."),
-        ("Example: ", *[part for cmd in cmds for part in (other, cmd)][1:]),
+        (here.cmd(command.typed.split()[0]), summary),
+        ("Example: ", *[part for each in examples for part in each][1:]),
         ("You may: ", *rights),
     ]
-    value = _local(here, command.example.split()[1]) if command.undo else ""
-    value = "off" if name == "registration.set" else value
-    if command.undo or command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}:
-        rows.append(undo(here, name, value, votes=undo_needs_votes))
+    sample = command.sample(here.server)
+    if command.undo(sample) or command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}:
+        rows.append(undo(here, sample, votes=undo_needs_votes))
     if command.aliases:
         rows.append(("Also called: ", *codes(a.word for a in command.aliases)))
     return view(*rows)
+
+
+def _topics() -> dict[str, Group]:
+    return {group.topic: group for group in GROUPS if group.topic}
 
 
 def unknown_topic(here: Here, word: str) -> Message:
     return view(
         ("I have no help on ", quote(word, 40), "."),
         ("All you may do: ", here.cmd("help"), " · What only looks: ", here.cmd("help look")),
-        ("Topics: ", *_dots([(here.cmd(f"help {name}"),) for name in _TOPICS])),
+        ("Topics: ", *_dots([(here.cmd(f"help {name}"),) for name in _topics()])),
     )
 
 

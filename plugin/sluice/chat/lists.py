@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from ..catalog.server import at_next_start
 from ..families.answers import config_in, event_in, memory_in, the_event
 from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.pages import Pages, following, rows_of
 from ..text.phrases import Here, Line, codes, count, not_run, person, view
 from ..text.times import span
-from .notices import Window, at_next_start
+from .notices import Window
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]

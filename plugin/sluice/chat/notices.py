@@ -10,6 +10,7 @@ from typing import Union
 
 from attrs import evolve, frozen
 
+from ..catalog.server import at_next_start
 from ..text.message import Message, Text, quote
 from ..text.phrases import Here, count, line, news, plural
 from ..text.saying import says
@@ -152,14 +153,6 @@ def _start(names: Sequence[str]) -> str:
 
 
 # --- the registration window ---------------------------------------------------------------------
-
-
-def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
-    """A line where Conduit's config file will change what stays until then; None: not known."""
-    if config is None or config is stays:
-        return ()
-    state = "on" if config else "off"
-    return ((f"At its next start Conduit goes by its config file: {state}.",),)
 
 
 def registration_closed(

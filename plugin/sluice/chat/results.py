@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..catalog.table import COMMANDS
-from ..model.command import Invocation, Kind, Outcome, Tag
+from ..catalog.accounts import new_password
+from ..catalog.files import MEDIAINFO
+from ..catalog.record import End
+from ..catalog.table import COMMANDS, action
+from ..model.command import Invocation, Kind, Outcome
 from ..model.result import Ending, Handed, How, Part
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.phrases import Here, Line, alarm, below, capital, count, person, say
 from .bulk import bulk, is_bulk
-from .done import DONE, Case
+from .undo import undo
 
 
 def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:
@@ -21,14 +24,14 @@ def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[P
     if is_bulk(invocation, parts):
         return bulk(here, ending, invocation, parts)
     worst = max((part.outcome for part in parts), key=lambda o: _RANK[o.kind])
-    case = Case(here, ending, invocation, worst)
-    if worst.kind is Kind.UNKNOWN and not COMMANDS[invocation.command].tags <= _LOOKS:
-        return _unknown(case)
-    return _done(case) if worst.kind is Kind.DONE else failed(case)
+    end = End(here, ending, invocation, worst)
+    if worst.kind is Kind.UNKNOWN and not COMMANDS[invocation.command].looks:
+        return _unknown(end)
+    return _done(end) if worst.kind is Kind.DONE else failed(end)
 
 
 _RESTARTED = "Conduit restarted before it"
-_LOOKS = frozenset((Tag.READ, Tag.INSPECT))
+_SHOWN = 3  # values in the command that takes it back
 _RANK = {Kind.DONE: 0, Kind.REFUSED: 1, Kind.FAILED: 2, Kind.UNKNOWN: 3}
 
 
@@ -40,16 +43,16 @@ def _send(ending: Ending, sign: Sign, rows: Sequence[Line]) -> Message:
 # --- done ---------------------------------------------------------------------------------------
 
 
-def _done(case: Case) -> Message:
-    here, ending = case.here, case.ending
-    done = DONE[case.invocation.command](case)
-    secret = Tag.SECRET in COMMANDS[case.invocation.command].tags
+def _done(end: End) -> Message:
+    here, ending = end.here, end.ending
+    record = action(end.invocation.command)
+    done = record.done(end)
+    secret = record.secret
     if secret and ending.delivery.how is Handed.LOST:
-        return _thrown_away(case, done.clause)
+        return _thrown_away(end, done.clause)
     lines, tail, by = done.lines, done.tail, ending.asked()
     if ending.how in (How.PROBED, How.SAID) and secret:
-        again = here.cmd(f"resetpw {here.local(case.first)}")
-        lines, tail = (("A password: ", again),), ()
+        lines, tail = (("A password: ", new_password(here, end.first)),), ()
     elif (ending.glass or ending.how is not How.ANSWERED) and not secret:
         lines = ()
     number = ending.numbered("done", here.clock)
@@ -59,9 +62,13 @@ def _done(case: Case) -> Message:
     head = (*head, looked) if ending.how is How.PROBED else head
     if number and tail:
         lines, tail = (below(tail), *lines), ()
-    rows: list[Line] = [(*head, *tail), *lines, *([done.undo] if done.undo else [])]
+    back = done.undo
+    if back is None:
+        votes, asked = ending.undo_needs_votes, end.invocation.first(_SHOWN)
+        back = undo(here, asked, votes=votes, note=done.note)
+    rows: list[Line] = [(*head, *tail), *lines, *([back] if back else [])]
     if ending.distrusted is not None:
-        push = (ending.mxid, *case.invocation.values("user"), *here.owners)
+        push = (ending.mxid, *end.invocation.values("user"), *here.owners)
         return alarm(push, (f"#{ending.request} done: ", *done.clause, ".", *by), *rows[1:])
     return _send(ending, Sign.DONE, rows)
 
@@ -72,45 +79,30 @@ def _why_looked(ending: Ending, then: str) -> str:
     return f"{_RESTARTED} {then}" if why is None else f"{why[0].upper()}{why[1:-1]}"
 
 
-def _thrown_away(case: Case, clause: Text) -> Message:
-    here, ending = case.here, case.ending
+def _thrown_away(end: End, clause: Text) -> Message:
+    here, ending = end.here, end.ending
     number = ending.numbered("done", here.clock)
     head: Text = (*number, *clause) if number else capital(clause)
-    again = here.cmd(f"resetpw {here.local(case.first)}")
     return alarm(
         (ending.mxid, *here.owners),
         (*head, ", but I could not hand over the password; it is thrown away."),
-        (person(ending.person), ", get a new one: ", again),
+        (person(ending.person), ", get a new one: ", new_password(here, end.first)),
     )
 
 
 # --- refused and failed -------------------------------------------------------------------------
 
-_MISSING: Mapping[str, Callable[[Case], Text]] = {
-    "rmalias": lambda c: ("there is no address ", code(c.value("alias"))),
-    "rmappservice": lambda c: ("Conduit knows no appservice ", code(c.value("appservice"))),
-    "event": lambda c: ("Conduit knows no event ", code(c.value("event"))),
-}
-_REFUSED: Mapping[str, Callable[[Case], Text]] = {
+_REFUSED: Mapping[str, Callable[[End], Text]] = {
     "exists": lambda c: (code(c.first), " exists already"),
     "bad_name": lambda c: (code(c.first), " is no name for Conduit"),
     "historical": lambda c: (code(c.first), " is no name for Conduit"),
     "remote": lambda c: ("that is not of this server",),
-    "missing": lambda c: ("there is no account ", code(c.first)),
+    "missing": lambda c: c.says(COMMANDS[c.invocation.command].missing),
     "bad_list": lambda c: bad_list(c.outcome),
     "bad_mxc": lambda c: ("that is no id of a file",),
     "bad_time": lambda c: ("that time is too long ago",),
     "own_server": lambda c: ("Conduit does not purge its own server's files this way",),
 }
-_STILL: Mapping[str, Callable[[Case], Text]] = {
-    "adduser": lambda c: ("There is no account ", code(c.first)),
-    "deactivate": lambda c: (code(c.first), " is still active"),
-    "rmalias": lambda c: ("The address still leads to its room",),
-    "purge": lambda c: ("The files are still there",),
-    "block": lambda c: ("The files can still be loaded",),
-    "unblock": lambda c: ("The files still cannot be loaded",),
-}
-_VERB = {"purge": "removed", "block": "blocked", "unblock": "unblocked"}
 
 
 def bad_list(outcome: Outcome) -> Text:
@@ -130,73 +122,64 @@ def bad_list(outcome: Outcome) -> Text:
 _ERROR = 120  # characters of Conduit's own words about a failure
 
 
-def failed(case: Case) -> Message:
+def failed(end: End) -> Message:
     """❌ Conduit said no, or tried and could not; also for commands that only read."""
-    here, ending, outcome = case.here, case.ending, case.outcome
-    command = case.invocation.command
+    here, ending, outcome = end.here, end.ending, end.outcome
     word = "refused" if outcome.kind is Kind.REFUSED else "failed"
     number = ending.numbered(word, here.clock)
     start: Text = number or (f"{word.capitalize()}: ",)
     if outcome.code in _REFUSED:
-        why = _MISSING.get(command, _REFUSED["missing"])(case)
-        why = why if outcome.code == "missing" else _REFUSED[outcome.code](case)
+        why = _REFUSED[outcome.code](end)
         return _send(ending, Sign.FAILED, [(*start, *why, ". Nothing changed.", *ending.asked())])
-    rows: list[Line] = [(*start, *_how_failed(case))]
+    rows: list[Line] = [(*start, *_how_failed(end))]
     if ending.how is How.SAID:
         return _send(ending, Sign.FAILED, [(*start, code(ending.line), ".")])
     error = outcome.get("error") or ending.raw
     if error:
         rows.append(("Conduit: ", quote(str(error), _ERROR)))
-    look = look_for(case)
+    look = _look(end)
     if outcome.code == "still_there":
-        there = _wrong(case)
+        there = _wrong(end)
         rows += [(code(mxc),) for mxc in there[:-1][:4]]
-        rows.append((code(there[-1]), " Look: ", here.cmd(f"mediainfo {there[-1]}")))
+        rows.append((code(there[-1]), " Look: ", here.cmd(f"{MEDIAINFO.name} {there[-1]}")))
     elif look and outcome.code in ("error", "media_failed"):
         full = "No space left" in str(error)
         rows.append(("Free space on the server, then look: " if full else "Look: ", *look))
     return _send(ending, Sign.FAILED, rows)
 
 
-_NOT_DONE = {
-    "purge": (" is still there", " are still there"),
-    "block": (" can still be loaded", " can still be loaded"),
-    "unblock": (" still cannot be loaded; it may be gone", " still cannot be loaded"),
-}
-
-
-def _wrong(case: Case) -> list[str]:
+def _wrong(end: End) -> list[str]:
     """The files that are not as they should be now."""
-    wanted = case.invocation.command == "unblock"
-    mxcs = case.invocation.values("mxc")
-    return [mxc for mxc in mxcs if case.ending.present.get(mxc, wanted) is not wanted]
+    wanted = action(end.invocation.command).loads
+    mxcs = end.invocation.values("mxc")
+    return [mxc for mxc in mxcs if end.ending.present.get(mxc, wanted) is not wanted]
 
 
-def _how_failed(case: Case) -> Text:
-    outcome, ending, command = case.outcome, case.ending, case.invocation.command
+def _how_failed(end: End) -> Text:
+    outcome, ending, record = end.outcome, end.ending, COMMANDS[end.invocation.command]
     again = "Nothing changed. Send it again."
     if outcome.code == "not_sent":
         return (
             f"not sent, {ending.left_out}. {again}" if ending.left_out else f"not sent. {again}",
         )
     if ending.how is How.PROBED or outcome.code == "probe":
-        still = _STILL.get(command)
-        nothing = (*still(case), ", nothing changed.") if still else ("Nothing changed.",)
+        still = end.says(record.still)
+        nothing = (*still, ", nothing changed.") if still else ("Nothing changed.",)
         return (f"{_why_looked(ending, 'ran')}. ", *nothing)
     if outcome.code == "still_there":
-        many = len(_wrong(case))
+        many = len(_wrong(end))
         files = "the file" if many == 1 else f"{many} files"
-        return (f"Conduit said done, but {files}{_NOT_DONE[command][many > 1]}.",)
+        are = action(record.name).not_done[many > 1]
+        return (f"Conduit said done, but {files}{are}.",)
     if outcome.code == "media_failed":
-        verb = _VERB.get(command.removesuffix("user").removesuffix("server"), "removed")
-        files = count(max(case.number("failed"), 1), "file")
-        return (f"{files} could not be {verb}; Conduit's own log says which.",)
+        files = count(max(end.number("failed"), 1), "file")
+        return (f"{files} could not be {record.could_not}; Conduit's own log says which.",)
     if outcome.code in ("usage", "unclosed", "no_block"):
         return ("Conduit did not take my line, an error of mine. Nothing changed.",)
     if outcome.code == "error":
-        part = "" if COMMANDS[command].tags <= _LOOKS else "; part of it may have run"
+        part = "" if record.looks else "; part of it may have run"
         return (f"Conduit had an error while doing it{part}.",)
-    if COMMANDS[command].can_stop and outcome.code in ("silent", "lost"):
+    if record.can_stop and outcome.code in ("silent", "lost"):
         again = "Nothing changed. Its answer may have been too long: only an owner can try again."
     if outcome.code in WHY_UNKNOWN:  # only of a command that looks
         why = WHY_UNKNOWN[outcome.code]
@@ -214,40 +197,17 @@ WHY_UNKNOWN = {
     "replaced": "The homeserver was restored or replaced.",
     "device": "I was signed in anew before I knew whether it was sent.",
 }
-_LOOK = {
-    "adduser": "users {0}",
-    "disableroom": "rooms {0}",
-    "enableroom": "rooms {0}",
-    "rmappservice": "appservices",
-    "purge": "mediainfo {0}",
-    "block": "mediainfo {0}",
-    "unblock": "mediainfo {0}",
-    "purgeuser": "media {0}",
-    "purgeserver": "media {0}",
-    "blockuser": "blocked",
-    "registration.set": "registration",
-    "clearcache": "memory",
-}
 
 
-def look_for(case: Case) -> Text:
+def _look(end: End) -> Text:
     """The command that shows whether it has happened; empty where none does."""
-    template = _LOOK.get(case.invocation.command)
-    if template is None:
-        return ()
-    value = case.first
-    if case.invocation.command == "adduser":
-        value = case.here.local(value)
-    elif value.startswith("!"):
-        value = value[1:].partition(":")[0][:12]
-    return (case.here.cmd(template.format(value)),)
+    return end.says(COMMANDS[end.invocation.command].look)
 
 
-def _unknown(case: Case) -> Message:
-    here, ending, outcome = case.here, case.ending, case.outcome
-    n, command = ending.request, case.invocation.command
+def _unknown(end: End) -> Message:
+    here, ending, outcome = end.here, end.ending, end.outcome
+    n, secret = ending.request, COMMANDS[end.invocation.command].secret
     why = WHY_UNKNOWN.get(outcome.code, "Conduit restarted or dropped it.")
-    secret = Tag.SECRET in COMMANDS[command].tags
     rows: list[Line] = [(f"#{n} outcome unknown: ", code(ending.line), f". {why}")]
     if outcome.code == "unrecognised" and secret:
         rows.append(_kept_private(ending))
@@ -256,10 +216,10 @@ def _unknown(case: Case) -> Message:
     else:
         rows.append("It may or may not have run; I do not send it again.")
     done, not_done = here.cmd(f"resolve {n} done"), here.cmd(f"resolve {n} failed")
-    look = look_for(case)
+    look = _look(end)
     see: Text = ("Look: ", *look, ". ") if look else ()
-    if command == "adduser" and outcome.code != "unrecognised":
-        again = here.cmd(f"resetpw {here.local(case.first)}")
+    if secret and look and outcome.code != "unrecognised":
+        again = new_password(here, end.first)
         rows.append((*see, "If it is listed: ", done, ", then ", again, " for a password."))
     else:
         rows.append((*see, "Then: ", done, " or ", not_done))
@@ -276,9 +236,9 @@ def _kept_private(ending: Ending) -> Text:
 
 def contradicted(here: Here, ending: Ending, invocation: Invocation, outcome: Outcome) -> Message:
     """A late answer says something else than the person who resolved it; nothing changes."""
-    case = Case(here, ending, invocation, outcome)
+    end = End(here, ending, invocation, outcome)
     word = {Kind.DONE: "done", Kind.REFUSED: "refused"}.get(outcome.kind, "failed")
-    look = look_for(case)
+    look = _look(end)
     head: Text = (
         f"#{ending.request} was resolved by ",
         person(ending.by),

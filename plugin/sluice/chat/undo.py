@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import re
-
-from ..catalog.table import COMMANDS
+from ..catalog.table import COMMANDS, action
+from ..model.command import Invocation
 from ..text.message import Text
 from ..text.phrases import Here
 
-_HOLE = re.compile(r"\{\w+\}")
-_NOTE = {"adduser": "the name stays taken"}
-
 
 def undo(
-    here: Here,
-    command: str,
-    value: str,
-    *,
-    votes: bool = False,
-    one_of: bool = False,
-    note: str = "",
+    here: Here, asked: Invocation, *, votes: bool = False, note: str = "", start: str = "Undo"
 ) -> Text:
-    """value: what the undoing command is about; accounts of this server by their localpart.
-
-    votes: the undoing command needs approval too. one_of: value is the first of many.
-    """
-    template = COMMANDS[command].undo
-    if not template:
+    """`Undo: !resetpw spam`. votes: that needs approval too; note: the record's, if not given."""
+    back = typed(here, asked)
+    if not back:
         return ("Cannot be undone.",)
-    notes = [n for n in ("needs approval" if votes else "", note or _NOTE.get(command, "")) if n]
-    bracket = (f" ({'; '.join(notes)})",) if notes else ()
-    line = _HOLE.sub(lambda _: here.local(value), template)
-    return ("Undo one: " if one_of else "Undo: ", here.cmd(line), *bracket)
+    note = note or action(asked.command).note
+    notes = "; ".join(each for each in ("needs approval" if votes else "", note) if each)
+    return (f"{start}: ", here.cmd(back), *([f" ({notes})"] if notes else []))
+
+
+def takes_back(here: Here, asked: Invocation, *, start: str = "Undo") -> Text:
+    """The same of what may be about many: then of the first one."""
+    many = any(len(asked.values(name)) > 1 for name, _ in asked.args)
+    return undo(here, asked.first(), start="Undo one" if many else start)
+
+
+def typed(here: Here, asked: Invocation) -> str:
+    """The command line that takes it back, "" if there is none: accounts as short as possible."""
+    back = COMMANDS[asked.command].undo(asked)
+    if back is None:
+        return ""
+    values = (here.local(value) for name, _ in back.args for value in back.values(name))
+    return " ".join((COMMANDS[back.command].typed, *values))

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from attrs import define
 
+from ..catalog.record import OwnCommand
 from ..catalog.table import find
 from ..db.connection import Tx
 from ..matrix.model import Handled, Later
@@ -20,8 +21,6 @@ from .questions import Where
 
 MOMENT = 0.1  # seconds that are waited for in place
 IN_ALL = 10  # that are looked at at the same time
-_OWN = frozenset({"can", "glass", "who", "log", "status"})  # of Sluice's own commands these look
-_AT_ONCE = frozenset({"approve", "deny", "cancel", "pause"})  # whatever its sender has sent before
 
 Work = Callable[[], Awaitable["Handled | None"]]
 
@@ -33,13 +32,13 @@ class Full(Exception):
 def looks(word: str) -> bool:
     """Whether the command of this name may have to ask the server something."""
     command = find(word)
-    return command is not None and (not command.own or command.name in _OWN)
+    return command is not None and (not isinstance(command, OwnCommand) or command.asks)
 
 
 def waits(word: str) -> bool:
     """Whether the command of this name waits for those that its sender sent before."""
     command = find(word)
-    return command is not None and command.name not in _AT_ONCE
+    return command is not None and not command.at_once
 
 
 @define

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from attrs import evolve
-
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
 from ..text.message import Text, code
-from ..typed.needs import OFFERED, Bad
+from ..typed.needs import Bad, offered
 
 Bads = tuple[Bad, ...]
 Judge = Callable[[Invocation], Awaitable[Decision]]
-
-
-def only(invocation: Invocation, users: tuple[str, ...]) -> Invocation:
-    """The same with these accounts."""
-    args = tuple((name, users if name == "user" else value) for name, value in invocation.args)
-    return evolve(invocation, args=args)
 
 
 async def sift(what: Invocation, judge: Judge) -> tuple[Invocation, Bads]:
@@ -31,19 +23,19 @@ async def sift(what: Invocation, judge: Judge) -> tuple[Invocation, Bads]:
     Every entry is judged by itself, so that the database is free between them.
     """
     users = what.values("user")
-    if what.command not in OFFERED or len(users) < 2:
+    if offered(what) is None or len(users) < 2:
         return what, ()
     if (await judge(what)).verdict is not Verdict.DENY:
         return what, ()
     bad: dict[str, Text] = {}
     for user in users:
-        decision = await judge(only(what, (user,)))
+        decision = await judge(what.only((user,)))
         if decision.verdict is Verdict.DENY and not _spent(decision):
             bad[user] = _briefly(decision, user)
     if len(bad) == len(users):
         return what, ()
     good = tuple(user for user in users if user not in bad)
-    return only(what, good), tuple(Bad(user, why) for user, why in bad.items())
+    return what.only(good), tuple(Bad(user, why) for user, why in bad.items())
 
 
 def _spent(decision: Decision) -> bool:

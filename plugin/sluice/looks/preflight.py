@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from ..catalog.accounts import USERS
+from ..catalog.record import Before, Does
 from ..catalog.table import COMMANDS, alike
 from ..chat import questions, refusals
 from ..chat.card_text import AccountFact, AccountState, FileFact, RoomFact
@@ -38,7 +40,7 @@ from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
 from ..typed.parse import AskFirst, Missing, NotRun, parse
 from .found import Choice, Found, Look, Refusal
-from .mixed import Bads, only
+from .mixed import Bads
 from .names import called_here
 from .questions import Where
 from .sizes import Sizes
@@ -77,22 +79,18 @@ class Checks:
         self._posted: OrderedDict[str, FileFact] = (
             OrderedDict()
         )  # in messages that were replied to
-        self._rows: Mapping[str, Callable[[Where, Invocation], Awaitable[Look]]] = {
-            "adduser": self._new_accounts,
-            "resetpw": self._reset,
-            "deactivate": self._accounts,
-            "deactivateall": self._account_list,
-            "purgeuser": self._accounts,
-            "blockuser": self._accounts,
-            "disableroom": self._room,
-            "enableroom": self._room,
-            "purge": self._files,
-            "block": self._files,
-            "rmalias": self._address,
-            "media": self._owner_of_files,
-            "event": self._sealed_or_not,
-            "users": self._sizes.grown,
-            "rooms": self._sizes.grown,
+        self._rows: Mapping[Before, Callable[[Where, Invocation], Awaitable[Look]]] = {
+            Before.NAMES: self._new_accounts,
+            Before.PASSWORD: self._reset,
+            Before.ACCOUNTS: self._accounts,
+            Before.ACCOUNT_LIST: self._account_list,
+            Before.OWNER: self._owner_of_files,
+            Before.ROOM: self._room,
+            Before.ADDRESS: self._address,
+            Before.FILES: self._files,
+            Before.POSTED: self._posters,
+            Before.SEALED: self._sealed_or_not,
+            Before.SIZE: self._sizes.grown,
         }
 
     async def understand(self, where: Where, typed: Typed, *, look: bool = True) -> Invocation:
@@ -156,7 +154,7 @@ class Checks:
     async def _one_person_each(self, where: Where, typed: Typed, made: Invocation) -> None:
         """A word that names an account, and is what somebody else here is called, means two
         people. Raises NotRun."""
-        if made.command == "adduser":
+        if COMMANDS[made.command].does is Does.MAKES_ACCOUNTS:
             return
         view, meant = self._world.rooms[where.room], frozenset(made.values("user"))
         for word in (*typed.words, *typed.lines):
@@ -176,7 +174,7 @@ class Checks:
         stopped = self.stopped(where, invocation)
         if stopped is not None:
             return Refusal(stopped)
-        row = self._rows.get(invocation.command)
+        row = self._rows.get(COMMANDS[invocation.command].before)
         try:
             found = await self._in_time(row(where, invocation)) if row else Found(invocation)
             if isinstance(found, Found) and (bad := (*bad, *found.bad)):
@@ -210,8 +208,7 @@ class Checks:
         if health.silent_since is not None:
             return refusals.silent(here, health.silent_since)
         if health.dialect is None and not only_reads(invocation):
-            look = "users"
-            return refusals.unknown_version(here, f"Conduit {health.version}", look)
+            return refusals.unknown_version(here, f"Conduit {health.version}", USERS.name)
         if self._world.rooms[where.room].public and not only_looks(invocation):
             return refusals.public_room()
         try:
@@ -297,7 +294,7 @@ class Checks:
         """There is no such account: whom it may have meant, as far as the last list knows. What
         changes something is never a tap away."""
         here = self._world.here(where.room)
-        last = await self._db.read(lambda tx: kept.last_list(tx, "users"))
+        last = await self._db.read(lambda tx: kept.last_list(tx, USERS.name))
         known = {here.local(each): each for each in users_in(last.body)} if last else {}
         called = called_here(self._world.rooms[where.room], here.local(mxid))
         looks = only_looks(invocation)
@@ -346,11 +343,13 @@ class Checks:
         return Found(invocation)
 
     async def _files(self, where: Where, invocation: Invocation) -> Look:
-        here, facts = self._world.here(where.room), []
         for mxc in invocation.values("mxc"):
-            if invocation.command == "purge" and await self._probes.media(mxc) is Media.GONE:
-                return Refusal(refusals.not_there(here, mxc))
-            facts.append(self._posted.get(mxc) or FileFact(mxc))
+            if await self._probes.media(mxc) is Media.GONE:
+                return Refusal(refusals.not_there(self._world.here(where.room), mxc))
+        return await self._posters(where, invocation)
+
+    async def _posters(self, where: Where, invocation: Invocation) -> Look:
+        facts = (self._posted.get(mxc) or FileFact(mxc) for mxc in invocation.values("mxc"))
         return Found(invocation, tuple(facts))
 
     async def _sealed_or_not(self, where: Where, invocation: Invocation) -> Look:
@@ -428,7 +427,7 @@ def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
     """The list without these entries."""
     without = {each.typed for each in bad}
     good = tuple(user for user in invocation.values("user") if user not in without)
-    return Found(only(invocation, good) if bad else invocation, bad=tuple(bad))
+    return Found(invocation.only(good) if bad else invocation, bad=tuple(bad))
 
 
 async def _each(keys: Iterable[str], look: Callable[[str], Awaitable[T]]) -> dict[str, T]:

@@ -28,7 +28,6 @@ from .questions import Where
 LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
 _ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
 _DAY = 86400.0
-_FITS = {"users": 2_000, "rooms": 900}  # how many surely fit
 
 
 class Sizes:
@@ -81,7 +80,9 @@ class Sizes:
             return stopped
         last = await self._db.read(lambda tx: kept.last_list(tx, what))
         if last is None:
-            return self._owner(where, invocation, questions.list_never_seen(what, _FITS[what]))
+            return self._owner(
+                where, invocation, questions.list_never_seen(what, COMMANDS[what].fits)
+            )
         part, old = last.octets / LIMIT, now - last.at > _DAY
         if part > _REFUSE_FROM:
             return self._too_large(where, what, last)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Union
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 Value = Union[str, int, bool, "tuple[str, ...]"]
 """A canonical argument: MXID, room id, mxc, server, word; seconds; a switch; or many of one."""
@@ -49,6 +49,8 @@ class Type(str, Enum):
     SINCE = "since"  # an instant, "2026-11-16T14:30:00" UTC; typed as that, as a day or as 7d
     CHOICE = "choice"  # one of Param.choices
     COUNT = "count"  # a whole number
+    MEDIA_TYPE = "media type"  # image, image/png
+    SERVER_COMMAND = "server command"  # the server's own name of a command, or ours of it
     WORD = "word"  # one word of free text, no white space
     TEXT = "text"  # the rest of the line, as typed (own commands: `can`, `glass`, `pause`, `deny`)
     SWITCH = "switch"  # True when the flag is typed
@@ -61,6 +63,9 @@ class Param:
     name: what `where` in the policy and error texts call it.
     flag: typed as `--name` (a switch); else by position.
     many: one or more values (several words, lines or a code block); its value is then a tuple.
+    most: how many these can be, None as many as in any list. question: what is asked if it is
+    missing; answer: with what one replies to that. noticed: a reply to a server notice means the
+    account that it is about. foreign: not of this server.
     """
 
     name: str
@@ -69,6 +74,11 @@ class Param:
     many: bool = False
     flag: bool = False
     choices: tuple[str, ...] = ()
+    most: int | None = None
+    question: str = ""
+    answer: str = "it"
+    noticed: bool = False
+    foreign: bool = False
 
 
 class Right(str, Enum):
@@ -95,48 +105,6 @@ class Alias:
     first: tuple[str, ...] = ()
     most: int | None = None
     noise: tuple[str, ...] = ()
-
-
-@frozen
-class Command:
-    """One thing that people can ask for. Everything that is true of it stands here once.
-
-    summary: the help line. example: what to type, without the prefix. targets: the parameter
-    whose values are the accounts it acts on. own: Sluice's own; no line, never a request.
-    conduit: Conduit's name of the line ("" if own; `lines` knows more). attacker_sized: any user
-    can make the answer huge; sized: so can plain growth of the server. reads_messages: it shows
-    what people wrote, in any room: no group allows it, and its answer is not shown again. probe:
-    what tells
-    afterwards whether it happened ("account", "deactivated", "media", "alias", "" nothing).
-    undo: the command line that takes it back, "" if there is none.
-    """
-
-    name: str
-    summary: str
-    example: str
-    tags: frozenset[Tag] = frozenset()
-    params: tuple[Param, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    conduit: str = ""
-    targets: str | None = None
-    right: Right = Right.POLICY
-    sized: bool = False
-    attacker_sized: bool = False
-    reads_messages: bool = False
-    probe: str = ""
-    undo: str = ""
-
-    @property
-    def own(self) -> bool:
-        return not self.conduit
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether its answer can become so long that it ends Conduit's handler."""
-        return self.sized or self.attacker_sized
-
-    def param(self, name: str) -> Param | None:
-        return next((p for p in self.params if p.name == name), None)
 
 
 @frozen
@@ -185,6 +153,16 @@ class Invocation:
         if value is None:
             return ()
         return value if isinstance(value, tuple) else (str(value),)
+
+    def only(self, values: tuple[str, ...]) -> Invocation:
+        """The same with these values of its list."""
+        args = ((n, values if isinstance(v, tuple) else v) for n, v in self.args)
+        return evolve(self, args=tuple(args))
+
+    def first(self, number: int = 1) -> Invocation:
+        """The same with the first values of its list."""
+        args = ((n, v[:number] if isinstance(v, tuple) else v) for n, v in self.args)
+        return evolve(self, args=tuple(args))
 
 
 class Kind(str, Enum):

@@ -24,9 +24,6 @@ from ..typed import read
 from ..typed.parse import AskFirst, Missing, NotRun
 from .intake import Commands
 
-_IN_PLACE = ("approve", "deny", "cancel", "pause")
-"""What may take the place of a vote. Nobody looks at an old message: nothing else hides there."""
-
 
 class Edits:
     def __init__(self, world: World, db: Database, commands: Commands) -> None:
@@ -97,8 +94,8 @@ class Edits:
         """What the new text does as a command: a vote, or something else that stops a request."""
         typed = self._commands.read(where.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None
-        if not isinstance(typed, Typed) or command is None or command.name not in _IN_PLACE:
-            return None
+        if not isinstance(typed, Typed) or command is None or not command.at_once:
+            return None  # nobody looks at an old message: nothing else hides there
         return await self._commands.take(where, typed)
 
     async def withdraw(self, where: Where) -> None:

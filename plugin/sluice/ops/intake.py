@@ -37,7 +37,7 @@ from ..text.message import Message
 from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.answering import is_command, without_label
-from ..typed.needs import OFFERED
+from ..typed.needs import offered
 from ..typed.parse import AskFirst, Missing, NotRun
 from ..typed.values import MAX_BYTES, size
 from .arrival import Arrivals, Cause
@@ -327,7 +327,7 @@ class Commands:
 
     async def sift(self, where: Where, invocation: Invocation) -> tuple[Invocation, Bads]:
         """A list without what the policy refuses of it, and that."""
-        if invocation.command not in OFFERED:
+        if offered(invocation) is None:
             return invocation, ()
         return await sift(invocation, lambda one: self._judged(where, one, glass=False))
 

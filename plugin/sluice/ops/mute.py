@@ -17,7 +17,6 @@ from ..state import World
 from ..typed.parse import NotRun
 from .intake import Commands
 
-_STILL = frozenset({"approve", "deny", "cancel", "pause"})
 _MOST = 500  # commands that are counted
 
 
@@ -38,7 +37,7 @@ class Mute:
     def counts(self, typed: Typed | NotRun | None) -> bool:
         """Whether this is done all the same."""
         command = find(typed.word) if isinstance(typed, Typed) else None
-        return command is not None and command.name in _STILL
+        return command is not None and command.at_once
 
     async def typed(self, where: Where, typed: Typed | NotRun | None) -> Handled | None:
         """A command that is not run; chat is nothing."""

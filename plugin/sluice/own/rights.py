@@ -7,7 +7,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from ..catalog.table import COMMANDS, find
+from ..catalog.table import COMMANDS, find, meant
 from ..chat import answers
 from ..chat import help as texts
 from ..looks.questions import Where
@@ -60,16 +60,14 @@ async def _topic(desk: Desk, ask: Ask, topic: list[str]) -> Message:
     command = find(word.replace("_", "-"))
     if command is None:
         return about or texts.unknown_topic(here, word)
-    name = command.name
-    if name == "registration" and len(topic) > 1:
-        name = "registration.set"
-    return await _command(desk, ask, name)
+    return await _command(desk, ask, meant(command, topic[1:])[0].name)
 
 
 async def _command(desk: Desk, ask: Ask, name: str) -> Message:
     words = await rights(desk, name, ask.room, ask.mxid)
-    undo = COMMANDS[name].undo.partition(" ")[0]
-    votes = bool(undo) and bool(demand_of(desk.policy, undo).slots)
+    command = COMMANDS[name]
+    back = command.undo(command.sample(desk.here.server))
+    votes = back is not None and bool(demand_of(desk.policy, back.command).slots)
     return texts.one(desk.here, name, words, undo_needs_votes=votes)
 
 

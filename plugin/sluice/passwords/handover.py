@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Callable
 from logging import Logger
 
+from ..catalog.record import Does
+from ..catalog.table import COMMANDS
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import password_in
@@ -103,8 +105,10 @@ class Deliveries:
         seen_by: tuple[str, ...] = ()
         try:
             password, seen_by = await self._replace(request, account, given)
-            new, welcome = request.invocation.command == "adduser", self._world.live.welcome
-            said = texts.handover(account, password, new=new, welcome=welcome)
+            does, welcome = COMMANDS[request.invocation.command].does, self._world.live.welcome
+            said = texts.handover(
+                account, password, new=does is Does.MAKES_ACCOUNTS, welcome=welcome
+            )
             event = await self._rooms.send(room, request.mxid, said.content(), txn)
         except (CannotDeliver, _Useless) as error:
             sent = await self._rooms.sent(room, txn)

@@ -25,7 +25,6 @@ from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Policy, Q
 EXPIRES = 3600  # seconds that votes are waited for, where no line says
 
 _NAMED = (Matched("built-in", "built-in: named"),)
-_COUNTS_TARGETS = frozenset({"adduser", "resetpw", "deactivate"})  # where `count` does not say
 
 
 def decide(
@@ -227,7 +226,7 @@ def limits_of(
 
 def cost(rule: Rule, query: Query) -> int:
     """Targets or requests, as the line says; else targets where one account is one act."""
-    default = "targets" if query.command.name in _COUNTS_TARGETS else "requests"
+    default = "targets" if query.command.counted else "requests"
     return max(len(query.targets), 1) if (rule.count or default) == "targets" else 1
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from ..model.command import Tag
+from ..catalog.record import Does
+from ..model.command import Tag, Type
 from ..model.decision import Slot
 from ..text.message import Text, code
 from ..text.phrases import person
@@ -39,13 +40,14 @@ def refusals(query: Query, glass: bool) -> list[BuiltIn]:
 
 
 def _of_command(query: Query) -> Iterator[BuiltIn]:
-    name, facts, policy = query.command.name, query.facts, query.policy
+    facts, policy = query.facts, query.policy
+    destructive = Tag.DESTRUCTIVE in query.command.tags
     needed = "without it nobody runs this server"
-    if name == "rmalias":
+    if destructive and query.command.has(Type.ALIAS):
         alias = str(query.invocation.get("alias"))
         if alias.partition(":")[0].lower() == "#admins":
             yield BuiltIn("admin-room", (f"that is the admin room's address; {needed}",))
-    elif name == "disableroom":
+    elif destructive and query.command.has(Type.ROOM):
         room = query.invocation.get("room")
         if room in policy.ops_rooms:
             yield BuiltIn("ops-room", ("that is an ops room; commands are typed there",))
@@ -59,21 +61,20 @@ def _of_command(query: Query) -> Iterator[BuiltIn]:
 
 
 def _of_target(target: str, query: Query) -> Iterator[BuiltIn]:
-    policy, name = query.policy, query.command.name
+    policy, does = query.policy, query.command.does
+    makes, resets = does is Does.MAKES_ACCOUNTS, does is Does.RESETS_PASSWORD
     destructive = Tag.DESTRUCTIVE in query.command.tags
     named = is_named(policy, target)
-    if destructive or name == "resetpw":
+    if destructive or resets:
         if target == query.facts.bot:
             yield BuiltIn("own-account", ("that is my own account",))
         elif target == f"@conduit:{policy.server}":
             yield BuiltIn("server-user", ("that is Conduit's own account",))
         elif person_of(policy, target) == person_of(policy, query.asker.mxid):
             yield BuiltIn("self", ("that is your own account",), fixed=False)
-    if name == "adduser" and named:
+    if makes and named:
         yield BuiltIn("named", (code(target), " is an account that the policy names"))
-    if target in query.facts.admin_room and (
-        destructive or name == "adduser" or (name == "resetpw" and not named)
-    ):
+    if target in query.facts.admin_room and (destructive or makes or (resets and not named)):
         yield BuiltIn("admin-room", (code(target), " is in the admin room"))
     if destructive and named and not query.roles > roles_of_person(policy, target):
         who = person(person_of(policy, target))
@@ -102,7 +103,7 @@ def votes_for_named(query: Query) -> list[Slot]:
     count, since the bot itself can make such an account; an owner's does in their place. A seat in
     the admin room is worth more than any role, so there an owner must agree as well.
     """
-    if query.command.name != "resetpw":
+    if query.command.does is not Does.RESETS_PASSWORD:
         return []
     policy = query.policy
     slots = []

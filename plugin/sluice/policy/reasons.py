@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..catalog.record import Does
 from ..model.command import Right, Type
 from ..model.decision import Decision, Matched, Quota, Slot, Verdict
 from ..text.message import Text, code, plain, quote
@@ -97,9 +98,8 @@ def for_whom(command: str, allowed: Sequence[str], policy: Policy) -> Text:
 
 def spent(rule: Rule, quota: Quota, query: Query) -> Text:
     """Why a limit has no room."""
-    command = query.command.name
     if quota.cost > 1 and quota.used < quota.max:
-        noun = "names" if command == "adduser" else "accounts"
+        noun = "names" if query.command.does is Does.MAKES_ACCOUNTS else "accounts"
         left = f"leaves you {quota.left}" if quota.per == "person" else f"leaves {quota.left}"
         today = " today" if rule.every == 86400 else f" ({quota.max} {period(rule.every)})"
         return (f"{quota.cost} {noun}, but {rule.said} {left}{today}",)

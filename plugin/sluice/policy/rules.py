@@ -13,8 +13,9 @@ from typing import Union
 
 from attrs import field, frozen
 
+from ..catalog.record import Command
 from ..catalog.table import COMMANDS
-from ..model.command import Command, Invocation, Tag, Type
+from ..model.command import Invocation, Tag, Type
 from ..model.decision import Asker, Facts, Matched, Slot
 from .pattern import Pattern
 from .roles import NOBODY, Role, closures, glob_held, is_glob

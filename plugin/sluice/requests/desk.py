@@ -16,7 +16,8 @@ from attrs import evolve, field, frozen
 
 from ..catalog.table import COMMANDS
 from ..chat import cards
-from ..chat.card_text import About, takes_back
+from ..chat.card_text import About
+from ..chat.undo import takes_back
 from ..db import codec
 from ..db.connection import Tx
 from ..model.command import Invocation, Tag
@@ -283,7 +284,7 @@ class Desk:
     def undo(self, request: Request) -> Text:
         """The line that says how to take it back; empty while nothing was done."""
         done = request.state in (State.DONE, State.UNKNOWN)
-        return takes_back(request.invocation, self.here) if done else ()
+        return takes_back(self.here, request.invocation) if done else ()
 
     async def reply(self, room: str, event_id: str, message: Message, to: str = "") -> None:
         """Once for each event. to: what was typed, where the event is a tap or an edit of it."""

@@ -12,6 +12,8 @@ from typing import Union
 
 from attrs import evolve, frozen
 
+from ..catalog.record import Does
+from ..catalog.table import COMMANDS
 from ..model.command import Kind, Line, Outcome
 from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Vote, Why, WhyKind
 from ..policy.decide import limits_of
@@ -207,7 +209,7 @@ async def _commit(
         await store.change(tx, request.id, request.state, lines=len(lines), approved=names)
         request = evolve(request, lines=len(lines), approved=names)
         await _take_limits(desk, request, lines)
-        if request.invocation.command == "resetpw":
+        if COMMANDS[request.invocation.command].does is Does.RESETS_PASSWORD:
             for mxid in targets(request.invocation):
                 if is_named(desk.policy, mxid):
                     await store.distrust(tx, mxid, desk.now + DISTRUST, request.id)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
+from ..catalog.table import COMMANDS
 from ..chat.cards import Need, Standing
 from ..model.command import Invocation
 from ..model.decision import Decision, Facts, Slot, Verdict
@@ -19,7 +20,7 @@ from ..policy.decide import decide, limits_of
 from ..policy.explain import explain
 from ..policy.people import holds as holds_role
 from ..policy.people import in_order, members_of
-from ..typed.canonical import targets, undo
+from ..typed.canonical import targets
 from . import limits, store
 from .desk import Desk, only_looks
 from .holds import of_request as held_by
@@ -55,7 +56,7 @@ async def judge_again(desk: Desk, request: Request, *, limited: bool) -> Decisio
 
 async def undo_needs_votes(desk: Desk, request: Request) -> bool:
     """Whether who asked needs approval for what takes it back, as the policy is now."""
-    back = undo(request.invocation)
+    back = COMMANDS[request.invocation.command].undo(request.invocation.first())
     if back is None:
         return False
     return bool((await judge(desk, back, request.room, request.mxid)).slots)

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve, frozen
 
 from .. import audit
-from ..catalog.table import COMMANDS
+from ..catalog.accounts import back_if_reopened
+from ..catalog.record import After, Does
+from ..catalog.table import COMMANDS, action
 from ..chat import ended
 from ..chat.results import contradicted, result
 from ..db.connection import Tx
@@ -88,14 +90,14 @@ class Endings:
         unread = outcome.code == "unrecognised" and content is not None
         raw = str(content.get("body", "")) if unread and content is not None else None
         raw = None if command.reads_messages else raw  # of which room it is cannot be told
-        if command.probe == "media" and outcome.code not in ("usage", "no_block", "not_sent"):
+        if command.after is After.MEDIA and outcome.code not in ("usage", "no_block", "not_sent"):
             return evolve(await self._media(request.invocation, line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
-            told = await self._probe(command.probe, request.invocation, line)
+            told = await self._probe(command.after, request.invocation, line)
             return Look(told or outcome, told is not None, raw=raw, doubt=outcome.code)
         if outcome.kind is not Kind.DONE or content is None:
             return Look(outcome)
-        if request.invocation.command in ("disableroom", "enableroom"):
+        if command.after is After.ROOM:
             facts = await self._probes.room(str(request.invocation.get("room")))
             return Look(outcome, name=facts.name if facts else "")
         body = str(content.get("body", ""))
@@ -124,8 +126,8 @@ class Endings:
         before = await self._deliveries.handed_before(request, row)
         if before is not None:
             return Look(Outcome(Kind.DONE, "handed"), delivery=before)
-        probe = COMMANDS[request.invocation.command].probe
-        told = await self._probe(probe, request.invocation, line)
+        after = COMMANDS[request.invocation.command].after
+        told = await self._probe(after, request.invocation, line)
         return Look(told or outcome, told is not None, doubt=outcome.code)
 
     async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
@@ -135,7 +137,7 @@ class Endings:
             there = await self._probes.media(mxc)
             if there is not Media.UNKNOWN:
                 present[mxc] = there is Media.THERE
-        wanted = invocation.command == "unblock"
+        wanted = action(invocation.command).loads
         wrong = [mxc for mxc, there in present.items() if there is not wanted]
         if len(present) < len(line.items) or (wrong and outcome.kind is Kind.FAILED):
             return Look(outcome, present=present)
@@ -145,12 +147,13 @@ class Endings:
         code = "probe" if probed else "still_there"
         return Look(Outcome(Kind.FAILED, code), probed, present=present)
 
-    async def _probe(self, probe: str, invocation: Invocation, line: Line) -> Outcome | None:
+    async def _probe(self, after: After, invocation: Invocation, line: Line) -> Outcome | None:
         """Whether it happened, where a question to the client API can tell; None: it cannot."""
-        if probe in ("account", "deactivated"):
-            wanted = Account.ACTIVE if probe == "account" else Account.DEACTIVATED
+        made = after is After.ACCOUNT
+        if made or after is After.DEACTIVATED:
+            wanted = Account.ACTIVE if made else Account.DEACTIVATED
             states = {user: await self._probes.account(user) for user in line.items}
-            if probe == "account" and Account.MISSING not in states.values():
+            if made and Account.MISSING not in states.values():
                 return None  # somebody else may have made it
             if Account.UNKNOWN in states.values():
                 return None
@@ -159,7 +162,7 @@ class Endings:
             if not any(state is wanted for state in states.values()):
                 return Outcome(Kind.FAILED, "probe")
             return None
-        if probe == "alias":
+        if after is After.ALIAS:
             try:
                 there = await self._probes.alias(str(invocation.get("alias")))
             except MatrixError:
@@ -192,7 +195,7 @@ class Endings:
                 await self._with_file(tx, request, last.shown)
             return last.shown.message
         await self._deliveries.announce(tx, request)
-        if request.invocation.command == "registration.set" and parts[0].outcome.kind is Kind.DONE:
+        if _does(request) is Does.OPENS_REGISTRATION and parts[0].outcome.kind is Kind.DONE:
             ending = await self._window(tx, request, ending)
         if parts[0].outcome.kind is Kind.UNKNOWN:
             await self.in_case(tx, request)
@@ -244,7 +247,7 @@ class Endings:
     async def in_case(self, tx: Tx, request: Request) -> None:
         """What must follow of a line of which nobody knows whether it was done."""
         span = request.invocation.get("for")
-        if request.invocation.command == "registration.set" and isinstance(span, int):
+        if _does(request) is Does.OPENS_REGISTRATION and isinstance(span, int):
             await self._registration.perhaps(tx, request.id, request.person, float(span))
 
     async def _window(self, tx: Tx, request: Request, ending: Ending) -> Ending:
@@ -293,12 +296,12 @@ class Endings:
 
     async def _in_doubt(self, desk: Desk, request: Request, ending: Ending) -> Ending:
         """Of a new password: whether it opened the account again, and whom it put in doubt."""
-        if request.invocation.command != "resetpw":
+        if _does(request) is not Does.RESETS_PASSWORD:
             return ending
         target = str(request.invocation.get("user"))
         if request.event_id in self._world.reopening:
             desk.tx.after(lambda: self._world.reopening.pop(request.event_id, None))
-            back = Invocation("deactivate", (("user", target),))
+            back = back_if_reopened(request.invocation)
             votes = (await judge(desk, back, request.room, request.mxid)).slots
             ending = evolve(ending, reopened=True, undo_needs_votes=bool(votes))
         if (await store.distrusted(desk.tx, desk.now)).get(target) != request.id:
@@ -314,9 +317,13 @@ class Endings:
         )
 
 
+def _does(request: Request) -> Does:
+    return COMMANDS[request.invocation.command].does
+
+
 async def _quota(desk: Desk, request: Request) -> tuple[int, int, float] | None:
     """(used, of, seconds) of the first limit per person that counted these accounts."""
-    if request.invocation.command != "adduser":
+    if _does(request) is not Does.MAKES_ACCOUNTS:
         return None
     limits = (await judge(desk, request.invocation, request.room, request.mxid)).limits
     own = next((limit for limit in limits if limit.per == "person"), None)

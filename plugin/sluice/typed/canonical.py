@@ -18,24 +18,10 @@ def users(invocation: Invocation) -> tuple[str, ...]:
     return tuple(u for p in params if p.type is Type.USER for u in invocation.values(p.name))
 
 
-def undo(invocation: Invocation) -> Invocation | None:
-    """The command that takes it back, of many things the first; None where there is none."""
-    word = COMMANDS[invocation.command].undo.partition(" ")[0]
-    if not word:
-        return None
-    if word == "registration":
-        other = "off" if invocation.get("state") == "on" else "on"
-        return Invocation(invocation.command, (("state", other),))
-    param = COMMANDS[word].params[0]
-    first = invocation.values(invocation.args[0][0])[0]
-    return Invocation(word, ((param.name, (first,) if param.many else first),))
-
-
 def canonical(invocation: Invocation, server: str = "") -> str:
     """The command line, without reason. With a server, names stand in short: `adduser al`."""
     command = COMMANDS[invocation.command]
-    words = [{"registration.set": "registration"}.get(command.name, command.name)]
-    words = words[0].split(".")  # help.server
+    words = command.typed.split()
     for param in command.params:
         value = invocation.get(param.name)
         if value is None:
@@ -46,7 +32,7 @@ def canonical(invocation: Invocation, server: str = "") -> str:
             words += [param.name, span(value)]
         elif param.type is Type.SINCE:
             words += [param.name, str(value)]
-        elif server and command.name in ("adduser", "resetpw"):
+        elif server and command.secret:
             words += [u[1:].removesuffix(f":{server}") for u in invocation.values(param.name)]
         else:
             words += invocation.values(param.name)

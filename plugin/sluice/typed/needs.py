@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
+from ..catalog.record import Action
 from ..catalog.table import COMMANDS
-from ..model.command import Command, Invocation, Param
+from ..model.command import Invocation, Param
 from ..text.message import Text, quote
 from .values import NotRun
 
@@ -43,11 +44,9 @@ class AskFirst(Exception):
     def certain(self) -> Invocation:
         """What is meant for certain, and may be judged, told and stored before the tap: what
         stands behind the first name of `adduser` may be a password."""
-        if self.bad or self.invocation.command != "adduser":
+        if self.bad or not COMMANDS[self.invocation.command].secret:
             return self.invocation
-        return evolve(
-            self.invocation, args=(("user", self.invocation.values("user")[:1]),), noted=()
-        )
+        return evolve(self.invocation.first(), noted=())
 
 
 class NeedsMedia(Exception):
@@ -67,42 +66,24 @@ class NeedsNotice(Exception):
         self.event_id = event_id
 
 
-_QUESTIONS = {
-    "user": "Which account?",
-    "room": "Which room?",
-    "alias": "Which address?",
-    "mxc": "Which file?",
-    "event": "Which event?",
-    "server": "Which server?",
-    "appservice": "Which appservice?",
-    "request": "Which request?",
-    "person": "Who?",
-    "line": "Which command?",
-    "cache": "Which cache, db or service?",
-    "end": "How did it end, done or failed?",
-    "state": "On or off?",
-}
-
-
-def missing(command: Command, param: Param) -> Missing:
-    if command.name == "deactivateall":
-        return Missing(param, ("Which accounts? Reply to this message with them, one a line.",))
-    question = "Which name?" if command.name == "adduser" else _QUESTIONS[param.name]
-    return Missing(param, (f"{question} Reply to this message with it.",))
+def missing(param: Param) -> Missing:
+    return Missing(param, (f"{param.question} Reply to this message with {param.answer}.",))
 
 
 def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
     """Several names behind one command: meant as a list, or a name and something else?"""
-    if not COMMANDS[invocation.command].undo:
+    if COMMANDS[invocation.command].undo(invocation) is None:
         first = f"{count} accounts on one line? Write them one a line, below the command."
         return NotRun((first,))
     words = "Both" if count == 2 else f"All {count}"
     question = f"{count} accounts? {words} words are names? Tap ✅. Nothing has run yet."
-    if invocation.command != "adduser":
-        return AskFirst(invocation, (question,))
-    return AskFirst(
-        invocation, (question,), ("A password is never typed here, Conduit makes it.",)
-    )
+    return AskFirst(invocation, (question,), *_no_password(invocation))
+
+
+def _no_password(invocation: Invocation) -> list[Text]:
+    if not COMMANDS[invocation.command].secret:
+        return []
+    return [("A password is never typed here, Conduit makes it.",)]
 
 
 _COURTESY = re.compile(
@@ -135,18 +116,15 @@ def names_or_not(invocation: Invocation, count: int) -> AskFirst:
     """Nothing of them is repeated: one may be a password."""
     all_of = "Both are" if count == 2 else f"All {count} are"
     question = f"{count} accounts, a line each? {all_of} names? Tap ✅. Nothing has run yet."
-    password = ("A password is never typed here, Conduit makes it.",)
-    return AskFirst(
-        invocation, (question,), *([password] if invocation.command == "adduser" else [])
-    )
+    return AskFirst(invocation, (question,), *_no_password(invocation))
 
 
-_OFFERS = {
-    "adduser": ("names can be made", "Make"),
-    "deactivateall": ("accounts can be deactivated", "Ask for"),
-}
-OFFERED = frozenset(_OFFERS)
-"""Commands whose lists are offered again without their bad entries."""
+def offered(invocation: Invocation) -> tuple[str, str] | None:
+    """How its list is offered again without its bad entries; None where it is not."""
+    command = COMMANDS[invocation.command]
+    return command.offer if isinstance(command, Action) else None
+
+
 _SHOWN = 8  # bad entries of a list that are told one by one
 
 
@@ -155,8 +133,8 @@ def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
 
     Only what can be undone or leads to votes is offered; of anything else nothing runs.
     """
-    many = next(p for p in COMMANDS[invocation.command].params if p.many)
-    good = invocation.values(many.name)
+    command = COMMANDS[invocation.command]
+    good = invocation.values(command.many.name) if command.many else ()
     refused: Text = ("No: ",)
     for at, entry in enumerate(bad[:_SHOWN]):
         refused += (*((", ",) if at else ()), quote(entry.typed, 60), " (", *entry.why, ")")
@@ -164,11 +142,12 @@ def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
     total = len(good) + len(bad)
     if not good:
         return NotRun((f"none of these {total} can be used.",), refused)
-    if invocation.command not in OFFERED:
+    how = offered(invocation)
+    if how is None:
         return NotRun((f"{len(bad)} of {total} cannot be used, so nothing was done.",), refused)
-    can, verb = _OFFERS[invocation.command]
+    can, verb = how
     first = f"{len(good)} of {total} {can}. {verb} these {len(good)}? Tap ✅. Nothing has run yet."
-    if invocation.command != "adduser" or len(good) > 12:
+    if not command.secret or len(good) > 12:
         return AskFirst(invocation, (first,), refused, bad=bad)
     typed = {mxid: f" (you typed {was})" for mxid, was in invocation.noted}
     names = ", ".join(m[1:].partition(":")[0] + typed.get(m, "") for m in good)

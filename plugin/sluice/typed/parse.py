@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from ..catalog.table import COMMANDS, alias, find, nearest
-from ..model.command import Alias, Command, Invocation, Param, Tag, Type, Typed, Value
+from ..catalog.record import Command
+from ..catalog.table import alias, find, meant, nearest
+from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
 from ..text.message import code, quote
+from ..text.phrases import Here, line
+from ..text.times import Clock
 from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
@@ -30,7 +33,6 @@ from .values import NeedsRoom as NeedsRoom
 from .values import NotRun as NotRun
 from .values import reserved as reserved
 
-MAX_LINES = 20  # lines of a request that is no bulk form
 MAX_ENTRIES = 1_000  # of any list
 
 
@@ -62,7 +64,7 @@ def parse(
         media or {},
         about,
     )
-    if any(param.type is Type.TEXT for param in command.params):
+    if command.has(Type.TEXT):
         return Invocation(command.name, tuple(reading.text()))
     return reading.invocation()
 
@@ -72,12 +74,9 @@ def _command(typed: Typed) -> tuple[Command, Typed]:
     command = find(typed.word)
     if command is None:
         raise NotRun(("there is no command ", quote(typed.word), "."))
-    if command.name == "registration" and typed.words:
-        return COMMANDS["registration.set"], typed
-    topic = typed.rest.split()
-    if command.name == "help" and topic[:1] == ["server"]:
-        return COMMANDS["help.server"], evolve(typed, words=tuple(topic[1:]))
-    return command, typed
+    words = typed.rest.split() if command.has(Type.TEXT) else typed.words
+    found, left = meant(command, words)
+    return found, typed if found is command else evolve(typed, words=left)
 
 
 @frozen
@@ -107,28 +106,28 @@ class _Reading:
                 text = param.type is Type.TEXT
                 args.append((param.name, value if text else read(param, value, self.around)))
             elif param.required:
-                raise missing(self.command, param)
+                raise missing(param)
         return args
 
     def invocation(self) -> Invocation:
         words, lines, reason = self._split()
         if len(lines) > MAX_ENTRIES:  # before any of them is looked up
             raise _too_many(len(lines))
-        if any(param.type is Type.MXC for param in self.command.params):
+        if self.command.has(Type.MXC):
             words, lines = self._linked(words), self._linked(lines)
         args, words = self._flags(words)
         args |= self._time(words)
         self._check_number(words, lines)
-        if self.command.name == "media":
-            args |= self._media(words)
+        if self.command.by_shape:
+            args |= self._by_shape(words)
             words = []
         values = [*(self.alias.first if self.alias else ()), *words, *lines]
         for param in self.command.params:
-            if param.flag or param.name in args or self.command.name == "media":
+            if param.flag or param.name in args or self.command.by_shape:
                 continue
             values = values or self._found(param)
             if not values and param.required:
-                raise missing(self.command, param)
+                raise missing(param)
             taken, values = (values, []) if param.many else (values[:1], values[1:])
             if taken and param.many:
                 args[param.name] = self._list(param, taken, len(words))
@@ -180,22 +179,20 @@ class _Reading:
         slip = next((w for w in words if w.startswith("--") and nearest(w, flags)), None)
         if slip is not None:
             raise self._too_much(slip)
-        is_single = self.command.name == "resetpw" or (
-            self.command.name == "adduser" and self.alias is not None
-        )
-        if is_single and len(words) + len(lines) > 1:
+        is_single = self.command.many is None or self.alias is not None
+        if self.command.secret and is_single and len(words) + len(lines) > 1:
             raise self._password(words)
         if most is not None and len(words) > most:
             raise self._too_much(words[most])
 
     def _found(self, param: Param) -> list[str]:
         """What the message that is answered to stands for, if that is what the words lack."""
-        reply_to, name = self.typed.reply_to, self.command.name
+        reply_to = self.typed.reply_to
         if reply_to is None:
             return []
         if param.type is Type.MXC:
             return self._files_of(reply_to)
-        if param.type is Type.USER and name in ("deactivate", "who"):
+        if param.noticed:
             if self.about is None:
                 raise NeedsNotice(reply_to)
             return list(self.about)
@@ -213,8 +210,8 @@ class _Reading:
             raise NotRun(("that message has no file. Reply to a picture or file, or: ", example))
         return list(self.media[event_id])
 
-    def _media(self, words: list[str]) -> dict[str, Value]:
-        """The words of `media` in any order: each says by its shape what it is."""
+    def _by_shape(self, words: list[str]) -> dict[str, Value]:
+        """The words of `media`, in any order: each says by its shape what it is."""
         args: dict[str, Value] = {}
         for word in words:
             if is_media_type(word):
@@ -238,29 +235,19 @@ class _Reading:
             self._check_local(mxid)
             if ":" not in word and local != local.lower():
                 self.noted.append((mxid, local))
-        if self.command.name == "purgeserver" and value == self.around.server:
-            raise NotRun((f"{value} is this server itself; its files go one by one.",))
         if param.type is Type.ALIAS and (of := str(value).partition(":")[2]) != self.around.server:
             raise NotRun((code(str(value)), f" is of another server; only {of} can remove it."))
         return value
 
     def _check_local(self, mxid: str) -> None:
         """Commands act on accounts of this server only; `who` may look at any."""
-        server = mxid.partition(":")[2]
-        here, name = self.around.server, self.command.name
-        if server == here or name == "who":
+        server, told = mxid.partition(":")[2], self.command.elsewhere
+        if server == self.around.server or told is None:
             return
-        short = "other server"
-        if name == "adduser":
-            only = f"I can make accounts of {here} only, not of {server}."
-            raise NotRun((only,), short=short)
-        files = ("Its server's files here: ", code(f"{self.prefix}media {server}"))
-        if name in ("media", "purgeuser", "blockuser"):
-            only = "of other servers I know files by server, not by account."
-            raise NotRun((only,), files, short=short)
-        elsewhere = (code(mxid), f" is an account of another server; only {server} can do that.")
-        more = [("Ban it in your rooms. ", *files)] if name != "resetpw" else []
-        raise NotRun(elsewhere, *more, short=short)
+        values = {"mxid": mxid, "server": server, "here": self.around.server}
+        here = Here(self.around.server, Clock(self.around.now), self.prefix)
+        lines = (line(each, here, **values) for each in told)
+        raise NotRun(*lines, short="other server")
 
     def _list(self, param: Param, values: Sequence[str], on_line: int) -> tuple[str, ...]:
         """Every value once. The words of the line must all be right; of a list, bad ones are
@@ -272,7 +259,8 @@ class _Reading:
             try:
                 good[str(self._one(param, word))] = None
             except NotRun as wrong:
-                if self.command.name == "adduser" and at > 0 and (on_line or like_password(word)):
+                hidden = self.command.secret and at > 0
+                if hidden and (on_line or like_password(word)):
                     raise _no_name(at + 1, "word" if at < on_line else "name") from None
                 if at < on_line or len(values) == 1:
                     raise
@@ -310,14 +298,12 @@ class _Reading:
 
     def _check_list(self, made: Invocation, words: list[str], lines: list[str]) -> None:
         """The limits of a list, and what must be asked before it can be taken as meant."""
-        name = self.command.name
         if made.get("for") is not None and made.get("state") == "off":
             raise NotRun(("only “on” takes a time span.",))
-        many = next((p for p in self.command.params if p.many), None)
+        many = self.command.many
         if many is None:
             return
-        count = len(made.values(many.name))
-        most = MAX_LINES if name == "adduser" else MAX_ENTRIES
+        count, most = len(made.values(many.name)), many.most or MAX_ENTRIES
         if count > most:
             raise _too_many(count, most)
         if self.bad:

@@ -14,7 +14,6 @@ from fnmatch import fnmatchcase
 from attrs import frozen
 
 from ..catalog.table import find
-from ..families.replies import SERVER_COMMANDS
 from ..model.command import Param, Type, Value
 from ..text.message import Text, code, quote
 
@@ -201,6 +200,8 @@ def _event(param: Param, word: str, around: Around) -> str:
 def _server(param: Param, word: str, around: Around) -> str:
     if not re.fullmatch(_SERVER, word) or len(word) > 230:
         raise NotRun((quote(word), " is no server. Like this: evil.example"))
+    if param.foreign and word.lower() == around.server:
+        raise NotRun((f"{word.lower()} is this server itself; its files go one by one.",))
     return word.lower()
 
 
@@ -220,19 +221,19 @@ def _count(param: Param, word: str, around: Around) -> int:
     return int(digits)
 
 
-def _word(param: Param, word: str, around: Around) -> str:
-    if param.name == "type":
-        if not _MEDIA_TYPE.fullmatch(word.lower()):
-            raise NotRun((quote(word), " is no file type. Like this: image, or image/png"))
-        return word.lower()
-    if param.name == "command":
-        name = word.lower().replace("_", "-")
-        known = find(name)
-        name = name if name in SERVER_COMMANDS or known is None else known.conduit
-        if name not in SERVER_COMMANDS:
-            raise NotRun(("Conduit has no command ", quote(word), "."))
-        return name
-    return word
+def _media_type(param: Param, word: str, around: Around) -> str:
+    if not _MEDIA_TYPE.fullmatch(word.lower()):
+        raise NotRun((quote(word), " is no file type. Like this: image, or image/png"))
+    return word.lower()
+
+
+def _server_command(param: Param, word: str, around: Around) -> str:
+    name = word.lower().replace("_", "-")
+    known = find(name)
+    name = name if name in param.choices or known is None else known.conduit
+    if name not in param.choices:
+        raise NotRun(("Conduit has no command ", quote(word), "."))
+    return name
 
 
 _READERS: Mapping[Type, Callable[[Param, str, Around], Value]] = {
@@ -246,5 +247,7 @@ _READERS: Mapping[Type, Callable[[Param, str, Around], Value]] = {
     Type.SINCE: lambda param, word, around: date(word, around.now),
     Type.CHOICE: _choice,
     Type.COUNT: _count,
-    Type.WORD: _word,
+    Type.MEDIA_TYPE: _media_type,
+    Type.SERVER_COMMAND: _server_command,
+    Type.WORD: lambda param, word, around: word,
 }

@@ -1,0 +1,285 @@
+"""Accounts: made, given new passwords, deactivated, listed."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..model.command import Invocation, Right, Type
+from ..model.result import Handed
+from ..text.message import Code, Text, code
+from ..text.phrases import Here, Line, below, codes, count, line, people, person
+from ..text.times import span
+from .params import ACCOUNT, ACCOUNT_LIST, flag, maybe
+from .record import (
+    DESTRUCTIVE,
+    ELSEWHERE,
+    READ,
+    SECRET,
+    Action,
+    After,
+    Before,
+    Does,
+    End,
+    Group,
+    Many,
+    OwnCommand,
+    ReadOnly,
+    Words,
+    always,
+    back_for_one,
+    never,
+)
+
+# --- new passwords
+
+
+def handed(end: End, what: str, many: bool = False) -> tuple[Text, tuple[Line, ...]]:
+    """(the rest of the line, a line below) that say where the password is."""
+    delivery, lines = end.ending.delivery, list[Line]()
+    they, are, them = ("They", "are", "them") if many else ("It", "is", "it")
+    if delivery.how is Handed.INVITED:
+        wait = "passwords wait" if many else "password waits"
+        who = person(end.ending.person)
+        tail = line(" {who}, accept my invitation: the {wait} there.", who=who, wait=wait)
+        after, by = span(delivery.after), end.here.clock.at(delivery.until)
+        lines.append(f"{they} {are} removed {after} after you join, or at {by}.")
+    else:
+        tail = (f" {what} {are} in your private messages.",)
+    if delivery.seen_by:
+        those = "They are the ones" if many else "It is the one"
+        seen = line(
+            "{those} Conduit showed in the admin room: {who} could see {them}. Change it soon.",
+            those=those,
+            who=codes(delivery.seen_by, "and"),
+            them=them,
+        )
+        lines.append(seen)
+    return tail, tuple(lines)
+
+
+def new_password(here: Here, mxid: str) -> Code:
+    """The command that gives an account a new one."""
+    return here.cmd(f"{RESETPW.name} {here.local(mxid)}")
+
+
+def _made(end: End) -> Words:
+    user = end.first
+    tail, lines = handed(end, "The password")
+    typed = dict(end.invocation.noted).get(user)
+    if typed is None:
+        return Words(line("account made: `{user}`", user=user), tail, lines)
+    clause = line(
+        "account made: `{user}` (small letters, you typed `{typed}`)", user=user, typed=typed
+    )
+    return Words(clause, (), (below(tail), *lines))
+
+
+def _reset(end: End) -> Words:
+    user, ending = end.value("user"), end.ending
+    if ending.reopened:
+        tail, lines = handed(end, "The new password")
+        votes = " (needs approval)" if ending.undo_needs_votes else ""
+        local = end.here.local(user)
+        back = line("Undo: `!deactivate {local}`{votes}", end.here, local=local, votes=votes)
+        return Words(line("`{user}` is active again", user=user), tail, lines, back)
+    if ending.distrusted is not None:
+        return _distrusted(end, ending.distrusted)
+    tail, lines = handed(end, "It")
+    clause = line("new password for `{user}`", user=user)
+    if end.invocation.get("sign-out"):
+        out = ("All its devices are signed out. Cannot be undone.",)
+        return Words(clause, tail, lines, out)
+    old = "The old one no longer works. Devices that are signed in stay signed in."
+    return Words(clause, tail, (*lines, old))
+
+
+def _distrusted(end: End, until: float) -> Words:
+    """The account is of somebody with rights: they have none for a while."""
+    user, ending = end.value("user"), end.ending
+    whom: Text = (code(user),)
+    if ending.holder:
+        whom = line("{holder} (`{user}`)", holder=ending.holder, user=user)
+    sooner = line(
+        "This account has no role and no vote until {until}. Sooner: {who}, `!trust {holder}`",
+        end.here,
+        until=end.here.clock.at(until),
+        who=people(ending.trusts),
+        holder=ending.holder or user,
+    )
+    return Words(("new password for ", *whom), (), (sooner,), ())
+
+
+def back_if_reopened(asked: Invocation) -> Invocation:
+    """What takes a new password back that opened a deactivated account again."""
+    return Invocation(DEACTIVATE.name, asked.args[:1])
+
+
+ADDUSER = Action(
+    name="adduser",
+    tags=SECRET,
+    conduit="create-user",
+    most=1,
+    params=(evolve(ACCOUNT_LIST, most=20, question="Which name?"),),
+    targets="user",
+    counted=True,
+    summary="new account, the password comes to you in private",
+    about="makes accounts; the passwords come to you in private",
+    example="adduser alice",
+    also=(", or several: ", "adduser mia noa tom"),
+    overview="adduser alice",
+    elsewhere=("I can make accounts of {here} only, not of {server}.",),
+    offer=("names can be made", "Make"),
+    does=Does.MAKES_ACCOUNTS,
+    before=Before.NAMES,
+    after=After.ACCOUNT,
+    then=always("Conduit makes it; whoever asked gets the password in private."),
+    done=_made,
+    told=Many("account", "made", "listed = made"),
+    undo=back_for_one("deactivate"),
+    note="the name stays taken",
+    still="There is no account `{first}`",
+    look="`!users {local}`",
+)
+
+RESETPW = Action(
+    name="resetpw",
+    tags=SECRET,
+    conduit="reset-password",
+    most=1,
+    params=(ACCOUNT, flag("sign-out")),
+    targets="user",
+    counted=True,
+    summary="new password",
+    about="gives an account a new password; it comes to you in private",
+    example="resetpw alice",
+    overview="resetpw alice",
+    elsewhere=(ELSEWHERE,),
+    does=Does.RESETS_PASSWORD,
+    before=Before.PASSWORD,
+    then=always("the old password stops working; whoever asked gets the new one in private."),
+    done=_reset,
+    undo=never,
+    look="",
+)
+
+# --- deactivated
+
+
+def _then(their: str) -> str:
+    return f"all {their} devices are signed out and nobody can sign in."
+
+
+def _stays(asked: Invocation, many: bool) -> str:
+    they, their = ("They stay", "their") if many else ("It stays", "its")
+    rooms = f"{they} in {their} rooms"
+    if asked.get("leave-rooms"):
+        rooms = f"Conduit is told to leave {their} rooms"
+    files = "files stay" if many else "its files stay"
+    if asked.get("purge-media"):
+        files = f"{their} files are deleted for good"
+    return f" {rooms}, {files}."
+
+
+def _after(asked: Invocation, many: bool) -> str:
+    """What became of devices, rooms and files."""
+    leave, purge = asked.get("leave-rooms"), asked.get("purge-media")
+    its, it, stay = ("Their", "They", "stay") if many else ("Its", "It", "stays")
+    files = f"{its.lower() if not leave else its} files {'are removed' if purge else 'stay'}."
+    if leave:
+        told = (
+            f"Conduit was told to leave {its.lower()} rooms; it does not say whether that worked."
+        )
+        return f"{its} devices are signed out. {told} {files}"
+    return f"{its} devices are signed out. {it} {stay} in {its.lower()} rooms, {files}"
+
+
+def _deactivated(end: End) -> Words:
+    lines: list[Line] = [_after(end.invocation, many=False)]
+    if failed := end.number("failed"):
+        files = count(failed, "file")
+        lines.append(f"{files} could not be removed; Conduit's own log says which.")
+    note = "its files do not come back" if end.invocation.get("purge-media") else ""
+    return Words(end.says("`{first}` is deactivated"), (), tuple(lines), note=note)
+
+
+_LEAVE, _PURGE = flag("leave-rooms"), flag("purge-media")
+
+DEACTIVATE = Action(
+    name="deactivate",
+    tags=DESTRUCTIVE,
+    conduit="deactivate-user",
+    most=1,
+    params=(evolve(ACCOUNT, noticed=True), _LEAVE, _PURGE),
+    targets="user",
+    counted=True,
+    summary="signs an account out for good",
+    example="deactivate @spam:example.org reason casino links",
+    overview="deactivate @spam:example.org",
+    before=Before.ACCOUNTS,
+    after=After.DEACTIVATED,
+    then=lambda asked: _then("its") + _stays(asked, many=False),
+    done=_deactivated,
+    undo=back_for_one("resetpw"),
+    still="`{first}` is still active",
+    look="",
+)
+
+DEACTIVATEALL = Action(
+    name="deactivateall",
+    tags=DESTRUCTIVE,
+    conduit="deactivate-all",
+    params=(
+        evolve(ACCOUNT_LIST, question="Which accounts?", answer="them, one a line"),
+        _LEAVE,
+        _PURGE,
+    ),
+    targets="user",
+    summary="the same for a list, a line for each",
+    example="deactivateall reason spam wave",
+    overview="deactivateall",
+    offer=("accounts can be deactivated", "Ask for"),
+    before=Before.ACCOUNT_LIST,
+    after=After.DEACTIVATED,
+    then=lambda asked: _then("their") + _stays(asked, many=len(asked.values("user")) > 1),
+    done=_deactivated,
+    told=Many(
+        "account",
+        "deactivated",
+        always=True,
+        after=lambda asked: _after(asked, many=True),
+    ),
+    undo=back_for_one("resetpw"),
+    look="",
+)
+
+# --- looked at
+
+USERS = ReadOnly(
+    name="users",
+    tags=READ,
+    conduit="list-local-users",
+    params=(maybe("pattern", Type.WORD), flag("file")),
+    summary="accounts with “spam” in the name",
+    about="lists the accounts, or those with a word in the name",
+    example="users spam",
+    peek=True,
+    start="line",
+    sized=True,
+    fits=2_000,
+    before=Before.SIZE,
+)
+
+WHO = OwnCommand(
+    name="who",
+    right=Right.ROLE,
+    tags=READ,
+    params=(evolve(ACCOUNT, noticed=True),),
+    elsewhere=None,
+    summary="what is known of an account",
+    example="who @spam:example.org",
+    peek=True,
+    start="line",
+    asks=True,
+)
+
+GROUP = Group("Accounts", "accounts", (ADDUSER, RESETPW, DEACTIVATE, DEACTIVATEALL, USERS, WHO))

@@ -1,0 +1,286 @@
+"""Files: looked at, purged, blocked."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..model.command import Alias, Type
+from ..text.message import Text
+from ..text.phrases import codes, count, line
+from ..text.times import span
+from .params import ACCOUNT_LIST, FILE, FILE_LIST, LAST, SERVER, flag, maybe
+from .record import (
+    CHANGE,
+    DESTRUCTIVE,
+    FILES_THERE,
+    INSPECT,
+    Action,
+    After,
+    Before,
+    End,
+    Group,
+    Many,
+    ReadOnly,
+    Words,
+    always,
+    back_by,
+    never,
+)
+
+_COPIES = "Copies on other servers and phones stay."
+_BY_SERVER = (
+    "of other servers I know files by server, not by account.",
+    FILES_THERE,
+)
+
+# --- looked at
+
+MEDIA = ReadOnly(
+    name="media",
+    tags=INSPECT,
+    conduit="list-media",
+    params=(
+        maybe("user", Type.USER),
+        maybe("server", Type.SERVER),
+        maybe("type", Type.MEDIA_TYPE),
+        maybe("since", Type.SINCE),
+    ),
+    aliases=(
+        Alias("list-media", noise=("--user", "--server", "--content-type", "--uploaded-after")),
+    ),
+    by_shape=True,
+    elsewhere=_BY_SERVER,
+    summary="files of an account or a server",
+    example="media @eve:example.org image since 7d",
+    overview="media",
+    peek=True,
+    attacker_sized=True,
+    before=Before.OWNER,
+)
+
+MEDIAINFO = ReadOnly(
+    name="mediainfo",
+    tags=INSPECT,
+    conduit="query-media",
+    most=1,
+    params=(FILE,),
+    summary="what is known of a file",
+    example="mediainfo mxc://example.org/abc",
+    attacker_sized=True,
+)
+
+BLOCKED = ReadOnly(
+    name="blocked",
+    tags=INSPECT,
+    conduit="list-blocked-media",
+    summary="files that are blocked",
+    example="blocked",
+    attacker_sized=True,
+)
+
+# --- some files
+
+
+def _files(end: End) -> str:
+    return count(len(end.invocation.values("mxc")), "file")
+
+
+def _checked(end: End, present: bool) -> bool:
+    mxcs = end.invocation.values("mxc")
+    return all(end.ending.present.get(mxc) is present for mxc in mxcs)
+
+
+def _unchecked(end: End) -> Text:
+    """A file of another server is not looked at: that would fetch it again."""
+    servers = dict.fromkeys(mxc[6:].partition("/")[0] for mxc in end.invocation.values("mxc"))
+    others = [server for server in servers if server != end.here.server]
+    if not others:
+        return ("; I could not check it",)
+    return (", says Conduit; a look would fetch it again from ", *codes(others[:3], "and"))
+
+
+def _purged(end: End) -> Words:
+    files = _files(end)
+    are = "it is" if files.startswith("1 ") else "they are"
+    looked = f", and I checked that {are} gone"
+    checked = (looked,) if _checked(end, False) else _unchecked(end)
+    return Words((f"{files} purged", *checked))
+
+
+def _blocked(end: End) -> Words:
+    files, and_purge = _files(end), end.invocation.get("and-purge")
+    it = "it" if files.startswith("1 ") else "them"
+    looked = f", and I checked that nobody can load {it}"
+    checked = (looked,) if _checked(end, False) else _unchecked(end)
+    verb = "blocked and purged" if and_purge else "blocked"
+    note = "what was purged does not come back" if and_purge else ""
+    return Words((f"{files} {verb}", *checked), note=note)
+
+
+def _unblocked(end: End) -> Words:
+    files = _files(end)
+    one = files.startswith("1 ")
+    said = f", and I checked that {'it loads' if one else 'they load'} again"
+    if not _checked(end, True):
+        it = "it" if one else "all of them"
+        said = f"; Conduit says so also for files it never had, and I could not load {it}"
+    return Words((f"{files} unblocked{said}",))
+
+
+PURGE = Action(
+    name="purge",
+    tags=DESTRUCTIVE,
+    conduit="purge-media",
+    most=None,
+    params=(FILE_LIST,),
+    summary="deletes a file; also as a reply to a picture",
+    about="deletes files from this server, for good",
+    example="purge mxc://example.org/abc reason illegal",
+    overview="purge",
+    brief=("purge reason illegal", "as a reply to a picture"),
+    before=Before.FILES,
+    after=After.MEDIA,
+    by_file=True,
+    then=always(f"this server deletes it, and every file here with the same content. {_COPIES}"),
+    done=_purged,
+    told=Many("file", "purged"),
+    undo=never,
+    still="The files are still there",
+    not_done=(" is still there", " are still there"),
+    look="`!mediainfo {first}`",
+)
+
+BLOCK = Action(
+    name="block",
+    tags=DESTRUCTIVE,
+    conduit="block-media",
+    most=None,
+    params=(FILE_LIST, flag("and-purge")),
+    summary="lets nobody use a file any more",
+    example="block mxc://example.org/abc reason illegal",
+    overview="block",
+    before=Before.POSTED,
+    after=After.MEDIA,
+    then=always("nobody can open it over this server any more."),
+    done=_blocked,
+    told=Many("file", "blocked"),
+    undo=back_by("unblock"),
+    still="The files can still be loaded",
+    not_done=(" can still be loaded", " can still be loaded"),
+    could_not="blocked",
+    look="`!mediainfo {first}`",
+)
+
+UNBLOCK = Action(
+    name="unblock",
+    tags=CHANGE,
+    conduit="unblock-media",
+    most=None,
+    params=(FILE_LIST,),
+    summary="lets files be used again",
+    example="unblock mxc://example.org/abc",
+    overview="unblock",
+    after=After.MEDIA,
+    loads=True,
+    then=always("it can be opened over this server again."),
+    done=_unblocked,
+    told=Many("file", "unblocked"),
+    undo=back_by("block"),
+    still="The files still cannot be loaded",
+    not_done=(" still cannot be loaded; it may be gone", " still cannot be loaded"),
+    could_not="unblocked",
+    look="`!mediainfo {first}`",
+)
+
+# --- all files of somebody
+
+
+def _whose(end: End) -> Text:
+    last = end.invocation.get("last")
+    when = f" of the last {span(float(last)).removeprefix('1 ')}" if isinstance(last, int) else ""
+    whom = end.invocation.values("user") or end.invocation.values("server")
+    more = f" and {len(whom) - 3} more" if len(whom) > 3 else ""
+    return line("all files of {whom}{more}{when}", whom=codes(whom[:3]), more=more, when=when)
+
+
+def _purged_of_user(end: End) -> Words:
+    return Words((*_whose(end), " are purged, says Conduit"), lines=(_COPIES,))
+
+
+def _purged_of_server(end: End) -> Words:
+    back = "They come back when somebody here opens them."
+    return Words((*_whose(end), " stored here are purged, says Conduit"), (), (back,), ())
+
+
+def _blocked_of_user(end: End) -> Words:
+    again = line("Undo: `!unblock`, file by file; `!blocked` lists them", end.here)
+    return Words((*_whose(end), " are blocked, says Conduit"), undo=again)
+
+
+PURGEUSER = Action(
+    name="purgeuser",
+    tags=DESTRUCTIVE,
+    conduit="purge-media-from-users",
+    most=None,
+    params=(ACCOUNT_LIST, LAST),
+    targets="user",
+    elsewhere=_BY_SERVER,
+    summary="deletes all files of an account",
+    example="purgeuser @spam:example.org",
+    overview="purgeuser @spam:example.org",
+    before=Before.ACCOUNTS,
+    then=always(f"this server deletes all files of that account. {_COPIES}"),
+    done=_purged_of_user,
+    told=Many("account", "purged of files"),
+    undo=never,
+    look="`!media {first}`",
+)
+
+PURGESERVER = Action(
+    name="purgeserver",
+    tags=DESTRUCTIVE,
+    conduit="purge-media-from-server",
+    most=1,
+    params=(evolve(SERVER, foreign=True), LAST),
+    summary="deletes the copies of another server's files",
+    example="purgeserver evil.example",
+    then=always(f"this server deletes its copies of the files from there. {_COPIES}"),
+    done=_purged_of_server,
+    undo=never,
+    look="`!media {first}`",
+)
+
+BLOCKUSER = Action(
+    name="blockuser",
+    tags=DESTRUCTIVE,
+    conduit="block-media-from-users",
+    most=None,
+    params=(ACCOUNT_LIST, LAST),
+    targets="user",
+    elsewhere=_BY_SERVER,
+    summary="the same for all files of an account",
+    example="blockuser @spam:example.org",
+    before=Before.ACCOUNTS,
+    then=always("nobody can open the files of that account over this server any more."),
+    done=_blocked_of_user,
+    told=Many("account", "blocked with all files"),
+    undo=never,
+    could_not="blocked",
+    look="`!blocked`",
+)
+
+GROUP = Group(
+    "Files",
+    "files",
+    (
+        MEDIA,
+        MEDIAINFO,
+        BLOCKED,
+        PURGE,
+        PURGEUSER,
+        PURGESERVER,
+        BLOCK,
+        BLOCKUSER,
+        UNBLOCK,
+    ),
+)

@@ -1,0 +1,142 @@
+"""Rooms, their addresses, what is said in them."""
+
+from __future__ import annotations
+
+from ..model.command import Param, Type
+from ..text.message import Text, code, quote
+from ..text.phrases import line
+from .params import ROOM, maybe
+from .record import (
+    CHANGE,
+    DESTRUCTIVE,
+    INSPECT,
+    READ,
+    Action,
+    After,
+    Before,
+    End,
+    Group,
+    ReadOnly,
+    Words,
+    always,
+    back_by,
+    never,
+)
+
+ROOMS = ReadOnly(
+    name="rooms",
+    tags=READ,
+    conduit="list-rooms",
+    params=(maybe("pattern", Type.WORD),),
+    summary="rooms with “garden” in the name",
+    about="lists the rooms, or those with a word in the name",
+    example="rooms garden",
+    peek=True,
+    start="line",
+    sized=True,
+    fits=900,
+    before=Before.SIZE,
+)
+
+EVENT = ReadOnly(
+    name="event",
+    tags=INSPECT,
+    conduit="get-pdu",
+    most=1,
+    params=(Param("event", Type.EVENT, question="Which event?"),),
+    summary="one event as the server holds it",
+    example="event $Lw3abc",
+    attacker_sized=True,
+    reads_messages=True,
+    before=Before.SEALED,
+    missing="Conduit knows no event `{first}`",
+)
+
+
+def _room(end: End) -> tuple[Text, Text]:
+    """(how the room is called, how it is called in the line below)."""
+    room, name = end.value("room"), end.ending.name
+    if name:
+        return ("room ", quote(name, 40)), (code(room),)
+    return ("room ", code(room)), ("It",)
+
+
+def _disabled(end: End) -> Words:
+    name, it = _room(end)
+    went = line(
+        "{it} takes nothing from other servers; people of {server} can go on writing.",
+        it=it,
+        server=end.here.server,
+    )
+    return Words((*name, " is disabled"), lines=(went,))
+
+
+def _enabled(end: End) -> Words:
+    name, it = _room(end)
+    again = line(
+        "{it} takes from other servers again; what they sent meanwhile may be missing.", it=it
+    )
+    return Words((*name, " is enabled again"), lines=(again,))
+
+
+def _removed(end: End) -> Words:
+    again = ("Undo: whoever runs the room sets the address again.",)
+    return Words(end.says("address `{first}` is removed"), (), ("The room itself stays.",), again)
+
+
+DISABLEROOM = Action(
+    name="disableroom",
+    tags=DESTRUCTIVE,
+    conduit="disable-room",
+    most=1,
+    params=(ROOM,),
+    summary="takes nothing more from other servers",
+    example="disableroom #warez:example.org reason films",
+    overview="disableroom #warez:example.org",
+    before=Before.ROOM,
+    after=After.ROOM,
+    then=always(
+        "nothing from other servers gets in any more. People of {server} can go on writing."
+    ),
+    done=_disabled,
+    undo=back_by("enableroom"),
+    look="`!rooms {id}`",
+)
+
+ENABLEROOM = Action(
+    name="enableroom",
+    tags=CHANGE,
+    conduit="enable-room",
+    most=1,
+    params=(ROOM,),
+    summary="accept it again",
+    example="enableroom #warez:example.org",
+    overview="enableroom #warez:example.org",
+    before=Before.ROOM,
+    after=After.ROOM,
+    then=always("what other servers send there is accepted again."),
+    done=_enabled,
+    undo=back_by("disableroom"),
+    look="`!rooms {id}`",
+)
+
+RMALIAS = Action(
+    name="rmalias",
+    tags=DESTRUCTIVE,
+    conduit="remove-alias",
+    most=1,
+    params=(Param("alias", Type.ALIAS, question="Which address?"),),
+    summary="removes a room's address",
+    example="rmalias #old:example.org",
+    overview="rmalias #old:example.org",
+    before=Before.ADDRESS,
+    after=After.ALIAS,
+    then=always("this address leads nowhere any more; the room stays."),
+    done=_removed,
+    undo=never,
+    missing="there is no address `{first}`",
+    still="The address still leads to its room",
+    look="",
+)
+
+GROUP = Group("Rooms", "", (ROOMS, EVENT, DISABLEROOM, ENABLEROOM, RMALIAS))

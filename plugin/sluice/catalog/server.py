@@ -1,0 +1,235 @@
+"""The server itself: its settings, caches, bridges, and who may register."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ..model.command import Alias, Invocation, Param, Type
+from ..text.message import Text
+from ..text.phrases import line
+from .params import maybe
+from .record import (
+    CHANGE,
+    DESTRUCTIVE,
+    READ,
+    Action,
+    Does,
+    End,
+    Group,
+    ReadOnly,
+    Words,
+    always,
+    never,
+    nothing,
+)
+
+# --- looked at
+
+CONFIG = ReadOnly(
+    name="config",
+    tags=READ,
+    conduit="show-config",
+    summary="what the server is set to",
+    example="config",
+    overview="config",
+    start="word",
+)
+
+MEMORY = ReadOnly(
+    name="memory",
+    tags=READ,
+    conduit="memory-usage",
+    summary="what its caches hold",
+    example="memory",
+    overview="memory",
+    start="word",
+)
+
+FEDERATION = ReadOnly(
+    name="federation",
+    tags=READ,
+    conduit="incoming-federation",
+    summary="what other servers are sending right now",
+    example="federation",
+    start="word",
+)
+
+SERVER_NAMES = (
+    "register-appservice", "unregister-appservice", "list-appservices", "list-rooms",
+    "list-local-users", "incoming-federation", "remove-alias", "deactivate-user",
+    "deactivate-all", "query-media", "show-media", "list-media", "purge-media",
+    "purge-media-from-users", "purge-media-from-server", "block-media", "block-media-from-users",
+    "list-blocked-media", "unblock-media", "get-auth-chain", "parse-pdu", "get-pdu",
+    "memory-usage", "clear-database-caches", "clear-service-caches", "show-config",
+    "reset-password", "create-user", "allow-registration", "disable-room", "enable-room",
+    "sign-json", "verify-json", "hash-and-sign-event",
+)  # fmt: skip
+"""Its own names of its commands, of all families; a test compares them with `families`."""
+
+SERVER_HELP = ReadOnly(
+    name="help.server",
+    typed="help server",
+    tags=READ,
+    conduit="help",
+    aliases=(),
+    params=(evolve(maybe("command", Type.SERVER_COMMAND), choices=SERVER_NAMES),),
+    summary="Conduit's own help",
+    example="help server create-user",
+)
+
+# --- bridges
+
+APPSERVICES = ReadOnly(
+    name="appservices",
+    tags=READ,
+    conduit="list-appservices",
+    summary="bridges that are registered",
+    example="appservices",
+    overview="appservices",
+    start="word",
+)
+
+
+def _unregistered(end: End) -> Words:
+    clause = end.says("appservice `{first}` is removed")
+    lost = "Its bridge or bot stops working; its accounts and rooms stay."
+    return Words(clause, (), (lost,), ("Undo: an owner registers its file again.",))
+
+
+RMAPPSERVICE = Action(
+    name="rmappservice",
+    tags=DESTRUCTIVE,
+    conduit="unregister-appservice",
+    most=1,
+    params=(Param("appservice", Type.WORD, question="Which appservice?"),),
+    summary="takes a bridge off the server",
+    example="rmappservice bridge9 reason gone",
+    then=always("its bridge or bot stops working until it is registered again."),
+    done=_unregistered,
+    undo=never,
+    missing="Conduit knows no appservice `{first}`",
+    look="`!appservices`",
+)
+
+# --- registration
+
+REGISTRATION = ReadOnly(
+    name="registration",
+    tags=READ,
+    conduit="allow-registration",
+    most=1,
+    summary="is it on?",
+    example="registration",
+    also=(" or ", "registration on for 1h"),
+    start="line",
+)
+
+
+def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
+    """A line where Conduit's config file will change what stays until then; None: not known."""
+    if config is None or config is stays:
+        return ()
+    state = "on" if config else "off"
+    return ((f"At its next start Conduit goes by its config file: {state}.",),)
+
+
+def _registration(end: End) -> Words:
+    here, ending, on = end.here, end.ending, end.invocation.get("state") == "on"
+    later = at_next_start(ending.at_start, on and ending.until is None)
+    if not on:
+        off = line("On for a while: `!registration on for 1h`", here)
+        return Words(("registration is off",), (), (*later, off), ())
+    if ending.until is None:
+        anyone = line(
+            "Anyone can make an account. Off: `!registration off` · Better: "
+            "`!registration on for 1h`",
+            here,
+        )
+        return Words(("registration is on, without an end",), (), (anyone, *later), ())
+    clause = f"registration is on until {here.clock.at(ending.until)}; then I switch it off"
+    anyone = line("Anyone can make an account meanwhile. Off now: `!registration off`", here)
+    return Words((clause,), (), (anyone, *later), ())
+
+
+def _other(asked: Invocation) -> Invocation:
+    state = "off" if asked.get("state") == "on" else "on"
+    return Invocation(REGISTRATION_SET.name, (("state", state),))
+
+
+REGISTRATION_SET = Action(
+    name="registration.set",
+    typed="registration",
+    tags=CHANGE,
+    conduit="allow-registration",
+    aliases=(),
+    params=(
+        Param("state", Type.CHOICE, choices=("on", "off"), question="On or off?"),
+        maybe("for", Type.DURATION),
+    ),
+    summary="lets anyone make an account, or nobody",
+    example="registration on for 1h",
+    overview="registration on for 1h",
+    does=Does.OPENS_REGISTRATION,
+    then=lambda asked: (
+        "anyone can make an account while it is on." if asked.get("state") == "on" else ""
+    ),
+    done=_registration,
+    undo=_other,
+    look="`!registration`",
+)
+
+# --- caches
+
+_CACHES = {"db": (8, "database"), "service": (6, "service")}
+
+
+def _cleared(end: End) -> Words:
+    total, kind = _CACHES.get(end.value("cache"), (8, "database"))
+    amount = end.invocation.get("amount")
+    n = min(int(amount), total) if isinstance(amount, int) else total
+    which = f"all {total}" if n == total else f"the first {n} of {total}"
+    fills = "Conduit fills them again by itself and may be slower for a while. Nothing to undo."
+    return Words((f"{which} {kind} caches are empty",), (), (fills,), ())
+
+
+CLEARCACHE = Action(
+    name="clearcache",
+    tags=CHANGE,
+    conduit="clear-database-caches",
+    params=(
+        Param(
+            "cache",
+            Type.CHOICE,
+            choices=("db", "service"),
+            question="Which cache, db or service?",
+        ),
+        maybe("amount", Type.COUNT),
+    ),
+    aliases=(
+        Alias("clear-database-caches", ("db",), 1),
+        Alias("clear-service-caches", ("service",), 1),
+    ),
+    summary="empties caches; they fill by themselves",
+    example="clearcache db",
+    overview="clearcache db",
+    then=nothing,
+    done=_cleared,
+    undo=never,
+    look="`!memory`",
+)
+
+GROUP = Group(
+    "Server",
+    "",
+    (
+        RMAPPSERVICE,
+        REGISTRATION,
+        REGISTRATION_SET,
+        CONFIG,
+        MEMORY,
+        CLEARCACHE,
+        FEDERATION,
+        APPSERVICES,
+        SERVER_HELP,
+    ),
+)
