@@ -1,7 +1,7 @@
 """What a new text changes: one line for every difference of what the two texts mean, none for any
 other.
 
-Rights come first, as people see them (`policy.access`); then a walk over all fields of the
+Rights come first, as people see them (`policy.changed`); then a walk over all fields of the
 settings and of the policy, so that a field that is added one day cannot be forgotten here. A line
 is taken to loosen something unless a table below knows that it only takes away.
 """
@@ -17,7 +17,7 @@ from typing import Any, Union
 from attrs import NOTHING, evolve, fields, frozen, has
 
 from .model.decision import Slot
-from .policy.access import ChangeLine, rights_changed, slots_cover, slots_said
+from .policy.changed import ChangeLine, rights_changed, slots_cover, slots_said
 from .policy.pattern import Pattern
 from .policy.reasons import length, period
 from .policy.roles import Role

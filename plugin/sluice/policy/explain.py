@@ -23,7 +23,6 @@ def explain(
     facts: Facts,
     now: float,
     policy: Policy,
-    *,
     glass: bool = False,
 ) -> Decision:
     """`decide` with `can`, `checked`, the clauses of rules, and the end of a time window."""

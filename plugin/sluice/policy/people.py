@@ -28,7 +28,7 @@ def holds(
 
 def person_of(policy: Policy, mxid: str) -> str:
     """The policy's name of whoever has this account, else the MXID itself."""
-    return policy.person_of(mxid)
+    return policy.person.get(mxid, mxid)
 
 
 def mxids_of(policy: Policy, person: str) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ class Condition:
             return False
         policy, certain = query.policy, True
         if self.is_self is not None:
-            mine = policy.person_of(value) == policy.person_of(query.asker.mxid)
-            if mine is not self.is_self:
+            person, asker = policy.person, query.asker.mxid
+            if self.is_self != (person.get(value, value) == person.get(asker, asker)):
                 return False
         if self.server is not None:
             server = server_of(value, self.type)
@@ -285,10 +285,6 @@ class Policy:
             if not COMMANDS[name].tags <= _LOOKS and not any(deny.always for deny in plan.deny)
             for rule in plan.allow
         )
-
-    def person_of(self, mxid: str) -> str:
-        """The policy's name of whoever has this account, else the MXID itself."""
-        return self.person.get(mxid, mxid)
 
     def held(self, mxid: str, power: float) -> frozenset[str]:
         """Every role of an account with this power, inherited ones included."""
