@@ -20,9 +20,7 @@ from . import reasons
 from .guardrails import BuiltIn, refusals, votes_for_named
 from .people import may_change, mxids_of, roles
 from .roles import NOBODY
-from .rules import DURING, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Policy, Query, Rule
-
-EXPIRES = 3600  # seconds that votes are waited for, where no line says
+from .rules import DURING, EXPIRES, NO_PLAN, OUTSIDE, ROLE, Condition, Failure, Policy, Query, Rule
 
 _NAMED = (Matched("built-in", "built-in: named"),)
 

@@ -14,9 +14,8 @@ from .conditions import read_where, read_window
 from .document import Node, Problems, Section, bare, entries, quoted, read, text, unknown
 from .keys import KEYS
 from .loading import Loading
-from .rules import Rule
+from .rules import EXPIRES, Rule
 
-_EXPIRES = 3600  # seconds, where votes are needed and the line does not say
 _GROUPS = tuple(f"#{tag.value}" for tag in Tag)
 _IN_ALLOW = ("#read", "#inspect")
 
@@ -67,7 +66,7 @@ def _require(rule: Rule, line: Section, loading: Loading) -> Rule:
     slots = _slots(line, loading)
     if not line["approvals"] and not line["reason"]:
         loading.problems.add(rule.line, "a require line needs reason: true or approvals")
-    expires = line["expires"] or (_EXPIRES if slots else None)
+    expires = line["expires"] or (EXPIRES if slots else None)
     return evolve(rule, slots=slots, reason=line["reason"], expires=expires)
 
 

@@ -21,6 +21,7 @@ from .pattern import Pattern
 from .roles import NOBODY, Role, closures, glob_held, is_glob
 
 _LOOKS = frozenset({Tag.READ, Tag.INSPECT})
+EXPIRES = 3600  # seconds that votes are waited for, where no line says
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

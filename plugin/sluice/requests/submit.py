@@ -16,6 +16,7 @@ from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
 from ..model.request import Request, Review, State, Why, WhyKind
 from ..policy.people import mxids_of
+from ..policy.rules import EXPIRES
 from ..text.message import Message, Text
 from ..typed.parse import canonical
 from . import store
@@ -28,7 +29,6 @@ VOTES_IN_ALL = 20
 LINE_A_PERSON = 50  # requests in line
 LINE_IN_ALL = 250
 REJECTED_AN_HOUR = 30  # stored a person
-EXPIRES = 3600  # seconds, where votes are needed and no rule says
 HOUR = 3600.0
 SENT = (State.EXECUTING, State.DONE, State.REFUSED, State.FAILED, State.UNKNOWN)
 
