@@ -20,6 +20,9 @@ from .reasons import demand, plural
 from .roles import is_glob
 from .rules import Policy
 
+_Head = tuple[str, str, int, str]
+"""Who, `lost` or `gained`, how many, of what."""
+
 
 @frozen
 class ChangeLine:
@@ -29,51 +32,66 @@ class ChangeLine:
     loosens: bool
 
 
+@frozen
+class _Move:
+    """The rights that a row has no longer, and those that it has now."""
+
+    who: str
+    lost: tuple[str, ...]
+    gained: tuple[str, ...]
+
+    @property
+    def said(self) -> str:
+        some = [f"no longer {', '.join(self.lost)}"] if self.lost else []
+        some += [f"now {', '.join(self.gained)}"] if self.gained else []
+        return "; ".join(some)
+
+
 def rights_changed(old: Policy, new: Policy) -> tuple[str, list[ChangeLine], Text]:
     """What `new` gives and takes, compared with `old`: in short (`bo lost 2 commands, cy gained
     1`), line by line, and whose rights stay."""
+    moves, accounts = list(_moves(old, new)), list(_accounts(old, new))
+    alike: dict[str, list[_Move]] = {}
+    for move in moves:
+        alike.setdefault(move.said, []).append(move)
+    unchanged = [move.who.partition(" (")[0] for move in alike.pop("", ())]
+    lines = [
+        ChangeLine((*people([move.who for move in row], ""), ": ", said), bool(row[0].gained))
+        for said, some in alike.items()
+        for row in _rows(some)
+    ]
+    heads = [*(head for move in moves for head in _heads(move)), *accounts]
+    touched = {name for name, *_ in accounts}
+    same = [name for name in unchanged if name not in touched]
+    more = (f" and {len(same) - _NAMES} more",) if len(same) > _NAMES else ()
+    return _head(heads), lines + list(_demands(old, new)), (*people(same[:_NAMES], ""), *more)
+
+
+def _moves(old: Policy, new: Policy) -> Iterator[_Move]:
     before, after = _rights(old), _rights(new)
-    heads: list[tuple[str, str, int, str]] = []  # who, lost or gained, how many of what
-    changed: dict[Text, list[str]] = {}  # the same change -> whose it is
-    gains: set[Text] = set()
-    same: list[str] = []
     for name in dict.fromkeys((*before, *after)):
         had, has = before.get(name, ()), after.get(name, ())
-        lost = [right for right in had if right not in has]
-        gained = [right for right in has if right not in had]
-        who = _row(name, new if name in after else old)
-        if not lost and not gained:
-            same.append(who.partition(" (")[0])
-            continue
-        some = [f"no longer {', '.join(lost)}"] if lost else []
-        some += [f"now {', '.join(gained)}"] if gained else []
-        said = ("; ".join(some),)
-        changed.setdefault(said, []).append(who)
-        gains |= {said} if gained else set()
-        for verb, rights in (("lost", lost), ("gained", gained)):
-            if rights:
-                noun = "command" if all(right in COMMANDS for right in rights) else "right"
-                heads.append((who, verb, len(rights), noun))
-    for name, verb, n in _accounts(old, new):
-        same = [each for each in same if each != name]
-        heads.append((name, verb, n, "account"))
-    lines = [
-        ChangeLine((*people(some, ""), ": ", *said), said in gains)
-        for said, names in changed.items()
-        for some in _rows(names)
-    ]
-    lines += _demands(old, new)
-    more = (f" and {len(same) - _NAMES} more",) if len(same) > _NAMES else ()
-    return _head(heads), lines, (*people(same[:_NAMES], ""), *more)
+        yield _Move(
+            _row(name, new if name in after else old),
+            tuple(right for right in had if right not in has),
+            tuple(right for right in has if right not in had),
+        )
+
+
+def _heads(move: _Move) -> Iterator[_Head]:
+    for verb, rights in (("lost", move.lost), ("gained", move.gained)):
+        if rights:
+            noun = "command" if all(right in COMMANDS for right in rights) else "right"
+            yield move.who, verb, len(rights), noun
 
 
 _NAMES = 20  # in one line
 
 
-def _rows(names: list[str]) -> Iterator[list[str]]:
+def _rows(moves: list[_Move]) -> Iterator[list[_Move]]:
     """A line for each, unless many share it."""
-    size = 1 if len(names) < 5 else _NAMES
-    return (names[at : at + size] for at in range(0, len(names), size))
+    size = 1 if len(moves) < 5 else _NAMES
+    return (moves[at : at + size] for at in range(0, len(moves), size))
 
 
 def _rights(policy: Policy) -> dict[str, tuple[str, ...]]:
@@ -105,7 +123,7 @@ def _row(name: str, policy: Policy) -> str:
     return name
 
 
-def _head(heads: Sequence[tuple[str, str, int, str]]) -> str:
+def _head(heads: Sequence[_Head]) -> str:
     parts: list[str] = []
     last = ("", "")
     for name, verb, n, noun in heads[:_HEADS]:
@@ -120,12 +138,12 @@ def _head(heads: Sequence[tuple[str, str, int, str]]) -> str:
 _HEADS = 8
 
 
-def _accounts(old: Policy, new: Policy) -> Iterator[tuple[str, str, int]]:
+def _accounts(old: Policy, new: Policy) -> Iterator[_Head]:
     for name, now in new.people.items():
         had = old.people.get(name, now)
         for verb, n in (("lost", len({*had} - {*now})), ("gained", len({*now} - {*had}))):
             if n:
-                yield name, verb, n
+                yield name, verb, n, "account"
 
 
 def _demands(old: Policy, new: Policy) -> Iterator[ChangeLine]:
