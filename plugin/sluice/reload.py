@@ -29,7 +29,7 @@ from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
 from .server import named
 from .settings import Loaded, Settings, load
-from .state import World
+from .state import Bells, World
 from .text.message import Message, Text, plain
 
 _LAST, _BY = "policy", "policy by"  # the last valid text, and the version that found it valid
@@ -44,38 +44,34 @@ log = logging.getLogger("sluice.policy")
 
 
 class Reload:
-    """rooms: rooms named by the last text that could be read at all, for safe mode."""
-
-    def __init__(self, world: World, db: Database, text: PolicyText) -> None:
-        self._world, self._db, self._text = world, db, text
+    def __init__(self, world: World, db: Database, text: PolicyText, bells: Bells) -> None:
+        self._world, self._db, self._text, self._bells = world, db, text, bells
         self._server = world.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
         self._lock = asyncio.Lock()  # one edit after the other
         self._edits: set[asyncio.Task[str | None]] = set()
         self._told: Settings | None = None  # the last that was told, if that is not what is live
-        self.rooms: tuple[str, ...] = ()
 
     async def _read(self, accepted: str | None = None) -> tuple[Source, Loaded]:
         """The text of now. The tests of one that was valid are not run again: a test without a
         time may fail at night. accepted: the text that was live before this start."""
-        admin = self._world.admin.room if self._world.admin is not None else None
         try:
             source = await self._text.read()
         except Unreadable as error:
-            self._world.file = True
+            self._world.reads(file=True)
             source = Source("config", "")
             loaded = Loaded(None, (Problem(1, str(error)),), ())
         else:
-            self._world.file = source.name not in ("config", "plugin_config")
+            is_file = source.name not in ("config", "plugin_config")
             loaded = load(
                 source.text,
                 server=self._server,
                 now=self._world.now(),
-                admin_room=admin,
+                admin_room=self._world.conduit.room or None,
                 proven=source.text == self._last,
                 accepted=source.text == accepted,
             )
-            self.rooms = loaded.rooms
+            self._world.reads(file=is_file, ops_rooms=loaded.rooms)
             if loaded.settings is not None and (fixed := self._fixed(loaded.settings)):
                 loaded = Loaded(None, fixed, loaded.warnings)
         for problem in loaded.errors:
@@ -86,13 +82,13 @@ class Reload:
 
     def _fixed(self, new: Settings) -> tuple[Problem, ...]:
         """What a running Sluice cannot change: which Conduit it talks to."""
-        admin, how = self._world.admin, "is read at the start only: stop Sluice, save, start it"
-        if admin is None:
+        live, how = self._world.conduit, "is read at the start only: stop Sluice, save, start it"
+        if not live.room:
             return ()
         found = []
-        if new.server != admin.server:
+        if new.server != live.server:
             found.append(Problem(line_of(new.text, "server"), f"server {how}"))
-        if new.admin_room not in (None, admin.room):
+        if new.admin_room not in (None, live.room):
             found.append(Problem(line_of(new.text, "admin_room"), f"admin_room {how}"))
         return tuple(found)
 
@@ -110,12 +106,12 @@ class Reload:
         loaded = _for_somebody(loaded, before)
         settings = loaded.settings
         if settings is None:
-            self._world.problems, self._world.settings = loaded.errors, before
+            self._world.starts_with(before, loaded.errors)
             if last == source.text:  # valid for an earlier version, not for this one
                 log.error("The last valid policy is not valid for this version of Sluice")
             return
         self._text.accept(source)
-        self._world.settings = settings
+        self._world.goes_live(settings)
         try:
             await self._db.write(lambda tx: self._take(tx, settings, before))
         except StorageFailed as error:  # nothing is sent either as long as nothing is stored
@@ -207,7 +203,7 @@ class Reload:
         settings = self._world.settings
         if settings is not None and room in settings.ops_rooms:
             found = load(settings.text, server=self._server, now=0, admin_room=room, accepted=True)
-            self._world.problems = found.errors
+            self._world.is_refused(found.errors)
             for problem in found.errors:
                 log.error("policy:%d: %s", problem.line, problem.text)
 
@@ -225,7 +221,14 @@ class Reload:
 
     async def _one_by_one(self) -> str | None:
         async with self._lock:
-            return await self._again()
+            problem = await self._again()
+        if self._world.conduit.room:  # else it is looked at once that is open
+            self._bells.problems.set()  # whether the accounts that it names exist
+        else:
+            self._bells.opened.clear()  # it may name the room that there was none to look for
+        self._bells.rooms.set()
+        self._bells.line.set()
+        return problem
 
     async def _again(self) -> str | None:
         try:
@@ -244,9 +247,7 @@ class Reload:
 
     def _is_live(self, settings: Settings, source: Source) -> None:
         """It is committed."""
-        world, rooms = self._world, self._world.rooms.items()
-        world.settings, world.problems = settings, ()
-        world.rooms = {room: view for room, view in rooms if room in settings.ops_rooms}
+        self._world.goes_live(settings)
         self._text.accept(source)
 
     async def _swap(self, tx: Tx, settings: Settings, source: Source) -> None:
@@ -257,10 +258,7 @@ class Reload:
         # To both: whoever moves the ops room elsewhere does not do it unseen.
         rooms = [room for room in (told, *settings.ops_rooms[:1]) if room is not None]
         push = {room: self._owners(room, old, settings) for room in rooms}
-        world.settings, world.problems = settings, ()
-        world.rooms = {
-            room: view for room, view in world.rooms.items() if room in settings.ops_rooms
-        }
+        world.goes_live(settings)
         await meta.drop(tx, _SAFE)
         await meta.put(tx, _TOLD, settings.text)
         requests = await reweigh.policy_changed(world.desk(tx))
@@ -293,7 +291,7 @@ class Reload:
         self._text.refuse()
         world, room = self._world, self._world.main_room
         if world.problems or world.settings is None:
-            world.problems = loaded.errors
+            world.is_refused(loaded.errors)
             said = self._safe_mode(room or "")
         else:
             tests = sum(each.kind == "test" for each in loaded.errors)

@@ -10,46 +10,56 @@ from keeps its reader, which waits and then goes on where it was; until then the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from logging import Logger
 
+from attrs import frozen
+
 from . import audit
+from .announcements import Announcements
 from .chat import alarms
 from .chats import Chats
 from .db.connection import Database, Tx
 from .matrix import cursor
 from .matrix.api import Homeserver, MatrixError
 from .matrix.encryption import Encryption
-from .matrix.model import Gap, Handled, Handler, Later, NotJoined
+from .matrix.model import Gap, Handled, Handler, Later, NotJoined, OnGap
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
 from .model.event import Json, RoomEvent, events_in, object_in
 from .model.request import WhyKind
+from .ops.account import Account
 from .ops.room import OpsRoom
 from .passwords import store as secrets
 from .policy.people import person_of
 from .policy_text import line_of
 from .requests import erased, reweigh
 from .requests.desk import Aside
-from .state import World
+from .state import Absences, ToRead, World
+from .supervise import Tasks
 
 _NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
 _HEARD_WITHIN = 10.0  # seconds in which all that stands in a room is read, or the room is away
 
-OnGap = Callable[[Gap], Awaitable["Handled | None"]]
+
+@frozen
+class Inviter:
+    """chat: into a private chat."""
+
+    mxid: str
+    chat: bool
 
 
-def inviter(data: object, me: str, *, chat: bool = True) -> str | None:
-    """Who invites us, from the stripped state of a sync response. chat: to a private chat only.
+def inviter(data: object, me: str) -> Inviter | None:
+    """Who invites us, from the stripped state of a sync response.
 
     The inviting server writes that state: where it names two, nobody is believed.
     """
-    found = {
-        event.sender if event.content.get("is_direct") is True or not chat else ""
-        for event in events_in(data, "invite_state")
-        if event.state_key == me
-    }
-    return found.pop() or None if len(found) == 1 else None
+    found = [event for event in events_in(data, "invite_state") if event.state_key == me]
+    senders = {event.sender for event in found}
+    by = senders.pop() if len(senders) == 1 else ""
+    chat = all(event.content.get("is_direct") is True for event in found)
+    return Inviter(by, chat) if by else None
 
 
 def remover(data: object, me: str) -> str | None:
@@ -59,48 +69,50 @@ def remover(data: object, me: str) -> str | None:
     return exits[-1] or None if exits and exits[-1] != me else None
 
 
-def rang(data: object) -> set[str]:
-    """The ids of the events for which a sync response names a joined room; {""} if it does not
-    tell them all."""
+@frozen
+class Bell:
+    """What a sync response says of a joined room. events: the ids of the events for which it
+    names the room; {""} if it does not tell them all. active: somebody else sent one of them."""
+
+    events: frozenset[str]
+    active: bool
+
+
+def bell(data: object, me: str) -> Bell:
     timeline = object_in(data, "timeline") if isinstance(data, Mapping) else {}
-    ids = {event.id for event in events_in(data, "timeline")}
-    return ids if ids and not timeline.get("limited") else {""}
-
-
-def only_of(data: object, me: str) -> bool:
-    """Whether all that a sync response names of a joined room was sent by this account."""
     events = events_in(data, "timeline")
-    return bool(events) and all(event.sender == me for event in events)
+    ids = frozenset(event.id for event in events)
+    ours = bool(events) and all(event.sender == me for event in events)
+    return Bell(ids if ids and not timeline.get("limited") else frozenset({""}), not ours)
 
 
 class Doors:
-    """What else the rooms need is set by who makes it: who takes the events of an ops room, or of
-    a private one, and what a gap causes, and an event whose handler failed."""
+    """The rooms that are read, and those that should be.
 
-    ops: Callable[[str], OpsRoom]
-    opens: Callable[[str], Awaitable[None]]  # before an ops room is read
-    invited: Callable[[str], Awaitable[None]]  # an ops room that was joined just now is read
-    private: Callable[[str], Handler]
-    gap: OnGap
-    broken: Callable[[str, str, str], Awaitable[Handled | None]]  # room, event, error
-    look: Callable[[Iterable[str]], Awaitable[None]]  # at what stands in rooms, before it is read
-    own: Callable[
-        [str, RoomEvent, Handler], Awaitable[Handled | Later | None]
-    ]  # handles it, if ours
+    ops, private: who takes the events of an ops room, and of a private one. opened: private rooms
+    to be read from now on. wanted: the bell that rooms may have to be joined, or read.
+    """
 
     def __init__(
         self,
         world: World,
+        absences: Absences,
         db: Database,
         homeserver: Homeserver,
         encryption: Encryption,
-        spawn: Callable[[Coroutine[object, None, None]], None],
+        account: Account,
+        news: Announcements,
+        ops: Callable[[str], OpsRoom],
+        private: Callable[[str], Handler],
+        opened: ToRead,
+        wanted: asyncio.Event,
+        tasks: Tasks,
         log: Logger,
     ) -> None:
-        self._world, self._db, self._hs = world, db, homeserver
-        self._encryption, self._spawn, self._log = encryption, spawn, log
-        self.wanted = asyncio.Event()  # rooms may have to be joined, or read
-        self.named: tuple[str, ...] = ()  # ops rooms of a text that is not valid
+        self._world, self._db, self._hs, self._encryption = world, db, homeserver, encryption
+        self._absences, self._account, self._news = absences, account, news
+        self._ops_room, self._private_room, self._opened = ops, private, opened
+        self._wanted, self._spawn, self._log = wanted, tasks.spawn, log
         self._readers: dict[str, Reader] = {}
         self._dormant: set[str] = set()  # private rooms that are read once a bell rings
         self._rang: set[str] | None = set()  # rooms whose bell rang before those were known
@@ -119,7 +131,7 @@ class Doors:
     @property
     def ops_rooms(self) -> tuple[str, ...]:
         settings = self._world.settings
-        return settings.ops_rooms if settings is not None else self.named
+        return settings.ops_rooms if settings is not None else self._world.named
 
     @property
     def missing(self) -> bool:
@@ -131,7 +143,7 @@ class Doors:
         for room in self._ops - set(self.ops_rooms):
             await self._close(room)
         for room in self.ops_rooms:
-            if self._world.admin and room == self._world.admin.room:
+            if room == self._world.conduit.room:
                 continue
             try:
                 await self._open(room, joined)
@@ -155,7 +167,7 @@ class Doors:
         else:
             await self._open_ops(room)
             if room not in joined:
-                await self.invited(room)
+                await self._news.invited(room)
 
     async def enter(self, room: str, joined: tuple[str, ...], why: str) -> bool:
         """Into a room that is configured. why: the key of the policy that names it."""
@@ -242,7 +254,7 @@ class Doors:
     def _is_back(self, room: str) -> None:
         away = self._world.away.pop(room, None)
         if away is not None:
-            self._world.out[room] = away.since, self._world.now()
+            self._absences.was_away(away.since, self._world.now(), room)
 
     async def join(self, room: str) -> bool:
         try:
@@ -255,10 +267,10 @@ class Doors:
         view = RoomView(room)
         await view.refresh(self._hs)
         self._world.rooms[room] = view
-        await self.opens(room)
-        part = self.ops(room)
+        await self._news.opens(room)
+        part = self._ops_room(room)
         await self._db.write(part.warn)
-        await self.read(room, part.take, self.gap)
+        await self.start(self.reader(room, part.take, self._gap))
         self._ops.add(room)
         await view.refresh(self._hs)
         self._forget(room)
@@ -273,7 +285,15 @@ class Doors:
             await self._readers.pop(room).stop()
         await self._db.write(lambda tx: cursor.forget(tx, room))
 
+    async def _gap(self, gap: Gap) -> Handled:
+        return self._news.history_replaced(gap, None)
+
     # --- private rooms
+
+    def open_wanted(self) -> None:
+        """Reads the private rooms that others want read."""
+        for room in self._opened.take():
+            self.open_private(room)
 
     async def open_known(self, joined: tuple[str, ...]) -> None:
         """The private rooms of earlier runs. Where a password stands a tap still ends its time;
@@ -310,7 +330,8 @@ class Doors:
         async def begin() -> None:
             while True:
                 try:
-                    await self.read(room, self.private(room), gap, expects=expects)
+                    handler = self._private_room(room)
+                    await self.start(self.reader(room, handler, gap, expects=expects))
                     return
                 except MatrixError as error:
                     self._log.warning("%s is not read yet: %s", room, error)
@@ -325,6 +346,8 @@ class Doors:
         if not self._world.has_role(mxid) or room not in (*ours, *await self._chats.known()):
             if chat:
                 await self._chats.invited(room, mxid)
+            else:
+                self._log.info("An invitation to %s by %s is not accepted", room, mxid)
             return
         if await self.join(room):
             if room in self._readers:
@@ -333,7 +356,7 @@ class Doors:
 
     # --- readers
 
-    async def read(
+    def reader(
         self,
         room: str,
         handler: Handler,
@@ -342,37 +365,44 @@ class Doors:
         poll: float = 0.0,
         expects: Callable[[], Awaitable[bool]] | None = None,
     ) -> Reader:
-        """Starts the one reader of a room. poll: if it need not be read as often as the policy
-        says. expects: see Reader."""
+        """The one reader of a room, not started. poll: if it need not be read as often as the
+        policy says. expects: see Reader."""
         settings = self._world.settings
-        if room in self._readers:
-            await self._readers.pop(room).stop()
 
         async def hear(event: RoomEvent) -> Handled | Later | None:
             if event.type in ("m.room.member", "m.room.encryption"):
                 self._encryption.changed(room)  # who may read what we write from now on
-            return await self.own(room, event, handler)
+            return await self._account.take(room, event, handler)
 
-        await self.look((room,))
-        reader = self._readers[room] = Reader(
+        async def broken(event_id: str, error: str) -> Handled:
+            return self._news.broken(room, event_id, error)
+
+        return Reader(
             self._hs,
             self._db,
             room,
             hear,
             gap=gap,
-            broken=lambda event_id, error: self.broken(room, event_id, error),
+            broken=broken,
             unseal=self._encryption.unseal if self._encryption.available else None,
             moved=lambda: self._moved(room),
             poll=max(float(settings.relay.poll if settings is not None else 2), poll),
             expects=expects,
             now=self._world.now,
         )
+
+    async def start(self, reader: Reader) -> None:
+        """Reads its room from now on; what stands there already is looked at before."""
+        room = reader.room
+        if room in self._readers:
+            await self._readers.pop(room).stop()
+        await self._account.look((room,))
+        self._readers[room] = reader
         try:
             await reader.start()
         except BaseException:
             del self._readers[room]
             raise
-        return reader
 
     async def heard(self, room: str) -> bool:
         """All that stands in an ops room at this moment is known: the vote that was taken back
@@ -389,7 +419,7 @@ class Doors:
             await asyncio.wait_for(asyncio.shield(reading), _HEARD_WITHIN)
         except NotJoined:
             self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
-            self.wanted.set()  # who goes in again finds out why
+            self._wanted.set()  # who goes in again finds out why
             return False
         except asyncio.TimeoutError:
             self._log.warning("%s cannot be read: what stands in line there steps aside", room)
@@ -409,7 +439,7 @@ class Doors:
     def _read_again(self, room: str, reading: asyncio.Future[None]) -> None:
         """All is read that stood in a room when nobody could wait for it any more."""
         self._behind.discard(room)
-        self.wanted.set()
+        self._wanted.set()
         if reading.cancelled() or reading.exception() is not None or self._is_out(room):
             return
         self._is_back(room)
@@ -417,9 +447,8 @@ class Doors:
 
     def _moved(self, room: str) -> None:
         """Whether we are in a room that is read has changed."""
-        self.wanted.set()
-        admin = self._world.admin
-        if room in self.ops_rooms or admin is None or room == admin.room:
+        self._wanted.set()
+        if room in self.ops_rooms or self._world.conduit.room in ("", room):
             return  # `enter` says it
         if not self._readers[room].joined:
             self._absent.add(room)
@@ -438,8 +467,8 @@ class Doors:
             if room in self._dormant:
                 self.open_private(room)
             if room in self._readers:
-                is_active = not only_of(data, self._world.me)
-                self._readers[room].doorbell(rang(data), active=is_active)
+                rung = bell(data, self._world.me)
+                self._readers[room].doorbell(rung.events, active=rung.active)
         left = rooms.get("leave")
         for room, data in left.items() if isinstance(left, Mapping) else ():
             if (by := remover(data, self._world.me)) is not None and room in self._readers:
@@ -447,14 +476,13 @@ class Doors:
             self.doubt(room)
         invited = rooms.get("invite")
         if isinstance(invited, Mapping):
-            self.wanted.set()
+            self._wanted.set()
             for room, data in invited.items():
-                mxid, admin = inviter(data, self._world.me, chat=False), self._world.admin
-                if room in self.ops_rooms or (admin is not None and room == admin.room):
+                host = inviter(data, self._world.me)
+                if room in self.ops_rooms or room == self._world.conduit.room:
                     continue  # `open_ops_rooms` and `_back_in` join them
-                if mxid is not None:
-                    chat = inviter(data, self._world.me) is not None
-                    self._spawn(self._invited(room, mxid, chat=chat))
+                if host is not None:
+                    self._spawn(self._invited(room, host.mxid, chat=host.chat))
 
     def suspect(self) -> None:
         """The server may have restarted, or was restored."""

@@ -12,18 +12,21 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 
 from . import audit
-from .admin.room import AdminRoom
 from .db.connection import Tx
+from .families import correlator
 from .families.dialects import lines
+from .families.fences import Fences
 from .matrix.encryption import MEGOLM, MESSAGE
 from .matrix.late import ENCRYPTED
 from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .model.command import Dialect, Invocation, Line
 from .model.decision import Facts
+from .model.server_state import Health
 from .policy.document import Problem
 from .policy.people import members_of, mxids_of, roles
-from .requests.desk import Aside, Desk, Health, View
+from .requests.desk import Aside, Desk, View
+from .requests.desk import Health as Readiness
 from .settings import Settings
 from .text.phrases import Here
 from .text.times import Clock
@@ -40,6 +43,127 @@ class Window:
     until: float | None
 
 
+class ServerState:
+    """What is known of Conduit and of the way to it; written by `admin` only.
+
+    room: the admin room, "" until it is open. view: who is in it. ready: it is known whether
+    Conduit answers. away_since: the homeserver does not answer since then; back: from when to when
+    it was away last. turn: one line, of a request or of the house, is out at a time.
+    """
+
+    def __init__(self, changed: asyncio.Event) -> None:
+        """changed: the bell that `health` or `back` is another."""
+        self._changed = changed
+        self.room, self.server = "", ""
+        self.view: RoomView | None = None
+        self.ready = False
+        self.health, self.fences, self.queue = Health(), Fences(), correlator.Queue()
+        self.turn = asyncio.Lock()
+        self.away_since: float | None = None
+        self.back: tuple[float, float] | None = None
+
+    def open(self, room: str, server: str, view: RoomView) -> None:
+        """The admin room of this server is read."""
+        self.room, self.server, self.view = room, server, view
+
+    def is_ready(self) -> None:
+        self.ready = True
+
+    def learn(self, health: Health) -> None:
+        """Something else is true of Conduit now."""
+        self.health = health
+        self._changed.set()
+
+    def queued(self, queue: correlator.Queue) -> None:
+        self.queue = queue
+
+    def is_away(self, now: float) -> bool:
+        """The homeserver does not answer; False if that was known."""
+        was_there = self.away_since is None
+        self.away_since = now if was_there else self.away_since
+        return was_there
+
+    def is_back(self, now: float) -> None:
+        """It answers."""
+        if self.away_since is not None:
+            self.back, self.away_since = (self.away_since, now), None
+            self._changed.set()
+
+    def absences(self, now: float) -> tuple[tuple[float, float], ...]:
+        """From, to: when it did not answer last."""
+        if self.away_since is not None:
+            return ((self.away_since, now),)
+        return () if self.back is None else (self.back,)
+
+    @property
+    def doubt(self) -> bool:
+        """A fence must echo before the next line."""
+        return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
+
+    def busy_since(self, now: float) -> float:
+        """Since when the oldest command, or fence, waits for its answer; now without one."""
+        head = correlator.head(self.queue)
+        return min(head[1] if head else now, now - self.fences.age(now))
+
+
+class ToRead:
+    """Private rooms that must be read from now on; whoever reads rooms is rung for."""
+
+    def __init__(self, bell: asyncio.Event) -> None:
+        self._bell, self._rooms = bell, list[str]()
+
+    def add(self, room: str) -> None:
+        self._rooms.append(room)
+        self._bell.set()
+
+    def take(self) -> list[str]:
+        rooms, self._rooms = self._rooms, []
+        return rooms
+
+
+class Absences:
+    """When commands were not read, because the bot, the homeserver or the host was away, or the
+    bot was not in their room; and how many of them were too old when they were read at last.
+
+    Written by `announcements` and, of one room, by `rooms`; `ops.arrival` counts the commands.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, float]] = {}  # room, "" for all -> the last, from, to
+        self.missed = 0
+
+    def was_away(self, since: float, until: float, room: str = "") -> None:
+        """room: the one that was not read; "": all of them."""
+        self._last[room] = since, until
+
+    def of(self, room: str) -> tuple[tuple[float, float], ...]:
+        """The last ones of a room and of all."""
+        return tuple(self._last[each] for each in ("", room) if each in self._last)
+
+    def is_missed(self) -> None:
+        self.missed += 1
+
+    def are_told(self) -> None:
+        self.missed = 0
+
+
+@frozen
+class Bells:
+    """What loops wait for, made before all parts. A bell carries nothing: whoever hears it looks
+    at what is stored, or true, now. `opened` is no bell but a gate.
+
+    rooms: rooms may have to be joined, or read. line: something may stand in line, or go on.
+    problems: what is around Sluice may have changed. health: what is known of Conduit has changed.
+    opened: open while it is known whether Conduit answers, or that there is no admin room.
+    """
+
+    rooms: asyncio.Event = field(factory=asyncio.Event)
+    line: asyncio.Event = field(factory=asyncio.Event)
+    problems: asyncio.Event = field(factory=asyncio.Event)
+    health: asyncio.Event = field(factory=asyncio.Event)
+    opened: asyncio.Event = field(factory=asyncio.Event)
+
+
 @define
 class World:
     """settings: the last valid ones, also in safe mode. problems: why it is safe mode; else ()."""
@@ -48,23 +172,37 @@ class World:
     version: str
     now: Callable[[], float]
     outbox: Outbox
+    conduit: ServerState
     crypto: bool = False
     file: bool = False  # the policy is a policy_file
     settings: Settings | None = None
     problems: tuple[Problem, ...] = ()
+    named: tuple[str, ...] = ()  # ops rooms of a text that is not valid, for safe mode
     rooms: dict[str, RoomView] = field(factory=dict)
     away: dict[str, Aside] = field(factory=dict)  # ops rooms that Doors cannot hear
-    out: dict[str, tuple[float, float]] = field(factory=dict)  # room -> when it was away last
-    admin: AdminRoom | None = None
-    admin_view: RoomView | None = None
-    opened: asyncio.Event | None = None  # set once it is known whether Conduit answers
     registration: bool | None = None  # as Conduit said last
     registration_at_start: bool | None = None  # what its config file makes of it
-    absence: tuple[float, float] = (0.0, 0.0)  # from, to: when the bot did not run, or read, last
-    missed: int = 0  # commands that were too old when they were read
     notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
     reopening: dict[str, None] = field(factory=dict)  # commands that open an account again
     window: Window | None = None  # what `registration on for` opened and nobody closed yet
+
+    def goes_live(self, settings: Settings) -> None:
+        """These settings are in force from now on."""
+        self.settings, self.problems = settings, ()
+        self.rooms = {room: v for room, v in self.rooms.items() if room in settings.ops_rooms}
+
+    def is_refused(self, problems: tuple[Problem, ...]) -> None:
+        """Safe mode, until a text without these problems comes."""
+        self.problems = problems
+
+    def starts_with(self, last: Settings | None, problems: tuple[Problem, ...]) -> None:
+        """The text of now is not valid; last: what was live before this start."""
+        self.settings, self.problems = last, problems
+
+    def reads(self, *, file: bool, ops_rooms: tuple[str, ...] | None = None) -> None:
+        """A policy text was read. ops_rooms: those that it names, None if it could not be read."""
+        self.file = file
+        self.named = self.named if ops_rooms is None else ops_rooms
 
     def reopens(self, command: str) -> None:
         """This command makes a deactivated account usable again."""
@@ -74,7 +212,7 @@ class World:
 
     @property
     def conduit_version(self) -> str:
-        return self.admin.health.version if self.admin else ""
+        return self.conduit.health.version
 
     @property
     def server(self) -> str:
@@ -179,10 +317,10 @@ class World:
 
     def facts(self) -> Facts:
         """What the policy may know, without limits and distrust."""
-        view = self.admin_view
+        view = self.conduit.view
         inside = view.joined | view.invited if view else frozenset()
         own = f":{self.server}"
-        protected = {*self.rooms, *([self.admin.room] if self.admin else [])}
+        protected = {*self.rooms, *([self.conduit.room] if self.conduit.room else [])}
         return Facts(
             admin_room=frozenset(inside),
             protected_rooms=frozenset(protected),
@@ -191,11 +329,11 @@ class World:
             bot=self.me,
         )
 
-    def health(self) -> Health:
+    def health(self) -> Readiness:
         """Whether a line may be sent at all."""
-        if self.problems or self.admin is None or not self.admin.health.good:
-            return Health.BAD
-        return Health.DOUBT if self.admin.doubt else Health.GOOD
+        if self.problems or not self.conduit.room or not self.conduit.health.good:
+            return Readiness.BAD
+        return Readiness.DOUBT if self.conduit.doubt else Readiness.GOOD
 
     def owner_names(self) -> tuple[str, ...]:
         policy = self.live.policy
@@ -203,8 +341,7 @@ class World:
 
     def planned(self, invocation: Invocation) -> tuple[Line, ...]:
         """The lines of an invocation for the Conduit that is there."""
-        dialect = self.admin.health.dialect if self.admin else None
-        return lines(invocation, dialect or Dialect.V0_10, self.server)
+        return lines(invocation, self.conduit.health.dialect or Dialect.V0_10, self.server)
 
     def desk(self, tx: Tx, room: str = "") -> Desk:
         """What a step of a request works with; made inside the writer lock."""

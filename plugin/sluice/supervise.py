@@ -70,3 +70,30 @@ class Supervisor:
             self._log.error("That could not be told", exc_info=failed)
         else:
             self._told[kind] = now
+
+
+class Tasks:
+    """What runs in the background; each task is ended and awaited by `stop`."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Runs it to its end. An error is logged, and everything else goes on."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:  # of one room, or one invitation
+                self._log.exception("A task ended with an error")
+
+        task = asyncio.create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        while tasks := tuple(self._tasks):
+            for task in tasks:  # again: before Python 3.12 wait_for can swallow a cancellation
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.5)

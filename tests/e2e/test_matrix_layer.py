@@ -267,7 +267,7 @@ async def test_a_password_is_replaced_and_the_old_one_is_dead(place: Place) -> N
 
 
 async def test_probes(place: Place) -> None:
-    probes = Probes(place.hs, place.name)
+    probes = Probes(place.hs, lambda: place.name)
     bo, gone = await place.account("bo"), await place.account("gone")
     if place.fake is not None:
         place.fake.accounts[gone.mxid].deactivated = True

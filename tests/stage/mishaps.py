@@ -245,7 +245,7 @@ _ERRORS = {
     "checking rights": "sluice.policy.decide._decide",
     "sending a line": "sluice.requests.guard.begin",
     "following a line": "sluice.running.runner.Runner._was_sent",
-    "timing": "sluice.clock.Housekeeping._slow",
+    "timing": "sluice.clock.Timers._slow",
     "speaking": "sluice.matrix.sender.Sender._send_all",
 }
 

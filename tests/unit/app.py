@@ -23,7 +23,9 @@ from sluice.app import App
 from sluice.db.connection import StorageFailed
 from sluice.db.migrations import upgrade_table
 from sluice.matrix.skew import Skew
+from sluice.parts import AdminParts, Parts
 from sluice.policy_text import PolicyText
+from sluice.state import World
 from tests.fake.homeserver import FakeHomeserver
 from tests.fake.world import account
 from tests.unit.ops import POLICY
@@ -67,7 +69,7 @@ class Live:
         log = logging.getLogger("sluice")
         text = PolicyText(config, None)
         app = App(self._client, self._pool, log, text, "1.1.0", self.clock)
-        app._hs.skew = Skew()  # the answers of this homeserver are dated by the real clock
+        app.hs.skew = Skew()  # the answers of this homeserver are dated by the real clock
         return app
 
     def alias(self, there: bool) -> None:
@@ -102,9 +104,23 @@ class Live:
             self._put(self.admin_room, CONDUIT, "m.room.message", content, origin_server_ts=stamp)
 
     @property
+    def parts(self) -> Parts:
+        assert self.app.running is not None
+        return self.app.running.parts
+
+    @property
+    def world(self) -> World:
+        return self.parts.ground.world
+
+    @property
+    def relay(self) -> AdminParts:
+        assert self.app.running is not None
+        assert self.app.running.admin is not None
+        return self.app.running.admin
+
+    @property
     def admin(self) -> AdminRoom:
-        assert self.app.world.admin is not None
-        return self.app.world.admin
+        return self.relay.room
 
     async def is_asked(self, line: str) -> None:
         """Conduit gets a line that it does not answer."""
@@ -145,9 +161,9 @@ class Live:
             raise StorageFailed("database or disk is full")
 
         if full:
-            self.app._db.write = write  # type: ignore[method-assign]
+            self.app.db.write = write  # type: ignore[method-assign]
         else:
-            del self.app._db.write
+            del self.app.db.write
 
     # --- what is said
 
@@ -175,7 +191,7 @@ class Live:
         await self.hears("Sluice 1.1.0 is ready.")
 
     async def rows(self, query: str) -> list[Any]:
-        db = self.app._db
+        db = self.app.db
         return await db.read(lambda tx: tx.fetch(query))
 
 

@@ -7,38 +7,26 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sluice import audit
-from sluice.admin.room import AdminRoom
 from sluice.families.correlator import Queue
-from sluice.looks.preflight import Checks
-from sluice.looks.questions import Questions, Where
+from sluice.looks.questions import Where
 from sluice.matrix.api import Homeserver
-from sluice.matrix.direct import Direct
-from sluice.matrix.encryption import Encryption
-from sluice.matrix.files import Files
 from sluice.matrix.model import Later
-from sluice.matrix.outbox import Outbox
-from sluice.matrix.probes import Probes
 from sluice.matrix.rooms import RoomView
-from sluice.matrix.sealed import Sealed, seal
+from sluice.matrix.sealed import seal
 from sluice.matrix.session import Session
 from sluice.model.command import Dialect, Kind, Outcome
 from sluice.model.request import LineState, Request
-from sluice.ops.intake import Commands
-from sluice.ops.storage import Storage
-from sluice.own.status import Status
-from sluice.own.table import Own
-from sluice.passwords.handover import Deliveries
-from sluice.passwords.private import PrivateRooms
+from sluice.model.server_state import Health
+from sluice.own import measures
+from sluice.parts import AdminParts, Ground, Parts
 from sluice.requests import finish, guard, store
-from sluice.running.views import Lists
-from sluice.server.problems import Drift
-from sluice.server.sources import sources
-from sluice.settings import load
-from sluice.state import World
+from sluice.settings import Settings, load
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from sluice.typed.read import read
@@ -48,6 +36,7 @@ from tests.unit.scenes import ANA, BO, CY, DAN, SERVER, at
 from tests.unit.test_requests_scenes import _checked
 
 POLICY = (Path(__file__).parents[1] / "machine" / "policy.yaml").read_text(encoding="utf-8")
+log = logging.getLogger("test")
 HAL, EVE = f"@hal:{SERVER}", f"@eve:{SERVER}"
 CONDUIT = f"@conduit:{SERVER}"
 
@@ -63,55 +52,45 @@ class Ops:
         self.admin_room = fake.room(CONDUIT, ANA, DAN, client.mxid, version="10")
         self.power(client.mxid, 50, self.admin_room)
         fake.aliases[f"#admins:{SERVER}"] = self.admin_room
-        text = policy.replace("!opsroom:example.org", self.room)
-        loaded = load(text, server=SERVER, now=at("09:00"))
+        loaded = load(
+            policy.replace("!opsroom:example.org", self.room), server=SERVER, now=at("09:00")
+        )
         assert loaded.settings is not None, loaded.errors
         self.hs = Homeserver(client)
-        outbox = Outbox(db, "nonce", client.mxid, self.clock)
-        self.world = World(client.mxid, "1.0.0", self.clock, outbox)
-        self.world.settings = loaded.settings
+        self.client = client
         self.reloads: list[str | None] = []  # what the next ones answer
         self._events = self._read = 0
-        self._make(Encryption(client, self.hs))
+        self.start(loaded.settings)
 
-    def _make(self, encryption: Encryption) -> None:
-        world, db, hs, log = self.world, self.db, self.hs, logging.getLogger("test")
-        admin = AdminRoom(
-            room=self.admin_room,
-            server=SERVER,
-            me=world.me,
-            nonce="nonce",
-            db=db,
-            homeserver=hs,
-            clock=self.clock,
+    def start(self, settings: Settings) -> None:
+        """A process that has just started, on this database."""
+        session, text = Session(self.clock), SimpleNamespace(autojoin=None)
+        ground = Ground(
+            self.client,
+            self.db,
+            self.hs,
+            session,
+            text,  # type: ignore[arg-type]
+            "nonce",
+            "1.0.0",
+            self.clock,
+            log,
         )
-        admin.ready, admin.queue = True, Queue(blind=False)
-        admin.health.version, admin.health.dialect = "0.10.12", Dialect.V0_10
-        world.admin, world.registration = admin, False
-        probes, self.lists = Probes(hs, SERVER), Lists()
-        rooms = PrivateRooms(hs, db, encryption)
-        deliveries = Deliveries(world, db, hs, rooms, "nonce", lambda room: None, log)
-        self.probes, self.deliveries = probes, deliveries
-        self.sealed = Sealed(db, hs)
-        unseal, lists = encryption.unseal, self.lists
-        checks = Checks(world, db, hs, probes, deliveries, lists, unseal, self.sealed)
-        self.questions = Questions()
-        self.commands = Commands(world, db, hs, self.questions, checks, lambda: None)
-        self.drift = Drift(world, db, hs, sources=sources(world, Session(self.clock)))
-        direct = Direct(hs, encryption, world.outbox)
-        self.storage = Storage(world, db, direct)
-        self.commands.own = Own(
-            world,
-            db,
-            hs,
-            probes,
-            Files(hs, encryption),
-            self.lists,
-            Status(world, db, hs, self.drift, direct),
-            self.commands.understand,
-            self._reload,
-            self.commands.moved,
-        )
+        self.parts = parts = Parts(ground)
+        self.world = ground.world
+        self.world.settings, self.world.registration = settings, False
+        self.relay = AdminParts(parts, self.admin_room, "DEVICE")
+        self.conduit = ground.conduit
+        self.conduit.open(self.admin_room, SERVER, self.relay.room.view)
+        self.conduit.is_ready()
+        self.conduit.queued(Queue(blind=False))
+        self.conduit.learn(Health(version="0.10.12", dialect=Dialect.V0_10))
+        ground.bells.opened.set()
+        self.commands, self.questions, self.lists = parts.commands, ground.questions, ground.lists
+        self.probes, self.deliveries, self.sealed = ground.probes, parts.deliveries, ground.sealed
+        self.drift, self.storage = parts.drift, parts.storage
+        rows, moved = self.commands.own._rows, self.commands.moved
+        rows["reload"] = partial(measures.reload, again=self._reload, moved=moved)  # type: ignore[index]
 
     async def _reload(self) -> str | None:
         return self.reloads.pop()
@@ -120,8 +99,7 @@ class Ops:
         """The rooms as the server has them now."""
         await self.db.write(lambda tx: seal(tx, self.admin_room))
         self.world.rooms[self.room] = RoomView(self.room)
-        self.world.admin_view = RoomView(self.admin_room)
-        for view in (self.world.rooms[self.room], self.world.admin_view):
+        for view in (self.world.rooms[self.room], self.relay.room.view):
             await view.refresh(self.hs)
 
     def power(self, mxid: str, level: int, room: str = "") -> None:
@@ -262,5 +240,6 @@ async def ops(policy: str = POLICY) -> AsyncIterator[Ops]:
             await made.look()
             await made.record("policy", new="x")
             yield made
+            await made.parts.ground.tasks.stop()
     finally:
         await fake.stop()

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from sluice.model.command import Kind
 from sluice.model.event import event_of
 from sluice.model.request import State
-from sluice.ops.room import OpsRoom
 from sluice.policy.pattern import compile_pattern
 from sluice.requests import reweigh, store
 from sluice.settings import Settings, load
@@ -28,16 +28,7 @@ class Room:
 
     def __init__(self, office: Ops) -> None:
         self.ops = office
-        self._room = OpsRoom(
-            office.room,
-            office.world,
-            office.db,
-            office.hs,
-            office.commands,
-            office.questions,
-            office.storage,
-            office.drift.wanted,
-        )
+        self._room = office.parts.ops_room(office.room)
         self._number = 0
         self._seen: set[str] = set()  # what the reader has marked: it does not come again
 
@@ -411,8 +402,7 @@ async def test_a_room_that_anybody_can_join_changes_nothing(room: Room) -> None:
 
 
 async def test_while_the_emergency_password_is_set_only_status_answers(room: Room) -> None:
-    assert room.ops.world.admin is not None
-    room.ops.world.admin.health.emergency = True
+    room.ops.conduit.learn(evolve(room.ops.conduit.health, emergency=True))
     for line in (ASK, "!memory", "!adduser alice"):
         await room.says(BO, line)
     assert await room.newest() == 0

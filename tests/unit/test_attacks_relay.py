@@ -11,22 +11,15 @@ from typing import Any
 
 import pytest
 
-from sluice.admin.sending import Sending
 from sluice.db.connection import StorageFailed
 from sluice.families.dialects import Unspellable
 from sluice.matrix.api import Refused
-from sluice.matrix.encryption import Encryption
-from sluice.matrix.files import Files
-from sluice.matrix.model import Gap, Handled
-from sluice.matrix.timeline import Reader
 from sluice.model.command import Invocation
 from sluice.model.request import LineState, Request, State
 from sluice.model.secret import Secret
 from sluice.requests import store
-from sluice.running.outcome import Endings
 from sluice.running.runner import Runner
 from sluice.running.views import Views
-from sluice.server.registration import Registration
 from tests.unit.ops import ANA, CONDUIT, HAL, Ops, ops
 
 log = logging.getLogger("test")
@@ -41,29 +34,23 @@ class Relay:
     """answers: what Conduit says to a body; None: nothing."""
 
     def __init__(self, office: Ops) -> None:
-        self.ops, self.world = office, office.world
-        assert self.world.admin is not None
-        self.room = self.world.admin
+        self.ops = office
         self.answers: Script = lambda body: None
         self.lines: list[str] = []  # what stands in the admin room by us
-        self.late: list[str] = []
-        self.registration = Registration(self.world, office.db, log)
-        files = Files(office.hs, Encryption(office.hs._client, office.hs))
-        views = Views(self.world, office.probes, files, office.sealed)
-        self.endings = Endings(
-            self.world, office.probes, office.deliveries, views, office.lists, self.registration
-        )
-        self.sending = Sending(self.room, office.hs, "nonce", log)
-        self.runner = Runner(
-            self.world, office.db, self.room, self.sending, self.endings, "DEVICE", log
-        )
-        self.room.on_late = self._is_late
+        self.make()
         self._put = office.fake.put
         office.fake.put = self._heard  # type: ignore[method-assign]
 
-    def _is_late(self, ref: str) -> None:
-        self.late.append(ref)
-        self.runner.late(ref)
+    def make(self) -> None:
+        """What the office has now: it may be another process."""
+        made = self.ops.relay
+        self.world, self.room, self.sending, self.runner = (
+            self.ops.world,
+            made.room,
+            made.sending,
+            made.runner,
+        )
+        self.registration, self.endings = made.registration, made.endings
 
     def _heard(
         self, room: str, sender: str, kind: str, content: Any, *more: Any, **top: Any
@@ -81,20 +68,7 @@ class Relay:
         return self._put(self.room.room, CONDUIT, "m.room.message", what)
 
     async def start(self) -> None:
-        async def handler(event: Any) -> Handled | None:
-            return self.room.take(event)
-
-        async def gap(_: Gap) -> Handled:
-            return self.room.reset()
-
-        async def broken(event_id: str, error: str) -> None:
-            raise AssertionError(error)
-
-        office = self.ops
-        self.room.reader = Reader(
-            office.hs, office.db, self.room.room, handler, gap=gap, broken=broken
-        )
-        await self.room.reader.start()
+        await self.ops.parts.doors.start(self.room.reader)
         await self.room.reader.catch_up()
 
     async def turn(self) -> bool:
@@ -132,7 +106,7 @@ async def test_what_changes_something_is_not_sent_to_a_version_that_nobody_knows
     """It was asked for, and approved, while the version was known."""
     relay.answers = lambda body: "Room enabled."
     await relay.ops.types(ANA, "!enableroom !warez:example.org")
-    relay.room.health.version, relay.room.health.dialect = "0.12.0", None
+    relay.room.version_is("0.12.0", None)
     await relay.turn()
     assert relay.lines == []
     assert await relay.state() in (State.FAILED, State.PENDING, State.CANCELLED)
@@ -140,7 +114,7 @@ async def test_what_changes_something_is_not_sent_to_a_version_that_nobody_knows
 
 async def test_what_reads_is_still_sent_to_a_version_that_nobody_knows(relay: Relay) -> None:
     await relay.ops.types(HAL, "!memory")
-    relay.room.health.version, relay.room.health.dialect = "0.12.0", None
+    relay.room.version_is("0.12.0", None)
     relay.answers = lambda body: "nobody knows these words"
     turn = asyncio.create_task(relay.turn())
     while not relay.lines:
@@ -221,7 +195,7 @@ async def test_registration_whose_answer_was_lost_is_closed_all_the_same(relay: 
     async def ask(what: str, words: tuple[str, ...], before: Any) -> None:
         asked.append(words)
 
-    relay.registration.ask = ask
+    relay.registration._ask = ask
     await relay.registration.tick()
     assert asked == []
     relay.ops.clock.go(3601)

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from sluice.clock import Housekeeping
 from sluice.model.event import event_of
 from sluice.passwords import store
 from sluice.passwords.reader import PrivateRoom
 from sluice.requests import reweigh
-from sluice.rooms import inviter, rang
-from sluice.server.notices import Notices
+from sluice.rooms import Inviter, bell, inviter
 from tests.unit.ops import ANA, EVE, HAL, Ops, ops
 
 ME = "@sluice:example.org"
@@ -35,7 +33,7 @@ def by(sender: Any, **more: Any) -> Any:
 
 
 def test_a_server_that_writes_an_owner_into_its_invitation_is_not_believed() -> None:
-    assert inviter(invited(by(ANA)), ME) == ANA
+    assert inviter(invited(by(ANA)), ME) == Inviter(ANA, chat=True)
     assert inviter(invited(by(ANA), by("@m:evil.org")), ME) is None
     assert inviter(invited(by("@m:evil.org"), by(ANA)), ME) is None
     assert inviter(invited(by(ANA, type="x"), by("@m:evil.org")), ME) is None
@@ -59,11 +57,7 @@ async def test_who_has_no_role_gets_silence_in_a_private_room_too(office: Ops) -
 async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_stands(
     office: Ops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deliveries = office.deliveries
-    notices = Notices(office.world, deliveries)
-    house = Housekeeping(
-        office.world, office.db, deliveries, office.questions, notices, office.drift
-    )
+    house = office.parts.timers
     now = office.clock.now
     handed = store.Handover(1, 1, "@a:example.org", ANA, "!p:example.org", "$p", now, (), now)
     await office.db.write(lambda tx: store.put_handover(tx, handed))
@@ -93,4 +87,4 @@ async def test_nothing_that_is_wrong_with_a_request_keeps_a_password_where_it_st
     ],
 )
 def test_a_bell_that_does_not_tell_all_its_events_rings(data: object, ids: set[str]) -> None:
-    assert rang(data) == ids
+    assert bell(data, ME).events == ids

@@ -11,7 +11,6 @@ from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed
 from sluice.matrix.late import Late, NoKey
 from sluice.model.event import RoomEvent, event_of
-from sluice.server.notices import Notices
 from tests.fake.postgres import binaries, postgres
 from tests.fake.world import database
 from tests.unit.ops import ops
@@ -72,7 +71,7 @@ async def test_a_flood_of_messages_that_nobody_can_read_is_not_kept() -> None:
 
 async def test_a_flood_of_reports_is_not_kept() -> None:
     async with ops() as office:
-        notices = Notices(office.world, office.deliveries)
+        notices = office.parts.notices
         for number in range(600):
             user = f"@new{number}:example.org"
             body = f"New user {user} registered on this server."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,11 +10,9 @@ import pytest
 from sluice.admin.room import Step
 from sluice.model.admin_room import Seen, Who
 from sluice.model.secret import Secret
-from sluice.ops.room import OpsRoom
 from sluice.passwords.handover import Deliveries
 from tests.fake.world import world
 from tests.unit.ops import ANA, HAL, Ops, ops
-from tests.unit.test_told import house_of
 
 MANY, BOUND = 600, 500
 Feed = Callable[[Ops], Coroutine[Any, Any, Callable[[], int]]]
@@ -29,9 +26,7 @@ async def office() -> AsyncIterator[Ops]:
 
 async def arrived(office: Ops) -> Callable[[], int]:
     """Lines of ours, read in the admin room."""
-    room = office.world.admin
-    assert room is not None
-    room.reader = SimpleNamespace(urgent=lambda on: None)  # type: ignore[assignment]
+    room = office.relay.room
     for number in range(MANY):
         seen = Seen(f"${number}", Who.OURS, {}, ref=f"{number}.1")
         await Step(room, room.queue, seen).after()
@@ -40,7 +35,7 @@ async def arrived(office: Ops) -> Callable[[], int]:
 
 async def hourglasses(office: Ops) -> Callable[[], int]:
     """Slow commands that are over."""
-    house = house_of(office)
+    house = office.parts.timers
     query = "UPDATE sluice_request SET state='done'"
     for _ in range(3):
         await office.types(HAL, "!memory")
@@ -55,15 +50,7 @@ async def hourglasses(office: Ops) -> Callable[[], int]:
 
 async def unread(office: Ops) -> Callable[[], int]:
     """Messages without a key, by everybody of a server whose accounts have a role."""
-    part = OpsRoom(
-        office.room,
-        office.world,
-        office.db,
-        office.hs,
-        office.commands,
-        office.questions,
-        office.storage,
-    )
+    part = office.parts.ops_room(office.room)
     for name in ("a", "b", "c"):
         mxid = f"@{name}:example.org"
         office.fake.join(office.room, mxid)

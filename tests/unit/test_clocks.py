@@ -118,14 +118,14 @@ async def test_a_single_late_command_reached_me_late_and_nothing_was_missed(offi
     for who in (BO, REMOTE):
         said = await types(office, who, "!memory", 400)
         assert said.startswith("⛔ Not run: it reached me late, you wrote it at 13:56 UTC. bo, ")
-    assert office.world.missed == 0
+    assert office.parts.ground.absences.missed == 0
 
 
 async def test_a_command_of_an_absence_says_so_and_counts(office: Ops) -> None:
-    office.world.absence = (office.clock.now - 5000, office.clock.now - 30)
+    office.parts.ground.absences.was_away(office.clock.now - 5000, office.clock.now - 30)
     said = await types(office, BO, "!memory", 400)
     assert said.startswith("⛔ Not run: I was away when you wrote this at 13:56 UTC. bo, ")
-    assert office.world.missed == 1
+    assert office.parts.ground.absences.missed == 1
 
 
 @pytest.mark.parametrize("off", [360, -360, 301])
@@ -136,7 +136,7 @@ async def test_a_server_whose_clock_is_off_is_named(office: Ops, off: float) -> 
     assert said.startswith(
         f"⛔ Not run: my clock and the one of other.org differ by {minutes} min."
     )
-    assert office.world.missed == 0
+    assert office.parts.ground.absences.missed == 0
 
 
 async def test_a_command_in_time_ends_the_suspicion(office: Ops) -> None:
@@ -157,7 +157,7 @@ async def test_when_my_clock_and_the_servers_differ_every_command_and_status_say
     said = await types(office, ANA, "!status", off)
     assert "My clock and the server's differ by 6 min" in said
     assert "All good" not in said
-    assert office.world.missed == 0
+    assert office.parts.ground.absences.missed == 0
 
 
 async def test_clocks_that_differ_are_told_when_nobody_types(office: Ops) -> None:

@@ -15,7 +15,6 @@ import pytest
 from sluice.matrix.late import ENCRYPTED
 from sluice.matrix.timeline import Reader
 from sluice.model.request import State, WhyKind
-from sluice.ops.room import OpsRoom
 from sluice.requests import guard, holds, reweigh, store
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
@@ -38,9 +37,7 @@ class Live:
     def start(self) -> None:
         """What was in memory is gone."""
         ops = self.ops
-        self.part = OpsRoom(
-            ops.room, ops.world, ops.db, ops.hs, ops.commands, ops.questions, ops.storage
-        )
+        self.part = ops.parts.ops_room(ops.room)
         self.reader = Reader(
             ops.hs,
             ops.db,

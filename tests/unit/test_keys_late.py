@@ -3,14 +3,12 @@ and the guard does not say that all is known."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from attrs import evolve
 
-from sluice.matrix.encryption import Encryption
 from sluice.matrix.late import ENCRYPTED, PATIENCE, NoKey
 from sluice.matrix.timeline import Reader
 from sluice.model.event import RoomEvent, object_in
@@ -50,15 +48,7 @@ class Sealed(Live):
     @asynccontextmanager
     async def doors(self) -> AsyncIterator[Doors]:
         """What the relay asks, over the same reader."""
-        ops = self.ops
-        made = Doors(
-            ops.world,
-            ops.db,
-            ops.hs,
-            Encryption(ops.hs._client, ops.hs),
-            lambda work: None,
-            logging.getLogger("test"),
-        )
+        made = self.ops.parts.doors
         made._readers[self.id] = self.reader
         await self.reader.start()
         yield made

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sluice.admin.sending import Sending
+from sluice.announcements import Announcements
 from sluice.db.connection import StorageFailed
 from sluice.matrix import timeline
 from sluice.matrix.api import Homeserver, NoResponse
@@ -49,7 +50,7 @@ def nothing(bot: Live) -> None:
 
 def closes(bot: Live) -> None:
     """A window of registration whose time is over."""
-    bot.app.world.window = Window(1, "ana", bot.app.world.now() - 5)
+    bot.world.window = Window(1, "ana", bot.world.now() - 5)
 
 
 def says(bot: Live) -> None:
@@ -57,7 +58,7 @@ def says(bot: Live) -> None:
 
 
 def looks(bot: Live) -> None:
-    bot.app._drift.wanted()
+    bot.parts.ground.bells.problems.set()
 
 
 def doubts(bot: Live) -> None:
@@ -66,13 +67,18 @@ def doubts(bot: Live) -> None:
 
 
 LOOPS: dict[str, tuple[Any, str, Callable[[Live], None]]] = {
-    "opens rooms": (Homeserver, "joined_rooms", lambda bot: bot.app._doors.wanted.set()),
+    "opens rooms": (Homeserver, "joined_rooms", lambda bot: bot.parts.ground.bells.rooms.set()),
     "sends messages": (Sender, "_store", says),
     "keeps time limits": (reweigh, "next_due", nothing),
     "closes registration in time": (registration.store, "window", closes),
     "looks for problems": (Drift, "check_log", looks),
     "sees whether Conduit answers": (Sending, "fence", doubts),
     "looks at Conduit's version": (Homeserver, "version", doubts),
+    "says whether Conduit answers": (
+        Announcements,
+        "health_changed",
+        lambda bot: bot.parts.ground.bells.health.set(),
+    ),
     "takes commands to Conduit": (guard, "next_turn", nothing),
 }
 """What each loop is for -> a collaborator of it that fails, and what makes it be called."""
@@ -112,7 +118,7 @@ async def test_the_list_of_loops_is_the_list_of_what_runs(monkeypatch: pytest.Mo
     monkeypatch.setattr(Supervisor, "supervise", supervise)
     async with live(monkeypatch) as bot:
         await bot.ready()
-        assert sorted(names) == sorted(LOOPS)
+        assert set(names) == set(LOOPS)
 
 
 async def test_a_reader_that_fails_reads_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

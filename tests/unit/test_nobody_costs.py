@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from sluice.chats import Chats
-from sluice.clock import Housekeeping
 from sluice.looks.names import called_here
 from sluice.matrix.encryption import Encryption
-from sluice.matrix.model import SEEN, Gap, Handled, Handler, Later
+from sluice.matrix.model import SEEN, Gap, Handled
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.schedule import Schedule
 from sluice.matrix.timeline import Reader
 from sluice.model.event import RoomEvent
 from sluice.model.request import State
-from sluice.ops.room import OpsRoom
 from sluice.passwords import store as kept
 from sluice.passwords.private import CannotDeliver, PrivateRooms
-from sluice.passwords.reader import PrivateRoom
 from sluice.requests import store
 from sluice.rooms import Doors
-from sluice.server.notices import Notices
 from tests.unit.ops import ANA, BO, CY, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
 from tests.unit.test_attacks import Room
@@ -353,8 +349,7 @@ class Live:
 
     def _start(self) -> None:
         office = self.ops
-        parts = (office.world, office.db, office.hs, office.commands, office.questions)
-        self.room = OpsRoom(office.room, *parts, office.storage)
+        self.room = office.parts.ops_room(office.room)
 
         async def gap(_: Gap) -> Handled | None:
             return None
@@ -378,7 +373,8 @@ class Live:
 
     async def again(self) -> None:
         await self.reader.stop()
-        self.ops._make(Encryption(self.ops.hs._client, self.ops.hs))
+        self.ops.start(self.ops.world.live)
+        await self.ops.look()
         self._start()
         await self.start()
 
@@ -581,32 +577,7 @@ async def test_the_reader_stops_while_something_is_looked_up(live: Live) -> None
 
 @pytest.fixture
 def doors(office: Ops) -> Doors:
-    return _doors(office)
-
-
-def _doors(office: Ops) -> Doors:
-    tasks: set[asyncio.Task[None]] = set()
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.add(asyncio.create_task(work))
-
-    log = logging.getLogger("test")
-    doors = Doors(
-        office.world, office.db, office.hs, Encryption(office.hs._client, office.hs), spawn, log
-    )
-    doors.private = lambda room: PrivateRoom(room, office.world, office.deliveries).take
-
-    async def broken(room: str, event: str, error: str) -> Handled | None:
-        raise AssertionError(error)
-
-    async def look(rooms: Iterable[str]) -> None:
-        pass
-
-    async def own(room: str, event: RoomEvent, handler: Handler) -> Handled | Later | None:
-        return await handler(event)
-
-    doors.broken, doors.look, doors.own = broken, look, own
-    return doors
+    return office.parts.doors
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -688,7 +659,7 @@ ops_rooms: ["!opsroom:example.org"]
 async def test_nobody_outside_of_the_ops_rooms_gets_a_chat(named: bool) -> None:
     """Neither by a role for a whole server, nor named in the policy."""
     async with ops(GLOB) as office:
-        doors = _doors(office)
+        doors = office.parts.doors
         who = "@out:example.org"
         office.fake.register("out")
         if named:
@@ -815,10 +786,7 @@ async def test_what_the_bot_says_itself_makes_no_room_lively(office: Ops) -> Non
 
 
 async def test_lines_that_were_read_in_the_admin_room_are_not_kept_for_ever(office: Ops) -> None:
-    admin = office.world.admin
-    assert admin is not None
-    admin.reader = Live(office).reader  # to be told when nothing is awaited
-    admin.on_late = lambda ref: None
+    admin = office.relay.room
     for number in range(1000):
         content = {"msgtype": "m.text", "body": "x", "org.sluicebot.line": f"nonce/r{number}"}
         me = office.world.me
@@ -830,14 +798,7 @@ async def test_lines_that_were_read_in_the_admin_room_are_not_kept_for_ever(offi
 
 
 async def test_hourglasses_of_requests_that_are_over_are_not_kept(office: Ops, room: Room) -> None:
-    house = Housekeeping(
-        office.world,
-        office.db,
-        office.deliveries,
-        office.questions,
-        Notices(office.world, office.deliveries),
-        office.drift,
-    )
+    house = office.parts.timers
     command = await room.says(BO, "!memory")
     office.clock.go(3)
     await house.tick()

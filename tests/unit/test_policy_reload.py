@@ -18,6 +18,7 @@ from sluice.db import meta
 from sluice.policy_text import PolicyText
 from sluice.reload import Reload
 from sluice.requests import limits
+from sluice.state import Bells
 from tests.unit.ops import ANA, BO, CY, DAN, POLICY, Ops, ops
 
 BARE = POLICY[: POLICY.index("  tests:")] + POLICY[POLICY.index("welcome:") :]
@@ -33,7 +34,7 @@ class Desk:
 
     def _made(self) -> Reload:
         config: Any = SimpleNamespace(_load_proxy=lambda: {"policy_file": str(self.path)})
-        return Reload(self.room.world, self.room.db, PolicyText(config, None))
+        return Reload(self.room.world, self.room.db, PolicyText(config, None), Bells())
 
     def writes(self, text: str) -> None:
         self.path.write_text(text.replace("!opsroom:example.org", self.room.room))

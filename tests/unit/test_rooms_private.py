@@ -183,7 +183,7 @@ def test_a_v12_room_with_more_creators_never_holds() -> None:
 
 
 async def test_accounts_are_told_apart(w: World, bo: str) -> None:
-    probes = Probes(w.hs, w.fake.name)
+    probes = Probes(w.hs, lambda: w.fake.name)
     gone, _ = w.fake.register("gone")
     w.fake.accounts[gone].deactivated = True
     assert await probes.account(bo) is Account.ACTIVE
@@ -194,7 +194,7 @@ async def test_accounts_are_told_apart(w: World, bo: str) -> None:
 
 
 async def test_names_are_told_apart(w: World, bo: str) -> None:
-    probes = Probes(w.hs, w.fake.name)
+    probes = Probes(w.hs, lambda: w.fake.name)
     assert await probes.name("bo") is Name.TAKEN
     assert await probes.name("zoe") is Name.FREE
     w.fake.faults = [Fault("/login", 400, {"errcode": "M_EXCLUSIVE"})]
@@ -209,7 +209,7 @@ async def test_names_are_told_apart(w: World, bo: str) -> None:
 
 
 async def test_media_is_there_or_gone_and_is_not_downloaded(w: World) -> None:
-    probes = Probes(w.hs, w.fake.name)
+    probes = Probes(w.hs, lambda: w.fake.name)
     mxc = await w.hs.upload(b"x" * 1000, "cat.png", "image/png")
     assert await probes.media(mxc) is Media.THERE
     assert await probes.media("mxc://fake.test/nothing") is Media.GONE
@@ -218,7 +218,7 @@ async def test_media_is_there_or_gone_and_is_not_downloaded(w: World) -> None:
 
 
 async def test_rooms_show_what_strangers_can_see(w: World, bo: str) -> None:
-    probes = Probes(w.hs, w.fake.name)
+    probes = Probes(w.hs, lambda: w.fake.name)
     public = w.fake._make(bo, {"preset": "public_chat"})
     w.fake.put(public, bo, "m.room.name", {"name": "Garden"}, "")
     assert await probes.room(public) == RoomFacts("Garden", "", 1)
@@ -229,7 +229,7 @@ async def test_rooms_show_what_strangers_can_see(w: World, bo: str) -> None:
 
 @pytest.mark.parametrize("status", [None, 429, 500, 502, 401])
 async def test_a_probe_that_fails_tells_nothing(w: World, bo: str, status: int | None) -> None:
-    probes = Probes(w.hs, w.fake.name)
+    probes = Probes(w.hs, lambda: w.fake.name)
     w.fake.faults = [Fault("/", status, times=99)]
     assert await probes.account(bo) is Account.UNKNOWN
     assert await probes.name("bo") is Name.UNKNOWN

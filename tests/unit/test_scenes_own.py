@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sluice import audit
+from sluice.matrix.rooms import RoomView
 from sluice.model.command import Kind
 from sluice.model.request import State
 from sluice.policy.document import Problem
@@ -480,7 +481,7 @@ async def test_46_status_works_in_safe_mode_without_any_policy(room: Ops) -> Non
     (said,) = await room.types(ANA, "!status")
     assert "The policy has an error in line 20: every command is refused." in said
     room.world.settings = None
-    room.world.admin = room.world.admin_view = None
+    room.conduit.open("", "", RoomView(""))
     (said,) = await room.types(BO, "!status")
     assert said.startswith("📋 1 problem at 14:03 UTC, here it is:\n1. The policy has an error")
     assert await room.types(HAL, "!status") == []

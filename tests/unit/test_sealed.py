@@ -12,11 +12,8 @@ import pytest
 
 from sluice import audit
 from sluice.catalog.table import COMMANDS
-from sluice.clock import Housekeeping
 from sluice.db import meta
 from sluice.matrix import sealed
-from sluice.matrix.encryption import Encryption
-from sluice.matrix.model import Handled
 from sluice.matrix.sealed import CHATS, Seal
 from sluice.model.decision import Asker, Facts, Verdict
 from sluice.model.request import State
@@ -25,12 +22,11 @@ from sluice.policy.checks import invocation_of
 from sluice.policy.decide import decide
 from sluice.policy_text import Source
 from sluice.reload import Reload
-from sluice.rooms import Doors
-from sluice.server.notices import Notices
 from sluice.settings import load
+from sluice.state import Bells
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CONDUIT, EVE, POLICY, SERVER, Ops
-from tests.unit.test_attacks_relay import Relay, log
+from tests.unit.test_attacks_relay import Relay
 from tests.unit.test_attacks_relay import relay as relay
 
 SECRET = "reset-password dan hunter2"
@@ -311,19 +307,12 @@ async def test_no_id_of_a_sealed_room_leaves_in_the_log_or_in_a_message(relay: R
     await office.taps()
     await relay.turn()
     assert [await relay.state(n) for n in (1, 2)] == [State.DONE, State.REFUSED]
-    house = Housekeeping(
-        office.world,
-        office.db,
-        office.deliveries,
-        office.questions,
-        Notices(office.world, office.deliveries),
-        office.drift,
-    )
+    news = office.parts.news
     await private_room(office)
     ids = await ids_of_sealed_rooms(office)
     for number, event in enumerate(sorted(ids)):
         for room in await office.sealed.rooms():
-            wrong = house.own_error(event, f"Error{number}", room)
+            wrong = news.own_error(event, f"Error{number}", room)
             await office.db.write(wrong.commit)
     await office.types(ANA, "!log export")
     await office.types(ANA, "!log errors")
@@ -338,19 +327,7 @@ async def test_a_reader_that_stumbles_names_events_of_ops_rooms_only(
     relay: Relay, which: str
 ) -> None:
     office = relay.ops
-    house = Housekeeping(
-        office.world,
-        office.db,
-        office.deliveries,
-        office.questions,
-        Notices(office.world, office.deliveries),
-        office.drift,
-    )
-    encryption = Encryption(office.hs._client, office.hs)
-    doors = Doors(office.world, office.db, office.hs, encryption, lambda work: None, log)
-
-    async def broken(room: str, event_id: str, error: str) -> Handled:
-        return house.own_error(event_id, error, room)
+    doors = office.parts.doors
 
     async def stumbles(event: Any) -> None:
         raise KeyError(SECRET)
@@ -358,15 +335,8 @@ async def test_a_reader_that_stumbles_names_events_of_ops_rooms_only(
     async def gap(_: Any) -> None:
         return None
 
-    async def look(_: Any) -> None:
-        return None
-
-    async def own(_: str, event: Any, handler: Any) -> Any:
-        return await handler(event)
-
-    doors.broken, doors.look, doors.own = broken, look, own
     room = office.room if which == "ops" else await private_room(office)
-    await doors.read(room, stumbles, gap)
+    await doors.start(doors.reader(room, stumbles, gap))
     assert await doors.heard(room)
     event = office.fake.say(room, BO, SECRET)
     assert await doors.heard(room)
@@ -379,11 +349,8 @@ async def test_a_reader_that_stumbles_names_events_of_ops_rooms_only(
 
 async def test_an_error_in_an_ops_room_still_names_its_event(relay: Relay) -> None:
     office = relay.ops
-    notices = Notices(office.world, office.deliveries)
-    house = Housekeeping(
-        office.world, office.db, office.deliveries, office.questions, notices, office.drift
-    )
-    await office.db.write(house.own_error("$here", "KeyError", office.room).commit)
+    news = office.parts.news
+    await office.db.write(news.own_error("$here", "KeyError", office.room).commit)
     assert "Event $here; please report it." in await said(office)
     assert '"$here"' in await export(office)
 
@@ -399,7 +366,7 @@ async def test_a_report_of_a_message_in_a_sealed_room_names_neither(
     relay: Relay, which: Any
 ) -> None:
     office = relay.ops
-    room, notices = await which(office), Notices(office.world, office.deliveries)
+    room, notices = await which(office), office.parts.notices
     content = {"msgtype": "m.text", "body": REPORT.format(room=room)}
     await office.db.write(lambda tx: notices.take(tx, "$n", content, False))
     told = await said(office)
@@ -411,7 +378,7 @@ async def test_a_report_of_a_message_in_a_sealed_room_names_neither(
 
 async def test_a_report_of_any_other_message_names_it(relay: Relay) -> None:
     office = relay.ops
-    notices = Notices(office.world, office.deliveries)
+    notices = office.parts.notices
     content = {"msgtype": "m.text", "body": REPORT.format(room=office.room)}
     await office.db.write(lambda tx: notices.take(tx, "$n", content, False))
     assert "Message: !event $reported" in await said(office)
@@ -533,7 +500,7 @@ async def test_the_first_start_says_once_who_lost_it(
     await office.db.write(lambda tx: meta.put(tx, "groups", json.dumps(before)))
     await office.news()
     for start in (1, 2):
-        made = Reload(relay.world, office.db, _Text(text))  # type: ignore[arg-type]
+        made = Reload(relay.world, office.db, _Text(text), Bells())  # type: ignore[arg-type]
         await made.first()
         await made.greet()
         found = [m for m in await office.news() if "no longer allows event" in m]

@@ -11,7 +11,6 @@ import pytest
 
 from sluice.model.request import State
 from sluice.requests import store
-from sluice.server.notices import Notices
 from sluice.settings import load
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, POLICY, Ops, ops
 from tests.unit.scenes import SERVER
@@ -105,7 +104,7 @@ def registered(mxid: str) -> dict[str, Any]:
 
 
 async def notice(room: Ops, mxid: str) -> list[str]:
-    notices = Notices(room.world, room.deliveries)
+    notices = room.parts.notices
     content = registered(mxid)
     await room.db.write(lambda tx: notices.take(tx, f"$of{room.clock.now}", content, True))
     return await room.news()

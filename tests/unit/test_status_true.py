@@ -95,6 +95,7 @@ async def test_a_lost_address_is_found_when_a_command_is_slow_and_never_says_res
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
+        await until(lambda: bot.world.registration is not None)  # no question of the start is out
         bot.alias(False)
         bot.types(ANA, "!memory")
         said = await bot.hears("has lost its address")

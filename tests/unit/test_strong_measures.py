@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from sluice.model.request import Review, State
-from sluice.ops.room import OpsRoom
 from sluice.requests import finish, guard, reweigh, store
 from sluice.settings import load
 from sluice.text.phrases import alarm
@@ -27,15 +26,7 @@ class Second(Room):
     def __init__(self, office: Ops) -> None:
         super().__init__(office)
         self.id = other_of(office)
-        self._room = OpsRoom(
-            self.id,
-            office.world,
-            office.db,
-            office.hs,
-            office.commands,
-            office.questions,
-            office.storage,
-        )
+        self._room = office.parts.ops_room(self.id)
 
     async def says(self, sender: str, body: str, reply_to: str = "", **more: Any) -> str:
         content: dict[str, Any] = {"msgtype": "m.text", "body": body}

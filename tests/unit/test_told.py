@@ -11,14 +11,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from sluice.clock import Housekeeping
 from sluice.db.connection import StorageFailed, Tx
 from sluice.matrix.model import Gap
 from sluice.model.decision import Decision, Verdict
-from sluice.ops.room import OpsRoom
-from sluice.server.notices import Notices
-from sluice.server.problems import Drift
-from sluice.server.registration import Registration
 from tests.unit.app import live, until
 from tests.unit.ops import ANA, BO, HAL, Ops, ops
 
@@ -41,13 +36,13 @@ def registered(number: int) -> dict[str, Any]:
 
 
 async def waves(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    notices = Notices(office.world, office.deliveries)
+    notices = office.parts.notices
     return lambda tx: notices.take(tx, "$n", registered(1), False), lambda: dict(notices._waves)
 
 
 async def flood(office: Ops) -> tuple[Block, Callable[[], Any]]:
     """The folded message, when it is due."""
-    notices = Notices(office.world, office.deliveries)
+    notices = office.parts.notices
     for number in range(5):
         await office.db.write(
             lambda tx, n=number: notices.take(tx, f"$n{n}", registered(n), False)
@@ -57,7 +52,7 @@ async def flood(office: Ops) -> tuple[Block, Callable[[], Any]]:
 
 
 async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    notices = Notices(office.world, office.deliveries)
+    notices = office.parts.notices
     return (
         lambda tx: notices.take(tx, "$n", registered(1), False),
         lambda: dict(office.world.notice_about),
@@ -65,7 +60,7 @@ async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
 
 
 async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    part, world = Registration(office.world, office.db, log), office.world
+    part, world = office.relay.registration, office.world
     return (
         lambda tx: part.done(tx, 7, "ana", on=True, span=60.0),
         lambda: (world.window, world.registration),
@@ -73,49 +68,39 @@ async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:
 
 
 async def perhaps(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    part = Registration(office.world, office.db, log)
+    part = office.relay.registration
     return lambda tx: part.perhaps(tx, 7, "ana", 60.0), lambda: office.world.window
 
 
 async def missed(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    office.world.absence = (office.clock.now - 5000, office.clock.now)
+    office.parts.ground.absences.was_away(office.clock.now - 5000, office.clock.now)
     where = office._where(BO)
     office.clock.go(400)
     handled = office.commands._missed(evolve(where, at=where.at - 300))
-    return handled.commit, lambda: office.world.missed
+    return handled.commit, lambda: office.parts.ground.absences.missed
 
 
 async def gap(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    house = house_of(office)
-    told = house.history_replaced(Gap(office.room, 100.0, 900.0, "replaced"), None)
-    return told.commit, lambda: house._gap
+    news = office.parts.news
+    told = news.history_replaced(Gap(office.room, 100.0, 900.0, "replaced"), None)
+    return told.commit, lambda: news._gap
 
 
 async def broken_log(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    drift = Drift(office.world, office.db, office.hs)
+    drift = office.drift
     return lambda tx: drift._tell_broken(tx, seq=3), lambda: drift.broken
 
 
 async def unreadable(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    room = OpsRoom(
-        office.room,
-        office.world,
-        office.db,
-        office.hs,
-        office.commands,
-        office.questions,
-        office.storage,
-    )
+    room = office.parts.ops_room(office.room)
     handled = await room._unreadable({"event_id": "$x", "sender": BO})
     assert handled is not None
     return handled.commit, lambda: dict(room._unread)
 
 
 async def health(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    house, admin = house_of(office), office.world.admin
-    assert admin is not None
-    admin.health.silent_since = office.clock.now
-    return lambda tx: house._tell_health(tx, admin.health), lambda: house._told
+    news, health = office.parts.news, evolve(office.conduit.health, silent_since=office.clock.now)
+    return lambda tx: news._tell_health(tx, health), lambda: news._health
 
 
 async def page(office: Ops) -> tuple[Block, Callable[[], Any]]:
@@ -129,13 +114,6 @@ async def page(office: Ops) -> tuple[Block, Callable[[], Any]]:
     return (
         handled.commit,
         lambda: office.lists.get(office.room, ANA, office.clock.now),
-    )
-
-
-def house_of(office: Ops) -> Housekeeping:
-    notices = Notices(office.world, office.deliveries)
-    return Housekeeping(
-        office.world, office.db, office.deliveries, office.questions, notices, office.drift
     )
 
 
@@ -200,20 +178,20 @@ async def test_a_question_whose_time_ended_while_the_disk_was_full_is_answered_l
         await bot.hears("❓")
         bot.disk(full=True)
         bot.clock.ahead += 301
-        await until(lambda: bool(bot.app._questions.due(bot.app.world.now())))
+        await until(lambda: bool(bot.parts.ground.questions.due(bot.world.now())))
         bot.disk(full=False)
         await bot.hears("* ⛔ Not run: no reason came within 5 minutes.")
-        assert bot.app._questions._open == {}
+        assert bot.parts.ground.questions._open == {}
 
 
 # --- an error's key has a time in it
 
 
 async def test_an_error_of_a_kind_that_was_told_months_ago_is_told_again(office: Ops) -> None:
-    house = house_of(office)
+    news = office.parts.news
 
     async def fails(event: str) -> list[str]:
-        await office.db.write(house.own_error(event, "KeyError").commit)
+        await office.db.write(news.own_error(event, "KeyError").commit)
         return await office.news()
 
     assert len(await fails("$a")) == 1
@@ -256,10 +234,10 @@ async def test_closing_registration_while_conduit_is_silent_records_nothing_and_
         records = len(await bot.rows("SELECT * FROM sluice_audit"))
         lines = len(bot.fake.bodies(bot.admin_room, bot.me))
         for _ in range(5):
-            tried = bot.app._registration._tried
+            tried = bot.relay.registration._tried
             bot.clock.ahead += 61
-            await until(lambda t=tried: bot.app._registration._tried > t)
-        await bot.app._registration.tick()
+            await until(lambda t=tried: bot.relay.registration._tried > t)
+        await bot.relay.registration.tick()
         sent = bot.fake.bodies(bot.admin_room, bot.me)[lines:]
         assert all("fence" in body for body in sent), sent
         assert len(await bot.rows("SELECT * FROM sluice_audit")) == records
@@ -279,11 +257,11 @@ async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
-        old, seen = bot.app.world.settings, []
+        old, seen = bot.world.settings, []
         bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
 
         async def fails(*_: Any) -> None:
-            seen.append(bot.app.world.settings)
+            seen.append(bot.world.settings)
             raise StorageFailed("database or disk is full")
 
         with monkeypatch.context() as patch:
@@ -291,9 +269,9 @@ async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
             with pytest.raises(StorageFailed):
                 await bot.app.reload()
         assert seen == [old]
-        assert bot.app.world.settings is old
+        assert bot.world.settings is old
         assert await bot.app.reload() is None
-        assert bot.app.world.live.command_max_age == 420
+        assert bot.world.live.command_max_age == 420
 
 
 async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
@@ -311,11 +289,11 @@ async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
 
         monkeypatch.setattr("sluice.reload.reweigh.policy_changed", slow)
         bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
-        reload = asyncio.create_task(bot.app._reload.again())
+        reload = asyncio.create_task(bot.parts.reload.again())
         await inside.wait()
         reload.cancel()
         await asyncio.gather(reload, return_exceptions=True)
         go_on.set()
-        await until(lambda: bot.app.world.live.command_max_age == 420)
+        await until(lambda: bot.world.live.command_max_age == 420)
         stored = await bot.rows("SELECT value FROM sluice_meta WHERE key='policy'")
         assert "7m" in stored[0]["value"]

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
+from attrs import evolve
+
 from ..families import correlator
 from ..matrix.api import MatrixError, Refused
 from ..model.server_state import Timeouts
@@ -27,7 +29,7 @@ _ADDRESS = 300.0  # seconds between looks at the address, if nothing is slow
 
 
 class Pulse:
-    """Runs for the life of the admin room. on_back: the homeserver was away since then.
+    """Runs for the life of the admin room.
 
     beat: set at each echo that ends a doubt, and when the other side counts as silent.
     """
@@ -48,7 +50,6 @@ class Pulse:
         self._looked = 0.0  # when the address was looked at
         self._slow = ""  # the slow command for which it was
         self.beat = asyncio.Event()
-        self.on_back: Callable[[float], Awaitable[None]]
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -58,8 +59,7 @@ class Pulse:
                 await self._look()
             except MatrixError as error:  # what is out may be lost; back again, a fence is wanted
                 self._room.fences.lost()
-                if self._room.away_since is None:
-                    self._room.away_since = self._clock()
+                if self._room.state.is_away(self._clock()):
                     self._log.warning("The homeserver does not answer: %s", error)
                 raise
             await self._wait(_TICK)
@@ -74,16 +74,16 @@ class Pulse:
 
     async def _look(self) -> None:
         room = self._room
-        if echoed := room.fences.echoed:
-            room.fences.echoed = False
-            await self._answered()
-        await self._inside()
+        if echoed := room.fences.echoed():
+            room.state.is_back(self._clock())
+            self.beat.set()
+        self._inside()
         if echoed or self._address_due(self._clock()):
             await self._address(self._clock(), proven=echoed)
         now, limits = self._clock(), self._timeouts()  # asking may have taken long
         if not room.health.answering:
             if now - self._fenced >= _AGAIN:
-                room.fences.doubt = True
+                room.fences.suspect()
                 await self._fence(now)
         elif self._overdue(now, limits) and room.fences.age(now) >= limits.usual:
             await self._silent(now)
@@ -92,7 +92,7 @@ class Pulse:
         elif (correlator.must_fence(room.queue) and not room.fences.out) or (
             correlator.fence_due(room.queue, now, limits.usual, limits.slow)
         ):
-            room.fences.doubt = True
+            room.fences.suspect()
             await self._fence(now)
         elif room.fences.age(now) > _SEEN_WITHIN and correlator.head(room.queue) is None:
             room.reader.suspect()  # sent, and not there
@@ -117,24 +117,16 @@ class Pulse:
         else:
             self._refused = False
 
-    async def _answered(self) -> None:
-        """An echo came."""
-        if self._room.away_since is not None:
-            await self.on_back(self._room.away_since)
-            self._room.away_since = None
-        self.beat.set()
-
-    async def _inside(self) -> None:
+    def _inside(self) -> None:
         """Whether we are in the room and may write there."""
         room = self._room
         outside = self._refused or not room.reader.joined
         if outside == room.health.outside:
             return
-        room.health.outside = outside
+        room.state.learn(evolve(room.health, outside=outside))
         if not outside:
             room.fences.want()
         self.beat.set()
-        await room.on_health()
 
     def _address_due(self, now: float) -> bool:
         """From time to time, with each fence of a silence, and once for each slow command."""
@@ -154,12 +146,13 @@ class Pulse:
             return
         if holds and lost:
             self._fenced = 0.0  # now, not in a minute
-        await self._room.address(holds, proven=proven)
+        self._room.address(holds, proven=proven)
 
     async def _silent(self, now: float) -> None:
         """No echo in time. Before anybody is told, the address: without it nothing is answered."""
         room, head = self._room, correlator.head(self._room.queue)
         await self._address(now)
-        room.health.silent_since = head[1] if head else now - room.fences.age(now)
+        room.state.learn(
+            evolve(room.health, silent_since=head[1] if head else now - room.fences.age(now))
+        )
         self.beat.set()
-        await room.on_health()

@@ -11,9 +11,7 @@ from logging import Logger
 
 from ..families.correlator import LOST
 from ..families.dialects import dialect_of
-from ..families.oracle import ConduitOracle
 from ..matrix.api import Homeserver, Refused
-from ..model.command import Dialect
 from .room import AdminRoom
 from .sending import Sending
 
@@ -23,9 +21,7 @@ _VERSION = re.compile(r"@conduit:\S+: (\S+)\n?")
 
 
 class Watch:
-    """on_checked: whatever else is looked at; thorough: all of it, not only what a restart of the
-    server changes. looked: the first look is over.
-    """
+    """looked: the first look is over."""
 
     def __init__(
         self, room: AdminRoom, sending: Sending, homeserver: Homeserver, log: Logger
@@ -33,10 +29,13 @@ class Watch:
         self._room, self._sending, self._hs, self._log = room, sending, homeserver, log
         self._thorough = True  # the first look is
         self.looked = asyncio.Event()
-        self.on_checked: Callable[[bool], Awaitable[None]]
 
-    async def run(self, beat: asyncio.Event) -> None:
-        """After each beat, and from time to time; until cancelled."""
+    async def run(self, beat: asyncio.Event, then: Callable[[bool], Awaitable[None]]) -> None:
+        """After each beat, and from time to time; until cancelled.
+
+        then: looks at whatever else may have changed; True: at all of it, at the start and hourly,
+        False: at what a restart of the server changes.
+        """
         while True:
             try:
                 emergency = self._room.health.emergency
@@ -45,24 +44,21 @@ class Watch:
                 self._thorough |= not emergency
             beat.clear()
             try:
-                await self._check()
+                await self._check(then)
             except BaseException:
                 beat.set()  # it is due still
                 raise
 
-    async def _check(self) -> None:
+    async def _check(self, then: Callable[[bool], Awaitable[None]]) -> None:
         room = self._room
-        before = room.health.version
         if not await self.address_holds():
-            await room.address(False)
+            room.address(False)
         if room.health.answering or not room.health.version:
             await self._see_version()
-        if room.health.version != before:
-            await room.on_health()
         if room.health.emergency and room.health.answering:
             await self._try_emergency()
         self.looked.set()
-        await self.on_checked(self._thorough)
+        await then(self._thorough)
         self._thorough = False
 
     async def address_holds(self) -> bool:
@@ -71,11 +67,9 @@ class Watch:
         return await self._hs.alias(alias, _ADDRESS) == self._room.room
 
     async def _see_version(self) -> None:
-        room, version = self._room, await self._version()
+        version = await self._version()
         if version is not None:
-            dialect = dialect_of(version)
-            room.health.version, room.health.dialect = version, dialect
-            room.oracle = ConduitOracle(room.server, dialect or Dialect.V0_10)
+            self._room.version_is(version, dialect_of(version))
 
     async def _version(self) -> str | None:
         try:

@@ -22,7 +22,8 @@ from ..families.answers import Emergency, server_notice
 from ..families.oracle import ConduitOracle
 from ..matrix import written
 from ..matrix.api import Homeserver, MatrixError
-from ..matrix.model import Handled
+from ..matrix.model import Gap, Handled, Handler, OnGap
+from ..matrix.rooms import RoomView
 from ..matrix.timeline import Reader
 from ..model.admin_room import Content, Echoed, Effect, Lost, NeedFence, Notice, Seen, Settled, Who
 from ..model.command import Dialect, Kind, Outcome
@@ -30,7 +31,7 @@ from ..model.event import RoomEvent
 from ..model.request import LineState
 from ..model.server_state import Health
 from ..requests import store
-from .fences import Fences
+from ..state import ServerState
 
 MARK = "org.sluicebot.line"
 FENCE = correlator.FENCE
@@ -49,8 +50,12 @@ class Answer:
 
 
 class AdminRoom:
-    """One per instance. on_notice is called in the transaction, on_health and on_late (a line
-    that nobody waits for has its answer) after it."""
+    """One per instance.
+
+    read: makes the reader of the room. noticed: what a notice of the server causes, in the
+    transaction in which it is read. gap: what else a gap in the timeline causes.
+    line: the bell of the runner. late: lines that nobody waits for and that have their answer.
+    """
 
     def __init__(
         self,
@@ -62,18 +67,19 @@ class AdminRoom:
         db: Database,
         homeserver: Homeserver,
         clock: Callable[[], float],
+        read: Callable[[str, Handler, OnGap], Reader],
+        noticed: Callable[[Tx, str, Content, bool], Awaitable[None]],
+        gap: Callable[[Gap, Handled], Handled],
+        state: ServerState,
+        line: asyncio.Event,
     ) -> None:
         self.room, self.server, self._me, self._nonce = room, server, me, nonce
         self._db, self._hs, self._clock = db, homeserver, clock
-        self.health, self.fences = Health(), Fences()
-        self.reader: Reader  # set by who makes both
-        self.turn = asyncio.Lock()  # one line, of a request or of the house, is out at a time
-        self.away_since: float | None = None  # the homeserver does not answer since then
-        self.ready = False  # it is known whether the other side answers
-        self.on_notice: Callable[[Tx, str, Content, bool], Awaitable[None]]
-        self.on_health: Callable[[], Awaitable[None]]
-        self.on_late: Callable[[str], None]
-        self.queue = correlator.Queue()
+        self.state, self.fences = state, state.fences
+        self.noticed, self._gap = noticed, gap
+        self._line = line
+        self.late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        self.view = RoomView(room)
         self.oracle = ConduitOracle(server, Dialect.V0_10)
         self.flying: dict[str, Content] = {}  # sent, and no response yet: by ref
         # lines of ours that were read in the room: ref -> event id
@@ -85,11 +91,20 @@ class AdminRoom:
         self._contents: OrderedDict[str, Content] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[Answer | None]] = {}
         self._arrival = asyncio.Event()
+        self.reader = read(room, self._handle, self._missed)
+
+    @property
+    def health(self) -> Health:
+        return self.state.health
+
+    @property
+    def queue(self) -> correlator.Queue:
+        return self.state.queue
 
     async def load(self) -> None:
         """The stored queue, with other members' commands read again."""
         text, emergency = await self._db.read(self._stored)
-        self.health.emergency = emergency is not None
+        self.state.learn(evolve(self.health, emergency=emergency is not None))
         if text is None:
             return
         queue = correlator.from_json(text)
@@ -98,12 +113,19 @@ class AdminRoom:
             content = await self.content_of(event_id)
             if content is not None:  # else it goes on fitting every answer
                 contents[event_id] = content
-        self.queue = correlator.refill(queue, contents, self.oracle)
+        self.state.queued(correlator.refill(queue, contents, self.oracle))
 
     async def _stored(self, tx: Tx) -> tuple[str | None, str | None]:
         return await meta.get(tx, _QUEUE), await meta.get(tx, _EMERGENCY)
 
     # --- coming in
+
+    async def _handle(self, event: RoomEvent) -> Handled | None:
+        self.view.apply(event)
+        return self.take(event)
+
+    async def _missed(self, gap: Gap) -> Handled:
+        return self._gap(gap, self.reset())
 
     def take(self, event: RoomEvent) -> Handled | None:
         """One event of the timeline; None when it is nothing to the relay."""
@@ -186,8 +208,18 @@ class AdminRoom:
         fate = self._waiting.pop(ref, None)
         if fate is not None and not fate.done():
             fate.set_result(answer)
-        elif answer is not None:
-            self.on_late(ref)
+        elif answer is not None and (line := _line(ref)):
+            self.late.put_nowait(line)
+            self._line.set()
+
+    def explained(self) -> None:
+        """What was redacted before this moment is no line that is sent from now on."""
+        self.unexplained = False
+
+    def version_is(self, version: str, dialect: Dialect | None) -> None:
+        self.oracle = ConduitOracle(self.server, dialect or Dialect.V0_10)
+        if version != self.health.version:
+            self.state.learn(evolve(self.health, version=version, dialect=dialect))
 
     def forget(self, ref: str) -> None:
         """Nobody waits for it: its answer is a late one."""
@@ -212,29 +244,22 @@ class AdminRoom:
         self.fences.give_up()
         self.calm()
 
-    @property
-    def doubt(self) -> bool:
-        """A fence must echo before the next line."""
-        return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
-
-    async def address(self, holds: bool, *, proven: bool = False) -> None:
+    def address(self, holds: bool, *, proven: bool = False) -> None:
         """Where `#admins` leads was asked: whether to this room. Once it does again, the other
         side counts as silent until it has shown that it listens. proven: it has just done so."""
         health = self.health
         if holds is not health.alias_lost:
             return
-        health.alias_lost = not holds
+        self.state.learn(evolve(self.health, alias_lost=not holds))
         if holds and not proven and health.silent_since is None:
-            health.silent_since = self._clock()
+            self.state.learn(evolve(self.health, silent_since=self._clock()))
             self.fences.want()
-        await self.on_health()
 
     async def emergency(self, on: bool) -> None:
         """The emergency password is set, or no longer. It outlasts a restart of the bot."""
         if not on:
             await self._db.write(lambda tx: meta.drop(tx, _EMERGENCY))
-        self.health.emergency = on
-        await self.on_health()
+        self.state.learn(evolve(self.health, emergency=on))
 
 
 def _keep(memory: OrderedDict[str, T], key: str, value: T) -> None:
@@ -275,7 +300,7 @@ class Step:
             )
         for effect in self.effects:
             if isinstance(effect, Notice) and self.seen:
-                await self.room.on_notice(tx, effect.event_id, self.seen.content, effect.raw)
+                await self.room.noticed(tx, effect.event_id, self.seen.content, effect.raw)
             if not isinstance(effect, (Settled, Lost)) or not (line := _line(effect.ref)):
                 continue
             answer, outcome = _fate(effect)
@@ -294,7 +319,7 @@ class Step:
     async def after(self) -> None:
         """Runs once the commit holds: wakes who waits."""
         room = self.room
-        room.queue = self.queue
+        room.state.queued(self.queue)
         if self.seen is None:
             room.fences.lost()
         elif self.seen.who is Who.OURS:
@@ -308,9 +333,8 @@ class Step:
         if room.health.silent_since is not None and any(
             isinstance(effect, (Settled, Echoed)) for effect in self.effects
         ):  # the handler lives
-            room.health.silent_since = None
+            room.state.learn(evolve(room.health, silent_since=None))
             room.fences.want()
-            await room.on_health()
 
     def _told(self, effect: Effect) -> None:
         room = self.room

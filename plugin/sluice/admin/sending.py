@@ -72,7 +72,7 @@ class Sending:
         fence sent later must have echoed before it counts as not sent.
         """
         not_sent, in_flight = None, False
-        self._room.unexplained = False
+        self._room.explained()
         try:
             await self._put(ref, body, txn)
         except MatrixError as error:
@@ -107,7 +107,7 @@ class Sending:
                 return self._room.arrived[ref]
             if not in_flight:
                 return Unclear("lost") if self._room.unexplained else not_sent
-            self._room.fences.doubt = True
+            self._room.fences.suspect()
             if not await self._room.fences.echo():
                 return Unclear("silent")
             in_flight = False
@@ -133,7 +133,7 @@ class Sending:
         before the line is sent, and not without one.
         """
         room = self._room
-        async with room.turn:
+        async with room.state.turn:
             if not room.health.answering:
                 return None
             ref = f"{what}-{secrets.token_hex(4)}"

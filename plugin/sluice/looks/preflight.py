@@ -71,10 +71,12 @@ class Checks:
         lists: Lists,
         unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
         sealed: Sealed,
+        opened: asyncio.Event,
     ) -> None:
+        """opened: set while it is known whether Conduit answers."""
         self._world, self._db, self._hs = world, db, homeserver
         self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
-        self._sealed = sealed
+        self._sealed, self._opened = sealed, opened
         self._sizes = Sizes(world, db, lists)
         self._posted: OrderedDict[str, FileFact] = (
             OrderedDict()
@@ -169,8 +171,7 @@ class Checks:
         """Everything that can be known before the first line is sent. Waits until the start is
         over: what was typed meanwhile simply runs. bad: entries of its list that are out already.
         """
-        if self._world.opened is not None:
-            await self._world.opened.wait()
+        await self._opened.wait()
         stopped = self.stopped(where, invocation)
         if stopped is not None:
             return Refusal(stopped)
@@ -195,11 +196,11 @@ class Checks:
 
     def stopped(self, where: Where, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
-        here, admin = self._world.here(where.room), self._world.admin
-        if admin is None or admin.health.outside:
+        here, conduit = self._world.here(where.room), self._world.conduit
+        health = conduit.health
+        if not conduit.room or health.outside:
             return refusals.outside(here)
-        health = admin.health
-        if not admin.ready:
+        if not conduit.ready:
             return refusals.starting()
         if health.emergency:
             return refusals.emergency(here)

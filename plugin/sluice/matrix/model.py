@@ -57,5 +57,9 @@ class Gap:
     why: str
 
 
+OnGap = Callable[[Gap], Awaitable[Union[Handled, None]]]
+"""What to store when the cursor is set anew."""
+
+
 class NotJoined(MatrixError):
     """The room is not read, because we are not in it (or stop)."""

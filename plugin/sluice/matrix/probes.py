@@ -7,7 +7,7 @@ longer than five seconds.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 from typing import TypeVar
 
@@ -54,8 +54,8 @@ class RoomFacts:
 class Probes:
     """server: the name of the homeserver whose accounts are asked about."""
 
-    def __init__(self, homeserver: Homeserver, server: str) -> None:
-        self._hs, self.server = homeserver, server
+    def __init__(self, homeserver: Homeserver, server: Callable[[], str]) -> None:
+        self._hs, self._server = homeserver, server
 
     async def account(self, mxid: str) -> Account:
         """A local account. The login with a random password costs the server one hash."""
@@ -86,7 +86,7 @@ class Probes:
         Conduit tells a bridge's range only at a login, also of a name that nobody has.
         """
         found = await self._available(localpart)
-        mxid = f"@{localpart}:{self.server}"
+        mxid = f"@{localpart}:{self._server()}"
         if found is Name.FREE and await self._login(mxid) == "M_EXCLUSIVE":
             return Name.EXCLUSIVE
         return found
@@ -111,14 +111,14 @@ class Probes:
 
     async def _name_by_profile(self, localpart: str) -> Name:
         try:
-            profile = await self._hs.profile(f"@{localpart}:{self.server}", LIMIT)
+            profile = await self._hs.profile(f"@{localpart}:{self._server()}", LIMIT)
         except MatrixError:
             return Name.UNKNOWN
         return Name.FREE if profile is None else Name.TAKEN
 
     async def media(self, mxc: str) -> Media:
         """Of a file of this server. One of another is fetched anew by whoever asks for it."""
-        if not mxc.startswith(f"mxc://{self.server}/"):
+        if not mxc.startswith(f"mxc://{self._server()}/"):
             return Media.UNKNOWN
         try:
             status = await self._hs.media_status(mxc, LIMIT)

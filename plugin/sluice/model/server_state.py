@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from attrs import frozen
 
 from .command import Dialect
 
 
-@define
+@frozen
 class Health:
     """Times are epoch seconds; None means it is not so."""
 

@@ -142,7 +142,6 @@ class Account:
         await meta.drop(tx, _TO_TELL)
 
     def _where(self, room: str, kind: str) -> Text:
-        admin = self._world.admin
         what = {
             "m.reaction": "a tap",
             "m.room.member": "an invitation, kick or ban",
@@ -150,7 +149,7 @@ class Account:
         }.get(kind, "a message")
         if room in self._world.rooms:
             return (f"{what} in an ops room",)
-        if admin is not None and admin.room == room:
+        if room == self._world.conduit.room:
             return (f"{what} in the admin room",)
         return (f"{what} in a private room",)
 

@@ -17,7 +17,7 @@ from ..chat import refusals
 from ..db.connection import Tx
 from ..looks.questions import Where
 from ..matrix.api import Homeserver
-from ..state import World
+from ..state import Absences, World
 from ..text.message import Message
 
 DIFFER = 60.0  # seconds by which clocks differ noticeably
@@ -67,8 +67,8 @@ def cause(a: Arrival, max_age: float) -> tuple[Cause, float]:
 
 
 class Arrivals:
-    def __init__(self, world: World, homeserver: Homeserver) -> None:
-        self._world, self._hs = world, homeserver
+    def __init__(self, world: World, homeserver: Homeserver, absences: Absences) -> None:
+        self._world, self._hs, self._absences = world, homeserver, absences
         self._off: OrderedDict[str, float] = OrderedDict()  # server -> age of its last command
 
     def off(self, where: Where, max_age: float) -> Cause | None:
@@ -79,17 +79,13 @@ class Arrivals:
         return None
 
     def _why(self, where: Where, max_age: float) -> tuple[Cause, float]:
-        now, admin = self._world.now(), self._world.admin
-        absences = [self._world.absence, self._world.out.get(where.room, (0.0, 0.0))]
-        if admin is not None and admin.away_since is not None:
-            absences.append((admin.away_since, now))
-        server = _server(where)
+        now, server = self._world.now(), _server(where)
         arrival = Arrival(
             at=where.at,
             now=now,
             local=server == self._world.server,
             ahead=self._hs.skew.seconds,
-            absences=tuple(absences),
+            absences=(*self._absences.of(where.room), *self._world.conduit.absences(now)),
             before=self._off.get(server),
         )
         return cause(arrival, max_age)
@@ -111,7 +107,8 @@ class Arrivals:
         tx.after(lambda: self._is_told(_server(where), why, seems))
 
     def _is_told(self, server: str, why: Cause, seems: float) -> None:
-        self._world.missed += why is Cause.AWAY
+        if why is Cause.AWAY:
+            self._absences.is_missed()
         self._off[server] = seems
         self._off.move_to_end(server)
         while len(self._off) > _SERVERS:

@@ -7,6 +7,7 @@ answer; nothing reaches Conduit here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from attrs import evolve
@@ -55,17 +56,20 @@ class Commands:
         homeserver: Homeserver,
         questions: Questions,
         checks: Checks,
-        wake: Callable[[], None],
+        arrivals: Arrivals,
+        own: Callable[[Commands], Own],
+        line: asyncio.Event,
     ) -> None:
+        """own: makes Sluice's own commands, of which `glass` and `can` read a line as typed here.
+        line: the bell of the runner."""
         self._world, self._db, self._hs = world, db, homeserver
-        self._questions, self.checks, self._wake = questions, checks, wake
-        self._arrivals = Arrivals(world, homeserver)
-        self.lookups = Lookups()
-        self.own: Own  # set by who makes both
+        self._questions, self.checks, self._line = questions, checks, line
+        self._arrivals, self.lookups = arrivals, Lookups()
+        self.own = own(self)
 
     async def moved(self) -> None:
         """A commit may have put something in line."""
-        self._wake()
+        self._line.set()
 
     def read(self, room: str, content: Json) -> Typed | NotRun | None:
         """What a message in an ops room asks for."""

@@ -7,7 +7,7 @@ answer; a redaction, a join, a new power can change what counts. Here is only th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Union
 
 from attrs import evolve
@@ -55,11 +55,11 @@ class OpsRoom:
         commands: Commands,
         questions: Questions,
         storage: Storage,
-        changed: Callable[[], None] = lambda: None,
+        problems: asyncio.Event,
     ) -> None:
-        """changed: told that the bot may or may not speak here from now on."""
+        """problems: the bell that the bot may, or may not, speak here from now on."""
         self.room, self._world, self._db, self._hs = room, world, db, homeserver
-        self._commands, self._questions, self._changed = commands, questions, changed
+        self._commands, self._questions, self._problems = commands, questions, problems
         self._mute, self._storage = Mute(room, world, commands), storage
         self._edits = Edits(world, db, commands)
         self._erasures = Erasures(room, world, db, homeserver, commands)
@@ -127,7 +127,7 @@ class OpsRoom:
             self._world.outbox.refused.pop(self.room, None)
             self._world.outbox.wake.set()
         if event.type in ("m.room.power_levels", "m.room.encryption"):
-            self._changed()
+            self._problems.set()
 
     def _is_news(self, event: RoomEvent) -> bool:
         """Not a new name or picture of a member: anybody can change theirs all day long."""

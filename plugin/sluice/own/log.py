@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
-from typing import Protocol
 
 from attrs import evolve
 
@@ -16,11 +15,10 @@ from ..chat import answers
 from ..chat.answers import Row
 from ..chat.ended import after_state
 from ..db.connection import Tx
-from ..matrix.api import MatrixError
+from ..matrix.api import Homeserver, MatrixError
 from ..matrix.files import File, Files
 from ..matrix.model import Handled
 from ..model.command import Kind, Tag
-from ..model.event import Json
 from ..model.request import LineRow, Request, State
 from ..policy.people import mxids_of
 from ..requests import history, store, voting
@@ -83,21 +81,16 @@ _SAID: Mapping[str, str] = {
 _TOLD = ("review", "trust", "cancelled", "held", "released")
 
 
-class Reads(Protocol):
-    """What of the admin room the log may show (`AdminRoom`)."""
-
-    async def content_of(self, event_id: str) -> Json | None: ...
-
-
 class Log:
-    def __init__(self, files: Files) -> None:
-        self._files = files
+    def __init__(self, homeserver: Homeserver, files: Files) -> None:
+        self._hs, self._files = homeserver, files
 
     async def take(self, call: Call) -> Handled | None:
         word = call.text("filter")
         number, kind = word.removeprefix("#"), word.lower()
         if number.isdecimal() and number.isascii() and len(number) < 10:
-            answer = await _conduits_words(call, int(number)) if await call.allowed() else None
+            allowed = await call.allowed()
+            answer = await self._conduits_words(call, int(number)) if allowed else None
             return call.answer(partial(_one, number=int(number), answer=answer))
         if kind == "export":
             return await self._export(call)
@@ -106,6 +99,26 @@ class Log:
         if word.startswith("@") or word in call.world.live.policy.people:
             return call.answer(partial(_of_person, word=word))
         return call.say(_unknown(call, word)) if word else call.answer(_everything)
+
+    async def _conduits_words(self, call: Call, number: int) -> str | None:
+        """Its answer; never one that may hold a password or somebody's message, or was not
+        understood."""
+        request = await call.db.read(lambda tx: store.get(tx, number))
+        command = COMMANDS[request.invocation.command] if request is not None else None
+        if command is None or Tag.SECRET in command.tags or command.reads_messages:
+            return None
+        lines = await call.db.read(lambda tx: store.lines(tx, number))
+        last = next((row for row in reversed(lines) if row.answer_event), None)
+        if last is None or last.outcome is None or last.answer_event is None:
+            return None
+        if last.outcome.kind is Kind.UNKNOWN or last.outcome.code == "unrecognised":
+            return None
+        try:
+            event = await self._hs.event(call.world.conduit.room, last.answer_event)
+        except MatrixError:
+            return None
+        body = event.content.get("body") if event is not None else None
+        return body if isinstance(body, str) and body.strip() else None
 
     async def _export(self, call: Call) -> Handled:
         if not await call.allowed():
@@ -188,25 +201,6 @@ def _record_rows(desk: Desk, records: Sequence[Record]) -> list[Row]:
 
 
 # --- one request
-
-
-async def _conduits_words(call: Call, number: int) -> str | None:
-    """Its answer; never one that may hold a password or somebody's message, or was not
-    understood."""
-    request = await call.db.read(lambda tx: store.get(tx, number))
-    command = COMMANDS[request.invocation.command] if request is not None else None
-    if command is None or Tag.SECRET in command.tags or command.reads_messages:
-        return None
-    lines = await call.db.read(lambda tx: store.lines(tx, number))
-    last = next((row for row in reversed(lines) if row.answer_event), None)
-    room: Reads | None = call.world.admin
-    if last is None or last.outcome is None or last.answer_event is None or room is None:
-        return None
-    if last.outcome.kind is Kind.UNKNOWN or last.outcome.code == "unrecognised":
-        return None
-    content = await room.content_of(last.answer_event)
-    body = content.get("body") if content is not None else None
-    return body if isinstance(body, str) and body.strip() else None
 
 
 async def _one(

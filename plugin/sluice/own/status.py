@@ -99,8 +99,8 @@ class Status:
 
     async def _took(self) -> float | None:
         """Seconds that the server took to answer just now; None if admin commands get none."""
-        admin = self._world.admin
-        if admin is None or admin.health.silent_since is not None:
+        conduit = self._world.conduit
+        if not conduit.room or conduit.health.silent_since is not None:
             return None
         start = self._world.now()
         try:
@@ -111,7 +111,7 @@ class Status:
 
     async def _shown(self, tx: Tx, room: str, took: float | None) -> Shown:
         world = self._world
-        view, pause = world.admin_view, await store.pause(tx)
+        view, pause = world.conduit.view, await store.pause(tx)
         running = await store.in_state(tx, State.EXECUTING)
         waiting = await store.in_state(tx, State.PENDING)
         valid = world.settings is not None and not world.problems

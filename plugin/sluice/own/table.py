@@ -54,7 +54,7 @@ class Own:
             "can": rights.Can(understand).take,
             "why": _plain(rights.why),
             "who": WhoIs(homeserver, probes).take,
-            "log": Log(files).take,
+            "log": Log(homeserver, files).take,
             "more": _plain(lists.more),
             "pending": _plain(votes.pending),
             "approve": _plain(votes.approve, moved),

@@ -9,7 +9,6 @@ longer logs in, the new one was set and is lost: then `resetpw` is the way.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from logging import Logger
 
 from ..catalog.record import Does
@@ -23,7 +22,7 @@ from ..model.command import Line
 from ..model.request import LineRow, Request
 from ..model.result import Delivery, Handed
 from ..model.secret import Secret
-from ..state import World
+from ..state import ToRead, World
 from . import store
 from . import texts as texts
 from .private import CannotDeliver, PrivateRooms
@@ -44,7 +43,7 @@ def new_password() -> Secret:
 
 
 class Deliveries:
-    """watch: starts reading a private room, before a password goes there, and once it is there."""
+    """opened: private rooms to be read from now on, before a password goes there and after it."""
 
     def __init__(
         self,
@@ -53,17 +52,17 @@ class Deliveries:
         homeserver: Homeserver,
         rooms: PrivateRooms,
         nonce: str,
-        watch: Callable[[str], None],
+        opened: ToRead,
         log: Logger,
     ) -> None:
         self._world, self._db, self._hs, self._rooms = world, db, homeserver, rooms
-        self._nonce, self._watch, self._log = nonce, watch, log
+        self._nonce, self._opened, self._log = nonce, opened, log
         self.replaced: dict[str, float] = {}  # accounts whose password we changed, and when
 
     async def prepare(self, mxid: str) -> str:
         """The private room of who asks, before anything runs. Raises CannotDeliver."""
         room = await self._rooms.ensure(mxid)
-        self._watch(room)
+        self._opened.add(room)
         return room
 
     async def hand_over(
@@ -140,19 +139,20 @@ class Deliveries:
             return handed
 
         handed = await self._db.write(block)
-        self._watch(room)  # from now on without a bell too
+        self._opened.add(room)  # from now on without a bell too
         return handed
 
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Removes Conduit's answer from the admin room, in the commit that settles its line: until
         then it is read again after a crash."""
-        if self._world.admin is not None and self.scrubs:
+        admin_room = self._world.conduit.room
+        if admin_room and self.scrubs:
             reason = "holds a password"
-            await self._world.outbox.redact(tx, self._world.admin.room, answer, reason)
+            await self._world.outbox.redact(tx, admin_room, answer, reason)
 
     @property
     def scrubs(self) -> bool:
-        view, wanted = self._world.admin_view, self._world.live.secrets.scrub_admin_room
+        view, wanted = self._world.conduit.view, self._world.live.secrets.scrub_admin_room
         return wanted and view is not None and view.power(self._world.me) >= _REDACT_POWER
 
     async def joined(self, tx: Tx, room: str) -> None:
@@ -177,7 +177,7 @@ class Deliveries:
             if session is None:
                 raise _Useless("nobody can say whether it was replaced")
             await self._sign_out(session)
-        view = self._world.admin_view
+        view = self._world.conduit.view
         besides = {self._world.me, f"@conduit:{self._world.server}"}
         return given, tuple(sorted(view.joined - besides)) if view else ()
 

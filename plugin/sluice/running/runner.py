@@ -54,32 +54,23 @@ class Runner:
         sending: Sending,
         endings: Endings,
         device: str,
+        line: asyncio.Event,
+        heard: Callable[[str], Awaitable[bool]],
         log: Logger,
     ) -> None:
+        """line: the bell that something may stand in line now, or may go on. heard: whether all
+        that stands in a room is known."""
         self._world, self._db, self._room, self._sending = world, db, room, sending
         self._endings, self._device, self._log = endings, device, log
-        self._wake = asyncio.Event()
-        self._late: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        self._line, self._heard = line, heard
         self._tries: dict[Turn, int] = {}
         self._looks: dict[int, dict[int, Look]] = {}  # of the requests that run
         self._unheard: dict[str, float] = {}  # room -> when not all was known that stands in it
-        self.heard: Callable[[str], Awaitable[bool]]  # set by who makes it: see App.heard
-
-    def wake(self) -> None:
-        """Something may stand in line now, or may go on."""
-        self._wake.set()
-
-    def late(self, ref: str) -> None:
-        """A line that nobody waits for has its answer."""
-        request, _, number = ref.partition(".")
-        if number:
-            self._late.put_nowait((int(request), int(number)))
-            self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._wake.clear()
+            self._line.clear()
             try:
                 moved = await self._next()
             except PASSES:
@@ -91,7 +82,7 @@ class Runner:
                 moved = True
             if not moved:
                 try:
-                    await asyncio.wait_for(self._wake.wait(), _IDLE)
+                    await asyncio.wait_for(self._line.wait(), _IDLE)
                 except asyncio.TimeoutError:
                     pass
 
@@ -118,11 +109,11 @@ class Runner:
 
     async def _next(self) -> bool:
         """One line, from where it stands to its end. False: nothing can go on now."""
-        while not self._late.empty():
-            await self._tell(Turn(*self._late.get_nowait()))
+        while not self._room.late.empty():
+            await self._tell(Turn(*self._room.late.get_nowait()))
         out, turn = await self._db.read(self._find)
         if out is not None:
-            async with self._room.turn:
+            async with self._room.state.turn:
                 await self._follow(*out)
             return True
         return turn is not None and await self._take(turn)
@@ -144,10 +135,10 @@ class Runner:
         waited = self._world.now() - request.created > _JUST_NOW
         aside = request.room in self._world.aside  # then all that can be is that it is stopped
         asks = request.slots or request.glass or waited
-        if not aside and asks and not await self.heard(request.room):
+        if not aside and asks and not await self._heard(request.room):
             self._unheard[request.room] = asyncio.get_running_loop().time()
             return True  # those of other rooms go on
-        async with self._room.turn:
+        async with self._room.state.turn:
             try:
                 verdict, body, txn = await self._begin(request, turn)
             except PASSES:

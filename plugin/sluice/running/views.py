@@ -139,8 +139,10 @@ class Views:
         return lists.users(case.here, mxids, case.value("pattern"), case.to, roles)
 
     async def _rooms(self, case: Case) -> View:
-        admin = self._world.admin
-        known = await self._probes.names([*self._world.rooms, *([admin.room] if admin else [])])
+        admin_room = self._world.conduit.room
+        known = await self._probes.names(
+            [*self._world.rooms, *([admin_room] if admin_room else [])]
+        )
         rows = []
         for room in rooms_in(case.body):
             facts = known.get(room.room_id) or RoomFacts()

@@ -15,12 +15,10 @@ from functools import partial
 from attrs import frozen
 
 from .. import audit
-from ..admin.room import AdminRoom
 from ..audit import Broken, Head
 from ..chat import alarms, health
 from ..db import meta
 from ..db.connection import Database, Tx
-from ..families import correlator
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.encryption import MESSAGE
 from ..matrix.late import ENCRYPTED
@@ -73,24 +71,22 @@ class Drift:
         world: World,
         db: Database,
         homeserver: Homeserver,
-        autojoin: Callable[[], bool | None] = lambda: None,
-        sources: Sequence[Source] = (),
+        autojoin: Callable[[], bool | None],
+        sources: Sequence[Source],
+        due: asyncio.Event,
     ) -> None:
+        """due: the bell that something may have changed, or an hour is over."""
         self._sources: tuple[Source, ...] = (self._of_world, *sources)
         self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
         self._names: frozenset[str] = frozenset()  # which names were
-        self._due, self._log_lock = asyncio.Event(), asyncio.Lock()
+        self._due, self._log_lock = due, asyncio.Lock()
         self.log = Head()  # up to where the log was found unbroken
         self.broken: int | None = None  # the first entry of it that is wrong
 
     # --- looking
-
-    def wanted(self) -> None:
-        """Something may have changed, or an hour is over."""
-        self._due.set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -193,23 +189,23 @@ class Drift:
     def _of_conduit(self) -> Iterator[Trouble]:
         if self._world.settings is None:
             return
-        admin, address = self._world.admin, f"#admins:{self._world.server}"
-        if admin is None:
+        conduit, address = self._world.conduit, f"#admins:{self._world.server}"
+        if not conduit.room:
             gone = self._address == "" and self._world.settings.admin_room is None
             outside = Trouble("not_in_admin_room", self._world.me)
             yield Trouble("address_gone", address) if gone else outside
             return
-        health = admin.health
-        clock, waits = self._world.here("").clock, self._waits(admin)
+        health, now = conduit.health, self._world.now()
+        clock, waits = self._world.here("").clock, conduit.busy_since(now)
         if health.outside:
             yield Trouble("not_in_admin_room", self._world.me)
         if self._address == "" or (self._address is None and health.alias_lost):
             yield Trouble("address_gone", address)
-        elif self._address is not None and self._address != admin.room:
+        elif self._address is not None and self._address != conduit.room:
             yield Trouble("address_elsewhere", address)
         elif health.silent_since is not None:  # else a restart is no remedy
             yield Trouble("silent", clock.at(health.silent_since))
-        elif waits is not None and health.answering:
+        elif now - waits > _WAITS and health.answering:
             yield Trouble("no_answer", clock.at(waits))
         ahead = self._hs.skew.seconds
         if ahead is not None and abs(ahead) >= DIFFER:
@@ -219,15 +215,9 @@ class Drift:
         if health.version and health.dialect is None:
             yield Trouble("unknown_version", f"Conduit {health.version}")
 
-    def _waits(self, admin: AdminRoom) -> float | None:
-        """Since when the oldest command or fence there has no answer, if that is long."""
-        now, head = self._world.now(), correlator.head(admin.queue)
-        since = min(head[1] if head else now, now - admin.fences.age(now))
-        return since if now - since > _WAITS else None
-
     def _of_admin_room(self) -> Iterator[Trouble]:
         """Every member of it is all-powerful, whatever the policy says."""
-        view, settings = self._world.admin_view, self._world.settings
+        view, settings = self._world.conduit.view, self._world.settings
         if view is None or not view.known or settings is None:
             return
         server, policy = self._world.server, settings.policy

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from logging import Logger
 
 from .. import audit
 from ..chat import notices as texts
@@ -29,11 +28,10 @@ Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
 
 
 class Registration:
-    """ask: puts one question of the house to Conduit; set once the admin room is open."""
+    """ask: puts one question of the house to Conduit."""
 
-    def __init__(self, world: World, db: Database, log: Logger) -> None:
-        self._world, self._db, self._log = world, db, log
-        self.ask: Ask | None = None
+    def __init__(self, world: World, db: Database, ask: Ask) -> None:
+        self._world, self._db, self._ask = world, db, ask
         self._tried = 0.0
 
     async def load(self) -> None:
@@ -80,7 +78,7 @@ class Registration:
         window, now = self._world.window, self._world.now()
         if window is None or window.until is None or now < window.until:
             return
-        if self.ask is None or now - self._tried < _AGAIN:
+        if now - self._tried < _AGAIN:
             return
         self._tried = now
         sent: list[Window] = []  # nothing is, while nobody answers
@@ -89,7 +87,7 @@ class Registration:
             await self._db.write(lambda tx: self._record(tx, "intent", window))
             sent.append(window)
 
-        answer = await self.ask("close", _OFF, intent)
+        answer = await self._ask("close", _OFF, intent)
         closed = answer is not None and interpret(Asked(_OFF[0], _OFF[1:]), answer[1])
         if closed and closed.kind is Kind.DONE and closed.get("state") == "off":
             await self._closed(window)
@@ -150,13 +148,11 @@ class Registration:
 
     async def check(self) -> None:
         """After a doubt: is it still open? A restart closes it, or opens what the file opens."""
-        if self.ask is None:
-            return
-        told = await self.ask("config", _CONFIG)
+        told = await self._ask("config", _CONFIG)
         if told is not None and interpret(Asked(_CONFIG[0]), told[1]).kind is Kind.DONE:
             value = dict(config_in(str(told[1]["body"]))).get("Allow registration")
             self._world.registration_at_start = {"true": True, "false": False}.get(value or "")
-        answer = await self.ask("registration", _ASK)
+        answer = await self._ask("registration", _ASK)
         state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
         if state is None:
             return

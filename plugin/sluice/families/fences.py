@@ -16,10 +16,14 @@ class Fences:
         self.bell = asyncio.Event()  # rung for `heartbeat`: one is wanted, or one has echoed
         self.wanted = False  # for a reason that only a fence sent from now on can settle
         self.doubt = False  # and because something may have gone wrong
-        self.echoed = False  # one that was sent in doubt, since `heartbeat` looked last
+        self._echoed = False  # one that was sent in doubt, since `heartbeat` looked last
         self._sent = 0
         self._out: dict[str, tuple[int, float, bool]] = {}  # nonce -> (number, sent, in doubt)
         self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
+
+    def suspect(self) -> None:
+        """The next one is sent because something may have gone wrong."""
+        self.doubt = True
 
     def want(self) -> None:
         """Something may have gone wrong that fences sent so far cannot tell."""
@@ -55,6 +59,11 @@ class Fences:
         self._out.clear()
         self.want()
 
+    def echoed(self) -> bool:
+        """Whether one that was sent in doubt has echoed since this was asked last."""
+        echoed, self._echoed = self._echoed, False
+        return echoed
+
     @property
     def out(self) -> bool:
         return bool(self._out)
@@ -73,7 +82,7 @@ class Fences:
         done = [waiting for since, waiting in self._waiting if since < number]
         self._waiting = [each for each in self._waiting if each[0] >= number]
         self._tell(done, True)
-        self.echoed |= any(doubt for _, _, doubt in over)
+        self._echoed |= any(doubt for _, _, doubt in over)
         self.bell.set()
 
     def give_up(self) -> None:

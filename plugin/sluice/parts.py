@@ -1,0 +1,235 @@
+"""Every part, made once, in one order; nothing here reads, sends or waits.
+
+A part is whole when its constructor returns: what two parts need of each other is a state object
+or a bell (`state.py`) that is made before both. `app` runs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from logging import Logger
+
+from .admin.heartbeat import Pulse
+from .admin.inspection import Watch
+from .admin.room import AdminRoom
+from .admin.sending import Sending
+from .announcements import Announcements
+from .chat import alarms
+from .clock import Timers
+from .db.connection import Database
+from .looks.preflight import Checks
+from .looks.questions import Questions
+from .matrix.api import Client, Homeserver
+from .matrix.direct import Direct
+from .matrix.encryption import Encryption
+from .matrix.files import Files
+from .matrix.model import Handler
+from .matrix.outbox import Outbox
+from .matrix.probes import Probes
+from .matrix.schedule import QUIET_POLL
+from .matrix.sealed import Sealed
+from .matrix.sender import Sender, Speech
+from .matrix.session import Session
+from .model.server_state import Timeouts
+from .ops.account import Account
+from .ops.arrival import Arrivals
+from .ops.intake import Commands
+from .ops.room import OpsRoom
+from .ops.storage import Storage
+from .own.status import Status
+from .own.table import Own
+from .passwords.handover import Deliveries
+from .passwords.private import PrivateRooms
+from .passwords.reader import PrivateRoom
+from .policy_text import PolicyText
+from .reload import Reload
+from .rooms import Doors
+from .running.outcome import Endings
+from .running.runner import PASSES, Runner
+from .running.views import Lists, Views
+from .server.notices import Notices
+from .server.problems import Drift
+from .server.registration import Registration
+from .server.sources import sources
+from .state import Absences, Bells, ServerState, ToRead, World
+from .supervise import Supervisor, Tasks
+
+
+class Ground:
+    """What every part stands on: the outlets, what is true now, and the bells.
+
+    log: maubot's, for who runs it. clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        db: Database,
+        homeserver: Homeserver,
+        session: Session,
+        text: PolicyText,
+        nonce: str,
+        version: str,
+        clock: Callable[[], float],
+        log: Logger,
+    ) -> None:
+        me, hs, problems = client.mxid, homeserver, asyncio.Event()
+        self.db, self.hs, self.session, self.text = db, hs, session, text
+        self.nonce, self.clock, self.log = nonce, clock, log
+        self.bells, self.tasks = Bells(problems=problems), Tasks(log)
+        self.encryption = Encryption(client, hs, lambda room: problems.set())
+        self.outbox = Outbox(db, nonce, me, clock)
+        self.conduit, self.absences = ServerState(self.bells.health), Absences()
+        self.world = world = World(
+            me, version, clock, self.outbox, self.conduit, self.encryption.available
+        )
+        self.direct = Direct(hs, self.encryption, self.outbox)
+        self.probes = Probes(hs, lambda: world.server)
+        self.files, self.sealed = Files(hs, self.encryption), Sealed(db, hs)
+        self.questions, self.lists = Questions(), Lists()
+
+
+class Parts:
+    """What needs no admin room: it may be away, or not be there yet."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground, bells = ground, ground.bells
+        world, db, hs, log = ground.world, ground.db, ground.hs, ground.log
+        encryption, nonce, absences = ground.encryption, ground.nonce, ground.absences
+        self.reload = Reload(world, db, ground.text, bells)
+        self.storage = Storage(world, db, ground.direct)
+        opened = ToRead(bells.rooms)
+        rooms = PrivateRooms(hs, db, encryption)
+        self.deliveries = Deliveries(world, db, hs, rooms, nonce, opened, log)
+        self.notices = Notices(world, self.deliveries)
+        life, text = sources(world, ground.session), ground.text
+        self.drift = Drift(world, db, hs, lambda: text.autojoin, life, bells.problems)
+        self.status = Status(world, db, hs, self.drift, ground.direct)
+        self.commands = self._commands()
+        self.account = Account(world, db, hs, encryption, nonce)
+        self.news = Announcements(world, absences, db, self.drift, self.status, bells.problems)
+        self.supervisor = Supervisor(PASSES, self._stopped, log)
+        self.timers = Timers(world, db, self.deliveries, ground.questions, self.notices, self.news)
+        self.doors = Doors(
+            world,
+            absences,
+            db,
+            hs,
+            encryption,
+            self.account,
+            self.news,
+            self.ops_room,
+            self.private_room,
+            opened,
+            bells.rooms,
+            ground.tasks,
+            log,
+        )
+        self.sender = Sender(hs, db, encryption, ground.outbox, self._speech(), ground.clock)
+
+    def _speech(self) -> Speech:
+        world = self.ground.world
+        return Speech(
+            may=world.may_speak,
+            able=world.able,
+            held=lambda room: alarms.held_back(world.here(room)),
+            refused=self._refused,
+            failed=self._cannot_send,
+        )
+
+    def _commands(self) -> Commands:
+        ground, bells = self.ground, self.ground.bells
+        world, db, hs, lists = ground.world, ground.db, ground.hs, ground.lists
+        unseal, sealed, probes = ground.encryption.unseal, ground.sealed, ground.probes
+        checks = Checks(
+            world, db, hs, probes, self.deliveries, lists, unseal, sealed, bells.opened
+        )
+        arrivals = Arrivals(world, hs, ground.absences)
+        return Commands(world, db, hs, ground.questions, checks, arrivals, self._own, bells.line)
+
+    def _own(self, commands: Commands) -> Own:
+        ground = self.ground
+        world, db, hs, lists = ground.world, ground.db, ground.hs, ground.lists
+        return Own(
+            world,
+            db,
+            hs,
+            ground.probes,
+            ground.files,
+            lists,
+            self.status,
+            commands.understand,
+            self.reload.again,
+            commands.moved,
+        )
+
+    def ops_room(self, room: str) -> OpsRoom:
+        ground = self.ground
+        return OpsRoom(
+            room,
+            ground.world,
+            ground.db,
+            ground.hs,
+            self.commands,
+            ground.questions,
+            self.storage,
+            ground.bells.problems,
+        )
+
+    def private_room(self, room: str) -> Handler:
+        return PrivateRoom(room, self.ground.world, self.deliveries).take
+
+    async def _stopped(self, does: str, error: str) -> None:
+        await self.ground.db.write(lambda tx: self.news.stopped(tx, does, error))
+
+    def _refused(self, room: str) -> None:
+        """The server took no message of ours there."""
+        self.doors.doubt(room)
+        self.ground.bells.problems.set()
+
+    def _cannot_send(self, error: str) -> None:
+        """One room stumbled; what sends goes on by itself."""
+        self.ground.tasks.spawn(self.supervisor.tell("sends messages", error))
+
+
+class AdminParts:
+    """What works with the admin room, made once it is known which room that is.
+
+    device: the id of the device that we are signed in as.
+    """
+
+    def __init__(self, parts: Parts, room: str, device: str) -> None:
+        ground, doors = parts.ground, parts.doors
+        world, db, hs, log = ground.world, ground.db, ground.hs, ground.log
+        nonce, line = ground.nonce, ground.bells.line
+        self.room = admin = AdminRoom(
+            room=room,
+            server=world.server,
+            me=world.me,
+            nonce=nonce,
+            db=db,
+            homeserver=hs,
+            clock=ground.clock,
+            read=partial(doors.reader, poll=QUIET_POLL),
+            noticed=parts.notices.take,
+            gap=parts.news.history_replaced,
+            state=ground.conduit,
+            line=line,
+        )
+        self.sending = sending = Sending(admin, hs, nonce, log)
+        self.registration = Registration(world, db, sending.ask)
+        views = Views(world, ground.probes, ground.files, ground.sealed)
+        self.endings = ends = Endings(
+            world, ground.probes, parts.deliveries, views, ground.lists, self.registration
+        )
+        self.runner = Runner(world, db, admin, sending, ends, device, line, doors.heard, log)
+        self.watch = Watch(admin, sending, hs, log)
+        holds = self.watch.address_holds
+        self.pulse = Pulse(admin, sending, ground.clock, partial(_timeouts, world), holds, log)
+
+
+def _timeouts(world: World) -> Timeouts:
+    relay = world.live.relay
+    return Timeouts(float(relay.timeout), float(relay.slow_timeout))
