@@ -109,6 +109,12 @@ def test_every_template_of_a_record_is_filled(command: Command) -> None:
         assert not set("{}`") & set(said), said
 
 
+def test_every_line_has_a_command_and_every_command_a_line() -> None:
+    sent = {name for name, server in SERVER_COMMANDS.items() if server.lines is not None}
+    named = {word for c in RELAYED for word in (c.conduit, *(alias.word for alias in c.aliases))}
+    assert named - {"help"} == sent
+
+
 def test_the_catalog_knows_the_names_of_all_commands_of_the_server() -> None:
     assert set(SERVER_NAMES) == set(SERVER_COMMANDS)
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.families.dialects import (
-    MAX_ENTRIES,
     Unclosed,
     Unspellable,
     dialect_of,
@@ -22,6 +21,7 @@ from sluice.families.dialects import (
     spell,
     tokenise,
 )
+from sluice.families.lines import MAX_ENTRIES
 from sluice.model.admin_room import Asked
 from sluice.model.command import Dialect, Invocation, Line
 from tests.fuzz_lines import once

@@ -8,19 +8,16 @@ nothing leaves unless reading gives back exactly what was to be written: the las
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
 from ..catalog.table import COMMANDS
 from ..model.admin_room import Asked
 from ..model.command import Dialect, Invocation, Line
+from .lines import MAX_ENTRIES, MAX_LINE, plain
 from .replies import SERVER_COMMANDS
 
 MAX_WORD = 512  # bytes; an echoed argument of 32 kB kills Conduit's handler
-MAX_LINE = 12_000  # bytes of a body
-MAX_ENTRIES = 100  # in one block
-BULK = 10  # accounts in one line of deactivateall
 VERSION = Line(("--version",))
 
 _FENCE = re.compile(r"sluice-fence-([A-Za-z0-9-]+)")
@@ -29,8 +26,6 @@ _WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )  # Unicode White_Space, what Rust's trim and split_whitespace use (Python's has 4 more)
 _BLANKS = re.compile(f"[{_WHITE}]+")
-_SENT = {c.conduit for c in COMMANDS.values()} | {"clear-service-caches"}
-_ALL_CACHES = {"db": "8", "service": "6"}  # how many there are
 
 
 class Unspellable(Exception):
@@ -229,7 +224,7 @@ def _check_command(dialect: Dialect, line: Line) -> None:
     command = SERVER_COMMANDS.get(name)
     if command is None or command.since.value > dialect.value or (is_help and rest):
         raise Unspellable(f"Conduit {dialect} has no {name}", name)
-    if not is_help and name not in _SENT:
+    if not is_help and command.lines is None:
         raise Unspellable(f"{name} is never sent")
     flags = command.flags(dialect) - {"--force"}  # would deactivate admins too
     wrong = next((w for w in rest if w.startswith("-") and w not in flags), None)
@@ -247,96 +242,12 @@ def lines(invocation: Invocation, dialect: Dialect, server: str) -> tuple[Line, 
 
     Raises Unspellable if this version lacks what the invocation asks for: before anything is sent.
     """
-    if COMMANDS[invocation.command].own:
+    command = COMMANDS[invocation.command]
+    if command.own:
         return ()
-    build = _BUILD.get(invocation.command)
-    made = build(invocation) if build else (_plain(invocation),)
+    server_command = SERVER_COMMANDS.get(command.conduit)
+    build = (server_command and server_command.lines) or plain  # but of these, `help`
+    made = build(command.conduit, invocation)
     for line in made:
         spell(dialect, server, line)
     return made
-
-
-def _plain(invocation: Invocation) -> Line:
-    """Conduit's name, the values in the order of the parameters, the flags that were typed."""
-    command = COMMANDS[invocation.command]
-    words = [command.conduit]
-    items: list[str] = []
-    for param in command.params:
-        value = invocation.get(param.name)
-        if param.flag:
-            words += [f"--{param.name}"] if value else []
-        elif value is not None:
-            words += [str(value)]
-            items += [str(value)]
-    return Line(tuple(words), items=tuple(items))
-
-
-def _each_user(invocation: Invocation) -> tuple[Line, ...]:
-    return tuple(Line(("create-user", u), items=(u,)) for u in invocation.values("user"))
-
-
-def _reset(invocation: Invocation) -> tuple[Line, ...]:
-    user = str(invocation.get("user"))  # --sign-out is done with the new password, not here
-    return (Line(("reset-password", user), items=(user,)),)
-
-
-def _media(invocation: Invocation) -> tuple[Line, ...]:
-    flags = {"user": "user", "server": "server", "type": "content-type", "since": "uploaded-after"}
-    words = ["list-media"]
-    for name, flag in flags.items():
-        words += [f"--{flag}", str(invocation.get(name))] if invocation.get(name) else []
-    return (Line(tuple(words)),)
-
-
-def _list(invocation: Invocation) -> tuple[Line, ...]:
-    """The commands that read a block, in slices."""
-    command = COMMANDS[invocation.command]
-    flags = [f"--{p.name}" for p in command.params if p.flag and invocation.get(p.name)]
-    last = invocation.get("last")
-    flags += ["--from-last", f"{last}s"] if last is not None else []
-    values = invocation.values(command.targets or "mxc")
-    step = BULK if command.name == "deactivateall" else MAX_ENTRIES
-    slices: list[list[str]] = [[]]
-    for value in values:
-        room = MAX_LINE - 200 - len("\n".join(slices[-1]).encode())
-        if len(slices[-1]) == step or len(value.encode()) > room:
-            slices.append([])
-        slices[-1].append(value)
-    head = (command.conduit, *flags)
-    return tuple(Line(head, tuple(part), tuple(part)) for part in slices if part)
-
-
-def _purge_server(invocation: Invocation) -> tuple[Line, ...]:
-    server, last = str(invocation.get("server")), invocation.get("last")
-    option = ("--from-last", f"{last}s") if last is not None else ()
-    return (Line(("purge-media-from-server", *option, server), items=(server,)),)
-
-
-def _registration(invocation: Invocation) -> tuple[Line, ...]:
-    return (Line(("allow-registration", "true" if invocation.get("state") == "on" else "false")),)
-
-
-def _clear(invocation: Invocation) -> tuple[Line, ...]:
-    cache = str(invocation.get("cache"))
-    name = "clear-database-caches" if cache == "db" else "clear-service-caches"
-    amount = invocation.get("amount")
-    return (Line((name, _ALL_CACHES[cache] if amount is None else str(amount))),)
-
-
-def _no_words(invocation: Invocation) -> tuple[Line, ...]:
-    return (Line((COMMANDS[invocation.command].conduit,)),)  # filtered here, not by Conduit
-
-
-_BUILD: Mapping[str, Callable[[Invocation], tuple[Line, ...]]] = {
-    "users": _no_words,
-    "rooms": _no_words,
-    "adduser": _each_user,
-    "resetpw": _reset,
-    "media": _media,
-    "purgeserver": _purge_server,
-    "registration.set": _registration,
-    "clearcache": _clear,
-    **dict.fromkeys(
-        ("deactivateall", "purge", "purgeuser", "block", "blockuser", "unblock"), _list
-    ),
-}

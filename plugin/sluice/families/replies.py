@@ -15,6 +15,8 @@ from typing import Any
 from attrs import frozen
 
 from ..model.command import Dialect, Kind
+from . import lines
+from .lines import Lines
 
 DONE, REFUSED, FAILED = Kind.DONE, Kind.REFUSED, Kind.FAILED
 
@@ -36,7 +38,7 @@ class ServerCommand:
     args: its positional arguments by clap's names. switches, options: "long/s" with the short
     letter; options take a value. block: it reads a code block; `tagged`: whose fence may name a
     language. since: flags or the whole command that an older version lacks. slow: it may take
-    minutes; "flags" if only with one.
+    minutes; "flags" if only with one. lines: how it is sent, None for what never is.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ServerCommand:
     tagged: bool = False
     since: Dialect = Dialect.V0_9
     slow: str = ""
+    lines: Lines | None = None
 
     def flags(self, dialect: Dialect) -> frozenset[str]:
         """The long flags that a version knows."""
@@ -143,46 +146,53 @@ _DURATION, _FILEHASH = "from-last/t", "force-filehash/f"
 _PURGING = ("leave-rooms/l", "purge-media/m", "force-filehash/f")
 
 
-def _it(name: str, *replies: Reply, args: str = "", **more: Any) -> ServerCommand:
-    return ServerCommand(name, replies, tuple(args.split()), **more)
+def _it(
+    name: str, sent: Lines | None, *replies: Reply, args: str = "", **more: Any
+) -> ServerCommand:
+    return ServerCommand(name, replies, tuple(args.split()), lines=sent, **more)
 
 
-def _media(name: str, *replies: Reply, **more: Any) -> ServerCommand:
-    return _it(name, *replies, since=Dialect.V0_10, **more)
+def _media(name: str, sent: Lines | None, *replies: Reply, **more: Any) -> ServerCommand:
+    return _it(name, sent, *replies, since=Dialect.V0_10, **more)
+
+
+NEVER = None  # how a command is sent that we never send: an answer of it may still come
 
 
 # fmt: off
 _TABLE = (
-    _it("register-appservice",
+    _it("register-appservice", NEVER,
         _done("registered", r"Appservice registered with ID: (?P<id>[^\n]+)\."),
         _failed("error", rf"Failed to register appservice: (?P<error>{_ANY})"),
         _refused("bad_yaml", rf"Could not parse appservice config: (?P<error>{_ANY})"),
         NO_BLOCK, block=True),
-    _it("unregister-appservice",
+    _it("unregister-appservice", lines.plain,
         _done("unregistered", r"Appservice unregistered\."),
         _refused("missing", "Failed to unregister appservice: Appservice not found"),
         _failed("error", rf"Failed to unregister appservice: (?P<error>{_ANY})"),
         args="APPSERVICE_IDENTIFIER"),
-    _it("list-appservices", _done("list", r"Appservices \((?P<count>\d+)\): (?P<rows>[^\n]*)")),
-    _it("list-rooms", _done("list", r"Rooms:(?:\n|(?P<rows>(?:\n![^\t\n]+\tMembers: \d+)+))")),
-    _it("list-local-users",
+    _it("list-appservices", lines.bare,
+        _done("list", r"Appservices \((?P<count>\d+)\): (?P<rows>[^\n]*)")),
+    _it("list-rooms", lines.bare,
+        _done("list", r"Rooms:(?:\n|(?P<rows>(?:\n![^\t\n]+\tMembers: \d+)+))")),
+    _it("list-local-users", lines.bare,
         _done("list", rf"Found (?P<count>\d+) local user account\(s\):\n(?P<rows>{_ANY})"),
         _failed("error", r"(?P<error>There was a problem with the connection to the \w+ database:"
                          rf" {_ANY})")),
-    _it("incoming-federation",
+    _it("incoming-federation", lines.bare,
         _done("list", r"Handling (?P<count>\d+) incoming pdus:\n"
                       r"(?P<rows>(?:[^\s]+ [^\s]+: \d+m\d+s\n)*)")),
-    _it("remove-alias",
+    _it("remove-alias", lines.plain,
         _done("removed", "Alias removed suc{1,2}essfully"),  # one c in 0.9
         _refused("remote", "Cannot remove alias which is not from this server"),
         _refused("missing", "No such alias exists"), ERROR, args="ALIAS"),
-    _it("deactivate-user",
+    _it("deactivate-user", lines.plain,
         _done("deactivated", r"User (?P<user>@[^\n]*?) has been deactivated(?:, but "
               r"(?P<failed>\d+) media failed to be purged, check the logs for more details)?"),
         _refused("missing", r"User (?P<user>@[^\n]*) doesn't exist on this server"),
         _refused("remote", r"User (?P<user>@[^\n]*) is not from this server"), ERROR,
         args="USER_ID", switches=_PURGING, options=("media-from-last/t",), slow="flags"),
-    _it("deactivate-all",
+    _it("deactivate-all", lines.in_bulk,
         _done("deactivated_all", r"Deactivated (?P<count>\d+) accounts\."
               r'(?:\nSkipped admin accounts: "(?P<skipped>[^\n]*)"\.'
               r" Use --force to deactivate admin accounts)?"
@@ -190,86 +200,88 @@ _TABLE = (
         BAD_LIST, NO_BLOCK, ERROR,
         switches=(*_PURGING, "force/F"), options=("media-from-last/t",), block=True,
         slow="always"),
-    _media("query-media",
+    _media("query-media", lines.plain,
            _done("media", rf"Is blocked Media ID: {_BOOL}"
                  rf"(?:\n\nInformation on full \(non-thumbnail\) file:\n\n{_FILE})?"
                  rf"(?:\n\nInformation on thumbnails of media:{_ANY})?"),
            _BAD_MXC, ERROR, args="MXC"),
-    _media("show-media", Reply("shown", DONE, re.compile(_ANY), ("m.image", "m.file")),
+    _media("show-media", NEVER, Reply("shown", DONE, re.compile(_ANY), ("m.image", "m.file")),
            _BAD_MXC, ERROR, args="MXC", slow="always"),
-    _media("list-media", _done("list", rf"{re.escape(MEDIA_HEAD)}(?P<rows>(?:\n{_ANY})?)"),
+    _media("list-media", lines.media,
+           _done("list", rf"{re.escape(MEDIA_HEAD)}(?P<rows>(?:\n{_ANY})?)"),
            _refused("bad_time", _BAD_TIME), ERROR,
            switches=("include-thumbnails/t",),
            options=("user/u", "server/s", "content-type/c", "uploaded-before/b",
                     "uploaded-after/a")),
-    _media("purge-media", _PURGED,
+    _media("purge-media", lines.listed, _PURGED,
            _failed("media_failed", rf"Failed to delete (?P<failed>\d+) {_LOGS}"), NO_BLOCK,
            block=True, slow="always"),
-    _media("purge-media-from-users", _PURGED, _NOT_PURGED, BAD_LIST, NO_BLOCK, ERROR,
+    _media("purge-media-from-users", lines.listed, _PURGED, _NOT_PURGED, BAD_LIST, NO_BLOCK, ERROR,
            switches=(_FILEHASH,), options=(_DURATION,), block=True, slow="always"),
-    _media("purge-media-from-server",
+    _media("purge-media-from-server", lines.of_server,
            _done("purged", r"Media from (?P<server>\S+) has successfully been purged"),
            _NOT_PURGED,
            _refused("own_server", _OWN_SERVER), ERROR, args="SERVER_ID",
            switches=(_FILEHASH,), options=(_DURATION,), slow="always"),
-    _media("block-media", _BLOCKED, _NOT_BLOCKED, _NOT_PURGED,
+    _media("block-media", lines.listed, _BLOCKED, _NOT_BLOCKED, _NOT_PURGED,
            _failed("media_failed",
                    rf"Failed to block (?P<failed>\d+), and purge (?P<unpurged>\d+) {_LOGS}"),
            NO_BLOCK, switches=("and-purge/a",), options=("reason/r",), block=True, slow="always"),
-    _media("block-media-from-users", _BLOCKED, _NOT_BLOCKED, BAD_LIST, NO_BLOCK, ERROR,
+    _media("block-media-from-users", lines.listed,
+           _BLOCKED, _NOT_BLOCKED, BAD_LIST, NO_BLOCK, ERROR,
            options=("from-last/f", "reason/r"), block=True, slow="always"),  # -f here, -t above
-    _media("list-blocked-media",
+    _media("list-blocked-media", lines.bare,
            _done("list", rf"{re.escape(BLOCKED_HEAD)}(?P<rows>(?:\n{_ANY})?)")),
-    _media("unblock-media", _done("unblocked", "Successfully unblocked media"),
+    _media("unblock-media", lines.listed, _done("unblocked", "Successfully unblocked media"),
            # Also said after a full success if the media has thumbnails: the probe decides.
            _failed("media_failed", rf"Failed to unblock (?P<failed>\d+) {_LOGS}"), NO_BLOCK,
            block=True),
-    _it("get-auth-chain",
+    _it("get-auth-chain", NEVER,
         _done("chain", r"Loaded auth chain with length (?P<count>\d+) in \S+"),
         _refused("missing", r"Event not found\."), ERROR, args="EVENT_ID", slow="always"),
-    _it("parse-pdu",
+    _it("parse-pdu", NEVER,
         _done("pdu", rf"{_EVENT_ID}\nPduEvent \{{{_ANY}\}}"),
         _refused("bad_pdu", rf"{_EVENT_ID}\nCould not parse event: (?P<error>{_ANY})"),
         _refused("bad_pdu", rf"Could not parse PDU JSON: (?P<error>{_ANY})"),
         _refused("bad_json", rf"Invalid json in command body: (?P<error>{_ANY})"),
         _refused("no_block", r"Expected code block in command body\."), block=True),
-    _it("get-pdu",
+    _it("get-pdu", lines.plain,
         _done("pdu", rf"PDU (?P<status>is outlier|was accepted)\n```json\n(?P<pdu>{_ANY})\n```"),
         _refused("missing", r"PDU not found\."), ERROR, args="EVENT_ID"),
-    _it("memory-usage",
+    _it("memory-usage", lines.bare,
         _done("memory", rf"Services:\n(?:(?:{'|'.join(_SERVICES)}): \d+\n)+\nDatabase:\n"
                         rf"(?:(?:{'|'.join(_CACHES)}): \d+(?:\n|\Z))+{_ENGINE}")),
-    _it("clear-database-caches", _done("cleared", r"Done\."), args="AMOUNT"),
-    _it("clear-service-caches", _done("cleared", r"Done\."), args="AMOUNT"),
-    _it("show-config",
+    _it("clear-database-caches", lines.caches, _done("cleared", r"Done\."), args="AMOUNT"),
+    _it("clear-service-caches", lines.caches, _done("cleared", r"Done\."), args="AMOUNT"),
+    _it("show-config", lines.bare,
         _done("config", r"Active config values:\n\n"
                         rf"(?:(?:{_LABEL}): (?:(?!(?:{_LABEL}): )[^\n])*\n)+")),
-    _it("reset-password",
+    _it("reset-password", lines.a_line_each,
         _done("reset", r"Successfully reset the password for user (?P<user>@[^\n]*):"
                        r" (?P<password>[A-Za-z0-9]{15})"),
         _failed("error", r"Couldn't reset the password for user (?P<user>@[^\n]*?): "
                          rf"(?P<error>{_ANY})"),
         *_BAD_NAME, _refused("missing", "The specified user does not exist!"), ERROR,
         args="USERNAME"),
-    _it("create-user",
+    _it("create-user", lines.a_line_each,
         _done("created", r"Created user with user_id: (?P<user>@[^\n]*?) and password:"
                          r" (?P<password>[^\n]*)"),
         *_BAD_NAME,
         _refused("historical", r"Userid (?P<user>@[^\n]*) is not allowed due to historical"),
         _refused("exists", r"Userid (?P<user>@[^\n]*) already exists"), ERROR,
         args="USERNAME PASSWORD"),
-    _it("allow-registration",
+    _it("allow-registration", lines.registration,
         _done("set", r"Registration is now (?P<now>enabled|disabled)"),
         _done("state", r"Registration is currently (?P<currently>enabled|disabled)"),
         args="STATUS"),
-    _it("disable-room", _done("disabled", r"Room disabled\."), ERROR, args="ROOM_ID"),
-    _it("enable-room", _done("enabled", r"Room enabled\."), ERROR, args="ROOM_ID"),
-    _it("sign-json", _JSON, _BAD_JSON, NO_BLOCK, block=True),
-    _it("verify-json",
+    _it("disable-room", lines.plain, _done("disabled", r"Room disabled\."), ERROR, args="ROOM_ID"),
+    _it("enable-room", lines.plain, _done("enabled", r"Room enabled\."), ERROR, args="ROOM_ID"),
+    _it("sign-json", NEVER, _JSON, _BAD_JSON, NO_BLOCK, block=True),
+    _it("verify-json", NEVER,
         _done("verified", r"Signature correct(?: \(with expired keys\))?"),
         _refused("bad_signature", rf"Signature verification failed: (?P<error>{_ANY})"),
         _BAD_JSON, NO_BLOCK, ERROR, block=True, slow="always"),
-    _it("hash-and-sign-event", _JSON,
+    _it("hash-and-sign-event", NEVER, _JSON,
         _refused("bad_pdu", rf"Invalid event: (?P<error>{_ANY})"), _BAD_JSON, NO_BLOCK,
         args="ROOM_VERSION_ID", block=True, tagged=True),
 )
