@@ -196,7 +196,9 @@ def deny_ignored(stack: ExitStack) -> None:
     step = machine.step
 
     def deaf(state: Any, event: Event, facts: Any = ()) -> Any:
-        return None if event is Event.DENY else step(state, event, facts)
+        if event is Event.DENY:
+            return machine.Transition(state, event, frozenset(), state, ())
+        return step(state, event, facts)
 
     replace(stack, desk, "step", deaf)
 

@@ -114,7 +114,6 @@ LONG = {
     "bulk.bulk",
     "room._message",
     "sources.sources",
-    "voting._count",
 }
 # 7: (module, what it imports from above)
 UPWARD = {

@@ -28,7 +28,7 @@ from ..policy.rules import Policy
 from ..text.message import Message, Text, code
 from ..text.phrases import Here, count
 from . import store
-from .machine import Effect, Event, Fact, Row, step
+from .machine import Effect, Event, Fact, step
 
 codec.known(About)
 
@@ -161,15 +161,14 @@ class Desk:
         facts: Iterable[Fact] = (),
         note: Why = NO_WHY,
         **columns: Any,
-    ) -> tuple[Row, Request] | None:
-        """One step of the machine with what it stores; None when nothing is to be done.
+    ) -> tuple[tuple[Effect, ...], Request]:
+        """One step of the machine with what it stores: what is left to be done, and the request
+        after it.
 
         note: why it ended, kept if it did. Raises Changed when the request is no longer in the
-        state it was read in.
+        state it was read in, NotAllowed when the table does not know the event there.
         """
         row = step(request.state, event, facts)
-        if row is None:
-            return None
         if Effect.ENTER_LINE in row.effects and request.in_line_since is None:
             columns["in_line_since"] = self.now
         if Effect.LEAVE_LINE in row.effects and request.in_line_since is not None:
@@ -180,7 +179,7 @@ class Desk:
             columns["state"] = row.target
             if not await store.change(self.tx, request.id, request.state, **columns):
                 raise Changed(f"#{request.id} is not {request.state.value} any more")
-        return row, evolve(request, **columns)
+        return row.effects, evolve(request, **columns)
 
     async def record(self, kind: str, request: Request | None, **fields: object) -> None:
         """An audit record; of a request with what identifies it."""

@@ -63,7 +63,7 @@ async def end(desk: Desk, number: int, message: Message) -> Request | None:
     None when nothing changes: it has ended, or is unknown still.
     """
     request = await store.get(desk.tx, number)
-    if request is None:
+    if request is None or request.state not in (State.EXECUTING, State.UNKNOWN):
         return None
     lines = await store.lines(desk.tx, number)
     kinds = [line.outcome.kind if line.outcome else Kind.FAILED for line in lines]
@@ -89,10 +89,9 @@ async def conclude(
 async def _finish(
     desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str = ""
 ) -> Request | None:
-    moved = await desk.apply(request, event, facts)
-    if moved is None:
+    effects, request = await desk.apply(request, event, facts)
+    if not effects:
         return None
-    _, request = moved
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await limits.give_back(desk.tx, request.id)
     await desk.record("ended", request, state=request.state.value, by=by)

@@ -22,7 +22,7 @@ from ..typed.parse import targets
 from . import holds, limits, store
 from .desk import Changed, Desk, Health, only_reads
 from .finish import DISTRUST, over
-from .machine import Effect, Event, Fact
+from .machine import OPEN, Effect, Event, Fact
 from .standing import Weighed, weigh
 from .submit import need_votes
 
@@ -99,7 +99,9 @@ async def begin(
     sending (txn id, device, policy).
     """
     request = await store.get(desk.tx, turn.request)
-    if request is None or not desk.sees(request) or desk.muted(request):
+    if request is None or request.state not in OPEN:
+        return Wait()
+    if not desk.sees(request) or desk.muted(request):
         return Wait()
     if request.state is State.PENDING and request.in_line_since is None:
         return Wait()
@@ -110,20 +112,17 @@ async def begin(
     facts = _facts(desk, request, turn, weighed, pause)
     note = _why(desk, request, facts, weighed, pause)
     pending = request.state is State.PENDING
-    moved = await desk.apply(request, Event.BEGIN, facts, note)
-    if moved is None:
-        return Wait()
-    row, after = moved
-    if Effect.INTENT in row.effects:
+    effects, after = await desk.apply(request, Event.BEGIN, facts, note)
+    if Effect.INTENT in effects:
         return Go(await _commit(desk, after, turn, lines, intent, weighed, first=pending))
-    if Effect.STOP in row.effects:
+    if Effect.STOP in effects:
         stop = after.stop or note
         await store.change(desk.tx, after.id, after.state, stop=stop)
         return Stop(evolve(after, stop=stop), ended=False)
-    if Effect.TELL in row.effects:
+    if Effect.TELL in effects:
         await over(desk, after)
         return Stop(after, ended=True)
-    if Effect.SHOW in row.effects:
+    if Effect.SHOW in effects:
         await need_votes(desk, after, weighed)
     return Wait()
 
@@ -141,14 +140,11 @@ async def broken(desk: Desk, number: int, error: str) -> Request | None:
     error: the class of what was raised. None: it has ended meanwhile.
     """
     request = await store.get(desk.tx, number)
-    if request is None:
+    if request is None or request.state not in OPEN:
         return None
     note = Why(WhyKind.ERROR, error)
-    moved = await desk.apply(request, Event.BREAK, note=note)
-    if moved is None:
-        return None
-    row, after = moved
-    if Effect.STOP in row.effects:
+    effects, after = await desk.apply(request, Event.BREAK, note=note)
+    if Effect.STOP in effects:
         await store.change(desk.tx, after.id, after.state, stop=note)
     return after
 

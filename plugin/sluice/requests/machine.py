@@ -11,10 +11,11 @@ tell; only UNKNOWN can still become another, because a late answer, a look or a 
 All other ended states absorb: no event changes them.
 
 How to read the table. A row applies in its state, at its event, when all facts it names hold; the
-first row that applies is taken; no row means that the event does nothing. A row without facts is
-the last of its event. The machine knows no clock, database, policy or text: who drives it finds
-the facts, makes the change as a compare-and-set on the state, and carries out the effects, all in
-one transaction. `python -m sluice.requests.machine` prints what docs/requests.md shows.
+first row that applies is taken. An event that may come and does nothing has a row without effects;
+one that has no row cannot come, and raises. The machine knows no clock, database, policy or text:
+who drives it finds the facts, makes the change as a compare-and-set on the state, and carries out
+the effects, all in one transaction. `python -m sluice.requests.machine` prints what
+docs/requests.md shows.
 """
 
 from __future__ import annotations
@@ -91,8 +92,12 @@ class Effect(str, Enum):
     TELL = "say how it ended"
 
 
+class NotAllowed(RuntimeError):
+    """The table has no row: this event cannot come in this state, or not with these facts."""
+
+
 @frozen
-class Row:
+class Transition:
     """In `state` at `event`, if all of `when` holds: go to `target` and do `effects`."""
 
     state: State | None  # None: it does not exist yet
@@ -102,16 +107,21 @@ class Row:
     effects: tuple[Effect, ...]
 
 
-def _row(state: State | None, event: Event, when: str, target: State, *effects: Effect) -> Row:
-    return Row(state, event, frozenset(Fact[word] for word in when.split()), target, effects)
+def _row(
+    state: State | None, event: Event, when: str, target: State, *effects: Effect
+) -> Transition:
+    return Transition(
+        state, event, frozenset(Fact[word] for word in when.split()), target, effects
+    )
 
 
 OPEN = (State.PENDING, State.EXECUTING)
 _CLOSED = tuple(s for s in State if s is not State.PENDING)
+_ENDED = tuple(s for s in State if s not in OPEN)
 _P, _X, _U = State.PENDING, State.EXECUTING, State.UNKNOWN
 _E = Effect
 
-TABLE: tuple[Row, ...] = (
+TABLE: tuple[Transition, ...] = (
     _row(None, Event.SUBMIT, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
     _row(None, Event.SUBMIT, "NEEDS_VOTES", _P, _E.CARD),
     _row(None, Event.SUBMIT, "", _P, _E.ENTER_LINE),
@@ -139,10 +149,12 @@ TABLE: tuple[Row, ...] = (
     _row(_P, Event.RECOUNT, "", _P, _E.LEAVE_LINE, _E.SHOW),
     _row(_P, Event.EDIT, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.DELETE, "", State.CANCELLED, _E.TELL),
+    *(_row(s, e, "", s) for s in _CLOSED for e in (Event.EDIT, Event.DELETE)),
     _row(_P, Event.CANCEL, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.CLOCK, "STALE", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "HALF NEEDS_VOTES", _P, _E.REMIND),
+    _row(_P, Event.CLOCK, "", _P),
     # the guard of the first line, in the transaction of its intent
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.BEGIN, "REASON_GONE", State.CANCELLED, _E.TELL),
@@ -168,6 +180,7 @@ TABLE: tuple[Row, ...] = (
     _row(_X, Event.BEGIN, "IN_DOUBT", _X),
     _row(_X, Event.BEGIN, "", _X, _E.INTENT, _E.SHOW),
     _row(_X, Event.CANCEL, "", _X, _E.STOP),
+    *(_row(s, Event.CANCEL, "", s) for s in _ENDED),
     # endings
     _row(_X, Event.END, "UNKNOWN ONLY_READS", State.FAILED, _E.TELL),
     _row(_X, Event.END, "UNKNOWN", _U, _E.TELL),
@@ -177,17 +190,19 @@ TABLE: tuple[Row, ...] = (
     _row(_U, Event.TOLD, "FAILED", State.FAILED, _E.TELL),
     _row(_U, Event.TOLD, "REFUSED", State.REFUSED, _E.TELL),
     _row(_U, Event.TOLD, "DONE", State.DONE, _E.TELL),
+    _row(_U, Event.TOLD, "", _U),
     *(_row(s, Event.REVIEW, "", s) for s in State),
 )
 
 
-def step(state: State | None, event: Event, facts: Iterable[Fact] = ()) -> Row | None:
-    """The first row that applies, None when the event does nothing in this state."""
+def step(state: State | None, event: Event, facts: Iterable[Fact] = ()) -> Transition:
+    """The first row that applies; raises NotAllowed where none does."""
     holds = frozenset(facts)
     for row in TABLE:
         if row.state is state and row.event is event and row.when <= holds:
             return row
-    return None
+    known = ", ".join(sorted(fact.value for fact in holds))
+    raise NotAllowed(f"{event.value} of {state.value if state else 'nothing'} ({known})")
 
 
 def worst(outcomes: Iterable[Kind]) -> Fact:

@@ -113,10 +113,9 @@ async def review(
     name = desk.name(mxid)
     verdict = Review.IN_ORDER if side is Side.APPROVE else Review.NOT_IN_ORDER
     if side is Side.DENY and request.state is State.PENDING:
-        moved = await desk.apply(request, Event.DENY, [], Why(WhyKind.BY, name))
-        if moved is not None:
-            await over(desk, moved[1], by=mxid, why=why)
-            return True
+        _, ended = await desk.apply(request, Event.DENY, [], Why(WhyKind.BY, name))
+        await over(desk, ended, by=mxid, why=why)
+        return True
     await desk.apply(request, Event.REVIEW, review=verdict)
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
     told = await desk.about(request)

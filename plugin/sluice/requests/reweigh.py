@@ -44,11 +44,8 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
     note = weighed.why
     if Fact.EXPIRED in weighed.facts:
         note = weighed.votes.expired()
-    moved = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
-    if moved is None:
-        return weighed, request
-    row, after = moved
-    if Effect.TELL in row.effects:
+    effects, after = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
+    if Effect.TELL in effects:
         await over(desk, after)
     elif weighed.votes.slots:
         await need_votes(desk, after, weighed)
@@ -74,13 +71,10 @@ async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
         facts.add(Fact.STALE)
         is_held = request.id in held
         note = Why(WhyKind.HELD_TOO_LONG if is_held else desk.view.aside[request.room].why)
-    moved = await desk.apply(request, Event.CLOCK, facts, note)
-    if moved is None:
-        return
-    row, request = moved
-    if Effect.TELL in row.effects:
+    effects, request = await desk.apply(request, Event.CLOCK, facts, note)
+    if Effect.TELL in effects:
         await over(desk, request)
-    elif Effect.REMIND in row.effects:
+    elif Effect.REMIND in effects:
         await store.change(desk.tx, request.id, request.state, reminded=True)
         push = desk.push(request.room, weighed.votes.helpers)
         message = cards.reminder(request, weighed.votes.standing, push, desk.here)

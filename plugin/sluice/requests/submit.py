@@ -135,7 +135,6 @@ async def create(
 ) -> Request:
     """A new row as the machine's table says, with its card if it needs votes."""
     row = step(None, event, facts)
-    assert row is not None  # the table has a last row for both events
     number = await store.next_id(desk.tx)
     asker = desk.name(ask.mxid)
     text = canonical(ask.invocation, desk.policy.server)
@@ -215,14 +214,13 @@ async def edited(
         await desk.reply(room, event_id, message, command)
         return None
     note = Why(WhyKind.CHANGED, desk.name(mxid))
-    moved = await desk.apply(request, Event.EDIT, note=note)
+    effects, request = await desk.apply(request, Event.EDIT, note=note)
     successor = await submit(desk, anew) if anew is not None else None
-    if moved is not None:
-        _, request = moved
+    if effects:
         await desk.record("ended", request, state=request.state.value, event=event_id)
         if request.glass:  # it never ran: there is nothing to review
             await store.change(desk.tx, request.id, request.state, review=Review.NONE)
-    is_gone = moved is not None or (withdrawn and request.state is State.CANCELLED)
+    is_gone = bool(effects) or (withdrawn and request.state is State.CANCELLED)
     if is_gone and request.slots:
         new = successor.id if successor is not None else None
         await desk.show(request, cards.edited(request, await desk.about(request), new))

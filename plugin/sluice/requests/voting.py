@@ -113,19 +113,16 @@ async def _count(
     if Fact.EXPIRED in facts:
         note = before.votes.expired()
     event = Event.APPROVE if cast.side is Side.APPROVE else Event.DENY
-    moved = await desk.apply(request, event, facts, note)
-    if moved is None:
-        return
-    row, request = moved
-    if Effect.TELL in row.effects:
+    effects, request = await desk.apply(request, event, facts, note)
+    if Effect.TELL in effects:
         by = "" if request.state is State.EXPIRED else cast.mxid
         await over(desk, request, by=by, why=cast.reason)
-    if Effect.REJECT_VOTE in row.effects:
+    if Effect.REJECT_VOTE in effects:
         await _answer(desk, request, cast, kept, after.votes)
     elif cast.how is How.COMMAND and cast.side is Side.APPROVE and _again(before.votes, cast.mxid):
         await _counts_already(desk, request, cast, after.votes)
     else:
-        if Effect.SHOW in row.effects:
+        if Effect.SHOW in effects:
             await desk.show_votes(request, after.votes.standing)
         await _thank(desk, cast)
 
@@ -284,17 +281,16 @@ async def _withdrawn(desk: Desk, vote: Vote) -> None:
             fields.setdefault("stands", other.event_id)  # a tap that repeated it
     await desk.record("vote withdrawn", request, **fields)
     weighed = await weigh(desk, request)
-    moved = await desk.apply(request, Event.WITHDRAW, weighed.facts)
-    if moved is not None:
-        await desk.show_votes(moved[1], weighed.votes.standing)
+    _, request = await desk.apply(request, Event.WITHDRAW, weighed.facts)
+    await desk.show_votes(request, weighed.votes.standing)
 
 
 async def _deleted(
     desk: Desk, request: Request, note: Why, *, by: str, card_gone: bool = False
 ) -> None:
-    moved = await desk.apply(request, Event.DELETE, note=note)
-    if moved is not None:
-        await over(desk, moved[1], by=by, card_gone=card_gone)
+    effects, request = await desk.apply(request, Event.DELETE, note=note)
+    if Effect.TELL in effects:
+        await over(desk, request, by=by, card_gone=card_gone)
 
 
 async def cancel(desk: Desk, ask: Ask, number: int) -> None:
@@ -312,15 +308,14 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
         return
     name = desk.name(ask.mxid)
     waiting = [r for r in await store.lines(desk.tx, number) if r.state is LineState.WAITING]
-    moved = None
+    effects: tuple[Effect, ...] = ()
     if request.state is State.PENDING or waiting:
-        moved = await desk.apply(request, Event.CANCEL, note=Why(WhyKind.BY, name))
-    if moved is None:
+        effects, request = await desk.apply(request, Event.CANCEL, note=Why(WhyKind.BY, name))
+    if not effects:
         message = not_allowed.too_late_to_cancel(request, desk.undo(request))
         await desk.reply(ask.room, ask.event_id, message)
         return
-    row, request = moved
-    if Effect.STOP in row.effects:
+    if Effect.STOP in effects:
         stop = Why(WhyKind.CANCELLED, name)
         await store.change(desk.tx, number, request.state, stop=stop)
         await desk.record("cancelled", request, by=ask.mxid)
