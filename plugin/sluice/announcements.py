@@ -182,7 +182,7 @@ class Announcements:
         elif health.silent_since is not None and not told.quiet:
             await self.say(tx, "silent", await self._silent(tx, here, health.silent_since))
         elif told.quiet and not health.quiet and since is not None:
-            waiting = len(await store.places(tx))
+            waiting = len(await store.queue_order(tx))
             await self.say(tx, "answers", server_news.answers_again(here, since, now, waiting))
         if told.outside and not health.outside:
             await self.say(tx, "inside", server_news.inside())

@@ -25,8 +25,7 @@ from .model.decision import Facts
 from .model.server_state import Health
 from .policy.document import Problem
 from .policy.people import members_of, mxids_of, roles
-from .requests.desk import Aside, Desk, View
-from .requests.desk import Health as Readiness
+from .requests.desk import Aside, Desk, Readiness, View
 from .settings import Settings
 from .text.phrases import Here
 from .text.times import Clock
@@ -359,4 +358,4 @@ class World:
             mute=frozenset(room for room in settings.ops_rooms if self.mute(room)),
             told=self.told_rooms,
         )
-        return Desk(tx, view, audit, self.outbox)
+        return Desk(tx, view, audit.append, self.outbox)

@@ -23,7 +23,7 @@ from sluice import audit
 from sluice.db import meta
 from sluice.db.connection import StorageFailed
 from sluice.model.command import Invocation, Kind, Line, Outcome
-from sluice.model.request import How, LineState, Request, Side, State
+from sluice.model.request import LineState, Request, Side, State, Via
 from sluice.requests import (
     erased,
     finish,
@@ -39,7 +39,7 @@ from sluice.requests.desk import Changed
 from sluice.requests.erased import Erased, What
 from sluice.requests.guard import Go, Stop, Turn
 from sluice.requests.submit import Ask
-from sluice.requests.voting import Cast
+from sluice.requests.voting import Ballot as Cast
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from sluice.typed.parse import canonical
@@ -427,7 +427,7 @@ class World:
             key = self.hs.cards.get(event.about)
             if key != f"request.{number}.card":
                 return None
-        how = How.REACTION if event.about else How.COMMAND
+        how = Via.REACTION if event.about else Via.COMMAND
         return Cast(event.id, number, event.sender, event.what[1], how, ROOM)
 
     async def on_vote(self, desk: Any, event: Event) -> None:
@@ -781,14 +781,14 @@ class World:
                 rows = await store.lines(desk.tx, turn.request)
                 over = all(row.state is LineState.SETTLED for row in rows)
                 if over or outcome.kind is Kind.UNKNOWN:
-                    await finish.end(desk, turn.request, say(Sign.DONE, "result"))
+                    await finish.settled(desk, turn.request, say(Sign.DONE, "result"))
 
         self.transact(block)
         self.out = None
         self.point()
 
     def end(self, number: int) -> None:
-        self.transact(finish.end, number, say(Sign.FAILED, "result"))
+        self.transact(finish.settled, number, say(Sign.FAILED, "result"))
         self.point()
 
     def late_answer(self, sent: Sent, kind: Kind) -> None:

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from sluice.model.command import Invocation
 from sluice.model.decision import Verdict
-from sluice.model.request import Cause, State
+from sluice.model.request import Rejection, State
 from sluice.requests import desk, erased, guard, holds, machine, standing, store, submit, voting
 from sluice.requests.desk import Desk
 from sluice.requests.machine import Event, Fact
@@ -185,7 +185,7 @@ def forget_rejected(stack: ExitStack) -> None:
     add = store.add_vote
 
     async def forget(tx: Any, vote: Any) -> bool:
-        return vote.cause is not Cause.NONE or await add(tx, vote)
+        return vote.cause is not Rejection.NONE or await add(tx, vote)
 
     replace(stack, store, "add_vote", forget)
 

@@ -25,7 +25,7 @@ from sluice.model.command import Invocation
 from sluice.model.decision import Facts
 from sluice.policy.people import members_of, mxids_of
 from sluice.requests import holds, standing, store, submit
-from sluice.requests.desk import Desk, Health, View
+from sluice.requests.desk import Desk, Readiness, View
 from sluice.requests.submit import Ask
 from sluice.settings import Settings, load
 from sluice.text.phrases import Here
@@ -226,7 +226,7 @@ class Office:
         self.now = NOON
         self.settings = settings(policy)
         self.room = Members((ANA, DAN, BO, CY, HAL, EVE))
-        self.health = Health.GOOD
+        self.health = Readiness.GOOD
         self.admin_room: frozenset[str] = frozenset()
         self.outbox = outbox.Outbox(database, "nonce", BOT, lambda: self.now)
         self.audit: Any = audit
@@ -249,7 +249,7 @@ class Office:
             health=self.health,
             max_age=self.settings.command_max_age,
         )
-        return Desk(tx, view, self.audit, self.outbox)
+        return Desk(tx, view, self.audit.append, self.outbox)
 
     async def at_desk(self, step: Callable[..., Awaitable[T]], *args: Any, **more: Any) -> T:
         """One step in one transaction."""

@@ -192,7 +192,7 @@ class Ops:
             outcome = Outcome(kind, "x")
             await self.db.write(lambda tx, t=turn, o=outcome: guard.line_settled(desk(tx), t, o))
         done = say(Sign.DONE, "the result")
-        await self.db.write(lambda tx: finish.end(desk(tx, self.room), request.id, done))
+        await self.db.write(lambda tx: finish.settled(desk(tx, self.room), request.id, done))
         await self.news()
 
     async def record(self, kind: str, time: str = "09:00", **what: Any) -> None:

@@ -366,9 +366,9 @@ async def test_a_vote_that_did_not_count_does_not_count_when_it_is_read_again(ro
     room.ops.world.settings = loaded.settings
     for who, event_id in taps:
         await room.event(who, "m.reaction", {"m.relates_to": relation}, event_id=event_id)
-        assert (await room.ops.request(1)).in_line_since is None
+        assert (await room.ops.request(1)).queued_since is None
     await room.taps(HAL, card)
-    assert (await room.ops.request(1)).in_line_since is not None
+    assert (await room.ops.request(1)).queued_since is not None
 
 
 async def test_a_vote_whose_content_was_emptied_from_elsewhere_stands(room: Room) -> None:
@@ -382,7 +382,7 @@ async def test_a_vote_whose_content_was_emptied_from_elsewhere_stands(room: Room
         if event["event_id"] == command:
             event["content"] = {}
     await room.event(CY, "m.reaction", {}, event_id="$emptied")
-    assert (await room.ops.request(1)).in_line_since is not None
+    assert (await room.ops.request(1)).queued_since is not None
 
 
 async def test_a_command_in_clear_does_not_run_in_an_encrypted_room(room: Room) -> None:

@@ -371,7 +371,7 @@ async def test_an_erased_removal_that_still_says_what_it_removed_is_one(room: Li
     await room.reads()
     assert await room.next() is None
     assert await room.held() == set()
-    assert (await room.ops.request(1)).in_line_since is None
+    assert (await room.ops.request(1)).queued_since is None
 
 
 async def test_of_a_list_that_runs_the_rest_is_not_sent(room: Live) -> None:

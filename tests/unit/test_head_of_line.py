@@ -16,10 +16,10 @@ import pytest
 from sluice import audit, rooms
 from sluice.chat import alarms
 from sluice.db import meta
-from sluice.model.request import How, Side, State
+from sluice.model.request import Side, State, Via
 from sluice.passwords.private import PrivateRooms
 from sluice.requests import guard, reweigh, store, voting
-from sluice.requests.voting import Cast
+from sluice.requests.voting import Ballot
 from sluice.rooms import remover
 from sluice.running.outcome import Endings
 from sluice.settings import load
@@ -245,7 +245,7 @@ async def test_where_nobody_knows_who_removed_us_it_is_told_all_the_same(floor: 
 async def test_who_left_while_we_were_out_does_not_count_afterwards(floor: Floor) -> None:
     """The server may hide it from us: members are asked anew."""
     await floor.says(floor.second, BO, WIPE)
-    vote = Cast("$vote", 1, CY, Side.APPROVE, How.COMMAND, floor.second)
+    vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
     floor.kick(floor.second)
     await floor.look()
     await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), vote))
@@ -254,7 +254,7 @@ async def test_who_left_while_we_were_out_does_not_count_afterwards(floor: Floor
     await floor.look()
     assert not await floor.relay.turn()
     request = await floor.ops.request(1)
-    assert (request.state, request.in_line_since) == (State.PENDING, None)
+    assert (request.state, request.queued_since) == (State.PENDING, None)
     assert floor.relay.lines == []
 
 
@@ -414,7 +414,7 @@ async def test_the_clock_is_woken_for_what_waits_for_a_lost_room(floor: Floor) -
 async def test_what_is_approved_waits_for_a_lost_room_no_longer(floor: Floor) -> None:
     """Its votes cannot be looked at: somebody may have taken one back."""
     await floor.says(floor.second, BO, WIPE)
-    vote = Cast("$vote", 1, CY, Side.APPROVE, How.COMMAND, floor.second)
+    vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
     await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), vote))
     floor.kick(floor.second)
     await floor.look()
@@ -622,9 +622,9 @@ async def test_what_may_pass_ends_no_request(
 
 
 async def cast(floor: Floor, event: str, who: str, side: Side = Side.APPROVE, **more: Any) -> None:
-    how = more.pop("how", How.REACTION)
+    how = more.pop("how", Via.REACTION)
     floor.ops.clock.go(0.01)
-    one = Cast(event, 1, who, side, how, more.get("room", floor.first))
+    one = Ballot(event, 1, who, side, how, more.get("room", floor.first))
     await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), one))
 
 
@@ -688,7 +688,7 @@ async def test_who_changes_their_mind_without_end_is_told_once_and_can_still_say
     assert told == [
         "⛔ cy, your vote does not count: you have voted on #1 too often, somebody else must."
     ]
-    await cast(floor, "$typed", CY, how=How.COMMAND)
+    await cast(floor, "$typed", CY, how=Via.COMMAND)
     assert len([s for s in await floor.shows(floor.first) if "too often" in s]) == 2, "typed"
     await cast(floor, "$no", CY, Side.DENY)
     assert await floor.is_state(1, State.DENIED)

@@ -211,7 +211,7 @@ async def test_a_no_counts_in_a_mute_room_and_a_yes_waits_there(office: Ops, roo
     card = await room.sent("request.1.card")
     await mutes(room)
     await room.taps(CY, card)
-    assert (await office.request(1)).in_line_since is not None, "the vote is stored"
+    assert (await office.request(1)).queued_since is not None, "the vote is stored"
     assert await office.db.read(lambda tx: guard.next_turn(office.world.desk(tx))) is None
     turn = guard.Turn(1, 1)
     planned = office.world.planned((await office.request(1)).invocation)
@@ -359,7 +359,7 @@ async def test_the_card_says_what_to_type_where_voters_cannot_tap(office: Ops, r
     await levels(room, events={})
     await room.says(HAL, "!memory")
     await room.says(CY, "!approve 1")
-    assert (await office.request(1)).in_line_since is not None
+    assert (await office.request(1)).queued_since is not None
 
 
 async def test_an_emptied_encryption_is_an_alarm(office: Ops, room: Room) -> None:

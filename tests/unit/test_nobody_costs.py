@@ -425,7 +425,7 @@ async def test_an_address_that_takes_long_does_not_make_the_room_deaf(live: Live
     await live.says(ANA, "!memory")
     await live.says(BO, "!pause x")
     assert await live.until("aused by bo")
-    assert (await live.ops.request(1)).in_line_since is not None, "the vote counts"
+    assert (await live.ops.request(1)).queued_since is not None, "the vote counts"
     assert card
     assert await live.states() == [("deactivate", "pending"), ("memory", "pending")]
     live.gate.set()

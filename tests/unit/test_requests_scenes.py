@@ -13,9 +13,9 @@ import pytest
 from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact
 from sluice.families.dialects import lines
 from sluice.model.command import Dialect, Kind, Outcome
-from sluice.model.request import How, Request, Side
+from sluice.model.request import Request, Side, Via
 from sluice.requests import finish, guard, measures, reweigh, submit, voting
-from sluice.requests.voting import Cast
+from sluice.requests.voting import Ballot
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from tests.machine.office import (
@@ -68,13 +68,13 @@ class Scene:
         return made
 
     async def taps(self, who: str, request: Request, side: Side = Side.APPROVE) -> str:
-        return await self.says(who, request, side, How.REACTION)
+        return await self.says(who, request, side, Via.REACTION)
 
     async def says(
-        self, who: str, request: Request, side: Side, how: How = How.COMMAND, why: str = ""
+        self, who: str, request: Request, side: Side, how: Via = Via.COMMAND, why: str = ""
     ) -> str:
         event = self.office.event()
-        cast = Cast(event, request.id, who, side, how, ROOM, why)
+        cast = Ballot(event, request.id, who, side, how, ROOM, why)
         await self.office.at_desk(voting.vote, cast)
         return event
 
@@ -88,7 +88,7 @@ class Scene:
         went = await self.office.at_desk(guard.begin, turn, planned, {})
         assert isinstance(went, guard.Go), went
         await self.office.at_desk(guard.line_settled, turn, Outcome(outcome, "x"))
-        await self.office.at_desk(finish.end, request.id, say(Sign.DONE, result))
+        await self.office.at_desk(finish.settled, request.id, say(Sign.DONE, result))
 
     async def news(self) -> list[str]:
         """What was said since: a new message as it is, an edit with "(edited)", taps as [ ]."""

@@ -16,21 +16,20 @@ from sluice.families.dialects import lines
 from sluice.model.command import Dialect, Invocation, Kind, Outcome
 from sluice.model.decision import Decision, Slot, Verdict
 from sluice.model.request import (
-    Cause,
-    How,
     LineState,
+    Rejection,
     Request,
     Review,
     Side,
     State,
+    Via,
     Why,
     WhyKind,
 )
 from sluice.requests import finish, guard, limits, measures, reweigh, store, submit, voting
-from sluice.requests.desk import Health
+from sluice.requests.desk import Readiness
 from sluice.requests.guard import Go, Stop, Turn, Wait
-from sluice.requests.limits import Window
-from sluice.requests.voting import Cast
+from sluice.requests.voting import Ballot
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from tests.fake.postgres import binaries, postgres
@@ -109,7 +108,7 @@ UNKNOWN = Outcome(Kind.UNKNOWN, "lost")
 
 async def votes(office: Office, who: str, number: int, side: Side = Side.APPROVE) -> str:
     event = office.event()
-    await office.at_desk(voting.vote, Cast(event, number, who, side, How.COMMAND, ROOM))
+    await office.at_desk(voting.vote, Ballot(event, number, who, side, Via.COMMAND, ROOM))
     return event
 
 
@@ -129,7 +128,7 @@ async def settles(office: Office, number: int, outcome: Outcome, line: int = 1) 
 
 
 async def ends(office: Office, number: int) -> State:
-    await office.at_desk(finish.end, number, say(Sign.DONE, "result"))
+    await office.at_desk(finish.settled, number, say(Sign.DONE, "result"))
     return (await got(office, number)).state
 
 
@@ -186,7 +185,7 @@ async def test_the_guard_stands_before_every_line(office: Office, why: str) -> N
     elif why == "public":
         office.room.public = True
     else:
-        office.health = Health.BAD
+        office.health = Readiness.BAD
     went = await begins(office, request.id, 2)
     assert isinstance(went, Stop)
     assert went.request.stop
@@ -197,9 +196,9 @@ async def test_a_later_line_waits_while_health_is_only_in_doubt(office: Office) 
     await votes(office, CY, request.id)
     await begins(office, request.id)
     await settles(office, request.id, DONE)
-    office.health = Health.DOUBT
+    office.health = Readiness.DOUBT
     assert isinstance(await begins(office, request.id, 2), Wait)
-    office.health = Health.GOOD
+    office.health = Readiness.GOOD
     assert isinstance(await begins(office, request.id, 2), Go)
 
 
@@ -267,8 +266,7 @@ async def test_pause_holds_all_but_what_reads(office: Office) -> None:
 
 async def used(office: Office) -> int:
     key = office.settings.policy.plans["adduser"].limit[0].key
-    window = Window(key, NOON - 3600, (BO,))
-    return len(await office.db.read(lambda tx: limits.used(tx, window)))
+    return len(await office.db.read(lambda tx: limits.used(tx, key, NOON - 3600, (BO,))))
 
 
 async def test_a_limit_counts_what_was_sent_also_when_it_was_refused(office: Office) -> None:
@@ -315,7 +313,7 @@ async def test_a_person_stays_one_when_a_reload_splits_them(office: Office) -> N
     await votes(office, other, request.id)
     office.settings = settings(two.replace("[ana, dan]", "[ana, dan, x]"))
     await office.at_desk(reweigh.policy_changed)
-    assert (await got(office, request.id)).in_line_since is None
+    assert (await got(office, request.id)).queued_since is None
 
 
 async def test_a_policy_that_asks_for_votes_takes_a_waiting_command_out_of_the_line(
@@ -325,7 +323,7 @@ async def test_a_policy_that_asks_for_votes_takes_a_waiting_command_out_of_the_l
     office.settings = settings(OPEN.replace("do: [deactivate,", "do: [enableroom, deactivate,"))
     assert isinstance(await begins(office, request.id), Wait)
     after = await got(office, request.id)
-    assert after.in_line_since is None
+    assert after.queued_since is None
     assert after.slots == (Slot("mod", 1),)
     assert "✋ #1 Approve? bo asks" in await said(office)
     await votes(office, CY, request.id)
@@ -339,12 +337,12 @@ async def test_a_vote_cast_twice_counts_once_and_stands_while_one_of_them_does(
     first = await votes(office, CY, request.id)
     second = await votes(office, CY, request.id)
     await office.at_desk(voting.redacted, ROOM, first, CY)
-    assert (await got(office, request.id)).in_line_since is not None
+    assert (await got(office, request.id)).queued_since is not None
     await office.at_desk(voting.redacted, "!other:example.org", second, CY)
     await office.at_desk(voting.redacted, ROOM, second, BO)
-    assert (await got(office, request.id)).in_line_since is not None
+    assert (await got(office, request.id)).queued_since is not None
     await office.at_desk(voting.redacted, ROOM, second, CY)
-    assert (await got(office, request.id)).in_line_since is None
+    assert (await got(office, request.id)).queued_since is None
 
 
 async def test_a_stranger_s_vote_is_remembered_in_silence(office: Office) -> None:
@@ -353,7 +351,7 @@ async def test_a_stranger_s_vote_is_remembered_in_silence(office: Office) -> Non
     event = await votes(office, HAL, request.id)
     assert len(await office.said()) == before
     vote = await office.db.read(lambda tx: store.vote(tx, event))
-    assert vote.cause is Cause.STRANGER
+    assert vote.cause is Rejection.STRANGER
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -510,7 +508,7 @@ async def test_an_account_with_a_role_loses_it_with_its_password(office: Office)
     other = await office.types(ANA, invocation("deactivate @x:example.org"))
     event = await votes(office, CY, other.id)
     vote = await office.db.read(lambda tx: store.vote(tx, event))
-    assert vote.cause is Cause.STRANGER
+    assert vote.cause is Rejection.STRANGER
     await settles(office, request.id, DONE)
     assert await ends(office, request.id) is State.DONE
     for who, back in ((BO, False), (ANA, True)):

@@ -13,7 +13,7 @@ from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact,
 from sluice.chat.cards import Need, Standing
 from sluice.model.command import Invocation
 from sluice.model.decision import Decision, Verdict
-from sluice.model.request import NO_WHY, Cause, Pause, Request, State, Why, WhyKind
+from sluice.model.request import NO_WHY, Pause, Rejection, Request, State, Why, WhyKind
 from sluice.text.message import Code, Message, Text
 from tests.unit.scenes import ANA, BO, CY, at, check, here
 
@@ -99,11 +99,11 @@ standings = st.builds(
     asked=requests(),
     votes=standings,
     words=foreign,
-    cause=st.sampled_from(Cause),
+    cause=st.sampled_from(Rejection),
     state=st.sampled_from([s for s in State if s not in (State.PENDING, State.EXECUTING)]),
 )
 def test_every_text_about_a_request_keeps_the_rules(
-    asked: tuple[Request, object], votes: Standing, words: str, cause: Cause, state: State
+    asked: tuple[Request, object], votes: Standing, words: str, cause: Rejection, state: State
 ) -> None:
     request, told = asked
     denied = Decision(
@@ -115,7 +115,7 @@ def test_every_text_about_a_request_keeps_the_rules(
         cards.voted(request, told, votes, HERE),
         cards.voted(request, told, votes, HERE, 3),
         cards.running(request, told, votes.by),
-        cards.running(request, told, votes.by, "10 of 40 accounts"),
+        cards.running(request, told, votes.by, 10, 40),
         cards.ended(evolve(request, state=state), told, votes.by, HERE),
         cards.edited(request, told, 13),
         cards.over(evolve(request, state=State.EXPIRED), told, HERE),
@@ -130,7 +130,7 @@ def test_every_text_about_a_request_keeps_the_rules(
         not_allowed.too_late_to_edit(request, ("Undo: ", "x")),
         not_allowed.too_late_to_cancel(request, ()),
         strong_measures.pending(
-            [strong_measures.Row(request, told.short, votes, True, 2)] * 14, [], HERE
+            [strong_measures.OpenRequest(request, told.short, votes, True, 2)] * 14, [], HERE
         ),
         strong_measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
         strong_measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),

@@ -9,7 +9,7 @@ from attrs import evolve
 from sluice.chat import answers, health, questions, refusals
 from sluice.model.command import Invocation, Typed
 from sluice.model.decision import Decision, Matched, Quota, Slot, Verdict
-from sluice.model.request import How, Request, Side, State, Vote
+from sluice.model.request import Request, Side, State, Via, Vote
 from sluice.text.message import code, quote
 from sluice.text.pages import more
 from sluice.typed.parse import NotRun, parse
@@ -253,7 +253,7 @@ def request(number, text, state, created, ended=None, **more):
 DEACTIVATE = "deactivate @spam:example.org"
 TWELVE = request(12, DEACTIVATE, State.DONE, at("14:03"), at("14:05"), slots=(Slot("mod", 1),))
 FOURTEEN = request(14, "adduser al", State.REJECTED, at("14:12"), at("14:12"))
-CY_YES = Vote(12, "$v", "!ops", CY, "cy", Side.APPROVE, How.REACTION, at("14:05"))
+CY_YES = Vote(12, "$v", "!ops", CY, "cy", Side.APPROVE, Via.REACTION, at("14:05"))
 
 
 def test_scene_43_why():

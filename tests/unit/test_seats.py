@@ -52,9 +52,9 @@ async def test_a_password_of_a_named_member_of_the_admin_room_needs_an_owner(
     card = await room.sent(f"request.{number}.card")
     for voter in (ZED, CY, BO):  # a peer, the target, who asks
         await room.taps(voter, card)
-        assert (await office.request(number)).in_line_since is None, voter
+        assert (await office.request(number)).queued_since is None, voter
     await room.taps(DAN, card)
-    assert (await office.request(number)).in_line_since is not None
+    assert (await office.request(number)).queued_since is not None
 
 
 async def test_the_same_without_the_seat_needs_a_peer(office: Ops) -> None:
@@ -65,7 +65,7 @@ async def test_the_same_without_the_seat_needs_a_peer(office: Ops) -> None:
     await room.says(BO, "!resetpw cy")
     number = await room.newest()
     await room.taps(ZED, await room.sent(f"request.{number}.card"))
-    assert (await office.request(number)).in_line_since is not None
+    assert (await office.request(number)).queued_since is not None
 
 
 @pytest.mark.parametrize("who", [ANA, DAN])
@@ -77,9 +77,9 @@ async def test_an_owner_who_asks_does_not_count_for_it(office: Ops, who: str) ->
     card = await room.sent(f"request.{number}.card")
     for voter in (who, BO):
         await room.taps(voter, card)
-        assert (await office.request(number)).in_line_since is None, voter
+        assert (await office.request(number)).queued_since is None, voter
     await room.taps(DAN if who == ANA else ANA, card)
-    assert (await office.request(number)).in_line_since is not None
+    assert (await office.request(number)).queued_since is not None
 
 
 @pytest.mark.parametrize("glass", ["", "!glass "])
@@ -159,7 +159,7 @@ async def test_who_makes_a_named_account_has_no_rights_until_an_owner_says_so(
     number = await vote.newest()
     await vote.taps(ZED, await vote.sent(f"request.{number}.card"))
     assert (await office.request(number)).state is State.PENDING
-    assert (await office.request(number)).in_line_since is None
+    assert (await office.request(number)).queued_since is None
     said = await office.types(CY, "!trust zed")
     assert await doubted(office) == {ZED}, "cy is no owner"
     said = await office.types(DAN, "!trust zed")

@@ -173,7 +173,7 @@ async def test_how_a_request_ended_is_told_to_all_owners_if_it_is_an_alarm(
     desk = office.world.desk
     planned = office.world.planned((await office.request(1)).invocation)
     await office.db.write(lambda tx: guard.begin(desk(tx), guard.Turn(1, 1), planned, {}))
-    await office.db.write(lambda tx: finish.end(desk(tx, second.id), 1, said))
+    await office.db.write(lambda tx: finish.settled(desk(tx, second.id), 1, said))
     here = (await said_in(office, office.room))[-1]
     assert here["body"].startswith("❗ #1 outcome unknown")
     assert here["m.mentions"]["user_ids"] == [ANA, DAN]

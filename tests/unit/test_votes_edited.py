@@ -55,7 +55,7 @@ async def test_a_vote_that_becomes_one_on_another_request_is_that(room: Live, ho
     room.edits(CY, event, "!approve 2")
     said = await room.reads()
     assert await room.next() == 2
-    assert (await room.ops.request(1)).in_line_since is None
+    assert (await room.ops.request(1)).queued_since is None
     assert [text for text in said if text.startswith("📋")] == [
         "📋 cy, your yes to #1 is taken back, you say yes to #2 now."
     ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..model.request import Cause, Request, Side, State, Vote, WhyKind
+from ..model.request import Rejection, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.phrases import Here, Word, a, alarm, count, listed, not_run, people, person, say, view
 from .card_text import About
@@ -111,9 +111,11 @@ def voted(
     return say(Sign.CARD, *rows, text=True)
 
 
-def running(request: Request, told: About, by: Sequence[str], progress: str = "") -> Message:
-    """⏳ while it runs. progress: "10 of 40 accounts", once something was done."""
-    how: Text = (f", {progress}",) if progress else _approved(by)
+def running(
+    request: Request, told: About, by: Sequence[str], done: int = 0, total: int = 0
+) -> Message:
+    """⏳ while it runs. done, total: accounts."""
+    how: Text = (f", {done} of {count(total, 'account')}",) if done else _approved(by)
     head = (f"#{request.id} running", *how, ": ", *told.short)
     return say(Sign.RUNNING, head, *_body(request, told))
 
@@ -259,20 +261,22 @@ def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here)
 # --- votes that do not count ---------------------------------------------------------------------
 
 
-def not_counted(request: Request, who: str, cause: Cause, votes: Standing, here: Here) -> Message:
+def not_counted(
+    request: Request, who: str, cause: Rejection, votes: Standing, here: Here
+) -> Message:
     """Why a vote is not counted, said once."""
     number = f"#{request.id}"
-    if cause is Cause.LATE:
+    if cause is Rejection.LATE:
         return not_run((person(who), ", too late: ", *_late(request, here)))
-    if cause is Cause.NOT_NEEDED:
+    if cause is Rejection.NOT_NEEDED:
         return view(f"{number} needs no vote.")
     head: Text = (person(who), ", your vote does not count: ")
-    if cause is Cause.NO_ROLE:
+    if cause is Rejection.NO_ROLE:
         roles = [a(role) for role in votes.roles]
         return not_run((*head, f"{number} needs ", *people(roles), "."))
-    if cause is Cause.MANY:
+    if cause is Rejection.MANY:
         return not_run((*head, f"you have voted on {number} too often, somebody else must."))
-    why = "is your own request" if cause is Cause.OWN else "is about your account"
+    why = "is your own request" if cause is Rejection.OWN else "is about your account"
     can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
     return not_run((*head, f"{number} {why}.", *can))
 
@@ -284,7 +288,7 @@ def vote_changed(before: Vote, now: Vote | None, who: str, here: Here) -> Messag
     """The edit of a message that is a vote. now: the vote that the new text is, if it counts."""
     n = before.request
     head: Text = (person(who), f", your {_SAYS[before.side]} to #{n} is taken back")
-    if now is not None and now.cause is Cause.NONE:
+    if now is not None and now.cause is Rejection.NONE:
         return view((*head, f", you say {_SAYS[now.side]} to #{now.request} now."))
     again: Text = ("To vote anew: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
     return view((*head, "."), again)

@@ -12,6 +12,12 @@ from ..text.saying import says
 from ..text.times import about
 from .cards import called
 
+# What is for others, not by a line of the policy but by the request itself: why the rest may not.
+CANCEL = "cancel is for who asked, or who may deny it"
+RESOLVE = "resolve is for who may approve"
+RESOLVE_OWN = "resolve is for somebody else"
+TRUST = "trust is for an owner who neither asked nor gets the role back"
+
 
 def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) -> Message:
     """The policy or a built-in rule says no. number: of the request that `why` explains.

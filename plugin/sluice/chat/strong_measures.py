@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..model.request import Pause, Request, State
 from ..text.message import Message, Sign, Text, code, quote
@@ -15,7 +15,7 @@ from .ended import after_state
 
 
 @frozen
-class Row:
+class OpenRequest:
     """One open request in the list. place: in line, 0 while votes are missing."""
 
     request: Request
@@ -25,7 +25,9 @@ class Row:
     place: int = 0
 
 
-def pending(rows: Sequence[Row], reviews: Sequence[tuple[int, Text]], here: Here) -> Message:
+def pending(
+    rows: Sequence[OpenRequest], reviews: Sequence[tuple[int, Text]], here: Here
+) -> Message:
     """📋 what is open. reviews: break-glass that waits for one, and for whom."""
     if not rows and not reviews:
         return view("No open requests.")
@@ -40,7 +42,7 @@ def pending(rows: Sequence[Row], reviews: Sequence[tuple[int, Text]], here: Here
     return view(*lines)
 
 
-def _can_vote(rows: Sequence[Row]) -> str:
+def _can_vote(rows: Sequence[OpenRequest]) -> str:
     n, can = len(rows), sum(row.may_vote for row in rows)
     head = count(n, "open request")
     if can == n:
@@ -49,7 +51,7 @@ def _can_vote(rows: Sequence[Row]) -> str:
     return f"{head}, you can vote on {can}:" if can else f"{head}:"
 
 
-def _how(row: Row, here: Here) -> str:
+def _how(row: OpenRequest, here: Here) -> str:
     if row.request.state is State.EXECUTING:
         return ", running"
     votes = f", {row.votes.filled} of {row.votes.needed}" if row.votes.needed else ""
@@ -111,13 +113,13 @@ def reweighed(before: Request, after: Request, votes: Standing) -> list[Text]:
     if after.state is State.EXPIRED:
         return [(f"#{after.id} has expired.",)]
     missing = votes.needed - votes.filled
-    if before.in_line_since is not None and missing:
+    if before.queued_since is not None and missing:
         return [(f"#{after.id} needs {count(missing, 'more vote')}.",)]
     return [(f"#{after.id} needs no more votes.",)] if _has_its_votes(before, after) else []
 
 
 def _has_its_votes(before: Request, after: Request) -> bool:
-    return before.in_line_since is None and after.in_line_since is not None
+    return before.queued_since is None and after.queued_since is not None
 
 
 def glass(
@@ -134,6 +136,24 @@ def glass(
     else:
         rows.append(("There is no other owner, so nobody reviews it.",))
     return alarm(push, *rows)
+
+
+_SPANS = {86400: "today", 3600: "this hour", 604800: "this week"}
+
+
+def no_glass(due: Sequence[tuple[int, Sequence[str]]], used: int, most: int, every: float) -> Text:
+    """Why there is no break-glass now, empty if there is.
+
+    due: those without a review, and who can give it. used: of `most` in `every` seconds, 0 while
+    there is room.
+    """
+    parts: list[Text] = [(f"#{n} is not reviewed yet (", *people(can), " can)") for n, can in due]
+    if used:
+        parts.append((f"{used} of {most} {_SPANS.get(int(every), 'in this span')} is used",))
+    because = parts[0] if parts else ()
+    for number, part in enumerate(parts[1:], 2):
+        because = (*because, ", and " if number == len(parts) else ", ", *part)
+    return because
 
 
 def no_reviewer(reviewers: Sequence[str]) -> tuple[Text, Text]:
@@ -162,6 +182,12 @@ def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:
         return (f"{when}.",)
     review = (*people(reviewers), "'s review.")
     return (f"{when}, after " if at is not None else f"{when} after ", *review)
+
+
+def elsewhere(message: Message, room: str, push: Sequence[str]) -> Message:
+    """The same in another room; push: whom it names there."""
+    where: Text = ("It was in ", code(room), ".")
+    return evolve(message, lines=(*message.lines, where), push=tuple(push))
 
 
 def reviewed(request: Request, told: About, by: str) -> Message:

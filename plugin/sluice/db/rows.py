@@ -32,20 +32,25 @@ _JSON = Column(codec.write, lambda text: codec.read(text) if text else None)
 
 
 class Table(Generic[T]):
-    """A table whose rows are values of one attrs class. columns: those not held by their type."""
+    """A table whose rows are values of one attrs class.
 
-    def __init__(self, name: str, cls: type[T], **columns: Column) -> None:
+    names: the columns that are not called as their field. columns: those not held by their type.
+    """
+
+    def __init__(
+        self, name: str, cls: type[T], names: Mapping[str, str] | None = None, **columns: Column
+    ) -> None:
         kinds = get_type_hints(cls)
-        self._name, self._cls, self._fields = name, cls, tuple(kinds)
+        self._name, self._cls, self._names = name, cls, {n: n for n in kinds} | dict(names or {})
         self._columns = {n: columns.get(n) or _column(kind) for n, kind in kinds.items()}
 
     def of(self, row: Row) -> T:
         """The value that a row holds."""
-        return self._cls(**{name: self._read(name, row[name]) for name in self._fields})
+        return self._cls(**{n: self._read(n, row[name]) for n, name in self._names.items()})
 
     def row(self, value: T) -> dict[str, object]:
         """A value as its columns hold it."""
-        return self._written({name: getattr(value, name) for name in self._fields})
+        return self._written({name: getattr(value, name) for name in self._names})
 
     def _read(self, name: str, raw: object) -> object:
         column = self._columns[name]
@@ -55,7 +60,9 @@ class Table(Generic[T]):
         found = {}
         for name, value in fields.items():
             column = self._columns[name]  # a name that is no field ends here
-            found[name] = value if column is None or value is None else column.write(value)
+            found[self._names[name]] = (
+                value if column is None or value is None else column.write(value)
+            )
         return found
 
     async def add(self, tx: Tx, value: T, tail: str = "") -> bool:
@@ -85,9 +92,10 @@ class Table(Generic[T]):
         self, tx: Tx, fields: Mapping[str, object], where: str, *args: object
     ) -> bool:
         """Sets some fields of the rows that `where` names; whether there were any."""
-        sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(fields, len(args) + 1))
+        row = self._written(fields)
+        sets = ", ".join(f"{name} = ${at}" for at, name in enumerate(row, len(args) + 1))
         query = f"UPDATE {self._name} SET {sets} WHERE {where} RETURNING 1"
-        return await tx.fetchval(query, *args, *self._written(fields).values()) is not None
+        return await tx.fetchval(query, *args, *row.values()) is not None
 
 
 def _column(kind: object) -> Column | None:

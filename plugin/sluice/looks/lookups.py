@@ -16,7 +16,7 @@ from ..catalog.record import OwnCommand
 from ..catalog.table import find
 from ..db.connection import Tx
 from ..matrix.model import Handled, Later
-from ..requests.submit import LINE_A_PERSON
+from ..requests.submit import QUEUED_A_PERSON
 from .questions import Where
 
 MOMENT = 0.1  # seconds that are waited for in place
@@ -60,7 +60,7 @@ class Lookups:
     async def run(self, person: str, where: Where, work: Work) -> Handled | Later | None:
         """What `work` gives, now or later. Raises Full."""
         mine, behind = self._of.setdefault(person, []), self.busy(person)
-        if len(mine) >= LINE_A_PERSON:
+        if len(mine) >= QUEUED_A_PERSON:
             raise Full
         before = mine[-1] if mine else None
         task = asyncio.create_task(self._turn(before, work))

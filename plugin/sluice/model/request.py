@@ -99,9 +99,9 @@ class Request:
     person: the policy's name at submit. people: key of the groups of accounts that the policy at
     submit took for one person each, so that a split by reload never makes two persons of one.
     slots: what the policy asked at submit; the larger of these and the current ones count.
-    in_line_since: when it last needed no more votes (None while votes are missing).
+    queued_since: when it last needed no more votes (None while votes are missing).
     approved: the names of those whose votes counted when its first line was sent.
-    lines: how many it has, 0 before the first is sent. facts: the card's own text, as JSON.
+    lines: how many it has, 0 before the first is sent. card_text: of the card, as JSON.
     note: why it ended. stop: why nothing more of it is sent while it executes.
     """
 
@@ -118,7 +118,7 @@ class Request:
     created: float
     slots: tuple[Slot, ...] = ()
     expires: float | None = None
-    in_line_since: float | None = None
+    queued_since: float | None = None
     reminded: bool = False
     glass: bool = False
     review: Review = Review.NONE
@@ -127,7 +127,7 @@ class Request:
     ended: float | None = None
     approved: tuple[str, ...] = ()
     note: Why = NO_WHY
-    facts: str = ""
+    card_text: str = ""
 
 
 @frozen
@@ -167,7 +167,7 @@ class Side(str, Enum):
     DENY = "deny"
 
 
-class How(str, Enum):
+class Via(str, Enum):
     """How a vote was cast."""
 
     REACTION = "reaction"
@@ -175,7 +175,7 @@ class How(str, Enum):
     REPLY = "reply"
 
 
-class Cause(str, Enum):
+class Rejection(str, Enum):
     """Why a vote does not count, for ever. NONE: it counts."""
 
     NONE = ""
@@ -202,9 +202,9 @@ class Vote:
     mxid: str
     person: str
     side: Side
-    how: How
+    how: Via
     at: float
-    cause: Cause = Cause.NONE
+    cause: Rejection = Rejection.NONE
     withdrawn: bool = False
     reason: str = ""
     message: str = ""
@@ -212,4 +212,4 @@ class Vote:
     @property
     def approves(self) -> bool:
         """Whether it stands for the request; who may vote is another question."""
-        return self.side is Side.APPROVE and self.cause is Cause.NONE and not self.withdrawn
+        return self.side is Side.APPROVE and self.cause is Rejection.NONE and not self.withdrawn

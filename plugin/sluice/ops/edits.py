@@ -14,11 +14,11 @@ from ..matrix.model import Handled
 from ..model.command import Typed
 from ..model.decision import Verdict
 from ..model.event import Json
-from ..model.request import How, Request, Vote
+from ..model.request import Request, Via, Vote
 from ..requests import store, submit, voting
 from ..requests.standing import judge
 from ..requests.submit import Ask
-from ..requests.voting import Cast
+from ..requests.voting import Ballot
 from ..state import World
 from ..typed import read
 from ..typed.parse import AskFirst, Missing, NotRun
@@ -75,7 +75,7 @@ class Edits:
         side, cast = read.side(content), None
         if side is not None:
             whose = (where.event_id, before.request, where.mxid)
-            cast = Cast(*whose, side, How.REPLY, where.room, message=where.command)
+            cast = Ballot(*whose, side, Via.REPLY, where.room, message=where.command)
         then = await self._in_place(where, content)
 
         async def commit(tx: Tx) -> None:

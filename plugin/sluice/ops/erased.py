@@ -17,7 +17,7 @@ from ..matrix.rooms import RoomView
 from ..model.event import RoomEvent, object_in, text_in
 from ..model.request import Side
 from ..requests import erased
-from ..requests.erased import Erased, What
+from ..requests.erased import Erasure, What
 from ..state import World
 from .intake import Commands
 
@@ -58,7 +58,7 @@ class Erasures:
             if await self._was_removed_here(event, view):
                 return None
             by = origin = ""  # it does not stand here, whatever it says
-        told = Erased(
+        told = Erasure(
             where.event_id,
             self._room,
             where.mxid,

@@ -24,11 +24,11 @@ from ..matrix.model import SEEN, Handled, Later
 from ..matrix.rooms import RoomView
 from ..model.command import Typed
 from ..model.event import Json, RoomEvent
-from ..model.request import How, Side, State
+from ..model.request import Side, State, Via
 from ..policy.people import person_of
 from ..requests import reweigh, store, voting
-from ..requests.submit import LINE_A_PERSON
-from ..requests.voting import Cast
+from ..requests.submit import QUEUED_A_PERSON
+from ..requests.voting import Ballot
 from ..state import World
 from ..typed import read
 from ..typed.answering import is_no, is_no_command
@@ -154,7 +154,7 @@ class OpsRoom:
         vote = read.vote(content)
         if vote is not None and (tap := await self._erasures.tap(where, *vote)):
             return tap
-        if vote is not None and (cast := await self._cast(where, *vote, How.REPLY)):
+        if vote is not None and (cast := await self._cast(where, *vote, Via.REPLY)):
             return Handled(
                 lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
                 self._commands.moved,
@@ -193,7 +193,7 @@ class OpsRoom:
         try:
             return await self._commands.lookups.run(self._person(where.mxid), where, work)
         except Full:
-            return self._commands.answer(where, refusals.too_many_at_once(LINE_A_PERSON))
+            return self._commands.answer(where, refusals.too_many_at_once(QUEUED_A_PERSON))
 
     async def _is_unstorable(self, where: Where, typed: Typed) -> bool:
         """A command while nothing can be stored; `status` answers even so."""
@@ -305,7 +305,7 @@ class OpsRoom:
             return None
         if (released := await self._erasures.tap(where, tap.event_id, tap.side)) is not None:
             return released
-        cast = await self._cast(where, tap.event_id, tap.side, How.REACTION)
+        cast = await self._cast(where, tap.event_id, tap.side, Via.REACTION)
         if cast is None:
             return None
         return Handled(
@@ -313,7 +313,7 @@ class OpsRoom:
             self._commands.moved,
         )
 
-    async def _cast(self, where: Where, target: str, side: Side, how: How) -> Cast | None:
+    async def _cast(self, where: Where, target: str, side: Side, how: Via) -> Ballot | None:
         """A vote, if what it is about is a card of ours."""
         if self._world.settings is None:
             return None
@@ -322,7 +322,7 @@ class OpsRoom:
         )
         if request is None:
             return None
-        return Cast(where.event_id, request.id, where.mxid, side, how, self.room)
+        return Ballot(where.event_id, request.id, where.mxid, side, how, self.room)
 
     async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalog.table import COMMANDS
-from ..model.request import Cause, Request
+from ..model.request import Rejection, Request
 from ..policy.people import may_change
 from ..requests import voting
 from ..requests.desk import Desk
@@ -52,7 +52,7 @@ async def _may_see(desk: Desk, ask: Ask, request: Request) -> bool:
     votes = (await weigh(desk, request)).votes
     held = await desk.roles(ask.room, ask.mxid)
     cause = votes.cause(ask.mxid, request.mxid)
-    if cause in (Cause.NONE, Cause.OWN) or may_change(desk.policy, held):
+    if cause in (Rejection.NONE, Rejection.OWN) or may_change(desk.policy, held):
         return True
     voters = (name for need in votes.standing.needs for name in need.names)
     because = f"the list of #{request.id} is for who asked, or who may vote"

@@ -192,7 +192,7 @@ async def _list(
     return message
 
 
-def _request_rows(found: history.Found) -> list[Row]:
+def _request_rows(found: history.Newest) -> list[Row]:
     return [answers.request_row(request, request.approved) for request in found.requests]
 
 

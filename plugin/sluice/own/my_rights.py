@@ -95,9 +95,8 @@ def _conditions(allows: Sequence[Rule]) -> list[Text]:
 async def _quota(desk: Desk, rule: Rule, mxid: str) -> Text:
     """`10 a day, 7 left`."""
     whose = None if rule.per == "everyone" else mxids_of(desk.policy, mxid)
-    window = limits.Window(rule.key, desk.now - rule.every, whose)
-    left = max(rule.max - len(await limits.used(desk.tx, window)), 0)
-    return (f"{rate(rule)}, {left} left",)
+    uses = await limits.used(desk.tx, rule.key, desk.now - rule.every, whose)
+    return (f"{rate(rule)}, {max(rule.max - len(uses), 0)} left",)
 
 
 def _named(allows: Sequence[Rule], quotas: Sequence[Rule], cell: Cell, policy: Policy) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..chat.results import result
 from ..model.command import Kind, Outcome
-from ..model.request import How, Request, Side, State
-from ..model.result import Ending, Part
-from ..model.result import How as Known
+from ..model.request import Request, Side, State, Via
+from ..model.result import Ending, How, Part
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desk
 from ..requests.standing import undo_needs_votes
@@ -31,13 +30,13 @@ async def deny(call: Call, desk: Desk, ask: Ask) -> None:
 async def _vote(call: Call, desk: Desk, ask: Ask, side: Side) -> None:
     why = call.text("why")
     why = why[len("reason") :].lstrip(" :") if why.lower().startswith("reason ") else why
-    cast = voting.Cast(
+    cast = voting.Ballot(
         event_id=ask.event_id,
         room=ask.room,
         request=call.number() or 0,
         mxid=ask.mxid,
         side=side,
-        how=How.COMMAND,
+        how=Via.COMMAND,
         reason=why,
         message=ask.command,
     )
@@ -74,7 +73,7 @@ async def _resolved(call: Call, desk: Desk, request: Request, kind: Kind, by: st
         voted=bool(request.slots) and not request.glass,
         approved=request.approved,
         glass=request.glass,
-        how=Known.SAID,
+        how=How.SAID,
         by=by,
         at=desk.now,
         undo_needs_votes=await undo_needs_votes(desk, request),

@@ -8,70 +8,35 @@ machine's table; nothing else changes a state.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from ..catalog.table import COMMANDS
-from ..chat import cards
+from ..chat import cards, strong_measures
 from ..chat.card_text import About
 from ..chat.undo import takes_back
 from ..db import codec
 from ..db.connection import Tx
+from ..matrix.outbox import Outbox
+from ..matrix.rooms import RoomView
 from ..model.command import Invocation, Tag
 from ..model.decision import Asker, Facts
 from ..model.request import NO_WHY, LineState, Request, State, Why, WhyKind
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
-from ..text.message import Message, Text, code
-from ..text.phrases import Here, count
+from ..text.message import Message, Text
+from ..text.phrases import Here
 from . import store
 from .machine import Effect, Event, Fact, step
 
 codec.known(About)
+Append = Callable[[Tx, float, str, Mapping[str, object]], Awaitable[object]]
 
 
-class Room(Protocol):
-    """An ops room as its own timeline shows it."""
-
-    @property
-    def known(self) -> bool: ...  # its state was read; before that nothing is said of it
-    @property
-    def joined(self) -> Collection[str]: ...
-    @property
-    def public(self) -> bool: ...  # anybody can join: only what looks runs
-
-    def power(self, mxid: str) -> float:
-        """Infinite for a creator of a room of version 12."""
-
-    def can_send(self, kind: str, mxid: str) -> bool:
-        """Whether somebody has the power for events of this type."""
-
-
-class Audit(Protocol):
-    async def append(
-        self, tx: Tx, now: float, kind: str, record: Mapping[str, object]
-    ) -> object: ...
-
-
-class Outbox(Protocol):
-    """What is said in ops rooms once the transaction is committed. Keys name what was said."""
-
-    async def put(
-        self, tx: Tx, room: str, key: str, message: Message, *, reply_to: str | None = None
-    ) -> None: ...
-    async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None: ...
-    async def has(self, tx: Tx, room: str, key: str) -> bool: ...
-    async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None: ...
-    async def react(self, tx: Tx, room: str, event_id: str, emoji: str) -> None: ...
-    async def unreact(self, tx: Tx, room: str, event_id: str, emoji: str) -> None: ...
-    async def buttons(self, tx: Tx, room: str, key: str, emojis: Sequence[str]) -> None:
-        """The bot's own reactions on what `key` names, from now on exactly these."""
-
-
-class Health(str, Enum):
+class Readiness(str, Enum):
     GOOD = "good"
     DOUBT = "doubt"  # a fence is out
     BAD = "bad"  # no answer, or safe mode
@@ -98,9 +63,9 @@ class View:
     now: float
     here: Here
     policy: Policy
-    rooms: Mapping[str, Room]
+    rooms: Mapping[str, RoomView]
     facts: Facts
-    health: Health = Health.GOOD
+    health: Readiness = Readiness.GOOD
     max_age: float = 300
     aside: Mapping[str, Aside] = field(factory=dict)
     mute: frozenset[str] = frozenset()
@@ -139,7 +104,7 @@ def card_number(key: str) -> int | None:
 class Desk:
     tx: Tx
     view: View
-    audit: Audit
+    append: Append
     outbox: Outbox
 
     @property
@@ -169,10 +134,10 @@ class Desk:
         state it was read in, NotAllowed when the table does not know the event there.
         """
         row = step(request.state, event, facts)
-        if Effect.ENTER_LINE in row.effects and request.in_line_since is None:
-            columns["in_line_since"] = self.now
-        if Effect.LEAVE_LINE in row.effects and request.in_line_since is not None:
-            columns["in_line_since"] = None
+        if Effect.ENTER_QUEUE in row.effects and request.queued_since is None:
+            columns["queued_since"] = self.now
+        if Effect.LEAVE_QUEUE in row.effects and request.queued_since is not None:
+            columns["queued_since"] = None
         if row.target not in (request.state, State.EXECUTING):
             columns.update(ended=self.now, note=note)
         if row.target is not request.state or columns:
@@ -193,7 +158,7 @@ class Desk:
                 "command": request.text[:MAX_TEXT],
                 "digest": store.digest(request.invocation),
             }
-        await self.audit.append(self.tx, self.now, kind, {**about, **fields})
+        await self.append(self.tx, self.now, kind, {**about, **fields})
 
     def name(self, mxid: str) -> str:
         """The policy's name of whoever has this account, else the MXID."""
@@ -262,15 +227,14 @@ class Desk:
     async def elsewhere(self, room: str, key: str, message: Message) -> None:
         """What was said in this room, in all others that learn of it; an alarm pushes the owners
         there."""
-        lines = (*message.lines, ("It was in ", code(room), "."))
         for where in self.told(room)[1:]:
             push = self.push(where, self.mxids(self.owners())) if message.text else ()
-            copy = evolve(message, lines=lines, push=push)
+            copy = strong_measures.elsewhere(message, room, push)
             await self.outbox.put(self.tx, where, key, copy)
 
     async def about(self, request: Request) -> About:
         """What its card says of it."""
-        told = codec.read(request.facts) if request.facts else None
+        told = codec.read(request.card_text) if request.card_text else None
         return told if isinstance(told, About) else About((request.text,), (request.text,))
 
     def owners(self) -> tuple[str, ...]:
@@ -315,9 +279,9 @@ class Desk:
     async def show_votes(self, request: Request, votes: cards.Standing) -> None:
         """The card after a vote, a member or the policy changed, or a hold came or went; not if it
         runs at once."""
-        line = list(await store.places(self.tx))
+        line = list(await store.queue_order(self.tx))
         place = line.index(request.id) + 1 if request.id in line else 0
-        free = self.view.health is Health.GOOD and await store.pause(self.tx) is None
+        free = self.view.health is Readiness.GOOD and await store.pause(self.tx) is None
         runs = place == 1 and free and not votes.held
         if not runs or await store.in_state(self.tx, State.EXECUTING):
             told = await self.about(request)
@@ -329,6 +293,5 @@ class Desk:
         rows = await store.lines(self.tx, request.id)
         done = sum(row.size for row in rows if row.state is LineState.SETTLED)
         total = sum(row.size for row in rows)
-        progress = f"{done} of {count(total, 'account')}" if done else ""
         told = await self.about(request)
-        await self.show(request, cards.running(request, told, request.approved, progress))
+        await self.show(request, cards.running(request, told, request.approved, done, total))

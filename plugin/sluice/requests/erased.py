@@ -15,7 +15,7 @@ from attrs import frozen
 
 from ..chat import held as texts
 from ..db import meta
-from ..model.request import Cause, Request, Review, Side, State
+from ..model.request import Rejection, Request, Review, Side, State
 from ..policy.people import in_order, may_change
 from . import holds, store
 from .desk import Desk, only_reads
@@ -36,7 +36,7 @@ class What(str, Enum):
 
 
 @frozen
-class Erased:
+class Erasure:
     """by, origin: who erased it and from which room, "" where that is not known. may_remove: its
     sender has the power to remove what others wrote."""
 
@@ -49,7 +49,7 @@ class Erased:
     may_remove: bool = False
 
 
-async def hold(desk: Desk, erased: Erased) -> None:
+async def hold(desk: Desk, erased: Erasure) -> None:
     """Holds what this may have stopped, and tells the room once for each request."""
     waiting = await holds.waiting_for(desk.tx, erased.room, erased.mxid)
     new = [r for r in await _stoppable(desk, erased) if r.id not in waiting]
@@ -59,7 +59,7 @@ async def hold(desk: Desk, erased: Erased) -> None:
         await _tell(desk, erased, new)
 
 
-async def _hold(desk: Desk, request: Request, erased: Erased) -> None:
+async def _hold(desk: Desk, request: Request, erased: Erasure) -> None:
     await desk.apply(request, Event.ERASE)
     where = (request.id, erased.room, erased.mxid, erased.by, erased.origin, desk.now)
     await holds.add(desk.tx, Hold(erased.event_id, *where))
@@ -68,7 +68,7 @@ async def _hold(desk: Desk, request: Request, erased: Erased) -> None:
     await _show(desk, request)
 
 
-async def _stoppable(desk: Desk, erased: Erased) -> list[Request]:
+async def _stoppable(desk: Desk, erased: Erasure) -> list[Request]:
     """The open requests of the room that its sender could have stopped with it."""
     roles = await desk.roles(erased.room, erased.mxid)
     if not roles:
@@ -89,20 +89,20 @@ async def _stoppable(desk: Desk, erased: Erased) -> list[Request]:
 async def _has_a_say(desk: Desk, request: Request, mxid: str) -> bool:
     """It is theirs to take back, to deny, or (a break-glass) to review."""
     cause = (await weigh(desk, request)).votes.cause(mxid, request.mxid)
-    if cause is Cause.NOT_NEEDED and request.glass:
+    if cause is Rejection.NOT_NEEDED and request.glass:
         return desk.policy.owners in await desk.roles(request.room, mxid)
-    return cause in (Cause.NONE, Cause.OWN)
+    return cause in (Rejection.NONE, Rejection.OWN)
 
 
 async def heeded(desk: Desk, room: str, mxids: Iterable[str]) -> bool:
     """Whether words of one of these, which cannot be read yet, may stop something that is open."""
     for mxid in mxids:
-        if await _stoppable(desk, Erased("", room, mxid, What.WORDS)):
+        if await _stoppable(desk, Erasure("", room, mxid, What.WORDS)):
             return True
     return False
 
 
-async def _worth_a_word(desk: Desk, erased: Erased) -> bool:
+async def _worth_a_word(desk: Desk, erased: Erasure) -> bool:
     """Nothing is held by it; said once in a while of whoever could have paused or reviewed."""
     roles = await desk.roles(erased.room, erased.mxid)
     reviews = desk.policy.owners in roles and any(
@@ -119,7 +119,7 @@ async def _worth_a_word(desk: Desk, erased: Erased) -> bool:
     return True
 
 
-async def _tell(desk: Desk, erased: Erased, held: list[Request]) -> None:
+async def _tell(desk: Desk, erased: Erasure, held: list[Request]) -> None:
     able: set[str] = set()
     for request in held:
         votes = (await weigh(desk, request)).votes

@@ -15,7 +15,7 @@ DISTRUST = 24 * 3600.0  # seconds without a role, once somebody may have got the
 HOURGLASS = "⏳"  # a reaction on a command that takes long, until it ends
 
 
-async def over(
+async def closed(
     desk: Desk, request: Request, *, by: str = "", why: str = "", card_gone: bool = False
 ) -> None:
     """It ended without having run: the card says so, and a new message pushes who asked.
@@ -56,7 +56,7 @@ async def _elsewhere(desk: Desk, request: Request) -> None:
         await desk.outbox.put(desk.tx, where, key, message)
 
 
-async def end(desk: Desk, number: int, message: Message) -> Request | None:
+async def settled(desk: Desk, number: int, message: Message) -> Request | None:
     """Every line is settled (or will not be sent): the worst of them is what it came to.
 
     message: the ready result. Also for an UNKNOWN one of which a late answer or a look has told.
@@ -70,23 +70,23 @@ async def end(desk: Desk, number: int, message: Message) -> Request | None:
     reads = only_looks(request.invocation)
     facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
     event = Event.END if request.state is State.EXECUTING else Event.TOLD
-    ended = await _finish(desk, request, event, facts, message)
+    ended = await _ended(desk, request, event, facts, message)
     if ended is not None and ended.state in (State.REFUSED, State.FAILED):
         await store.trust_again(desk.tx, number)
     return ended
 
 
-async def conclude(
+async def resolved(
     desk: Desk, request: Request, kind: Kind, message: Message, told_by: str
 ) -> Request | None:
     """An UNKNOWN one of which a person said what became of it.
 
     Nobody is trusted again on such a word: whoever asked may hold the new password.
     """
-    return await _finish(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
+    return await _ended(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
 
 
-async def _finish(
+async def _ended(
     desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str = ""
 ) -> Request | None:
     effects, request = await desk.apply(request, event, facts)

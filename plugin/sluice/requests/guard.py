@@ -2,7 +2,7 @@
 
 The relay asks `next_turn`, then `begin`: that one looks at everything again, and what it allows is
 committed (state, intent in the audit, uses of limits) before anything is sent. What became of the
-line is reported with `line_*`; `ending.end` follows the last.
+line is reported with `line_*`; `finish.settled` follows the last.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..policy.decide import limits_of
 from ..policy.people import is_named
 from ..typed.parse import targets
 from . import holds, limits, store
-from .desk import Changed, Desk, Health, only_reads
-from .finish import DISTRUST, over
+from .desk import Changed, Desk, Readiness, only_reads
+from .finish import DISTRUST, closed
 from .machine import OPEN, Effect, Event, Fact
 from .standing import Weighed, weigh
 from .submit import need_votes
@@ -76,11 +76,11 @@ async def next_turn(desk: Desk, unheard: Collection[str] = ()) -> Turn | None:
             if request.room not in silent or desk.given_up(request.room, since):
                 turns.append((since, request.id, waiting[0]))
     held = await holds.requests(desk.tx)
-    for request in await store.line(desk.tx, 1000 if paused or held or silent else 1):
+    for request in await store.queue(desk.tx, 1000 if paused or held or silent else 1):
         if request.id in held or request.room in silent:
             continue
         if not paused or only_reads(request.invocation):
-            turns.append((request.in_line_since or desk.now, request.id, 1))
+            turns.append((request.queued_since or desk.now, request.id, 1))
     return Turn(*min(turns)[1:]) if turns else None
 
 
@@ -103,7 +103,7 @@ async def begin(
         return Wait()
     if not desk.sees(request) or desk.muted(request):
         return Wait()
-    if request.state is State.PENDING and request.in_line_since is None:
+    if request.state is State.PENDING and request.queued_since is None:
         return Wait()
     weighed = await weigh(desk, request, limited=True)
     pause = await store.pause(desk.tx)
@@ -120,7 +120,7 @@ async def begin(
         await store.change(desk.tx, after.id, after.state, stop=stop)
         return Stop(evolve(after, stop=stop), ended=False)
     if Effect.TELL in effects:
-        await over(desk, after)
+        await closed(desk, after)
         return Stop(after, ended=True)
     if Effect.SHOW in effects:
         await need_votes(desk, after, weighed)
@@ -159,14 +159,14 @@ def _facts(
         facts.add(Fact.STOPPED)
     if pause is not None and not only_reads(request.invocation):
         facts.add(Fact.PAUSED)
-    since = request.in_line_since or desk.now
+    since = request.queued_since or desk.now
     if request.state is State.EXECUTING:
         stale = request.room in desk.view.aside
     else:
         stale = not weighed.votes.slots and desk.now - since > desk.view.max_age
     if stale:
         facts.add(Fact.STALE)
-    health = {Health.DOUBT: Fact.IN_DOUBT, Health.BAD: Fact.UNHEALTHY}.get(desk.view.health)
+    health = {Readiness.DOUBT: Fact.IN_DOUBT, Readiness.BAD: Fact.UNHEALTHY}.get(desk.view.health)
     return facts | ({health} if health else set())
 
 

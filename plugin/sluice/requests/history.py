@@ -20,24 +20,24 @@ T = TypeVar("T")
 
 
 @frozen
-class Found:
+class Newest:
     """The newest requests, newest first, and how many there are in all."""
 
     requests: tuple[Request, ...]
     total: int
 
 
-async def requests(tx: Tx, limit: int) -> Found:
+async def requests(tx: Tx, limit: int) -> Newest:
     """What everybody asked for."""
     newest = await REQUESTS.all(tx, f"ORDER BY id DESC LIMIT {int(limit)}")
-    return Found(tuple(newest), await REQUESTS.count(tx))
+    return Newest(tuple(newest), await REQUESTS.count(tx))
 
 
-async def requests_by(tx: Tx, mxids: Sequence[str], limit: int) -> Found:
+async def requests_by(tx: Tx, mxids: Sequence[str], limit: int) -> Newest:
     """What these accounts asked for."""
     found, total = await _of(tx, REQUESTS, "created", mxids, limit)
     newest = sorted(found, key=lambda request: -request.id)[:limit]
-    return Found(tuple(newest), total)
+    return Newest(tuple(newest), total)
 
 
 async def votes_by(tx: Tx, mxids: Sequence[str], limit: int) -> tuple[tuple[Vote, ...], int]:
@@ -58,10 +58,10 @@ async def _of(
     return found, total
 
 
-async def about(tx: Tx, mxid: str) -> Found:
+async def about(tx: Tx, mxid: str) -> Newest:
     """Requests that name this account."""
     escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in mxid)
     where = "WHERE invocation LIKE $1 ESCAPE '\\' ORDER BY id DESC LIMIT 1000"
     naming = await REQUESTS.all(tx, where, f'%"{escaped}"%')
     found = [request for request in naming if mxid in users(request.invocation)]
-    return Found(tuple(found), len(found))
+    return Newest(tuple(found), len(found))

@@ -6,9 +6,7 @@ place; what was never sent is given back when the request ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from attrs import frozen
+from collections.abc import Iterable, Sequence
 
 from ..db.connection import Tx
 from ..db.rows import insert, marks
@@ -16,23 +14,17 @@ from ..model.request import LineState
 from ..policy.rules import Rule
 
 
-@frozen
-class Window:
-    """What one limit counts: since when, and of whom (None: everyone)."""
+async def used(
+    tx: Tx, key: str, since: float, mxids: Sequence[str] | None = None, besides: int = 0
+) -> tuple[float, ...]:
+    """The moments of each use of a limit, oldest first.
 
-    key: str
-    since: float
-    mxids: tuple[str, ...] | None = None
-
-
-async def used(tx: Tx, window: Window, besides: int = 0) -> tuple[float, ...]:
-    """The moments of each use, oldest first; those of request `besides` do not count."""
+    mxids: whose uses count, None for everyone's. besides: a request whose uses do not.
+    """
     query = "SELECT at, n FROM sluice_use WHERE key = $1 AND at > $2 AND request <> $3"
-    if window.mxids is not None:
-        query += f" AND mxid IN ({marks(window.mxids, 4)})"
-    rows = await tx.fetch(
-        query + " ORDER BY at", window.key, window.since, besides, *(window.mxids or ())
-    )
+    if mxids is not None:
+        query += f" AND mxid IN ({marks(mxids, 4)})"
+    rows = await tx.fetch(query + " ORDER BY at", key, since, besides, *(mxids or ()))
     return tuple(row["at"] for row in rows for _ in range(row["n"]))
 
 

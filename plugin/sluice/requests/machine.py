@@ -84,8 +84,8 @@ class Effect(str, Enum):
     REJECT_VOTE = "keep the vote as rejected, answer once"
     CARD = "post the card"
     SHOW = "edit the card"
-    ENTER_LINE = "into the line"
-    LEAVE_LINE = "out of the line"
+    ENTER_QUEUE = "into the line"
+    LEAVE_QUEUE = "out of the line"
     REMIND = "remind once"
     INTENT = "commit the intent, then send"
     STOP = "send nothing more of it"
@@ -124,29 +124,29 @@ _E = Effect
 TABLE: tuple[Transition, ...] = (
     _row(None, Event.SUBMIT, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
     _row(None, Event.SUBMIT, "NEEDS_VOTES", _P, _E.CARD),
-    _row(None, Event.SUBMIT, "", _P, _E.ENTER_LINE),
+    _row(None, Event.SUBMIT, "", _P, _E.ENTER_QUEUE),
     _row(None, Event.GLASS, "REFUSED_BY_POLICY", State.REJECTED, _E.TELL),
-    _row(None, Event.GLASS, "", _P, _E.ENTER_LINE),
+    _row(None, Event.GLASS, "", _P, _E.ENTER_QUEUE),
     # votes; one that comes too late changes nothing, but is kept and answered
     *(_row(s, e, "", s, _E.REJECT_VOTE) for s in _CLOSED for e in (Event.APPROVE, Event.DENY)),
     _row(_P, Event.APPROVE, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
     _row(_P, Event.APPROVE, "NOT_VALID", _P, _E.REJECT_VOTE),
-    _row(_P, Event.APPROVE, "COMPLETE", _P, _E.ENTER_LINE, _E.SHOW),
+    _row(_P, Event.APPROVE, "COMPLETE", _P, _E.ENTER_QUEUE, _E.SHOW),
     _row(_P, Event.APPROVE, "", _P, _E.SHOW),
     _row(_P, Event.DENY, "EXPIRED", State.EXPIRED, _E.REJECT_VOTE, _E.TELL),
     _row(_P, Event.DENY, "OWN", State.CANCELLED, _E.TELL),
     _row(_P, Event.DENY, "NOT_VALID", _P, _E.REJECT_VOTE),
     _row(_P, Event.DENY, "", State.DENIED, _E.TELL),
     _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.SHOW),
-    _row(_P, Event.WITHDRAW, "", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.WITHDRAW, "", _P, _E.LEAVE_QUEUE, _E.SHOW),
     # a word that nobody could read may have been a no: nothing is sent until it is said again
     *(_row(s, Event.ERASE, "", s, _E.SHOW) for s in OPEN),
     *(_row(s, Event.RELEASE, "", s, _E.SHOW) for s in OPEN),
     # the world changes
     _row(_P, Event.RECOUNT, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.RECOUNT, "REASON_GONE", State.CANCELLED, _E.TELL),
-    _row(_P, Event.RECOUNT, "COMPLETE", _P, _E.ENTER_LINE, _E.SHOW),
-    _row(_P, Event.RECOUNT, "", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.RECOUNT, "COMPLETE", _P, _E.ENTER_QUEUE, _E.SHOW),
+    _row(_P, Event.RECOUNT, "", _P, _E.LEAVE_QUEUE, _E.SHOW),
     _row(_P, Event.EDIT, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.DELETE, "", State.CANCELLED, _E.TELL),
     *(_row(s, e, "", s) for s in _CLOSED for e in (Event.EDIT, Event.DELETE)),
@@ -158,7 +158,7 @@ TABLE: tuple[Transition, ...] = (
     # the guard of the first line, in the transaction of its intent
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.BEGIN, "REASON_GONE", State.CANCELLED, _E.TELL),
-    _row(_P, Event.BEGIN, "NEEDS_VOTES", _P, _E.LEAVE_LINE, _E.SHOW),
+    _row(_P, Event.BEGIN, "NEEDS_VOTES", _P, _E.LEAVE_QUEUE, _E.SHOW),
     _row(_P, Event.BEGIN, "HELD", _P),
     _row(_P, Event.BEGIN, "PAUSED", _P),
     _row(_P, Event.BEGIN, "STALE", State.CANCELLED, _E.TELL),

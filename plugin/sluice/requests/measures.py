@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from ..chat import strong_measures
+from ..chat import not_allowed, strong_measures
 from ..chat.cards import Need, Standing
 from ..db import meta
 from ..model.decision import Verdict
@@ -17,7 +17,7 @@ from ..text.message import Text
 from ..text.phrases import people
 from . import holds, store
 from .desk import Desk, card_key
-from .finish import over
+from .finish import closed
 from .machine import Event
 from .standing import Count, judge
 from .submit import Ask, create, not_for, reject
@@ -65,28 +65,12 @@ async def _quota(desk: Desk) -> tuple[Text, Text]:
     glass = desk.policy.break_glass
     assert glass is not None  # the decision was not a deny
     taken = [r for r in await store.glasses(desk.tx) if r.state not in _NEVER_RAN]
-    words: list[Text] = []
-    reviewers: tuple[str, ...] = ()
-    for request in taken:
-        if request.review is Review.OPEN:
-            reviewers = _reviewers(desk, request.mxid)
-            words.append((f"#{request.id} is not reviewed yet (", *people(reviewers), " can)"))
+    due = [(r.id, _reviewers(desk, r.mxid)) for r in taken if r.review is Review.OPEN]
     used = sorted(r.created for r in taken if r.created > desk.now - glass.every)
-    at = None
-    if len(used) >= glass.max:
-        words.append((f"{len(used)} of {glass.max} {_span(glass.every)} is used",))
-        at = used[-glass.max] + glass.every
-    because: Text = ()
-    for number, reason in enumerate(words, 1):
-        between = ", and " if number == len(words) else ", "
-        because = (*because, between, *reason) if because else reason
-    return because, strong_measures.next_glass(at, reviewers, desk.here)
-
-
-def _span(seconds: float) -> str:
-    return {86400: "today", 3600: "this hour", 604800: "this week"}.get(
-        int(seconds), "in this span"
-    )
+    full = len(used) >= glass.max
+    because = strong_measures.no_glass(due, len(used) if full else 0, glass.max, glass.every)
+    at = used[-glass.max] + glass.every if full else None
+    return because, strong_measures.next_glass(at, due[-1][1] if due else (), desk.here)
 
 
 def _reviewers(desk: Desk, mxid: str) -> tuple[str, ...]:
@@ -114,7 +98,7 @@ async def review(
     verdict = Review.IN_ORDER if side is Side.APPROVE else Review.NOT_IN_ORDER
     if side is Side.DENY and request.state is State.PENDING:
         _, ended = await desk.apply(request, Event.DENY, [], Why(WhyKind.BY, name))
-        await over(desk, ended, by=mxid, why=why)
+        await closed(desk, ended, by=mxid, why=why)
         return True
     await desk.apply(request, Event.REVIEW, review=verdict)
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
@@ -193,7 +177,7 @@ async def resume(desk: Desk, ask: Ask) -> None:
     await store.put_pause(desk.tx, None)
     await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
     held, aside = await holds.requests(desk.tx), desk.view.aside
-    line = await store.line(desk.tx)
+    line = await store.queue(desk.tx)
     runs = [r.id for r in line if r.id not in held and r.room not in aside]
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
@@ -220,9 +204,8 @@ async def trust(desk: Desk, ask: Ask, mxid: str) -> None:
     request = made[-1]
     held = {who, *(person_of(desk.policy, each.mxid) for each in made if each is not None)}
     if name in held:
-        because = "trust is for an owner who neither asked nor gets the role back"
         can = [owner for owner in desk.owners() if owner not in held]
-        await not_for(desk, ask, because, can)
+        await not_for(desk, ask, not_allowed.TRUST, can)
         return
     await store.trust(desk.tx, mxid)
     await desk.record("trust", request, by=ask.mxid, trusted=mxid)

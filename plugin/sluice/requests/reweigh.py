@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..chat import cards, strong_measures
-from ..model.request import Cause, Request, State, Why, WhyKind
+from ..model.request import Request, State, Why, WhyKind
 from ..text.message import Message, Text
 from . import holds, measures, store
 from .desk import Desk
-from .finish import over
+from .finish import closed
 from .machine import Effect, Event, Fact
 from .standing import Weighed, open_until, weigh
 from .submit import need_votes
@@ -46,7 +46,7 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
         note = weighed.votes.expired()
     effects, after = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
     if Effect.TELL in effects:
-        await over(desk, after)
+        await closed(desk, after)
     elif weighed.votes.slots:
         await need_votes(desk, after, weighed)
     return weighed, after
@@ -73,7 +73,7 @@ async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
         note = Why(WhyKind.HELD_TOO_LONG if is_held else desk.view.aside[request.room].why)
     effects, request = await desk.apply(request, Event.CLOCK, facts, note)
     if Effect.TELL in effects:
-        await over(desk, request)
+        await closed(desk, request)
     elif Effect.REMIND in effects:
         await store.change(desk.tx, request.id, request.state, reminded=True)
         push = desk.push(request.room, weighed.votes.helpers)
@@ -88,7 +88,7 @@ def _end(request: Request) -> float:
 def _half(desk: Desk, request: Request) -> float:
     """When half of its time is over; never, where nothing expires or it was reminded, or where
     nobody would see it."""
-    if request.expires is None or request.reminded or request.in_line_since is not None:
+    if request.expires is None or request.reminded or request.queued_since is not None:
         return NEVER
     if request.room in desk.view.aside or not desk.sees(request):
         return NEVER
@@ -98,7 +98,7 @@ def _half(desk: Desk, request: Request) -> float:
 def _stale(desk: Desk, request: Request, held: Collection[int]) -> float:
     """When what stands in line is given up: because its room is aside, or because nobody
     releases what needs no vote. Never, where neither is so."""
-    since, aside = request.in_line_since, desk.view.aside.get(request.room)
+    since, aside = request.queued_since, desk.view.aside.get(request.room)
     if since is None:
         return NEVER
     if request.id in held and not request.slots:
@@ -123,14 +123,12 @@ async def next_due(desk: Desk) -> float | None:
 async def pending(desk: Desk, mxid: str) -> Message:
     """What is open, for this person."""
     rows = []
-    line = list(await store.places(desk.tx))
+    line = list(await store.queue_order(desk.tx))
     for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
         votes = (await weigh(desk, request)).votes
         is_open = request.state is State.PENDING and bool(votes.slots)
-        may = (
-            is_open and votes.cause(mxid, request.mxid) is Cause.NONE and mxid not in votes.voters
-        )
+        may = is_open and votes.may_vote(mxid, request.mxid)
         place = line.index(request.id) + 1 if request.id in line else 0
         about = await desk.about(request)
-        rows.append(strong_measures.Row(request, about.short, votes.standing, may, place))
+        rows.append(strong_measures.OpenRequest(request, about.short, votes.standing, may, place))
     return strong_measures.pending(rows, await measures.unreviewed(desk), desk.here)

@@ -15,7 +15,7 @@ from ..catalog.table import COMMANDS
 from ..chat.cards import Need, Standing
 from ..model.command import Invocation
 from ..model.decision import Decision, Facts, Slot, Verdict
-from ..model.request import NO_WHY, Cause, Request, Why, WhyKind
+from ..model.request import NO_WHY, Rejection, Request, Why, WhyKind
 from ..policy.decide import decide, limits_of
 from ..policy.explain import explain
 from ..policy.people import holds as holds_role
@@ -32,8 +32,8 @@ async def facts(desk: Desk, what: Invocation, room: str, mxid: str, besides: int
     """What decide() may know, with what every limit has left; without the uses of one request."""
     used: dict[str, tuple[float, ...]] = {}
     for limit in limits_of(what, desk.asker(room, mxid), desk.policy, desk.now):
-        window = limits.Window(limit.key, desk.now - limit.every, limit.mxids)
-        used[limit.key] = await limits.used(desk.tx, window, besides)
+        since = desk.now - limit.every
+        used[limit.key] = await limits.used(desk.tx, limit.key, since, limit.mxids, besides)
     return evolve(desk.view.facts, used=used, distrusted=await desk.distrusted())
 
 
@@ -90,17 +90,21 @@ class Count:
             return Why(WhyKind.BEFORE_ITS_TURN)
         return Why(WhyKind.SOME_VOTES, f"{filled} of {needed}") if filled else Why(WhyKind.NO_VOTE)
 
-    def cause(self, mxid: str, asker: str) -> Cause:
+    def may_vote(self, mxid: str, asker: str) -> bool:
+        """Whether a vote of this MXID would count, and none of it stands yet."""
+        return mxid not in self.voters and self.cause(mxid, asker) is Rejection.NONE
+
+    def cause(self, mxid: str, asker: str) -> Rejection:
         """Why a vote of this MXID does not count; NONE: it does."""
         who = self.same(mxid)
         if who == self.same(asker):
-            return Cause.OWN
+            return Rejection.OWN
         if who in {self.same(other) for other in self.barred}:
-            return Cause.TARGET
+            return Rejection.TARGET
         if not self.slots:
-            return Cause.NOT_NEEDED
+            return Rejection.NOT_NEEDED
         held = any(self.holds(mxid, slot.role) for slot in self.slots)
-        return Cause.NONE if held else Cause.NO_ROLE
+        return Rejection.NONE if held else Rejection.NO_ROLE
 
 
 async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:

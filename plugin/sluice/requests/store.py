@@ -113,7 +113,8 @@ SCHEMA_2: tuple[str, ...] = (
 )
 
 _WHY = Column(lambda why: write(ended.after_state(why)), lambda text: ended.read(read(text)))
-REQUESTS = Table("sluice_request", Request, note=_WHY, stop=_WHY)
+_NAMES = {"queued_since": "in_line_since", "card_text": "facts"}
+REQUESTS = Table("sluice_request", Request, _NAMES, note=_WHY, stop=_WHY)
 LINES = Table("sluice_line", LineRow)
 VOTES = Table("sluice_vote", Vote)
 
@@ -184,17 +185,17 @@ async def in_state(tx: Tx, *states: State) -> list[Request]:
     return await REQUESTS.all(tx, f"WHERE state IN ({marks(states)}) ORDER BY id", *values)
 
 
-_LINE = "WHERE state = $1 AND in_line_since IS NOT NULL ORDER BY in_line_since, id"
+_QUEUE = "WHERE state = $1 AND in_line_since IS NOT NULL ORDER BY in_line_since, id"
 
 
-async def line(tx: Tx, most: int = 1000) -> list[Request]:
-    """The requests in line, the first first."""
-    return await REQUESTS.all(tx, f"{_LINE} LIMIT {int(most)}", State.PENDING.value)
+async def queue(tx: Tx, most: int = 1000) -> list[Request]:
+    """The requests that wait for their turn, the first first."""
+    return await REQUESTS.all(tx, f"{_QUEUE} LIMIT {int(most)}", State.PENDING.value)
 
 
-async def places(tx: Tx) -> dict[int, str]:
-    """Who stands in line, the first first: a request and its asker's MXID."""
-    query = f"SELECT id, mxid FROM sluice_request {_LINE}"
+async def queue_order(tx: Tx) -> dict[int, str]:
+    """The same, all of them, as numbers with the MXIDs of the requesters."""
+    query = f"SELECT id, mxid FROM sluice_request {_QUEUE}"
     return {row["id"]: row["mxid"] for row in await tx.fetch(query, State.PENDING.value)}
 
 
@@ -209,7 +210,7 @@ async def twin(tx: Tx, wanted: str) -> Request | None:
 
 async def same_since(tx: Tx, wanted: str, mxids: Sequence[str], at: float) -> Request | None:
     """The newest request of one person that asks for the same (a digest) and ran, runs, or stands
-    in line without a vote that is missing."""
+    in the queue without a vote that is missing."""
     states = [s.value for s in (State.PENDING, State.EXECUTING, State.DONE, State.UNKNOWN)]
     where = (
         "WHERE digest = $1 AND created >= $2 AND state IN ($3, $4, $5, $6) AND "

@@ -26,8 +26,8 @@ from .standing import Weighed, count, open_until
 
 VOTES_A_PERSON = 3  # open requests that wait for votes
 VOTES_IN_ALL = 20
-LINE_A_PERSON = 50  # requests in line
-LINE_IN_ALL = 250
+QUEUED_A_PERSON = 50  # requests in line
+QUEUED_IN_ALL = 250
 REJECTED_AN_HOUR = 30  # stored a person
 HOUR = 3600.0
 SENT = (State.EXECUTING, State.DONE, State.REFUSED, State.FAILED, State.UNKNOWN)
@@ -102,12 +102,12 @@ async def refused(desk: Desk, ask: Ask) -> bool:
     elif ask.decision.slots:
         message = await _asked_or_full(desk, ask)
     else:
-        line = await store.places(desk.tx)
+        line = await store.queue_order(desk.tx)
         mxids = mxids_of(desk.policy, ask.mxid)
         own = sum(mxid in mxids for mxid in line.values())
-        if own >= LINE_A_PERSON:
+        if own >= QUEUED_A_PERSON:
             message = not_allowed.line_full(own, own=True)
-        elif len(line) >= LINE_IN_ALL:
+        elif len(line) >= QUEUED_IN_ALL:
             message = not_allowed.line_full(len(line), own=False)
     if message is None:
         return False
@@ -119,10 +119,9 @@ async def _asked_or_full(desk: Desk, ask: Ask) -> Message | None:
     twin = await store.twin(desk.tx, store.digest(ask.invocation))
     if twin is not None:
         votes = await count(desk, twin, ask.decision.slots)
-        free = twin.state is State.PENDING and ask.mxid not in votes.voters
-        may = free and not votes.cause(ask.mxid, twin.mxid).value
+        may = twin.state is State.PENDING and votes.may_vote(ask.mxid, twin.mxid)
         return not_allowed.asked_already(twin, may, desk.here)
-    waiting = [r for r in await store.in_state(desk.tx, State.PENDING) if r.in_line_since is None]
+    waiting = [r for r in await store.in_state(desk.tx, State.PENDING) if r.queued_since is None]
     mxids = mxids_of(desk.policy, ask.mxid)
     own = [request.id for request in waiting if request.mxid in mxids]
     if len(own) >= VOTES_A_PERSON:
@@ -156,9 +155,9 @@ async def create(
         created=desk.now,
         slots=ask.decision.slots if Effect.CARD in row.effects else (),
         expires=expires,
-        in_line_since=desk.now if Effect.ENTER_LINE in row.effects else None,
+        queued_since=desk.now if Effect.ENTER_QUEUE in row.effects else None,
         ended=desk.now if row.target is State.REJECTED else None,
-        facts=codec.write(about),
+        card_text=codec.write(about),
         **columns,  # type: ignore[arg-type]
     )
     await store.add(desk.tx, request, ask.decision)

@@ -12,13 +12,13 @@ from ..db.connection import Tx
 from ..model.command import Kind, Tag
 from ..model.decision import Verdict
 from ..model.request import (
-    Cause,
-    How,
     LineState,
+    Rejection,
     Request,
     Review,
     Side,
     State,
+    Via,
     Vote,
     Why,
     WhyKind,
@@ -27,7 +27,7 @@ from ..policy.people import in_order
 from ..text.message import Message
 from . import erased, measures, store
 from .desk import Desk, card_number
-from .finish import conclude, over
+from .finish import closed, resolved
 from .machine import Effect, Event, Fact
 from .standing import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
@@ -38,7 +38,7 @@ _GRAVE = frozenset({Tag.DESTRUCTIVE, Tag.SECRET})
 
 
 @frozen
-class Cast:
+class Ballot:
     """Somebody's say on a request. event_id: the reaction, reply or command; room: where it is.
 
     message: what people edit and delete of it, where that is another: the vote came by an edit.
@@ -48,13 +48,13 @@ class Cast:
     request: int
     mxid: str
     side: Side
-    how: How
+    how: Via
     room: str
     reason: str = ""
     message: str = ""
 
 
-async def vote(desk: Desk, cast: Cast) -> None:
+async def vote(desk: Desk, cast: Ballot) -> None:
     """Counts it, or keeps it as rejected for ever and says why, once.
 
     Of somebody without any role it is nothing; it is kept all the same, so that it does not count
@@ -70,34 +70,34 @@ async def vote(desk: Desk, cast: Cast) -> None:
     if not has_role:
         could_count = request.state is State.PENDING or request.review is Review.OPEN
         if could_count and len(own) < MOST_VOTES:  # later, with a role
-            await store.add_vote(desk.tx, _kept(desk, cast, Cause.STRANGER))
+            await store.add_vote(desk.tx, _kept(desk, cast, Rejection.STRANGER))
         return
     before = await weigh(desk, request)
     cause = before.votes.cause(cast.mxid, request.mxid)
     if request.glass:
         if await measures.review(desk, request, cast.mxid, cast.side, cast.reason, before.votes):
-            await _keep(desk, request, cast, Cause.NONE, own)
+            await _keep(desk, request, cast, Rejection.NONE, own)
             await erased.voted(desk, request, cast.mxid, cast.event_id)
             await _thank(desk, cast)
             return
-        cause = Cause.NO_ROLE if cause is Cause.NOT_NEEDED else cause
+        cause = Rejection.NO_ROLE if cause is Rejection.NOT_NEEDED else cause
     await _count(desk, request, cast, before, cause, own)
 
 
 async def _count(
     desk: Desk,
     request: Request,
-    cast: Cast,
+    cast: Ballot,
     before: Weighed,
-    cause: Cause,
+    cause: Rejection,
     own: Sequence[Vote],
 ) -> None:
     """The vote, by somebody with a role, and what the machine makes of it. own: their earlier
     ones."""
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
     late = late and request.review is not Review.OPEN
-    kept = Cause.LATE if late else cause
-    counts = kept is Cause.NONE
+    kept = Rejection.LATE if late else cause
+    counts = kept is Rejection.NONE
     if counts:
         await erased.voted(desk, request, cast.mxid, cast.event_id)
     if counts and cast.side is Side.APPROVE and len(own) >= MOST_VOTES:
@@ -107,8 +107,8 @@ async def _count(
         await _keep(desk, request, cast, kept, own)
     after = await weigh(desk, request)
     facts = set(after.facts)
-    facts |= {Fact.OWN} if cause is Cause.OWN else set()
-    facts |= {Fact.NOT_VALID} if cause is not Cause.NONE else set()
+    facts |= {Fact.OWN} if cause is Rejection.OWN else set()
+    facts |= {Fact.NOT_VALID} if cause is not Rejection.NONE else set()
     note = Why(WhyKind.BY, desk.name(cast.mxid))
     if Fact.EXPIRED in facts:
         note = before.votes.expired()
@@ -116,10 +116,10 @@ async def _count(
     effects, request = await desk.apply(request, event, facts, note)
     if Effect.TELL in effects:
         by = "" if request.state is State.EXPIRED else cast.mxid
-        await over(desk, request, by=by, why=cast.reason)
+        await closed(desk, request, by=by, why=cast.reason)
     if Effect.REJECT_VOTE in effects:
         await _answer(desk, request, cast, kept, after.votes)
-    elif cast.how is How.COMMAND and cast.side is Side.APPROVE and _again(before.votes, cast.mxid):
+    elif cast.how is Via.COMMAND and cast.side is Side.APPROVE and _again(before.votes, cast.mxid):
         await _counts_already(desk, request, cast, after.votes)
     else:
         if Effect.SHOW in effects:
@@ -127,15 +127,15 @@ async def _count(
         await _thank(desk, cast)
 
 
-async def _once_more(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+async def _once_more(desk: Desk, request: Request, cast: Ballot, votes: Count) -> None:
     """An approval after so many votes of the same account that no further one is kept."""
     if not _again(votes, cast.mxid):
-        await _answer(desk, request, cast, Cause.MANY, votes)
-    elif cast.how is How.COMMAND:
+        await _answer(desk, request, cast, Rejection.MANY, votes)
+    elif cast.how is Via.COMMAND:
         await _counts_already(desk, request, cast, votes)
 
 
-async def _counts_already(desk: Desk, request: Request, cast: Cast, votes: Count) -> None:
+async def _counts_already(desk: Desk, request: Request, cast: Ballot, votes: Count) -> None:
     message = cards.counts_already(request, votes.standing)
     await desk.reply(cast.room, cast.event_id, message)
 
@@ -149,7 +149,7 @@ async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | 
     return request
 
 
-def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
+def _kept(desk: Desk, cast: Ballot, cause: Rejection) -> Vote:
     return Vote(
         request=cast.request,
         event_id=cast.event_id,
@@ -166,18 +166,20 @@ def _kept(desk: Desk, cast: Cast, cause: Cause) -> Vote:
 
 
 async def _keep(
-    desk: Desk, request: Request, cast: Cast, cause: Cause, own: Sequence[Vote]
+    desk: Desk, request: Request, cast: Ballot, cause: Rejection, own: Sequence[Vote]
 ) -> None:
     """Stores it; the log holds a vote that only repeats one that stands once."""
     await store.add_vote(desk.tx, _kept(desk, cast, cause))
     if any((v.side, v.cause, v.withdrawn) == (cast.side, cause, False) for v in own):
         return
     fields = {"voter": cast.mxid, "side": cast.side.value, "how": cast.how.value}
-    kind = "vote" if cause is Cause.NONE else "vote rejected"
+    kind = "vote" if cause is Rejection.NONE else "vote rejected"
     await desk.record(kind, request, event=cast.event_id, cause=cause.value, **fields)
 
 
-async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes: Count) -> None:
+async def _answer(
+    desk: Desk, request: Request, cast: Ballot, cause: Rejection, votes: Count
+) -> None:
     """Once a person and request; a typed command is always answered.
 
     What is answered to the first vote that is not kept any more has a key of its own: the stored
@@ -187,18 +189,18 @@ async def _answer(desk: Desk, request: Request, cast: Cast, cause: Cause, votes:
     earlier = [
         vote
         for vote in await store.votes(desk.tx, request.id)
-        if vote.cause not in (Cause.NONE, Cause.STRANGER)
+        if vote.cause not in (Rejection.NONE, Rejection.STRANGER)
         and vote.person == name
         and vote.event_id != cast.event_id
     ]
-    if earlier and cast.how is not How.COMMAND:
+    if earlier and cast.how is not Via.COMMAND:
         return
     standing = measures.wanted(desk, request) if request.glass else votes.standing
     message = cards.not_counted(request, name, cause, standing, desk.here)
-    reply_to = None if cast.how is How.REACTION else cast.event_id
+    reply_to = None if cast.how is Via.REACTION else cast.event_id
     stored = await store.vote(desk.tx, cast.event_id) is not None
     once = f"request.{request.id}.votes.{cast.mxid}"
-    key = f"reply.{cast.event_id}" if stored or cast.how is How.COMMAND else once
+    key = f"reply.{cast.event_id}" if stored or cast.how is Via.COMMAND else once
     await desk.outbox.put(desk.tx, cast.room, key, message, reply_to=reply_to)
 
 
@@ -206,9 +208,9 @@ def _again(votes: Count, mxid: str) -> bool:
     return votes.same(mxid) in {votes.same(other) for other in votes.voters}
 
 
-async def _thank(desk: Desk, cast: Cast) -> None:
+async def _thank(desk: Desk, cast: Ballot) -> None:
     """A typed vote that worked gets a tap of the bot and no message."""
-    if cast.how is How.COMMAND:
+    if cast.how is Via.COMMAND:
         await desk.outbox.react(desk.tx, cast.room, cast.event_id, "✅")
 
 
@@ -242,7 +244,7 @@ async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
 
 
 async def edited(
-    desk: Desk, before: Vote, event_id: str, *, cast: Cast | None, then: Commit | None
+    desk: Desk, before: Vote, event_id: str, *, cast: Ballot | None, then: Commit | None
 ) -> None:
     """A message that is a vote was changed by its sender, with the event `event_id`: the vote is
     taken back, and what the message says now is done in its place. One line tells what became
@@ -261,7 +263,7 @@ async def edited(
     name = desk.name(before.mxid)
     if is_open:
         said = cards.vote_changed(before, now, name, desk.here)
-    elif now is not None and now.request == before.request and now.how is How.COMMAND:
+    elif now is not None and now.request == before.request and now.how is Via.COMMAND:
         return  # that it is too late is said already
     else:
         said = cards.vote_stays(request, name, desk.here)
@@ -271,7 +273,7 @@ async def edited(
 
 async def _withdrawn(desk: Desk, vote: Vote) -> None:
     request = await store.get(desk.tx, vote.request)
-    counted = vote.cause is Cause.NONE and vote.side is Side.APPROVE
+    counted = vote.cause is Rejection.NONE and vote.side is Side.APPROVE
     if request is None or request.state is not State.PENDING or not counted:
         return
     await store.withdraw(desk.tx, vote.event_id)
@@ -290,7 +292,7 @@ async def _deleted(
 ) -> None:
     effects, request = await desk.apply(request, Event.DELETE, note=note)
     if Effect.TELL in effects:
-        await over(desk, request, by=by, card_gone=card_gone)
+        await closed(desk, request, by=by, card_gone=card_gone)
 
 
 async def cancel(desk: Desk, ask: Ask, number: int) -> None:
@@ -301,10 +303,11 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
     votes = (await weigh(desk, request)).votes
     cause = votes.cause(ask.mxid, request.mxid)
     owner = desk.policy.owners in await desk.roles(ask.room, ask.mxid)
-    if cause not in (Cause.OWN, Cause.NONE) and not (cause is Cause.NOT_NEEDED and owner):
+    may_deny = cause is Rejection.NONE or (cause is Rejection.NOT_NEEDED and owner)
+    if cause is not Rejection.OWN and not may_deny:
         names = (name for need in votes.standing.needs for name in need.names)
         can = dict.fromkeys((request.person, *(names if request.slots else desk.owners())))
-        await not_for(desk, ask, "cancel is for who asked, or who may deny it", tuple(can))
+        await not_for(desk, ask, not_allowed.CANCEL, tuple(can))
         return
     name = desk.name(ask.mxid)
     waiting = [r for r in await store.lines(desk.tx, number) if r.state is LineState.WAITING]
@@ -320,7 +323,7 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
         await store.change(desk.tx, number, request.state, stop=stop)
         await desk.record("cancelled", request, by=ask.mxid)
     else:
-        await over(desk, request, by=ask.mxid)
+        await closed(desk, request, by=ask.mxid)
     await desk.outbox.react(desk.tx, ask.room, ask.event_id, "✅")
 
 
@@ -345,11 +348,11 @@ async def resolve(desk: Desk, ask: Ask, number: int, kind: Kind, message: Messag
     tags = COMMANDS[request.invocation.command].tags
     own = votes.same(ask.mxid) == votes.same(request.mxid)
     if ask.mxid not in able and not (own and (not able or not tags & _GRAVE)):
-        because = f"resolve is for {'somebody else' if own else 'who may approve'}"
+        because = not_allowed.RESOLVE_OWN if own else not_allowed.RESOLVE
         able_names = in_order(desk.policy, {desk.name(mxid) for mxid in able})
         await not_for(desk, ask, because, able_names)
         return False
-    return await conclude(desk, request, kind, message, told_by=ask.mxid) is not None
+    return await resolved(desk, request, kind, message, told_by=ask.mxid) is not None
 
 
 async def _may_resolve(desk: Desk, request: Request, votes: Count) -> list[str]:
@@ -357,7 +360,7 @@ async def _may_resolve(desk: Desk, request: Request, votes: Count) -> list[str]:
     room = desk.view.rooms.get(request.room)
     joined = sorted(room.joined) if room is not None else []
     if votes.slots:
-        return [mxid for mxid in joined if votes.cause(mxid, request.mxid) is Cause.NONE]
+        return [mxid for mxid in joined if votes.cause(mxid, request.mxid) is Rejection.NONE]
     barred = {votes.same(mxid) for mxid in votes.barred}
     able = []
     for mxid in joined:

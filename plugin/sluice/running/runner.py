@@ -30,7 +30,7 @@ from ..model.command import Dialect, Kind, Line, Outcome
 from ..model.request import LineRow, LineState, Request, State
 from ..requests import guard, store
 from ..requests.desk import Changed, only_looks, only_reads
-from ..requests.finish import end, over
+from ..requests.finish import closed, settled
 from ..requests.guard import Go, Stop, Turn, Wait
 from ..state import World
 from .outcome import Endings, Look
@@ -103,7 +103,7 @@ class Runner:
         await self._endings.in_case(tx, request)
         reads = only_looks(request.invocation)
         said = alarms.relay_error(desk.here, error, request.id, request.text, reads=reads)
-        await end(desk, request.id, said)
+        await settled(desk, request.id, said)
 
     # --- one turn
 
@@ -194,7 +194,7 @@ class Runner:
                 said = alarms.cannot_begin(desk.here, error, request.id, request.text)
                 await desk.outbox.put(tx, request.room, f"request.{request.id}.broken", said)
                 if tell and after.state is State.CANCELLED:
-                    await over(desk, after)
+                    await closed(desk, after)
             return after
 
         try:
@@ -220,7 +220,7 @@ class Runner:
             async def block(tx: Tx) -> None:
                 desk = self._world.desk(tx, request.room)
                 said = alarms.cannot_begin(desk.here, name, request.id, request.text)
-                await end(desk, request.id, said)
+                await settled(desk, request.id, said)
 
             await self._db.write(block)
 
@@ -368,7 +368,7 @@ class Runner:
             return
         looks = self._looks.pop(number, {})
         message = await self._endings.message(tx, request, rows, looks)
-        await end(self._world.desk(tx, request.room), number, message)
+        await settled(self._world.desk(tx, request.room), number, message)
 
 
 def _ref(turn: Turn) -> str:
