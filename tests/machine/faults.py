@@ -223,7 +223,8 @@ def no_ttl(stack: ExitStack) -> None:
 
     async def ageless(desk: Desk, request: Any, **more: Any) -> Any:
         weighed = await weigh(desk, request, **more)
-        return evolve(weighed, facts=weighed.facts - {Fact.EXPIRED})
+        facts = {fact: why for fact, why in weighed.facts.items() if fact is not Fact.EXPIRED}
+        return evolve(weighed, facts=facts)
 
     for module in (guard, voting):
         replace(stack, module, "weigh", ageless)

@@ -24,6 +24,9 @@ class State(str, Enum):
     REJECTED = "rejected"  # the policy said no
 
 
+NEVER_RAN = (State.DENIED, State.EXPIRED, State.CANCELLED, State.REJECTED)
+
+
 class LineState(str, Enum):
     WAITING = "waiting"  # not sent yet, or proven not to have arrived
     SENDING = "sending"  # INTENT is committed; it may or may not be in the room

@@ -24,7 +24,7 @@ from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
 from ..model.command import Invocation, Tag
 from ..model.decision import Asker, Facts
-from ..model.request import NO_WHY, LineState, Request, State, Why, WhyKind
+from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why, WhyKind
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
 from ..text.message import Message, Text
@@ -72,6 +72,7 @@ class View:
     told: tuple[str, ...] = ()
 
 
+_NOTHING: Mapping[Fact, Why] = {}
 MAX_TEXT = 12_000  # characters of a command in a record, which must fit in; the digest has it all
 
 
@@ -123,28 +124,36 @@ class Desk:
         self,
         request: Request,
         event: Event,
-        facts: Iterable[Fact] = (),
+        facts: Mapping[Fact, Why] = _NOTHING,
         note: Why = NO_WHY,
-        **columns: Any,
+        **fields: Any,
     ) -> tuple[tuple[Effect, ...], Request]:
         """One step of the machine with what it stores: what is left to be done, and the request
         after it.
 
-        note: why it ended, kept if it did. Raises Changed when the request is no longer in the
-        state it was read in, NotAllowed when the table does not know the event there.
+        Why it ended or is stopped is what the fact says by which it did, else the note. Raises
+        Changed when the request is no longer in the state it was read in, NotAllowed when the
+        table does not know the event there.
         """
         row = step(request.state, event, facts)
+        note = next((facts[fact] for fact in row.when if facts[fact]), note)
         if Effect.ENTER_QUEUE in row.effects and request.queued_since is None:
-            columns["queued_since"] = self.now
+            fields["queued_since"] = self.now
         if Effect.LEAVE_QUEUE in row.effects and request.queued_since is not None:
-            columns["queued_since"] = None
+            fields["queued_since"] = None
+        if Effect.STOP in row.effects:
+            fields["stop"] = note
+        if Effect.REMIND in row.effects:
+            fields["reminded"] = True
         if row.target not in (request.state, State.EXECUTING):
-            columns.update(ended=self.now, note=note)
-        if row.target is not request.state or columns:
-            columns["state"] = row.target
-            if not await store.change(self.tx, request.id, request.state, **columns):
+            fields.update(ended=self.now, note=note)
+            if row.target in NEVER_RAN:  # there is nothing to review
+                fields["review"] = Review.NONE
+        if row.target is not request.state or fields:
+            fields["state"] = row.target
+            if not await store.change(self.tx, request.id, request.state, **fields):
                 raise Changed(f"#{request.id} is not {request.state.value} any more")
-        return row.effects, evolve(request, **columns)
+        return row.effects, evolve(request, **fields)
 
     async def record(self, kind: str, request: Request | None, **fields: object) -> None:
         """An audit record; of a request with what identifies it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..chat import cards
 from ..model.command import Kind
-from ..model.request import Request, Review, State
+from ..model.request import NO_WHY, Request, State, Why
 from ..passwords import store as passwords
 from ..text.message import Message, Sign
 from . import limits, store
@@ -25,8 +27,6 @@ async def closed(
     """
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
-    if request.glass:
-        await store.change(desk.tx, request.id, request.state, review=Review.NONE)
     told = await desk.about(request)
     await _elsewhere(desk, request)
     has_card = bool(request.slots) or request.glass
@@ -68,7 +68,7 @@ async def settled(desk: Desk, number: int, message: Message) -> Request | None:
     lines = await store.lines(desk.tx, number)
     kinds = [line.outcome.kind if line.outcome else Kind.FAILED for line in lines]
     reads = only_looks(request.invocation)
-    facts = [worst(kinds), *([Fact.ONLY_READS] if reads else [])]
+    facts = {worst(kinds): NO_WHY} | ({Fact.ONLY_READS: NO_WHY} if reads else {})
     event = Event.END if request.state is State.EXECUTING else Event.TOLD
     ended = await _ended(desk, request, event, facts, message)
     if ended is not None and ended.state in (State.REFUSED, State.FAILED):
@@ -83,11 +83,16 @@ async def resolved(
 
     Nobody is trusted again on such a word: whoever asked may hold the new password.
     """
-    return await _ended(desk, request, Event.TOLD, [Fact[kind.name]], message, told_by)
+    return await _ended(desk, request, Event.TOLD, {Fact[kind.name]: NO_WHY}, message, told_by)
 
 
 async def _ended(
-    desk: Desk, request: Request, event: Event, facts: list[Fact], message: Message, by: str = ""
+    desk: Desk,
+    request: Request,
+    event: Event,
+    facts: Mapping[Fact, Why],
+    message: Message,
+    by: str = "",
 ) -> Request | None:
     effects, request = await desk.apply(request, event, facts)
     if not effects:

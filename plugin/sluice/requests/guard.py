@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from ..catalog.record import Does
 from ..catalog.table import COMMANDS
 from ..model.command import Kind, Line, Outcome
-from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Vote, Why, WhyKind
+from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Why, WhyKind
 from ..policy.decide import limits_of
 from ..policy.people import is_named
 from ..typed.parse import targets
@@ -110,15 +110,12 @@ async def begin(
     if request.room in desk.view.aside and not await _given_up(desk, request):
         return Wait()
     facts = _facts(desk, request, turn, weighed, pause)
-    note = _why(desk, request, facts, weighed, pause)
     pending = request.state is State.PENDING
-    effects, after = await desk.apply(request, Event.BEGIN, facts, note)
+    effects, after = await desk.apply(request, Event.BEGIN, facts)
     if Effect.INTENT in effects:
         return Go(await _commit(desk, after, turn, lines, intent, weighed, first=pending))
     if Effect.STOP in effects:
-        stop = after.stop or note
-        await store.change(desk.tx, after.id, after.state, stop=stop)
-        return Stop(evolve(after, stop=stop), ended=False)
+        return Stop(after, ended=False)
     if Effect.TELL in effects:
         await closed(desk, after)
         return Stop(after, ended=True)
@@ -142,51 +139,32 @@ async def broken(desk: Desk, number: int, error: str) -> Request | None:
     request = await store.get(desk.tx, number)
     if request is None or request.state not in OPEN:
         return None
-    note = Why(WhyKind.ERROR, error)
-    effects, after = await desk.apply(request, Event.BREAK, note=note)
-    if Effect.STOP in effects:
-        await store.change(desk.tx, after.id, after.state, stop=note)
+    _, after = await desk.apply(request, Event.BREAK, note=Why(WhyKind.ERROR, error))
     return after
 
 
 def _facts(
     desk: Desk, request: Request, turn: Turn, weighed: Weighed, pause: Pause | None
-) -> set[Fact]:
-    facts = set(weighed.facts)
+) -> dict[Fact, Why]:
+    facts, aside = dict(weighed.facts), desk.view.aside.get(request.room)
     if turn.number > 1:
-        facts.discard(Fact.EXPIRED)
+        facts.pop(Fact.EXPIRED, None)
     if request.stop:
-        facts.add(Fact.STOPPED)
+        facts[Fact.STOPPED] = request.stop
     if pause is not None and not only_reads(request.invocation):
-        facts.add(Fact.PAUSED)
-    since = request.queued_since or desk.now
+        facts[Fact.PAUSED] = Why(WhyKind.PAUSED, pause.by)
     if request.state is State.EXECUTING:
-        stale = request.room in desk.view.aside
+        stale = aside is not None
     else:
-        stale = not weighed.votes.slots and desk.now - since > desk.view.max_age
+        waited = desk.now - (request.queued_since or desk.now)
+        stale = not weighed.votes.slots and waited > desk.view.max_age
     if stale:
-        facts.add(Fact.STALE)
-    health = {Readiness.DOUBT: Fact.IN_DOUBT, Readiness.BAD: Fact.UNHEALTHY}.get(desk.view.health)
-    return facts | ({health} if health else set())
-
-
-def _why(
-    desk: Desk, request: Request, facts: set[Fact], weighed: Weighed, pause: Pause | None
-) -> Why:
-    """Why it must not run, for whoever asked."""
-    aside = desk.view.aside.get(request.room)
-    if Fact.EXPIRED in facts:
-        return weighed.votes.expired()
-    if weighed.why:
-        return weighed.why
-    reasons = {
-        Fact.NEEDS_VOTES: Why(WhyKind.VOTES_MISSING),
-        Fact.HELD: Why(WhyKind.HELD),
-        Fact.PAUSED: Why(WhyKind.PAUSED, pause.by if pause else ""),
-        Fact.STALE: Why(aside.why if aside else WhyKind.TOO_LATE),
-        Fact.UNHEALTHY: Why(WhyKind.NO_ANSWER),
-    }
-    return next((why for fact, why in reasons.items() if fact in facts), NO_WHY)
+        facts[Fact.STALE] = Why(aside.why if aside else WhyKind.TOO_LATE)
+    if desk.view.health is Readiness.BAD:
+        facts[Fact.UNHEALTHY] = Why(WhyKind.NO_ANSWER)
+    if desk.view.health is Readiness.DOUBT:
+        facts[Fact.IN_DOUBT] = NO_WHY
+    return facts
 
 
 async def _commit(
@@ -212,10 +190,8 @@ async def _commit(
     sending = {"state": LineState.SENDING, "sent_at": desk.now}
     if not await store.change_line(tx, turn.request, turn.number, LineState.WAITING, **sending):
         raise Changed(f"line {turn.number} of #{request.id} is not waiting")
-    standing: dict[str, Vote] = {}
-    for vote in await store.votes(tx, request.id):
-        if vote.approves:
-            standing.setdefault(vote.mxid, vote)
+    stored = reversed(await store.votes(tx, request.id))
+    standing = {vote.mxid: vote for vote in stored if vote.approves}
     votes = [
         {"mxid": vote.mxid, "person": vote.person, "event": vote.event_id, "how": vote.how.value}
         for vote in map(standing.__getitem__, weighed.votes.tally.by)

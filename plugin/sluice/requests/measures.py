@@ -11,7 +11,7 @@ from ..chat import not_allowed, strong_measures
 from ..chat.cards import Need, Standing
 from ..db import meta
 from ..model.decision import Verdict
-from ..model.request import Pause, Request, Review, Side, State, Why, WhyKind
+from ..model.request import NEVER_RAN, Pause, Request, Review, Side, State, Why, WhyKind
 from ..policy.people import person_of
 from ..text.message import Text
 from ..text.phrases import people
@@ -24,7 +24,6 @@ from .submit import Ask, create, not_for, reject
 
 _REMINDED = "reviews"  # in the database: of each open review, the day it was named last
 _DAY = 86400.0
-_NEVER_RAN = (State.CANCELLED, State.DENIED, State.EXPIRED, State.REJECTED)
 
 
 # --- break-glass ------------------------------------------------------------------------------
@@ -64,7 +63,7 @@ async def _quota(desk: Desk) -> tuple[Text, Text]:
     """Why there is no break-glass now, and when there is; both empty if there is."""
     glass = desk.policy.break_glass
     assert glass is not None  # the decision was not a deny
-    taken = [r for r in await store.glasses(desk.tx) if r.state not in _NEVER_RAN]
+    taken = [r for r in await store.glasses(desk.tx) if r.state not in NEVER_RAN]
     due = [(r.id, _reviewers(desk, r.mxid)) for r in taken if r.review is Review.OPEN]
     used = sorted(r.created for r in taken if r.created > desk.now - glass.every)
     full = len(used) >= glass.max
@@ -97,7 +96,7 @@ async def review(
     name = desk.name(mxid)
     verdict = Review.IN_ORDER if side is Side.APPROVE else Review.NOT_IN_ORDER
     if side is Side.DENY and request.state is State.PENDING:
-        _, ended = await desk.apply(request, Event.DENY, [], Why(WhyKind.BY, name))
+        _, ended = await desk.apply(request, Event.DENY, note=Why(WhyKind.BY, name))
         await closed(desk, ended, by=mxid, why=why)
         return True
     await desk.apply(request, Event.REVIEW, review=verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..chat import cards, strong_measures
-from ..model.request import Request, State, Why, WhyKind
+from ..model.request import NO_WHY, Request, State, Why, WhyKind
 from ..text.message import Message, Text
 from . import holds, measures, store
 from .desk import Desk
@@ -41,10 +41,7 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
     weighed = await weigh(desk, request)
     expires = open_until(request, weighed.decision)
     columns = {"expires": expires} if request.slots and expires != request.expires else {}
-    note = weighed.why
-    if Fact.EXPIRED in weighed.facts:
-        note = weighed.votes.expired()
-    effects, after = await desk.apply(request, Event.RECOUNT, weighed.facts, note, **columns)
+    effects, after = await desk.apply(request, Event.RECOUNT, weighed.facts, NO_WHY, **columns)
     if Effect.TELL in effects:
         await closed(desk, after)
     elif weighed.votes.slots:
@@ -64,18 +61,18 @@ async def tick(desk: Desk) -> None:
 
 async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
     weighed = await weigh(desk, request)
-    facts, note = set(weighed.facts), weighed.votes.expired()
+    facts = dict(weighed.facts)
     if _half(desk, request) <= desk.now:
-        facts.add(Fact.HALF)
-    if Fact.EXPIRED not in facts and _stale(desk, request, held) <= desk.now:
-        facts.add(Fact.STALE)
+        facts[Fact.HALF] = NO_WHY
+    if _stale(desk, request, held) <= desk.now:
         is_held = request.id in held
-        note = Why(WhyKind.HELD_TOO_LONG if is_held else desk.view.aside[request.room].why)
-    effects, request = await desk.apply(request, Event.CLOCK, facts, note)
+        facts[Fact.STALE] = Why(
+            WhyKind.HELD_TOO_LONG if is_held else desk.view.aside[request.room].why
+        )
+    effects, request = await desk.apply(request, Event.CLOCK, facts)
     if Effect.TELL in effects:
         await closed(desk, request)
     elif Effect.REMIND in effects:
-        await store.change(desk.tx, request.id, request.state, reminded=True)
         push = desk.push(request.room, weighed.votes.helpers)
         message = cards.reminder(request, weighed.votes.standing, push, desk.here)
         await desk.outbox.put(desk.tx, request.room, f"request.{request.id}.half", message)

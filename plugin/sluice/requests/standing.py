@@ -170,26 +170,27 @@ def _names(desk: Desk, mxids: Iterable[str]) -> tuple[str, ...]:
 
 @frozen
 class Weighed:
-    """A request as it stands at this moment. facts: for the machine. why: if it must not run."""
+    """A request as it stands at this moment. facts: for the machine, with why it must not run."""
 
     decision: Decision
     votes: Count
-    facts: frozenset[Fact]
-    why: Why
+    facts: Mapping[Fact, Why]
 
 
 async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weighed:
     """Everything that can keep an open request from running, but pause and health."""
     decision = await judge_again(desk, request, limited=limited)
     votes = await count(desk, request, decision.slots)
-    facts = {Fact.COMPLETE if votes.complete else Fact.NEEDS_VOTES}
-    facts |= {Fact.HELD} if votes.standing.held else set()
-    why = _why_not(desk, request, decision)
-    if why:
-        facts.add(Fact.REASON_GONE)
+    facts = {Fact.COMPLETE: NO_WHY}
+    if not votes.complete:
+        facts = {Fact.NEEDS_VOTES: Why(WhyKind.VOTES_MISSING)}
+    if votes.standing.held:
+        facts[Fact.HELD] = Why(WhyKind.HELD)
+    if why := _why_not(desk, request, decision):
+        facts[Fact.REASON_GONE] = why
     if (expires := open_until(request, decision)) is not None and expires <= desk.now:
-        facts.add(Fact.EXPIRED)
-    return Weighed(decision, votes, frozenset(facts), why)
+        facts[Fact.EXPIRED] = votes.expired()
+    return Weighed(decision, votes, facts)
 
 
 def _why_not(desk: Desk, request: Request, decision: Decision) -> Why:

@@ -14,7 +14,7 @@ from ..chat.card_text import CardFact, describe
 from ..db import codec, meta
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
-from ..model.request import Request, Review, State, Why, WhyKind
+from ..model.request import Request, State, Why, WhyKind
 from ..policy.people import mxids_of
 from ..policy.rules import EXPIRES
 from ..text.message import Message, Text
@@ -217,8 +217,6 @@ async def edited(
     successor = await submit(desk, anew) if anew is not None else None
     if effects:
         await desk.record("ended", request, state=request.state.value, event=event_id)
-        if request.glass:  # it never ran: there is nothing to review
-            await store.change(desk.tx, request.id, request.state, review=Review.NONE)
     is_gone = bool(effects) or (withdrawn and request.state is State.CANCELLED)
     if is_gone and request.slots:
         new = successor.id if successor is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from ..catalog.table import COMMANDS
 from ..chat import cards, not_allowed
@@ -12,6 +12,7 @@ from ..db.connection import Tx
 from ..model.command import Kind, Tag
 from ..model.decision import Verdict
 from ..model.request import (
+    NO_WHY,
     LineState,
     Rejection,
     Request,
@@ -106,12 +107,12 @@ async def _count(
     if counts or len(own) < MOST_VOTES:
         await _keep(desk, request, cast, kept, own)
     after = await weigh(desk, request)
-    facts = set(after.facts)
-    facts |= {Fact.OWN} if cause is Rejection.OWN else set()
-    facts |= {Fact.NOT_VALID} if cause is not Rejection.NONE else set()
+    facts = dict(after.facts)
+    if cause is Rejection.OWN:
+        facts[Fact.OWN] = NO_WHY
+    if cause is not Rejection.NONE:
+        facts[Fact.NOT_VALID] = NO_WHY
     note = Why(WhyKind.BY, desk.name(cast.mxid))
-    if Fact.EXPIRED in facts:
-        note = before.votes.expired()
     event = Event.APPROVE if cast.side is Side.APPROVE else Event.DENY
     effects, request = await desk.apply(request, event, facts, note)
     if Effect.TELL in effects:
@@ -150,19 +151,8 @@ async def known(desk: Desk, number: int, room: str, event_id: str) -> Request | 
 
 
 def _kept(desk: Desk, cast: Ballot, cause: Rejection) -> Vote:
-    return Vote(
-        request=cast.request,
-        event_id=cast.event_id,
-        room=cast.room,
-        mxid=cast.mxid,
-        person=desk.name(cast.mxid),
-        side=cast.side,
-        how=cast.how,
-        at=desk.now,
-        cause=cause,
-        reason=cast.reason,
-        message=cast.message,
-    )
+    who = desk.name(cast.mxid)
+    return Vote(**asdict(cast), person=who, at=desk.now, cause=cause)
 
 
 async def _keep(
@@ -313,14 +303,13 @@ async def cancel(desk: Desk, ask: Ask, number: int) -> None:
     waiting = [r for r in await store.lines(desk.tx, number) if r.state is LineState.WAITING]
     effects: tuple[Effect, ...] = ()
     if request.state is State.PENDING or waiting:
-        effects, request = await desk.apply(request, Event.CANCEL, note=Why(WhyKind.BY, name))
+        kind = WhyKind.BY if request.state is State.PENDING else WhyKind.CANCELLED
+        effects, request = await desk.apply(request, Event.CANCEL, note=Why(kind, name))
     if not effects:
         message = not_allowed.too_late_to_cancel(request, desk.undo(request))
         await desk.reply(ask.room, ask.event_id, message)
         return
     if Effect.STOP in effects:
-        stop = Why(WhyKind.CANCELLED, name)
-        await store.change(desk.tx, number, request.state, stop=stop)
         await desk.record("cancelled", request, by=ask.mxid)
     else:
         await closed(desk, request, by=ask.mxid)
