@@ -101,7 +101,7 @@ If the new room is right, an owner puts its id into `ops_rooms`.""")
 def upgraded(here: Here) -> None: ...
 
 
-@says("🔔 Since {now:at} I could not write here. Held back:")
+@says("🔔 Since {here.clock.now:at} I could not write here. Held back:")
 def held_back(here: Here) -> None:
     """Said first, once the bot can speak again in a room."""
 
@@ -115,7 +115,7 @@ def removed(here: Here, room: str, by: str | None) -> Message:
 
 
 @says("""❗ {head}: nothing typed there runs.
-If that is wrong, invite `{bot}` there again.""")
+If that is wrong, invite `{here.bot}` there again.""")
 def _removed(here: Here, head: Text) -> None: ...
 
 

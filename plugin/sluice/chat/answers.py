@@ -12,10 +12,12 @@ from ..model.request import Request, Side, State, Vote
 from ..policy.reasons import period
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages, following, rows_of
-from ..text.phrases import Here, Line, count, people, person, view
+from ..text.phrases import Here, Line, count, line, listed, people, person, view
+from ..text.saying import says
 from .health import numbered
-from .notices import Window
+from .notices import Window, on_until
 
+_SIDES = {Side.APPROVE: "yes", Side.DENY: "no"}
 _EVERY = {3600: "this hour", 86400: "today", 604800: "this week"}  # else "in 90 minutes"
 
 
@@ -34,9 +36,8 @@ def can(decision: Decision, who: str = "") -> Message:
     if votes:
         by: Text = (" (", *people(decision.can), ")") if decision.can else ()
         wants.append((count(votes, "vote"), *by))
-    with_: Text = tuple([w for want in wants for w in (" and ", *want)][1:])
-    head = (*start, f"{yes}, with ", *with_) if wants else (*start, f"{yes}, at once")
-    return view((*head, ". Nothing has run."), *map(left_of, decision.limits))
+    with_ = ("with ", *listed(wants, between=" and ")) if wants else ("at once",)
+    return view((*start, f"{yes}, ", *with_, ". Nothing has run."), *map(left_of, decision.limits))
 
 
 def left_of(quota: Quota) -> Text:
@@ -71,17 +72,15 @@ def why(
     if denied:
         last = rows.pop() if rows else ("No line allows it.",)
         return view(head, *rows[:8], (*last, f" {policy}"))
-    counted = [vote for vote in votes if not vote.withdrawn and not vote.cause.value]
-    told: list[Text] = []
-    for vote in counted:
-        side = "yes" if vote.side is Side.APPROVE else "no"
-        told.append((", ", person(vote.person), f" {side} {here.clock.at(vote.at)}"))
-    cast: Text = tuple([w for each in told for w in each][1:])
-    ended = ""
+    told = [
+        (person(vote.person), f" {_SIDES[vote.side]} {here.clock.at(vote.at)}")
+        for vote in votes
+        if not vote.withdrawn and not vote.cause.value
+    ]
+    ended: list[Text] = [("Voted: ", *listed(told), ".")] if told else []
     if request.ended is not None:
-        ended = f"{request.state.value.capitalize()} {here.clock.at(request.ended)}."
-    voted: Text = ("Voted: ", *cast, ". " if ended else ".", ended) if cast else (ended,)
-    return view(head, *rows[:8], *([voted] if cast or ended else [(policy,)]))
+        ended.append((f"{request.state.value.capitalize()} {here.clock.at(request.ended)}.",))
+    return view(head, *rows[:8], listed(ended, between=" ") or (policy,))
 
 
 # --- log ----------------------------------------------------------------------------------------
@@ -132,9 +131,8 @@ def log(
     pages = Pages((*name, f", {{}} of {total:,} (times {zone}):"), lines, per)
     _, first = rows_of(pages)
     left = following(pages)
-    start: Text = ("Next: ", here.cmd("more"), " · One: ") if left else ("One: ",)
-    file = (" · File: ", here.cmd("log export"))
-    return view(head, *first, (*start, here.cmd("log 12"), *file)), left
+    last = line("One: `!log 12` · File: `!log export`", here)
+    return view(head, *first, (*line("Next: `!more` · ", here), *last) if left else last), left
 
 
 def _moment(here: Here, at: float) -> str:
@@ -212,48 +210,58 @@ def status(here: Here, s: Status) -> Message:
         good = [took] if s.answers is not None else []
         good += ["policy valid"] if s.policy_at is not None else []
         good += ["log unbroken"] if s.unbroken else []
-        last = [f"Good: {', '.join(good)}."] if good else []
+        last: list[Text] = [(f"Good: {', '.join(good)}.",)] if good else []
         head = f"{count(n, 'problem')} at {now}, {worst}:"
-        return view(head, *numbered(s.problems[:9]), *last, *_paused(here, s))
+        return view((head,), *numbered(s.problems[:9]), *last, _paused(here, s))
+    is_open = "off" if s.registration is False else "not known"
+    if s.registration is True and s.registration_meant:
+        is_open = "on, as in its config file"
+    elif s.registration:
+        is_open = on_until(here, s.registration)
+    scrubs = "I remove passwords there" if s.scrubs else "passwords stay readable there"
     policy = here.clock.dated(s.policy_at or 0)
-    scrub = "I remove passwords there" if s.scrubs else "passwords stay readable there"
-    on = "on, as in its config file" if s.registration_meant else "on, without an end"
-    window = {True: on, False: "off", None: "not known"}
-    is_open = (
-        f"on until {here.clock.at(s.registration)}"
-        if isinstance(s.registration, float)
-        else window[s.registration]
-    )
-    return view(
-        f"All good at {now}.",
-        f"{took}. Running: {s.running}. Open: {s.open}.",
-        f"Policy of {policy}, log of {count(s.entries, 'entry', 'entries')} unbroken.",
-        f"Admin room: {count(s.admins, 'member')}, all expected; {scrub}.",
-        (f"Registration {is_open}. ", *(_paused(here, s) or [("Not paused.",)])[0]),
-    )
+    paused = _paused(here, s) or ("Not paused.",)
+    return _all_good(here, s, took, policy, scrubs, is_open, paused)
 
 
-def _paused(here: Here, s: Status) -> list[Text]:
+@says("""📋 All good at {here.clock.now:at}.
+{took}. Running: {s.running}. Open: {s.open}.
+Policy of {policy}, log of {s.entries:count entry/entries} unbroken.
+Admin room: {s.admins:count member}, all expected; {scrubs}.
+Registration {is_open}. {paused}""")
+def _all_good(
+    here: Here, s: Status, took: str, policy: str, scrubs: str, is_open: str, paused: Text
+) -> None: ...
+
+
+def _paused(here: Here, s: Status) -> Text:
     if not s.paused_by:
-        return []
-    return [("Paused by ", person(s.paused_by), f" since {here.clock.at(s.paused_at)}.")]
+        return ()
+    return line("Paused by {by:person} since {at:at}.", here, by=s.paused_by, at=s.paused_at)
 
 
 def version(
     here: Here, sluice: str, conduit: str, policy_at: float | None, source: str
 ) -> Message:
     policy = f"policy of {here.clock.dated(policy_at)}" if policy_at else "no valid policy"
-    return view(f"Sluice {sluice}, {conduit}, {policy}. Source and licence: {source}")
+    return _version(sluice, conduit, policy, source)
+
+
+@says("📋 Sluice {sluice}, {conduit}, {policy}. Source and licence: {source}")
+def _version(sluice: str, conduit: str, policy: str, source: str) -> None: ...
 
 
 def policy_live(
     here: Here, policy_at: float, roles: Text, rules: int, tests: int, digest: str
 ) -> Message:
     """`policy`: what is live, so that owners can compare it with what they saved."""
-    return view(
-        f"Policy of {here.clock.dated(policy_at)}: {count(rules, 'rule')}, "
-        f"{count(tests, 'test')}.",
-        roles,
-        ("Fingerprint: ", code(digest[:16])),
-        ("What changed: ", here.cmd("log reload"), " · May somebody: ", here.cmd("can @bo …")),
-    )
+    return _policy_live(here, policy_at, roles, rules, tests, digest[:16])
+
+
+@says("""📋 Policy of {at:dated}: {rules:count rule}, {tests:count test}.
+{roles}
+Fingerprint: `{digest}`
+What changed: `!log reload` · May somebody: `!can @bo …`""")
+def _policy_live(
+    here: Here, at: float, roles: Text, rules: int, tests: int, digest: str
+) -> None: ...

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..model.request import Rejection, Request, Side, State, Vote, WhyKind
-from ..text.message import Message, Sign, Text, code, quote
-from ..text.phrases import Here, Word, a, alarm, count, listed, not_run, people, person, say, view
+from ..text.message import Message, Sign, Text, quote
+from ..text.phrases import Here, a, count, line, listed, not_run, people, person, say, view
+from ..text.saying import says
 from .card_text import About
 from .ended import after_state, alone, is_clause
 
@@ -100,13 +101,13 @@ def voted(
     head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
     now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
     lost = tuple(word for name in votes.lost for word in _lost(name))
-    rows = [_joined((*head, *told.short, ".", *lost, *now))]
+    rows: list[Text] = [(*head, *told.short, ".", *lost, *now)]
     if votes.held:
         gone = " was erased from outside before I could read it."
         rows.append(("Held: a word of ", *people(votes.held, "and"), gone))
     rows += _body(request, told)
-    until = " ".join(str(word).strip() for word in _until(request, here))
-    rows += [(until,)] if until else []
+    if request.expires is not None:
+        rows.append((f"Open until {here.clock.at(request.expires)}.",))
     rows.append(_tap(request, here, taps))
     return say(Sign.CARD, *rows, text=True)
 
@@ -148,11 +149,13 @@ def _until(request: Request, here: Here) -> Text:
 
 
 def _tap(request: Request, here: Here, taps: bool) -> Text:
-    n = request.id
-    if not taps:
-        typed = ("Type ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
-        return (*typed, ". Not everybody can tap here.")
-    return ("Tap ✅ or ❌. Or: ", here.cmd(f"approve {n}"), " · ", here.cmd(f"deny {n} why"))
+    return line(
+        "Tap ✅ or ❌. Or: `!approve {n}` · `!deny {n} why`"
+        if taps
+        else "Type `!approve {n}` or `!deny {n} why`. Not everybody can tap here.",
+        here,
+        n=request.id,
+    )
 
 
 # --- phrases -------------------------------------------------------------------------------------
@@ -168,33 +171,28 @@ def _any(names: Sequence[str]) -> Text:
     return people(names) if names else ("nobody here can",)
 
 
-def _joined(line: Text) -> Text:
-    """Own words side by side as one segment, so that a line that is too long breaks well."""
-    joined: list[Word] = []
-    for word in line:
-        if joined and isinstance(word, str) and isinstance(joined[-1], str):
-            word = str(joined.pop()) + word
-        joined.append(word)
-    return tuple(joined)
-
-
 def _counted(need: Need) -> Text:
     return (f"{count(need.n, need.role)} (", *_any(need.names), ")")
 
 
 def _still(votes: Standing) -> Text:
     """`Still needs an owner: dan.`"""
+    return (" Still ", *_needs(votes))
+
+
+def _needs(votes: Standing) -> Text:
     if len(votes.open) != 1:
-        return (" Still needs ", *listed([_counted(need) for need in votes.open], "and"), ".")
+        return ("needs ", *listed([_counted(need) for need in votes.open], "and"), ".")
     need = votes.open[0]
     what = a(need.role) if need.n == 1 else count(need.n, need.role)
-    return (f" Still needs {what}: ", *_any(need.names), ".")
+    return (f"needs {what}: ", *_any(need.names), ".")
 
 
 def _lost(name: str) -> Text:
     who = person(name)
-    whose: Text = (f" {who}'s",) if isinstance(who, str) else (" The vote of ", who)
-    return (*whose, " vote no longer counts." if isinstance(who, str) else " no longer counts.")
+    if isinstance(who, str):
+        return (f" {who}'s vote no longer counts.",)
+    return (" The vote of ", who, " no longer counts.")
 
 
 def _approved(by: Sequence[str]) -> Text:
@@ -229,11 +227,15 @@ def over(request: Request, told: About, here: Here, why: str = "") -> Message:
 
 def elsewhere(request: Request, told: About, push: Sequence[str], here: Here) -> Message:
     """❗ in another room, how a request ended whose own room I cannot speak in now."""
-    never_ran = request.state in (State.CANCELLED, State.EXPIRED, State.DENIED)
-    ended = f"#{request.id} {called(request.state)}: "
-    row = _how_it_ended(request, told, here) if never_ran else (ended, *told.short, ".")
-    asked: Text = ("Asked by ", person(request.person), " in ", code(request.room))
-    return alarm(push, row, (*asked, ", where I cannot say it now."))
+    head = _how_it_ended(request, told, here)
+    if request.state not in (State.CANCELLED, State.EXPIRED, State.DENIED):
+        head = (f"#{request.id} {called(request.state)}: ", *told.short, ".")
+    return _elsewhere(request, head, push)
+
+
+@says("""❗ {head}
+Asked by {request.person:person} in `{request.room}`, where I cannot say it now.""")
+def _elsewhere(request: Request, head: Text, push: Sequence[str]) -> None: ...
 
 
 def not_started(request: Request, here: Here) -> Message:
@@ -244,10 +246,10 @@ def not_started(request: Request, here: Here) -> Message:
 
 def _again(request: Request, here: Here) -> Text:
     reason = request.invocation.reason
-    line = f"{request.text}{f' reason {reason}' if reason else ''}"
-    if "\n" in line or not line.isprintable() or len(line) > MAX_TYPED:
+    typed = f"{request.text}{f' reason {reason}' if reason else ''}"
+    if "\n" in typed or not typed.isprintable() or len(typed) > MAX_TYPED:
         return ("Send it again if it is still right.",)
-    return ("Send it again: ", here.cmd(line))
+    return ("Send it again: ", here.cmd(typed))
 
 
 def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here) -> Message:
@@ -265,20 +267,33 @@ def not_counted(
     request: Request, who: str, cause: Rejection, votes: Standing, here: Here
 ) -> Message:
     """Why a vote is not counted, said once."""
-    number = f"#{request.id}"
     if cause is Rejection.LATE:
-        return not_run((person(who), ", too late: ", *_late(request, here)))
+        return _too_late(who, _late(request, here))
     if cause is Rejection.NOT_NEEDED:
-        return view(f"{number} needs no vote.")
-    head: Text = (person(who), ", your vote does not count: ")
+        return _not_needed(request)
+    return _not_counted(who, _why_not(request.id, cause, votes))
+
+
+@says("⛔ {who:person}, too late: {late}")
+def _too_late(who: str, late: Text) -> None: ...
+
+
+@says("📋 #{request.id} needs no vote.")
+def _not_needed(request: Request) -> None: ...
+
+
+@says("⛔ {who:person}, your vote does not count: {why}")
+def _not_counted(who: str, why: Text) -> None: ...
+
+
+def _why_not(n: int, cause: Rejection, votes: Standing) -> Text:
     if cause is Rejection.NO_ROLE:
-        roles = [a(role) for role in votes.roles]
-        return not_run((*head, f"{number} needs ", *people(roles), "."))
+        return line("#{n} needs {roles:people}.", n=n, roles=[a(role) for role in votes.roles])
     if cause is Rejection.MANY:
-        return not_run((*head, f"you have voted on {number} too often, somebody else must."))
-    why = "is your own request" if cause is Rejection.OWN else "is about your account"
-    can: Text = (" ", *people(votes.helpers), " can.") if votes.helpers else ()
-    return not_run((*head, f"{number} {why}.", *can))
+        return (f"you have voted on #{n} too often, somebody else must.",)
+    can = line(" {names:people} can.", names=votes.helpers) if votes.helpers else ()
+    whose = "is your own request" if cause is Rejection.OWN else "is about your account"
+    return (f"#{n} {whose}.", *can)
 
 
 _SAYS = {Side.APPROVE: "yes", Side.DENY: "no"}
@@ -296,7 +311,11 @@ def vote_changed(before: Vote, now: Vote | None, who: str, here: Here) -> Messag
 
 def vote_stays(request: Request, who: str, here: Here) -> Message:
     """The same of a request that is no longer open."""
-    return not_run((person(who), ", your edit comes too late: ", *_late(request, here)))
+    return _vote_stays(who, _late(request, here))
+
+
+@says("⛔ {who:person}, your edit comes too late: {late}")
+def _vote_stays(who: str, late: Text) -> None: ...
 
 
 def _late(request: Request, here: Here) -> Text:
@@ -317,8 +336,9 @@ def _late(request: Request, here: Here) -> Text:
 
 def counts_already(request: Request, votes: Standing) -> Message:
     """📋 to an approval by command of somebody whose vote counts."""
-    head = f"Your vote on #{request.id} counts already."
-    if not votes.open:
-        return view((head, " It waits for its turn."))
-    first, *rest = _still(votes)
-    return view((head, " It s" + str(first)[2:], *rest))
+    now = ("still ", *_needs(votes)) if votes.open else ("waits for its turn.",)
+    return _counts_already(request, now)
+
+
+@says("📋 Your vote on #{request.id} counts already. It {now}")
+def _counts_already(request: Request, now: Text) -> None: ...

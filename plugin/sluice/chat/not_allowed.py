@@ -98,11 +98,11 @@ def asked_already(request: Request, may_vote: bool, here: Here) -> Message:
     if request.state is State.EXECUTING:
         until = ", running now"
     vote = line(" You can approve it: `!approve {id}`", here, id=request.id) if may_vote else ()
-    return _asked_already(request.id, request.person, until, vote)
+    return _asked_already(request, until, vote)
 
 
-@says("📋 #{id} asks for that already ({who:person}{until}).{vote}")
-def _asked_already(id: int, who: str, until: str, vote: Text) -> None: ...
+@says("📋 #{request.id} asks for that already ({request.person:person}{until}).{vote}")
+def _asked_already(request: Request, until: str, vote: Text) -> None: ...
 
 
 @says("⛔ Not allowed, as 30 times in an hour. I answer such commands again at {until:at}.")
@@ -112,27 +112,26 @@ def rejected_more(until: float, here: Here) -> None:
 
 def too_late_to_edit(request: Request, undo: Text) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
-    ran = "runs" if request.state is State.EXECUTING else "has run"
-    return _too_late_to_edit(request.id, ran, request.text, undo)
+    return _too_late(request, "runs" if request.state is State.EXECUTING else "has run", undo)
 
 
-@says("""⛔ Too late: #{id} {ran} as `{text}`. Your edit changes nothing.
+@says("""⛔ Too late: #{request.id} {ran} as `{request.text}`. Your edit changes nothing.
 {undo}""")
-def _too_late_to_edit(id: int, ran: str, text: str, undo: Text) -> None: ...
+def _too_late(request: Request, ran: str, undo: Text) -> None: ...
 
 
 def too_late_to_cancel(request: Request, undo: Text) -> Message:
     if request.state is State.EXECUTING:
-        return _cannot_be_stopped(request.id)
-    return _cannot_be_cancelled(request.id, called(request.state), (" ", *undo) if undo else ())
+        return _cannot_be_stopped(request)
+    return _not_open(request, called(request.state), (" ", *undo) if undo else ())
 
 
-@says("⛔ #{id} was sent already and cannot be stopped.")
-def _cannot_be_stopped(id: int) -> None: ...
+@says("⛔ #{request.id} was sent already and cannot be stopped.")
+def _cannot_be_stopped(request: Request) -> None: ...
 
 
-@says("⛔ #{id} is {state} already; only open requests can be cancelled.{undo}")
-def _cannot_be_cancelled(id: int, state: str, undo: Text) -> None: ...
+@says("⛔ #{request.id} is {state} already; only open requests can be cancelled.{undo}")
+def _not_open(request: Request, state: str, undo: Text) -> None: ...
 
 
 @says("📋 There is no #{wanted}; the newest is #{newest}.")

@@ -66,7 +66,7 @@ def ready(
     return _ready(here, version, conduit, roles_line(roles), how, remove_after)
 
 
-@says("""🔔 Sluice {version} is ready. {conduit} on {server} answers.
+@says("""🔔 Sluice {version} is ready. {conduit} on {here.server} answers.
 {roles}
 Passwords go out as {how} and are removed after {remove_after:span}.
 Commands: `!help` · Health: `!status`""")

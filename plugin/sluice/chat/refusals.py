@@ -154,12 +154,12 @@ def starting() -> None: ...
 
 
 @says("""⛔ Not run: I am not in Conduit's admin room, and nothing works without it.
-Owners, invite `{bot}` there.""")
+Owners, invite `{here.bot}` there.""")
 def outside(here: Here) -> None: ...
 
 
-@says("""⛔ Not run: Conduit's admin room has lost its address `#admins:{server}`: commands are not
-  answered.
+@says("""⛔ Not run: Conduit's admin room has lost its address `#admins:{here.server}`: commands
+  are not answered.
 Only the server's owner can repair this: `!help repair`""")
 def no_address(here: Here) -> None: ...
 

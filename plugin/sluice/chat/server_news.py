@@ -42,7 +42,7 @@ I try every minute and say when it is back.{tail}""")
 def _silent(here: Here, since: float, why: Text, tail: Text) -> None: ...
 
 
-@says("""❗ Conduit's admin room has lost its address `#admins:{server}`: commands are not
+@says("""❗ Conduit's admin room has lost its address `#admins:{here.server}`: commands are not
   answered.
 Only the server's owner can repair this: `!help repair`""")
 def address_gone(here: Here) -> None: ...

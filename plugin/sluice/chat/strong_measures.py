@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ..model.request import Pause, Request, State
-from ..text.message import Message, Sign, Text, code, quote
-from ..text.phrases import Here, alarm, count, news, not_run, people, person, say, view
+from ..text.message import Message, Text, code
+from ..text.phrases import Here, count, line, listed, people, person, plural, view
+from ..text.saying import says
 from .card_text import About
 from .cards import Standing
 from .ended import after_state
@@ -67,43 +68,54 @@ def _how(row: OpenRequest, here: Here) -> str:
 def paused(
     by: str, why: str | None, is_open: int, owners: Sequence[str], push: Sequence[str], here: Here
 ) -> Message:
-    can = (*people(owners), " can ", here.cmd("resume"))
-    rows: list[Text] = [("Paused by ", person(by), ": only commands that read run now. ", *can)]
-    if why:
-        rows.append(("Reason: ", quote(why)))
-    if is_open:
-        stay = f"{count(is_open, 'request')} {'stays' if is_open == 1 else 'stay'} open"
-        rows.append((f"{stay}; votes count, nothing starts.",))
-    return alarm(push, *rows)
+    reason = line("Reason: {why:quote}", why=why) if why else ()
+    stay = line("{n:count request} {n:stays/stay} open; votes count, nothing starts.", n=is_open)
+    return _paused(here, by, owners, reason, stay if is_open else (), push)
+
+
+@says("""❗ Paused by {by:person}: only commands that read run now. {owners:people} can `!resume`
+{reason}
+{stay}""")
+def _paused(
+    here: Here, by: str, owners: Sequence[str], reason: Text, stay: Text, push: Sequence[str]
+) -> None: ...
 
 
 def while_paused(pause: Pause, owners: Sequence[str], here: Here) -> Message:
-    since = here.clock.at(pause.at)
-    head: Text = ("Not run: paused by ", person(pause.by), f" since {since}. ")
-    if pause.by_itself:
-        head = (f"Not run: since {since} somebody else uses my account. First see to that, then ",)
-    return not_run((*head, *people(owners), " can ", here.cmd("resume")))
+    return (_while_misused if pause.by_itself else _while_paused)(here, pause, owners)
+
+
+@says("⛔ Not run: paused by {pause.by:person} since {pause.at:at}. {owners:people} can `!resume`")
+def _while_paused(here: Here, pause: Pause, owners: Sequence[str]) -> None: ...
+
+
+@says("""⛔ Not run: since {pause.at:at} somebody else uses my account. First see to that, then
+  {owners:people} can `!resume`""")
+def _while_misused(here: Here, pause: Pause, owners: Sequence[str]) -> None: ...
 
 
 def resumed(
     by: str, runs: Sequence[int], gone: Sequence[tuple[int, float]], here: Here
 ) -> Message:
     """runs: in line. gone: (id, when) of those that expired meanwhile."""
-    rows: list[Text] = [("Resumed by ", person(by), ", everything runs again.")]
-    told = [f"#{n} expired at {here.clock.at(at)}." for n, at in gone]
+    told: list[Text] = [(f"#{n} expired at {here.clock.at(at)}.",) for n, at in gone]
     if runs:
-        which = ", ".join(f"#{n}" for n in runs)
-        has = "has its votes and runs" if len(runs) == 1 else "have their votes and run"
-        told.insert(0, f"{which} {has} now.")
-    return news(*rows, *([" ".join(told)] if told else []))
+        has = plural(len(runs), "has its votes and runs", "have their votes and run")
+        told.insert(0, line("{runs:numbers} {has} now.", runs=runs, has=has))
+    return _resumed(by, listed(told, between=" "))
 
 
-def not_paused() -> Message:
-    return view("Nothing is paused.")
+@says("""🔔 Resumed by {by:person}, everything runs again.
+{told}""")
+def _resumed(by: str, told: Text) -> None: ...
 
 
-def trusted_already(mxid: str) -> Message:
-    return view((code(mxid), " has its role and vote; nobody took them."))
+@says("📋 Nothing is paused.")
+def not_paused() -> None: ...
+
+
+@says("📋 `{mxid}` has its role and vote; nobody took them.")
+def trusted_already(mxid: str) -> None: ...
 
 
 def reweighed(before: Request, after: Request, votes: Standing) -> list[Text]:
@@ -125,17 +137,17 @@ def _has_its_votes(before: Request, after: Request) -> bool:
 def glass(
     request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
 ) -> Message:
-    n = request.id
-    rows: list[Text] = [
-        ("Break-glass by ", person(request.person), ", no approval: ", *told.short, f" (#{n})"),
-        ("Reason: ", quote(request.invocation.reason or "")),
-    ]
+    review: Text = ("There is no other owner, so nobody reviews it.",)
     if reviewers:
-        how = (here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
-        rows.append((*people(reviewers), ", review it: ", *how))
-    else:
-        rows.append(("There is no other owner, so nobody reviews it.",))
-    return alarm(push, *rows)
+        how = line("`!approve {n}` or `!deny {n} why`", here, n=request.id)
+        review = (*people(reviewers), ", review it: ", *how)
+    return _glass(request, told, review, push)
+
+
+@says("""❗ Break-glass by {request.person:person}, no approval: {told.short} (#{request.id})
+Reason: {request.invocation.reason:quote}
+{review}""")
+def _glass(request: Request, told: About, review: Text, push: Sequence[str]) -> None: ...
 
 
 _SPANS = {86400: "today", 3600: "this hour", 604800: "this week"}
@@ -158,21 +170,18 @@ def no_glass(due: Sequence[tuple[int, Sequence[str]]], used: int, most: int, eve
 
 def no_reviewer(reviewers: Sequence[str]) -> tuple[Text, Text]:
     """Why there is no break-glass while nobody could review it, and when there is."""
-    who, is_there = people(reviewers), "is" if len(reviewers) == 1 else "are"
+    is_there = plural(len(reviewers), "is", "are")
     because: Text = (*people(reviewers, "and"), f" would review it and {is_there} in no ops room")
-    return because, ("Next: when ", *who, " is in one.")
+    return because, line("Next: when {who:people} is in one.", who=reviewers)
 
 
+@says("""❗ Break-glass #{request.id} is not reviewed yet, {reviewers:people}: {told.short}
+By {request.person:person} at {request.created:at}. Reason: {request.invocation.reason:quote}
+Review it: `!approve {request.id}` or `!deny {request.id} why`""")
 def review_due(
     request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
-) -> Message:
+) -> None:
     """Once a day, while nobody has reviewed a break-glass."""
-    n, at = request.id, here.clock.at(request.created)
-    head: Text = (f"Break-glass #{n} is not reviewed yet, ", *people(reviewers), ": ")
-    who: Text = ("By ", person(request.person), f" at {at}. Reason: ")
-    how: Text = ("Review it: ", here.cmd(f"approve {n}"), " or ", here.cmd(f"deny {n} why"))
-    reason = quote(request.invocation.reason or "")
-    return alarm(push, (*head, *told.short), (*who, reason), how)
 
 
 def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:
@@ -190,21 +199,33 @@ def elsewhere(message: Message, room: str, push: Sequence[str]) -> Message:
     return evolve(message, lines=(*message.lines, where), push=tuple(push))
 
 
-def reviewed(request: Request, told: About, by: str) -> Message:
+@says(
+    """✅ #{request.id} reviewed by {by:person}, in order: {told.short}, break-glass by
+    {request.person:person}""",
+    text=True,
+)
+def reviewed(request: Request, told: About, by: str) -> None:
     """The edit of the break-glass message after a review in order."""
-    head: Text = (f"#{request.id} reviewed by ", person(by), ", in order: ", *told.short)
-    return say(Sign.DONE, (*head, ", break-glass by ", person(request.person)), text=True)
 
 
 def not_in_order(request: Request, by: str, why: str, undo: Text, push: Sequence[str]) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
-    head: Text = (f"#{request.id} reviewed by ", person(by), ", not in order")
-    first = (*head, ": ", quote(why)) if why else (*head, ".")
+    said = line(": {why:quote}", why=why) if why else (".",)
     ran = "It is running." if request.state is State.EXECUTING else "It has run."
-    return alarm(push, first, (ran, *((" ", *undo) if undo else ())))
+    return _not_in_order(request, by, said, (ran, " ", *undo) if undo else (ran,), push)
+
+
+@says("""❗ #{request.id} reviewed by {by:person}, not in order{why}
+{ran}""")
+def _not_in_order(
+    request: Request, by: str, why: Text, ran: Text, push: Sequence[str]
+) -> None: ...
 
 
 def trusted(by: str, who: str, mxid: str, push: Sequence[str]) -> Message:
-    name: Text = (who, " (", code(mxid), ")") if who != mxid else (code(mxid),)
-    head: Text = (person(by), " trusts ", *name, " again: role and vote are back.")
-    return alarm(push, head)
+    name = line("{who} (`{mxid}`)" if who != mxid else "`{mxid}`", who=who, mxid=mxid)
+    return _trusted(by, name, push)
+
+
+@says("❗ {by:person} trusts {name} again: role and vote are back.")
+def _trusted(by: str, name: Text, push: Sequence[str]) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Union, cast
 
 from attrs import frozen
@@ -138,10 +139,11 @@ _FORMATS: Mapping[str, Callable[..., Word | Text]] = {
     "over": lambda seconds, _: over(seconds),
     "person": lambda name, _: person(name),
     "people": lambda names, _: people(names),
+    "people and": lambda names, _: people(names, "and"),
     "codes": lambda ids, _: codes(ids),
     "numbers": lambda ids, _: numbers(ids),
     "local": lambda mxid, here: here.local(mxid),
-    "quote": lambda words, _: quote(words),
+    "quote": lambda words, _: quote(words or ""),
     ",": lambda n, _: f"{n:,}",
 }
 _NOWHERE = Here("", Clock(0))
@@ -158,9 +160,11 @@ def filled(read: Template, here: Here | None, values: Mapping[str, Value]) -> Te
     where = here or _NOWHERE
 
     def show(hole: Hole) -> Text:
-        if hole.name not in values:
+        name, *path = hole.name.split(".")
+        if name not in values:
             return (f"{{{hole.name}}}",)
-        shown = _shown(values[hole.name], hole.form, where)
+        value: Value = reduce(getattr, path, values[name])
+        shown = _shown(value, hole.form, where)
         return shown if isinstance(shown, tuple) else (shown,)
 
     return read.fill(show, where.prefix)

@@ -5,27 +5,30 @@
     def exists(here: Here, mxid: str) -> None: ...
 
 It reads as in the room, from its sign on; a line that comes out empty is left out. The function
-declares the names and types of what is filled in, as `template` says; calling it makes the
-message. That both fit is checked on import. With `here` there are also `{bot}`, `{server}` and
-`{now}`. Pushed are `to` or `push` of the function, or by ❗ without them the owners.
+declares the names and types of what is filled in, as `template` says; `{request.id}` is a field of
+what is given. Calling it makes the message. That both fit is checked on import. Pushed are `to` or
+`push` of the function, or by ❗ without them the owners.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from typing import ParamSpec, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce, wraps
+from typing import ParamSpec, Protocol, get_type_hints
 
-from .message import Message, Sign, fitted, plain
+from .message import Message, Sign, Text, fitted, plain
 from .phrases import Here, filled
 from .template import FORMATS, Template
 
 P = ParamSpec("P")
 
 NEEDS_HERE = frozenset({"at", "dated", "local"})
-_OF_HERE = {"bot": "str", "server": "str", "now": "float"}
+_MANY: Mapping[object, object] = {
+    tuple[str, ...]: Sequence[str],
+    tuple[int, ...]: Sequence[int],
+}
 _NO_VALUES = frozenset({"here", "to", "push"})
 
 
@@ -35,18 +38,22 @@ class Saying(Protocol):
     def __call__(self, declared: Callable[P, None], /) -> Callable[P, Message]: ...
 
 
-def says(words: str) -> Saying:
-    """Makes a function say this. Raises ValueError where text and function do not fit."""
-    first, _, text = words.partition(" ")
+def says(words: str, *, text: bool = False) -> Saying:
+    """Makes a function say this. text: an m.text, also if nobody is pushed.
+
+    Raises ValueError where words and function do not fit.
+    """
+    first, _, rest = words.partition(" ")
     sign = Sign(first)
-    lines = [Template(line) for line in re.split(r"\n(?! )", text)]
+    lines = [Template(line) for line in re.split(r"\n(?! )", rest)]
 
     def made(declared: Callable[P, None]) -> Callable[P, Message]:
         signature = inspect.signature(declared)
-        types = {name: each.annotation for name, each in signature.parameters.items()}
+        types = get_type_hints(declared)
         for line in lines:
-            _check(line, _OF_HERE | types if "here" in types else types)
-        if unused := set(types) - _NO_VALUES - {name for line in lines for name in line.names}:
+            _check(line, types)
+        said = {name for line in lines for name in line.names}
+        if unused := set(signature.parameters) - _NO_VALUES - said:
             raise ValueError(f"{declared.__name__} does not say {unused}")
 
         @wraps(declared)
@@ -59,26 +66,37 @@ def says(words: str) -> Saying:
             push: Iterable[str] | None = given.get("push")
             if push is None:
                 push = (to,) if to else here.owners if here and sign is Sign.ALARM else ()
-            if here:
-                given |= {"bot": here.bot, "server": here.server, "now": here.clock.now}
             rows = fitted([row for line in lines if plain(row := filled(line, here, given))])
-            text = sign is Sign.ALARM or to is not None or bool(push)
-            return Message(sign, rows, tuple(dict.fromkeys(push)), text)
+            loud = text or sign is Sign.ALARM or to is not None or bool(push)
+            return Message(sign, rows, tuple(dict.fromkeys(push)), loud)
 
         return message
 
     return made
 
 
-def _check(line: Template, types: Mapping[str, str]) -> None:
+def _check(line: Template, types: Mapping[str, object]) -> None:
     if "here" not in types and ("`!" in line.text or {h.form for h in line.holes} & NEEDS_HERE):
         raise ValueError(f"wants a parameter here: {line.text!r}")
     for hole in line.holes:
-        if not _fits(hole.form, types.get(hole.name, "")):
-            raise ValueError(f"{hole} of {line.text!r} does not fit {types.get(hole.name)}")
+        name, *path = hole.name.split(".")
+        kind = reduce(_field, path, types.get(name))
+        if not _fits(hole.form, kind):
+            raise ValueError(f"{hole} of {line.text!r} does not fit {kind}")
 
 
-def _fits(form: str, kind: str) -> bool:
+def _field(kind: object, name: str) -> object:
+    """The type of a field or of a property."""
+    if isinstance(found := getattr(kind, name, None), property):
+        return get_type_hints(found.fget).get("return")
+    return get_type_hints(kind).get(name)
+
+
+def _fits(form: str, kind: object) -> bool:
+    kind = getattr(kind, "__supertype__", kind)
+    many = _MANY.get(kind, kind)
+    if form == "quote":
+        return kind in (str, str | None)
     if form in FORMATS:
-        return kind == FORMATS[form]
-    return kind in (("int", "Sequence[str]", "Sequence[int]") if form else ("str", "int", "Text"))
+        return many == FORMATS[form]
+    return many in ((int, Sequence[str], Sequence[int]) if form else (str, int, Text))

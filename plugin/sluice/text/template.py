@@ -14,36 +14,38 @@ it stays what it is. What cannot be read is refused when the template is made.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from attrs import field, frozen
 
 from .message import Code, Text, code, plain
 
-FORMATS = {
-    "at": "float",  # 15:03 UTC
-    "dated": "float",  # 23 Nov 14:02 UTC
-    "span": "float",  # 18 minutes
-    "about": "float",  # 18 min
-    "over": "float",  # hour is over
-    "person": "str",
-    "people": "Sequence[str]",  # a, b or c
-    "codes": "Sequence[str]",  # a, b, c, each in code
-    "numbers": "Sequence[int]",  # #12, #14
-    "local": "str",  # an account as one types it
-    "quote": "str",  # words of a stranger
-    ",": "int",  # 1,204
+FORMATS: Mapping[str, object] = {
+    "at": float,  # 15:03 UTC
+    "dated": float,  # 23 Nov 14:02 UTC
+    "span": float,  # 18 minutes
+    "about": float,  # 18 min
+    "over": float,  # hour is over
+    "person": str,
+    "people": Sequence[str],  # a, b or c
+    "people and": Sequence[str],
+    "codes": Sequence[str],  # a, b, c, each in code
+    "numbers": Sequence[int],  # #12, #14
+    "local": str,  # an account as one types it
+    "quote": str,  # words of a stranger; or None, which reads as none
+    ",": int,  # 1,204
 }
 """How a value is written, and the type that it must have."""
 
-_PIECES = re.compile(r"(`[^`]*`|\{[a-z_]+(?::[^{}`]+)?\})")
-_HOLES = re.compile(r"(\{[a-z_]+(?::[^{}`]+)?\})")
+_HOLE = r"\{[a-z_]+(?:\.[a-z_]+)*(?::[^{}`]+)?\}"
+_PIECES = re.compile(rf"(`[^`]*`|{_HOLE})")
+_HOLES = re.compile(rf"({_HOLE})")
 
 
 @frozen
 class Hole:
-    """name: of the value. form: how it is written, "" as it is."""
+    """name: of the value, or of a field of it. form: how it is written, "" as it is."""
 
     name: str
     form: str
@@ -85,7 +87,7 @@ class Template:
     @property
     def names(self) -> frozenset[str]:
         """What it must be given."""
-        return frozenset(hole.name for hole in self.holes)
+        return frozenset(hole.name.partition(".")[0] for hole in self.holes)
 
     def fill(self, show: Show, prefix: str = "!") -> Text:
         """The line. prefix: of commands."""
