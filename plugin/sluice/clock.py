@@ -15,6 +15,7 @@ from .looks.questions import Questions
 from .model.request import State
 from .passwords.handover import Deliveries
 from .requests import reweigh, store
+from .requests.desk import Desk
 from .requests.finish import HOURGLASS
 from .server.notices import Notices
 from .state import World
@@ -66,13 +67,13 @@ class Timers:
                 await meta.put(tx, ALIVE, str(self._world.now()))
 
             await self._db.write(commit)  # apart: no request keeps a password where it is
-            await self._db.write(lambda tx: reweigh.tick(self._world.desk(tx)))
+            await self._db.write(lambda tx: reweigh.tick(Desk.of(self._world, tx)))
             self._alive = self._world.now()
             self._shown |= {event_id for _, event_id in slow}
 
     async def _due(self, tx: Tx) -> bool:
         now = self._world.now()
-        next_due = await reweigh.next_due(self._world.desk(tx))
+        next_due = await reweigh.next_due(Desk.of(self._world, tx))
         return (next_due is not None and next_due <= now) or await self._deliveries.due(tx)
 
     async def _slow(self, tx: Tx) -> list[tuple[str, str]]:

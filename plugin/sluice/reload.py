@@ -27,6 +27,7 @@ from .policy.document import Problem
 from .policy.people import owners
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
+from .requests.desk import Desk
 from .server import named
 from .settings import Loaded, Settings, load
 from .state import Bells, World
@@ -137,7 +138,7 @@ class Reload:
                 await meta.put(tx, _SAFE, "1")
             elif world.settings is not None:
                 old = self._told or (world.settings if safe else None)
-                requests = await reweigh.policy_changed(world.desk(tx)) if self._told else ()
+                requests = await reweigh.policy_changed(Desk.of(world, tx)) if self._told else ()
                 push = self._owners(room, old, world.settings)
                 if safe or (old is not None and difference(old, world.settings).lines):
                     said += self._changed(room, old, world.settings, requests, push, safe=safe)
@@ -261,7 +262,7 @@ class Reload:
         world.goes_live(settings)
         await meta.drop(tx, _SAFE)
         await meta.put(tx, _TOLD, settings.text)
-        requests = await reweigh.policy_changed(world.desk(tx))
+        requests = await reweigh.policy_changed(Desk.of(world, tx))
         fresh = safe or old is None
         for room, pushed in push.items():
             said = self._changed(room, old, settings, requests, pushed, safe=fresh)

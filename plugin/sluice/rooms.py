@@ -20,7 +20,7 @@ from .announcements import Announcements
 from .chat import alarms
 from .chats import Chats
 from .db.connection import Database, Tx
-from .matrix import cursor
+from .matrix import cursor, private_rooms
 from .matrix.api import Homeserver, MatrixError
 from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, Later, NotJoined, OnGap
@@ -34,8 +34,8 @@ from .passwords import store as secrets
 from .policy.people import person_of
 from .policy_text import line_of
 from .requests import erased, reweigh
-from .requests.desk import Aside
-from .state import Absences, ToRead, World
+from .requests.desk import Desk
+from .state import Absences, Aside, ToRead, World
 from .supervise import Tasks
 
 _NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
@@ -228,7 +228,7 @@ class Doors:
         self._forget(room)
         self._readers[room].doubt()
         if self._world.settings is not None:
-            await self._db.write(lambda tx: reweigh.room_changed(self._world.desk(tx), room))
+            await self._db.write(lambda tx: reweigh.room_changed(Desk.of(self._world, tx), room))
 
     async def _read_until(self, room: str) -> float | None:
         """When an earlier run read this ops room last; None if none did."""
@@ -310,7 +310,7 @@ class Doors:
 
     async def _made(self, tx: Tx) -> list[tuple[str, bool]]:
         """The private rooms that we made; True: a password stands in it."""
-        made = await secrets.rooms(tx)
+        made = await private_rooms.rooms(tx)
         return [(room, await secrets.stands(tx, room)) for room in made.values()]
 
     def open_private(self, room: str) -> None:
@@ -433,8 +433,11 @@ class Doors:
         senders = self._readers[room].waits_for_keys
         if not senders or self._world.settings is None:
             return True
-        desk, db = self._world.desk, self._db
-        return not await db.read(lambda tx: erased.heeded(desk(tx, room), room, senders))
+
+        async def heeded(tx: Tx) -> bool:
+            return await erased.heeded(Desk.of(self._world, tx, room), room, senders)
+
+        return not await self._db.read(heeded)
 
     def _read_again(self, room: str, reading: asyncio.Future[None]) -> None:
         """All is read that stood in a room when nobody could wait for it any more."""

@@ -7,12 +7,11 @@ and read everywhere; what a step works with is a frozen view of it, taken inside
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 
 from attrs import define, field, frozen
 
-from . import audit
-from .db.connection import Tx
 from .families import correlator
 from .families.dialects import lines
 from .families.fences import Fences
@@ -22,15 +21,54 @@ from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .model.command import Dialect, Invocation, Line
 from .model.decision import Facts
+from .model.request import WhyKind
 from .model.server_state import Health
 from .policy.document import Problem
 from .policy.people import members_of, mxids_of, roles
-from .requests.desk import Aside, Desk, Readiness, View
+from .policy.rules import Policy
 from .settings import Settings
 from .text.phrases import Here
 from .text.times import Clock
 
 _KEPT = 300  # commands that are known to open an account again
+
+
+class Readiness(str, Enum):
+    """Whether a line may be sent."""
+
+    GOOD = "good"
+    DOUBT = "doubt"  # a fence is out
+    BAD = "bad"  # no answer, or safe mode
+
+
+@frozen
+class Aside:
+    """Why nothing of an ops room runs now, and since when (epoch seconds)."""
+
+    since: float
+    why: WhyKind
+
+
+@frozen
+class View:
+    """The world at one moment. facts: without limits and distrust, which the database knows.
+
+    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
+    heard; what stands in line there lets that of the other rooms pass, and is given up when that
+    lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
+    pass. told: the rooms of everybody's alarms.
+    """
+
+    now: float
+    here: Here
+    policy: Policy
+    rooms: Mapping[str, RoomView]
+    facts: Facts
+    health: Readiness = Readiness.GOOD
+    max_age: float = 300
+    aside: Mapping[str, Aside] = field(factory=dict)
+    mute: frozenset[str] = frozenset()
+    told: tuple[str, ...] = ()
 
 
 @frozen
@@ -342,15 +380,15 @@ class World:
         """The lines of an invocation for the Conduit that is there."""
         return lines(invocation, self.conduit.health.dialect or Dialect.V0_10, self.server)
 
-    def desk(self, tx: Tx, room: str = "") -> Desk:
-        """What a step of a request works with; made inside the writer lock."""
+    def view(self, room: str = "") -> View:
+        """All of it at this moment, for what is said in this room, or in the main one."""
         settings = self.live
         unread = RoomView("")  # of a room that was not read yet nothing is said
-        view = View(
+        return View(
             now=self.now(),
             here=self.here(room or self.main_room or ""),
             policy=settings.policy,
-            rooms={room: self.rooms.get(room, unread) for room in settings.ops_rooms},
+            rooms={each: self.rooms.get(each, unread) for each in settings.ops_rooms},
             facts=self.facts(),
             health=self.health(),
             max_age=settings.command_max_age,
@@ -358,4 +396,3 @@ class World:
             mute=frozenset(room for room in settings.ops_rooms if self.mute(room)),
             told=self.told_rooms,
         )
-        return Desk(tx, view, audit.append, self.outbox)

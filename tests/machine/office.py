@@ -25,9 +25,10 @@ from sluice.model.command import Invocation
 from sluice.model.decision import Facts
 from sluice.policy.people import members_of, mxids_of
 from sluice.requests import holds, standing, store, submit
-from sluice.requests.desk import Desk, Readiness, View
+from sluice.requests.desk import Desk
 from sluice.requests.submit import Ask
 from sluice.settings import Settings, load
+from sluice.state import Readiness, View
 from sluice.text.phrases import Here
 from sluice.text.times import Clock
 

@@ -26,6 +26,7 @@ from sluice.model.server_state import Health
 from sluice.own import measures
 from sluice.parts import AdminParts, Ground, Parts
 from sluice.requests import finish, guard, store
+from sluice.requests.desk import Desk
 from sluice.settings import Settings, load
 from sluice.text.message import Sign
 from sluice.text.phrases import say
@@ -168,7 +169,7 @@ class Ops:
 
     async def runs(self, kind: Kind = Kind.DONE, answer: str = "", took: float = 0.1) -> None:
         """The next in line is sent, answered and over."""
-        desk = self.world.desk
+        desk = partial(Desk.of, self.world)
         turn = await self.db.read(lambda tx: guard.next_turn(desk(tx)))
         request = await self.request(turn.request)
         planned = self.world.planned(request.invocation)

@@ -16,6 +16,7 @@ from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.policy.pattern import compile_pattern
 from sluice.requests import reweigh, store
+from sluice.requests.desk import Desk
 from sluice.settings import Settings, load
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
@@ -231,7 +232,7 @@ async def test_the_longest_list_breaks_neither_the_relay_nor_the_clock(room: Roo
     await room.says(ANA, "!deactivateall reason x\n" + "\n".join(names))
     assert await room.state(1) is State.PENDING
     room.ops.clock.go(7200)
-    await room.ops.db.write(lambda tx: reweigh.tick(room.ops.world.desk(tx, room.ops.room)))
+    await room.ops.db.write(lambda tx: reweigh.tick(Desk.of(room.ops.world, tx, room.ops.room)))
     assert await room.state(1) is State.EXPIRED
 
 

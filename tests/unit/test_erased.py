@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from sluice.matrix.late import ENCRYPTED
 from sluice.matrix.timeline import Reader
 from sluice.model.request import State, WhyKind
 from sluice.requests import guard, holds, reweigh, store
+from sluice.requests.desk import Desk
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 
@@ -121,7 +123,7 @@ class Live:
 
     async def next(self) -> int | None:
         """Which request the guard would let run next."""
-        desk = self.ops.world.desk
+        desk = partial(Desk.of, self.ops.world)
         turn = await self.ops.db.read(lambda tx: guard.next_turn(desk(tx)))
         if turn is None:
             return None
@@ -381,7 +383,7 @@ async def test_of_a_list_that_runs_the_rest_is_not_sent(room: Live) -> None:
     for who in (CY, DAN):
         room.taps(who, await room.card(number))
     await room.reads()
-    desk = room.ops.world.desk
+    desk = partial(Desk.of, room.ops.world)
     planned = room.ops.world.planned((await room.ops.request(number)).invocation)
     turn = guard.Turn(number, 1)
     await room.ops.db.write(lambda tx: guard.begin(desk(tx, room.id), turn, planned, {}))
@@ -481,7 +483,7 @@ async def test_an_owner_with_a_part_in_it_does_not_release_it() -> None:
         assert await room.held() == {1}
         assert await room.next() is None
         made.now("15:30")
-        await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
+        await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
         assert await room.state() is State.EXPIRED
 
 
@@ -513,13 +515,13 @@ async def test_what_needs_no_vote_is_cancelled_when_nobody_releases_it(room: Liv
     assert await room.next() is None
     made = room.ops
     made.clock.go(299)
-    await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
+    await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
     assert await room.state() is State.PENDING
     made.clock.go(2)
-    due = await made.db.read(lambda tx: reweigh.next_due(made.world.desk(tx)))
+    due = await made.db.read(lambda tx: reweigh.next_due(Desk.of(made.world, tx)))
     assert due is not None
     assert due <= made.clock.now
-    await made.db.write(lambda tx: reweigh.tick(made.world.desk(tx)))
+    await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
     assert await room.state() is State.CANCELLED
     assert "erased" in " ".join(await made.news())
 

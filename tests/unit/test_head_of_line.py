@@ -19,6 +19,7 @@ from sluice.db import meta
 from sluice.model.request import Side, State, Via
 from sluice.passwords.private import PrivateRooms
 from sluice.requests import guard, reweigh, store, voting
+from sluice.requests.desk import Desk
 from sluice.requests.voting import Ballot
 from sluice.rooms import remover
 from sluice.running.outcome import Endings
@@ -127,7 +128,7 @@ class Floor:
         return (await self.ops.request(number)).state in states
 
     async def tick(self) -> None:
-        await self.db.write(lambda tx: reweigh.tick(self.world.desk(tx)))
+        await self.db.write(lambda tx: reweigh.tick(Desk.of(self.world, tx)))
 
     async def stop(self) -> None:
         await self.ops.parts.ground.tasks.stop()
@@ -248,7 +249,7 @@ async def test_who_left_while_we_were_out_does_not_count_afterwards(floor: Floor
     vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
     floor.kick(floor.second)
     await floor.look()
-    await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), vote))
+    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), vote))
     floor.fake.leave(floor.second, CY)
     floor.invite(floor.second)
     await floor.look()
@@ -407,7 +408,7 @@ async def test_the_clock_is_woken_for_what_waits_for_a_lost_room(floor: Floor) -
     await floor.says(floor.second, BO, ENABLE.format(1))
     floor.kick(floor.second)
     await floor.look()
-    due = await floor.db.read(lambda tx: reweigh.next_due(floor.world.desk(tx)))
+    due = await floor.db.read(lambda tx: reweigh.next_due(Desk.of(floor.world, tx)))
     assert due == floor.ops.clock.now + 300
 
 
@@ -415,7 +416,7 @@ async def test_what_is_approved_waits_for_a_lost_room_no_longer(floor: Floor) ->
     """Its votes cannot be looked at: somebody may have taken one back."""
     await floor.says(floor.second, BO, WIPE)
     vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
-    await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), vote))
+    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), vote))
     floor.kick(floor.second)
     await floor.look()
     assert not await floor.relay.turn()
@@ -625,12 +626,12 @@ async def cast(floor: Floor, event: str, who: str, side: Side = Side.APPROVE, **
     how = more.pop("how", Via.REACTION)
     floor.ops.clock.go(0.01)
     one = Ballot(event, 1, who, side, how, more.get("room", floor.first))
-    await floor.db.write(lambda tx: voting.vote(floor.world.desk(tx), one))
+    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), one))
 
 
 async def withdraw(floor: Floor, event: str, who: str) -> None:
     room = floor.first
-    await floor.db.write(lambda tx: voting.redacted(floor.world.desk(tx), room, event, who))
+    await floor.db.write(lambda tx: voting.redacted(Desk.of(floor.world, tx), room, event, who))
 
 
 async def kept(floor: Floor, number: int = 1) -> list[Any]:

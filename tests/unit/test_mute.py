@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from sluice.model.command import Typed
 from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.requests import guard, reweigh
+from sluice.requests.desk import Desk
 from sluice.settings import load
 from sluice.text.message import Sign
 from sluice.text.phrases import say
@@ -212,10 +214,10 @@ async def test_a_no_counts_in_a_mute_room_and_a_yes_waits_there(office: Ops, roo
     await mutes(room)
     await room.taps(CY, card)
     assert (await office.request(1)).queued_since is not None, "the vote is stored"
-    assert await office.db.read(lambda tx: guard.next_turn(office.world.desk(tx))) is None
+    assert await office.db.read(lambda tx: guard.next_turn(Desk.of(office.world, tx))) is None
     turn = guard.Turn(1, 1)
     planned = office.world.planned((await office.request(1)).invocation)
-    desk = office.world.desk
+    desk = partial(Desk.of, office.world)
     went = await office.db.write(lambda tx: guard.begin(desk(tx), turn, planned, {}))
     assert isinstance(went, guard.Wait), "muted between the approval and the line"
     await unmutes(room)
@@ -282,13 +284,13 @@ async def test_what_stands_in_a_mute_room_expires_and_does_not_block_other_rooms
     typed = office.commands.read(where.room, {"msgtype": "m.text", "body": "!memory"})
     assert isinstance(typed, Typed)
     await office._done(await office.commands.take(where, typed))
-    turn = await office.db.read(lambda tx: guard.next_turn(office.world.desk(tx)))
+    turn = await office.db.read(lambda tx: guard.next_turn(Desk.of(office.world, tx)))
     assert turn == guard.Turn(2, 1), "the one behind it goes"
     await unmutes(room)
     await room.says(BO, ASK)
     await mutes(room)
     office.clock.go(3700)
-    await office.db.write(lambda tx: reweigh.tick(office.world.desk(tx)))
+    await office.db.write(lambda tx: reweigh.tick(Desk.of(office.world, tx)))
     assert (await office.request(3)).state is State.EXPIRED
 
 

@@ -27,9 +27,9 @@ from sluice.model.request import (
     WhyKind,
 )
 from sluice.requests import finish, guard, limits, measures, reweigh, store, submit, voting
-from sluice.requests.desk import Readiness
 from sluice.requests.guard import Go, Stop, Turn, Wait
 from sluice.requests.voting import Ballot
+from sluice.state import Readiness
 from sluice.text.message import Sign
 from sluice.text.phrases import say
 from tests.fake.postgres import binaries, postgres

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sluice.model.request import Review, State
 from sluice.requests import finish, guard, reweigh, store
+from sluice.requests.desk import Desk
 from sluice.settings import load
 from sluice.text.phrases import alarm
 from tests.unit.ops import ANA, BO, DAN, POLICY, Ops
@@ -121,7 +123,7 @@ async def test_an_open_review_is_named_once_a_day_to_who_can_give_it(
     await office.runs()
 
     async def due() -> list[dict[str, Any]]:
-        await office.db.write(lambda tx: reweigh.tick(office.world.desk(tx)))
+        await office.db.write(lambda tx: reweigh.tick(Desk.of(office.world, tx)))
         said = await said_in(office, office.room)
         return [each for each in said if "not reviewed yet" in each["body"]]
 
@@ -170,7 +172,7 @@ async def test_how_a_request_ended_is_told_to_all_owners_if_it_is_an_alarm(
     await second.says(BO, "!memory")
     await second.joins(BO)
     await second.says(BO, "!memory")
-    desk = office.world.desk
+    desk = partial(Desk.of, office.world)
     planned = office.world.planned((await office.request(1)).invocation)
     await office.db.write(lambda tx: guard.begin(desk(tx), guard.Turn(1, 1), planned, {}))
     await office.db.write(lambda tx: finish.settled(desk(tx, second.id), 1, said))

@@ -18,6 +18,7 @@ STORES = (
     "sluice.requests.store",
     "sluice.requests.holds",
     "sluice.audit",
+    "sluice.matrix.private_rooms",
     "sluice.passwords.store",
     "sluice.server.store",
     "sluice.matrix.sealed",

@@ -18,8 +18,8 @@ from ..families.answers import rooms_in, users_in
 from ..model.command import Invocation
 from ..passwords import store as kept
 from ..policy.people import person_of
-from ..running import stoppers
 from ..running.views import Lists
+from ..server import stoppers
 from ..state import World
 from ..text.message import Message
 from .found import Found, Refusal

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
+DIFFER = 60.0  # seconds by which clocks differ noticeably
 _SURE = 5.0  # seconds that a request may take whose answer is believed
 
 

@@ -17,10 +17,10 @@ from ..chat import refusals
 from ..db.connection import Tx
 from ..looks.questions import Where
 from ..matrix.api import Homeserver
+from ..matrix.skew import DIFFER
 from ..state import Absences, World
 from ..text.message import Message
 
-DIFFER = 60.0  # seconds by which clocks differ noticeably
 UNREAD = 10.0  # seconds before an absence in which what was sent may not have been read
 _SERVERS = 100  # of which it is known how far off their last command was
 

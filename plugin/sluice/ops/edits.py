@@ -16,6 +16,7 @@ from ..model.decision import Verdict
 from ..model.event import Json
 from ..model.request import Request, Via, Vote
 from ..requests import store, submit, voting
+from ..requests.desk import Desk
 from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..requests.voting import Ballot
@@ -46,7 +47,7 @@ class Edits:
         found, said = await self._reread(where, typed)
 
         async def commit(tx: Tx) -> None:
-            desk = self._world.desk(tx, where.room)
+            desk = Desk.of(self._world, tx, where.room)
             anew = None
             if found is not None:
                 what = found.invocation
@@ -80,7 +81,7 @@ class Edits:
 
         async def commit(tx: Tx) -> None:
             does = then.commit if then is not None else None
-            desk = self._world.desk(tx, where.room)
+            desk = Desk.of(self._world, tx, where.room)
             await voting.edited(desk, before, where.event_id, cast=cast, then=does)
 
         async def after() -> None:
@@ -102,7 +103,7 @@ class Edits:
         """The old text is gone now; what the new one says is still looked up."""
         whose = (where.room, where.command, where.mxid, where.event_id)
         await self._db.write(
-            lambda tx: submit.edited(self._world.desk(tx, where.room), *whose, None)
+            lambda tx: submit.edited(Desk.of(self._world, tx, where.room), *whose, None)
         )
         self._withdrawn.add(where.event_id)
 
@@ -131,7 +132,9 @@ class Edits:
         if (await self._commands.sift(where, invocation))[1]:
             return None
         decision = await self._db.read(
-            lambda tx: judge(self._world.desk(tx, where.room), invocation, where.room, where.mxid)
+            lambda tx: judge(
+                Desk.of(self._world, tx, where.room), invocation, where.room, where.mxid
+            )
         )
         found = await self._commands.checks.before(where, invocation)
         if decision.verdict is Verdict.DENY:

@@ -17,6 +17,7 @@ from ..matrix.rooms import RoomView
 from ..model.event import RoomEvent, object_in, text_in
 from ..model.request import Side
 from ..requests import erased
+from ..requests.desk import Desk
 from ..requests.erased import Erasure, What
 from ..state import World
 from .intake import Commands
@@ -68,7 +69,8 @@ class Erasures:
             may_remove=view.can("redact", where.mxid),
         )
         return Handled(
-            lambda tx: erased.hold(self._world.desk(tx, self._room), told), self._commands.moved
+            lambda tx: erased.hold(Desk.of(self._world, tx, self._room), told),
+            self._commands.moved,
         )
 
     async def tap(self, where: Where, target: str, side: Side) -> Handled | None:
@@ -78,7 +80,9 @@ class Erasures:
             return None
         event_id, by = key.removeprefix(erased.KEY), (where.mxid, side, where.event_id)
         return Handled(
-            lambda tx: erased.tapped(self._world.desk(tx, self._room), self._room, event_id, *by),
+            lambda tx: erased.tapped(
+                Desk.of(self._world, tx, self._room), self._room, event_id, *by
+            ),
             self._commands.moved,
         )
 

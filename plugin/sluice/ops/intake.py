@@ -31,6 +31,7 @@ from ..own.measures import WithoutVotes
 from ..own.table import Own
 from ..policy.people import mxids_of, person_of, roles
 from ..requests import measures, store, submit
+from ..requests.desk import Desk
 from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..state import World
@@ -201,7 +202,7 @@ class Commands:
         who = (where.event_id, where.command, where.room, where.mxid)
 
         async def commit(tx: Tx) -> None:
-            desk = self._world.desk(tx, where.room)
+            desk = Desk.of(self._world, tx, where.room)
             if not await store.known(tx, where.event_id):
                 await submit.reject(desk, Ask(*who, invocation, decision))
 
@@ -387,7 +388,7 @@ class Commands:
         return await self._db.read(lambda tx: self._judge(tx, where, what, glass))
 
     async def _judge(self, tx: Tx, where: Where, what: Invocation, glass: bool) -> Decision:
-        desk = self._world.desk(tx, where.room)
+        desk = Desk.of(self._world, tx, where.room)
         return await judge(desk, what, where.room, where.mxid, glass=glass)
 
     def _why(self, where: Where, found: Found, glass: bool, *, votes: bool) -> Handled:
@@ -413,7 +414,7 @@ class Commands:
         return Handled(commit, self.moved)
 
     async def _submit(self, tx: Tx, where: Where, found: Found, glass: bool) -> Request | None:
-        desk = self._world.desk(tx, where.room)
+        desk = Desk.of(self._world, tx, where.room)
         decision = await self._judge(tx, where, found.invocation, glass)
         asked = Ask(
             where.event_id,

@@ -27,6 +27,7 @@ from ..model.event import Json, RoomEvent
 from ..model.request import Side, State, Via
 from ..policy.people import person_of
 from ..requests import reweigh, store, voting
+from ..requests.desk import Desk
 from ..requests.submit import QUEUED_A_PERSON
 from ..requests.voting import Ballot
 from ..state import World
@@ -118,7 +119,7 @@ class OpsRoom:
             return None
         if self._world.settings is None or not is_new:
             return None
-        return Handled(lambda tx: reweigh.room_changed(self._world.desk(tx), self.room))
+        return Handled(lambda tx: reweigh.room_changed(Desk.of(self._world, tx), self.room))
 
     def _apply(self, event: RoomEvent) -> None:
         before = self._world.may_speak(self.room)
@@ -156,7 +157,7 @@ class OpsRoom:
             return tap
         if vote is not None and (cast := await self._cast(where, *vote, Via.REPLY)):
             return Handled(
-                lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
+                lambda tx: voting.vote(Desk.of(self._world, tx, self.room), cast),
                 self._commands.moved,
             )
         typed = self._commands.read(self.room, content)
@@ -309,7 +310,7 @@ class OpsRoom:
         if cast is None:
             return None
         return Handled(
-            lambda tx: voting.vote(self._world.desk(tx, self.room), cast),
+            lambda tx: voting.vote(Desk.of(self._world, tx, self.room), cast),
             self._commands.moved,
         )
 
@@ -318,7 +319,7 @@ class OpsRoom:
         if self._world.settings is None:
             return None
         request = await self._db.read(
-            lambda tx: voting.of_card(self._world.desk(tx, self.room), self.room, target)
+            lambda tx: voting.of_card(Desk.of(self._world, tx, self.room), self.room, target)
         )
         if request is None:
             return None
@@ -347,7 +348,9 @@ class OpsRoom:
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
             if able or own or await store.votes_of(tx, self.room, target):
-                await voting.redacted(self._world.desk(tx, self.room), self.room, target, sender)
+                await voting.redacted(
+                    Desk.of(self._world, tx, self.room), self.room, target, sender
+                )
 
         return Handled(commit, self._commands.moved)
 

@@ -57,7 +57,7 @@ class Call:
     async def allowed(self) -> bool:
         """Looked at before anything is fetched or sent for who asks."""
         room = self.where.room
-        decision = await self.db.read(lambda tx: self._judged(self.world.desk(tx, room)))
+        decision = await self.db.read(lambda tx: self._judged(Desk.of(self.world, tx, room)))
         return decision.verdict is not Verdict.DENY
 
     async def _ask(self, desk: Desk) -> Ask:
@@ -72,7 +72,7 @@ class Call:
         """One commit: the "not allowed" with its id, or what `build` does and says."""
 
         async def commit(tx: Tx) -> None:
-            desk = self.world.desk(tx, self.where.room)
+            desk = Desk.of(self.world, tx, self.where.room)
             ask = await self._ask(desk)
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)

@@ -22,6 +22,7 @@ from ..model.command import Line
 from ..model.request import LineRow, Request
 from ..model.result import Delivery, Handed
 from ..model.secret import Secret
+from ..requests.desk import Desk
 from ..state import ToRead, World
 from . import store
 from . import texts as texts
@@ -284,7 +285,7 @@ class Deliveries:
         said = texts.removed(here, accounts, tapped=tapped, after=after)
         await outbox.edit(tx, handed.room, _key(handed.request), said)
         if never:
-            who = self._world.desk(tx).name(handed.mxid)
+            who = Desk.of(self._world, tx).name(handed.mxid)
             said = texts.never_joined(here, who, handed.mxid, accounts)
             await outbox.put(tx, where, f"{_key(handed.request)}.never", said)
 

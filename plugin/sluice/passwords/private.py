@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable
 
 from ..db.connection import Database, Tx
-from ..matrix import sealed, written
+from ..matrix import private_rooms, sealed, written
 from ..matrix.api import PAGE, Homeserver, MatrixError, Refused, passing
 from ..matrix.encryption import MEGOLM, Encryption, NoCrypto
 from ..matrix.rooms import RoomView
 from ..model.event import Json
-from . import store
 
 ALL = 100  # the power to invite, kick, ban and change state: nobody's but the bot's
 TRIES = 4
@@ -105,7 +104,7 @@ class PrivateRooms:
             raise CannotDeliver("remote")
         async with self._lock:
             try:
-                known = await self._db.read(lambda tx: store.rooms_of(tx, [mxid]))
+                known = await self._db.read(lambda tx: private_rooms.rooms_of(tx, [mxid]))
                 for room in known:
                     if await self._holds(room, mxid) or await self._called_back(room, mxid):
                         return room
@@ -137,7 +136,7 @@ class PrivateRooms:
 
         async def keep(tx: Tx) -> None:
             await sealed.seal(tx, room)
-            await store.keep_room(tx, mxid, room)
+            await private_rooms.keep_room(tx, mxid, room)
 
         await self._db.write(keep)
         if not await self._holds(room, mxid):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from attrs import frozen
 
 from ..db.connection import Tx
 from ..db.rows import WORDS, Table, put
 
 SCHEMA: tuple[str, ...] = (
-    "CREATE TABLE sluice_private (mxid TEXT PRIMARY KEY, room TEXT NOT NULL)",
     """CREATE TABLE sluice_delivery (
         request   BIGINT NOT NULL,
         number    BIGINT NOT NULL,
@@ -38,24 +35,6 @@ SCHEMA: tuple[str, ...] = (
         body    TEXT NOT NULL
     )""",
 )
-
-
-# --- private rooms
-
-
-async def rooms(tx: Tx) -> dict[str, str]:
-    """The private rooms that were made: MXID -> room."""
-    rows = await tx.fetch("SELECT mxid, room FROM sluice_private")
-    return {row["mxid"]: row["room"] for row in rows}
-
-
-async def rooms_of(tx: Tx, mxids: Collection[str]) -> list[str]:
-    """Those that were made for these accounts."""
-    return [room for mxid, room in (await rooms(tx)).items() if mxid in mxids]
-
-
-async def keep_room(tx: Tx, mxid: str, room: str) -> None:
-    await put(tx, "sluice_private", {"mxid": mxid, "room": room}, "mxid")
 
 
 # --- passwords that were handed over

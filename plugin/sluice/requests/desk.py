@@ -9,11 +9,11 @@ machine's table; nothing else changes a state.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from enum import Enum
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
+from .. import audit
 from ..catalog.table import COMMANDS
 from ..chat import cards, strong_measures
 from ..chat.card_text import About
@@ -21,12 +21,12 @@ from ..chat.undo import takes_back
 from ..db import codec
 from ..db.connection import Tx
 from ..matrix.outbox import Outbox
-from ..matrix.rooms import RoomView
 from ..model.command import Invocation, Tag
-from ..model.decision import Asker, Facts
-from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why, WhyKind
+from ..model.decision import Asker
+from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
+from ..state import Readiness, View, World
 from ..text.message import Message, Text
 from ..text.phrases import Here
 from . import store
@@ -34,42 +34,6 @@ from .machine import Effect, Event, Fact, step
 
 codec.known(About)
 Append = Callable[[Tx, float, str, Mapping[str, object]], Awaitable[object]]
-
-
-class Readiness(str, Enum):
-    GOOD = "good"
-    DOUBT = "doubt"  # a fence is out
-    BAD = "bad"  # no answer, or safe mode
-
-
-@frozen
-class Aside:
-    """Why nothing of an ops room runs now, and since when (epoch seconds)."""
-
-    since: float
-    why: WhyKind
-
-
-@frozen
-class View:
-    """The world at one moment. facts: without limits and distrust, which the database knows.
-
-    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
-    heard; what stands in line there lets that of the other rooms pass, and is given up when that
-    lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
-    pass. told: the rooms of everybody's alarms.
-    """
-
-    now: float
-    here: Here
-    policy: Policy
-    rooms: Mapping[str, RoomView]
-    facts: Facts
-    health: Readiness = Readiness.GOOD
-    max_age: float = 300
-    aside: Mapping[str, Aside] = field(factory=dict)
-    mute: frozenset[str] = frozenset()
-    told: tuple[str, ...] = ()
 
 
 _NOTHING: Mapping[Fact, Why] = {}
@@ -107,6 +71,11 @@ class Desk:
     view: View
     append: Append
     outbox: Outbox
+
+    @classmethod
+    def of(cls, world: World, tx: Tx, room: str = "") -> Desk:
+        """What a step in this room works with; to be made inside the writer lock."""
+        return cls(tx, world.view(room), audit.append, world.outbox)
 
     @property
     def now(self) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..chat import cards
+from ..matrix import private_rooms
 from ..model.command import Kind
 from ..model.request import NO_WHY, Request, State, Why
-from ..passwords import store as passwords
 from ..text.message import Message, Sign
 from . import limits, store
 from .desk import Desk, only_looks
@@ -52,7 +52,7 @@ async def _elsewhere(desk: Desk, request: Request) -> None:
     push = owners if room is None else desk.push(room, owners)
     message = cards.elsewhere(request, await desk.about(request), push, desk.here)
     key = f"request.{request.id}.elsewhere.{request.state.value}"
-    for where in [room] if room is not None else await passwords.rooms_of(desk.tx, owners):
+    for where in [room] if room is not None else await private_rooms.rooms_of(desk.tx, owners):
         await desk.outbox.put(desk.tx, where, key, message)
 
 

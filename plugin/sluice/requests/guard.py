@@ -18,9 +18,10 @@ from ..model.command import Kind, Line, Outcome
 from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Why, WhyKind
 from ..policy.decide import limits_of
 from ..policy.people import is_named
+from ..state import Readiness
 from ..typed.parse import targets
 from . import holds, limits, store
-from .desk import Changed, Desk, Readiness, only_reads
+from .desk import Changed, Desk, only_reads
 from .finish import DISTRUST, closed
 from .machine import OPEN, Effect, Event, Fact
 from .standing import Weighed, weigh

@@ -30,10 +30,10 @@ from ..requests import store
 from ..requests.desk import Desk
 from ..requests.finish import DISTRUST
 from ..requests.standing import judge, undo_needs_votes
+from ..server import stoppers
 from ..server.registration import Registration
 from ..state import World
 from ..text.message import Message
-from . import stoppers
 from .views import Lists, Shown, Views
 
 _SLOW = 30.0  # seconds after which who asked has looked away
@@ -176,7 +176,7 @@ class Endings:
         self, tx: Tx, request: Request, rows: Sequence[LineRow], looks: Mapping[int, Look]
     ) -> Message:
         """The result, from the outcomes of all lines."""
-        desk = self._world.desk(tx, request.room)
+        desk = Desk.of(self._world, tx, request.room)
         ending = await self._ending(desk, request, looks)
         ending = await self._in_doubt(desk, request, ending)
         ending = await self._handed(tx, request, rows, ending)
@@ -236,7 +236,7 @@ class Endings:
         by = str(ended[0].what.get("by") or "") if ended else ""
         if not by or (outcome.kind is Kind.DONE) is (request.state is State.DONE):
             return
-        desk = self._world.desk(tx, request.room)
+        desk = Desk.of(self._world, tx, request.room)
         ending = await self._ending(desk, request, {})
         ending = evolve(ending, by=desk.name(by))
         said = contradicted(desk.here, ending, request.invocation, outcome)

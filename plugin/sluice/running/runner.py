@@ -29,7 +29,7 @@ from ..model.admin_room import Asked, Content
 from ..model.command import Dialect, Kind, Line, Outcome
 from ..model.request import LineRow, LineState, Request, State
 from ..requests import guard, store
-from ..requests.desk import Changed, only_looks, only_reads
+from ..requests.desk import Changed, Desk, only_looks, only_reads
 from ..requests.finish import closed, settled
 from ..requests.guard import Go, Stop, Turn, Wait
 from ..state import World
@@ -97,7 +97,7 @@ class Runner:
 
     async def _end_badly(self, tx: Tx, error: str, request: Request, row: LineRow) -> None:
         await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
-        turn, desk = Turn(row.request, row.number), self._world.desk(tx, request.room)
+        turn, desk = Turn(row.request, row.number), Desk.of(self._world, tx, request.room)
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
         await self._endings.in_case(tx, request)
@@ -120,7 +120,7 @@ class Runner:
 
     async def _find(self, tx: Tx) -> tuple[tuple[Request, LineRow] | None, Turn | None]:
         """The line that is out, or else the next one to send."""
-        desk = self._world.desk(tx)
+        desk = Desk.of(self._world, tx)
         for request, rows in await guard.executing(desk):
             for row in rows:
                 if row.state in _OUT:
@@ -173,7 +173,7 @@ class Runner:
 
         async def begin(tx: Tx) -> Union[Go, Wait, Stop]:
             await meta.put(tx, "device", self._device)
-            desk = self._world.desk(tx, request.room)
+            desk = Desk.of(self._world, tx, request.room)
             verdict = await guard.begin(desk, turn, planned, intent)
             if isinstance(verdict, Go):
                 await written.note(tx, txn, self._room.room, desk.now)
@@ -186,7 +186,7 @@ class Runner:
         stands behind it goes on."""
 
         async def give_up(tx: Tx, *, tell: bool) -> Request | None:
-            desk = self._world.desk(tx, request.room)
+            desk = Desk.of(self._world, tx, request.room)
             record = {"event": "relay", "error": error, "request": request.id}
             await audit.append(tx, desk.now, "error", record)
             after = await guard.broken(desk, request.id, error)
@@ -218,7 +218,7 @@ class Runner:
             self._log.error("#%d ends without its result", request.id, exc_info=error)
 
             async def block(tx: Tx) -> None:
-                desk = self._world.desk(tx, request.room)
+                desk = Desk.of(self._world, tx, request.room)
                 said = alarms.cannot_begin(desk.here, name, request.id, request.text)
                 await settled(desk, request.id, said)
 
@@ -239,7 +239,9 @@ class Runner:
                 sent = Unclear(_DEVICE)  # its txn id would not protect it from a second run
             elif isinstance(sent, NotSent):
                 self._room.forget(ref)
-                await self._db.write(lambda tx: guard.line_not_sent(self._world.desk(tx), turn))
+                await self._db.write(
+                    lambda tx: guard.line_not_sent(Desk.of(self._world, tx), turn)
+                )
                 return
         await self._was_sent(request, row, sent, fate)
 
@@ -276,7 +278,7 @@ class Runner:
             self._log.error("#%d: the line was not sent: %s", turn.request, sent.cause)
             await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
             return
-        await self._db.write(lambda tx: guard.line_not_sent(self._world.desk(tx), turn))
+        await self._db.write(lambda tx: guard.line_not_sent(Desk.of(self._world, tx), turn))
         await asyncio.sleep(min(sent.retry_after or 0.2 * 4**tries, _LONGEST))
 
     # --- what became of it
@@ -346,7 +348,7 @@ class Runner:
         self._tries.pop(turn, None)
 
         async def block(tx: Tx) -> None:
-            desk = self._world.desk(tx)
+            desk = Desk.of(self._world, tx)
             if await guard.line_settled(desk, turn, outcome):
                 if scrub is not None:
                     await self._endings.scrub(tx, scrub)
@@ -368,7 +370,7 @@ class Runner:
             return
         looks = self._looks.pop(number, {})
         message = await self._endings.message(tx, request, rows, looks)
-        await settled(self._world.desk(tx, request.room), number, message)
+        await settled(Desk.of(self._world, tx, request.room), number, message)
 
 
 def _ref(turn: Turn) -> str:

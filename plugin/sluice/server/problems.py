@@ -23,8 +23,8 @@ from ..matrix.api import Homeserver, MatrixError
 from ..matrix.encryption import MESSAGE
 from ..matrix.late import ENCRYPTED
 from ..matrix.rooms import RoomView
+from ..matrix.skew import DIFFER
 from ..model.request import WhyKind
-from ..ops.arrival import DIFFER
 from ..policy.people import in_order, members_of, mxids_of, person_of, roles
 from ..state import World
 from ..text.message import Text, code, plain

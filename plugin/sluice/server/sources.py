@@ -10,10 +10,10 @@ from ..db.connection import Tx
 from ..matrix.session import Session
 from ..model.request import State
 from ..requests import store
-from ..running.stoppers import stoppers
 from ..state import World
 from ..text.message import code
 from .problems import Source, Trouble
+from .stoppers import stoppers
 
 _SHOWN = 3  # requests with an unknown outcome, one line each
 _LATE = 60.0  # seconds that closing registration may take
