@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from .catalog.record import Does
+from .catalog.table import COMMANDS
 from .chat import answers
 from .difference import difference
 from .model.decision import Decision, Facts, Verdict
@@ -99,7 +101,7 @@ def can(args: argparse.Namespace) -> int:
         invocation = invocation_of(args.line, policy.server, settings.prefix)
     except BadValue as bad:
         raise Unanswerable(f"{args.line}: {bad}") from None
-    if invocation.command == "adduser":
+    if COMMANDS[invocation.command].does is Does.MAKES_ACCOUNTS:
         for mxid in invocation.values("user"):
             if settings.reserved(mxid[1:].partition(":")[0]):
                 raise Unanswerable(f"{mxid}: such names are reserved (reserved_names)")

@@ -115,52 +115,37 @@ def back_if_reopened(asked: Invocation) -> Invocation:
 
 
 ADDUSER = Action(
-    name="adduser",
-    tags=SECRET,
-    conduit="create-user",
-    most=1,
-    params=(evolve(ACCOUNT_LIST, most=20, question="Which name?"),),
-    targets="user",
-    counted=True,
-    summary="new account, the password comes to you in private",
-    about="makes accounts; the passwords come to you in private",
-    example="adduser alice",
-    also=(", or several: ", "adduser mia noa tom"),
-    overview="adduser alice",
+    name="adduser", tags=SECRET, conduit="create-user", most=1,
+    params=(evolve(ACCOUNT_LIST, most=20, question="Which name?"),), targets="user", counted=True,
     elsewhere=("I can make accounts of {here} only, not of {server}.",),
     offer=("names can be made", "Make"),
+    summary="new account, the password comes to you in private",
+    about="makes accounts; the passwords come to you in private",
+    example="adduser alice", also=(", or several: ", "adduser mia noa tom"),
+    overview="adduser alice",
     does=Does.MAKES_ACCOUNTS,
-    before=Before.NAMES,
-    after=After.ACCOUNT,
+    before=Before.NAMES, after=After.ACCOUNT,
     then=always("Conduit makes it; whoever asked gets the password in private."),
-    done=_made,
-    told=Many("account", "made", "listed = made"),
-    undo=back_for_one("deactivate"),
-    note="the name stays taken",
+    done=_made, told=Many("account", "made", "listed = made"),
+    undo=back_for_one("deactivate"), note="the name stays taken",
     still="There is no account `{first}`",
     look="`!users {local}`",
-)
+)  # fmt: skip
 
 RESETPW = Action(
-    name="resetpw",
-    tags=SECRET,
-    conduit="reset-password",
-    most=1,
-    params=(ACCOUNT, flag("sign-out")),
-    targets="user",
-    counted=True,
+    name="resetpw", tags=SECRET, conduit="reset-password", most=1,
+    params=(ACCOUNT, flag("sign-out")), targets="user", counted=True, elsewhere=(ELSEWHERE,),
     summary="new password",
     about="gives an account a new password; it comes to you in private",
     example="resetpw alice",
     overview="resetpw alice",
-    elsewhere=(ELSEWHERE,),
     does=Does.RESETS_PASSWORD,
     before=Before.PASSWORD,
     then=always("the old password stops working; whoever asked gets the new one in private."),
     done=_reset,
     undo=never,
     look="",
-)
+)  # fmt: skip
 
 # --- deactivated
 
@@ -205,81 +190,56 @@ def _deactivated(end: End) -> Words:
 _LEAVE, _PURGE = flag("leave-rooms"), flag("purge-media")
 
 DEACTIVATE = Action(
-    name="deactivate",
-    tags=DESTRUCTIVE,
-    conduit="deactivate-user",
-    most=1,
-    params=(evolve(ACCOUNT, noticed=True), _LEAVE, _PURGE),
-    targets="user",
-    counted=True,
+    name="deactivate", tags=DESTRUCTIVE, conduit="deactivate-user", most=1,
+    params=(evolve(ACCOUNT, noticed=True), _LEAVE, _PURGE), targets="user", counted=True,
     summary="signs an account out for good",
     example="deactivate @spam:example.org reason casino links",
     overview="deactivate @spam:example.org",
-    before=Before.ACCOUNTS,
-    after=After.DEACTIVATED,
+    before=Before.ACCOUNTS, after=After.DEACTIVATED,
     then=lambda asked: _then("its") + _stays(asked, many=False),
     done=_deactivated,
     undo=back_for_one("resetpw"),
     still="`{first}` is still active",
     look="",
-)
+)  # fmt: skip
 
 DEACTIVATEALL = Action(
-    name="deactivateall",
-    tags=DESTRUCTIVE,
-    conduit="deactivate-all",
+    name="deactivateall", tags=DESTRUCTIVE, conduit="deactivate-all",
     params=(
-        evolve(ACCOUNT_LIST, question="Which accounts?", answer="them, one a line"),
-        _LEAVE,
+        evolve(ACCOUNT_LIST, question="Which accounts?", answer="them, one a line"), _LEAVE,
         _PURGE,
-    ),
-    targets="user",
+   ),
+    targets="user", offer=("accounts can be deactivated", "Ask for"),
     summary="the same for a list, a line for each",
     example="deactivateall reason spam wave",
     overview="deactivateall",
-    offer=("accounts can be deactivated", "Ask for"),
-    before=Before.ACCOUNT_LIST,
-    after=After.DEACTIVATED,
+    before=Before.ACCOUNT_LIST, after=After.DEACTIVATED,
     then=lambda asked: _then("their") + _stays(asked, many=len(asked.values("user")) > 1),
     done=_deactivated,
-    told=Many(
-        "account",
-        "deactivated",
-        always=True,
-        after=lambda asked: _after(asked, many=True),
-    ),
+    told=Many("account", "deactivated", always=True, after=lambda asked: _after(asked, many=True)),
     undo=back_for_one("resetpw"),
     look="",
-)
+)  # fmt: skip
 
 # --- looked at
 
 USERS = ReadOnly(
-    name="users",
-    tags=READ,
-    conduit="list-local-users",
+    name="users", tags=READ, conduit="list-local-users",
     params=(maybe("pattern", Type.WORD), flag("file")),
     summary="accounts with “spam” in the name",
     about="lists the accounts, or those with a word in the name",
     example="users spam",
-    peek=True,
-    start="line",
-    sized=True,
-    fits=2_000,
-    before=Before.SIZE,
-)
+    peek=True, start="line",
+    before=Before.SIZE, sized=True, fits=2_000,
+)  # fmt: skip
 
 WHO = OwnCommand(
-    name="who",
-    right=Right.ROLE,
-    tags=READ,
-    params=(evolve(ACCOUNT, noticed=True),),
-    elsewhere=None,
+    name="who", tags=READ,
+    params=(evolve(ACCOUNT, noticed=True),), elsewhere=None,
     summary="what is known of an account",
     example="who @spam:example.org",
-    peek=True,
-    start="line",
-    asks=True,
-)
+    peek=True, start="line",
+    right=Right.ROLE, asks=True,
+)  # fmt: skip
 
 GROUP = Group("Accounts", "accounts", (ADDUSER, RESETPW, DEACTIVATE, DEACTIVATEALL, USERS, WHO))

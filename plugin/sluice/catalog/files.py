@@ -36,47 +36,35 @@ _BY_SERVER = (
 # --- looked at
 
 MEDIA = ReadOnly(
-    name="media",
-    tags=INSPECT,
-    conduit="list-media",
-    params=(
-        maybe("user", Type.USER),
-        maybe("server", Type.SERVER),
-        maybe("type", Type.MEDIA_TYPE),
-        maybe("since", Type.SINCE),
-    ),
+    name="media", tags=INSPECT, conduit="list-media",
     aliases=(
         Alias("list-media", noise=("--user", "--server", "--content-type", "--uploaded-after")),
-    ),
-    by_shape=True,
-    elsewhere=_BY_SERVER,
+   ),
+    params=(
+        maybe("user", Type.USER), maybe("server", Type.SERVER), maybe("type", Type.MEDIA_TYPE),
+        maybe("since", Type.SINCE),
+   ),
+    by_shape=True, elsewhere=_BY_SERVER,
     summary="files of an account or a server",
     example="media @eve:example.org image since 7d",
-    overview="media",
-    peek=True,
-    attacker_sized=True,
-    before=Before.OWNER,
-)
+    overview="media", peek=True,
+    before=Before.OWNER, attacker_sized=True,
+)  # fmt: skip
 
 MEDIAINFO = ReadOnly(
-    name="mediainfo",
-    tags=INSPECT,
-    conduit="query-media",
-    most=1,
+    name="mediainfo", tags=INSPECT, conduit="query-media", most=1,
     params=(FILE,),
     summary="what is known of a file",
     example="mediainfo mxc://example.org/abc",
     attacker_sized=True,
-)
+)  # fmt: skip
 
 BLOCKED = ReadOnly(
-    name="blocked",
-    tags=INSPECT,
-    conduit="list-blocked-media",
+    name="blocked", tags=INSPECT, conduit="list-blocked-media",
     summary="files that are blocked",
     example="blocked",
     attacker_sized=True,
-)
+)  # fmt: skip
 
 # --- some files
 
@@ -128,69 +116,51 @@ def _unblocked(end: End) -> Words:
 
 
 PURGE = Action(
-    name="purge",
-    tags=DESTRUCTIVE,
-    conduit="purge-media",
-    most=None,
+    name="purge", tags=DESTRUCTIVE, conduit="purge-media", most=None,
     params=(FILE_LIST,),
     summary="deletes a file; also as a reply to a picture",
     about="deletes files from this server, for good",
     example="purge mxc://example.org/abc reason illegal",
-    overview="purge",
-    brief=("purge reason illegal", "as a reply to a picture"),
-    before=Before.FILES,
-    after=After.MEDIA,
-    by_file=True,
+    overview="purge", brief=("purge reason illegal", "as a reply to a picture"),
+    before=Before.FILES, after=After.MEDIA,
     then=always(f"this server deletes it, and every file here with the same content. {_COPIES}"),
-    done=_purged,
-    told=Many("file", "purged"),
+    done=_purged, told=Many("file", "purged"), by_file=True,
+    not_done=(" is still there", " are still there"),
     undo=never,
     still="The files are still there",
-    not_done=(" is still there", " are still there"),
     look="`!mediainfo {first}`",
-)
+)  # fmt: skip
 
 BLOCK = Action(
-    name="block",
-    tags=DESTRUCTIVE,
-    conduit="block-media",
-    most=None,
+    name="block", tags=DESTRUCTIVE, conduit="block-media", most=None,
     params=(FILE_LIST, flag("and-purge")),
     summary="lets nobody use a file any more",
     example="block mxc://example.org/abc reason illegal",
     overview="block",
-    before=Before.POSTED,
-    after=After.MEDIA,
+    before=Before.POSTED, after=After.MEDIA,
     then=always("nobody can open it over this server any more."),
-    done=_blocked,
-    told=Many("file", "blocked"),
+    done=_blocked, told=Many("file", "blocked"),
+    not_done=(" can still be loaded", " can still be loaded"), could_not="blocked",
     undo=back_by("unblock"),
     still="The files can still be loaded",
-    not_done=(" can still be loaded", " can still be loaded"),
-    could_not="blocked",
     look="`!mediainfo {first}`",
-)
+)  # fmt: skip
 
 UNBLOCK = Action(
-    name="unblock",
-    tags=CHANGE,
-    conduit="unblock-media",
-    most=None,
+    name="unblock", tags=CHANGE, conduit="unblock-media", most=None,
     params=(FILE_LIST,),
     summary="lets files be used again",
     example="unblock mxc://example.org/abc",
     overview="unblock",
     after=After.MEDIA,
-    loads=True,
     then=always("it can be opened over this server again."),
-    done=_unblocked,
-    told=Many("file", "unblocked"),
-    undo=back_by("block"),
-    still="The files still cannot be loaded",
+    done=_unblocked, told=Many("file", "unblocked"), loads=True,
     not_done=(" still cannot be loaded; it may be gone", " still cannot be loaded"),
     could_not="unblocked",
+    undo=back_by("block"),
+    still="The files still cannot be loaded",
     look="`!mediainfo {first}`",
-)
+)  # fmt: skip
 
 # --- all files of somebody
 
@@ -218,29 +188,20 @@ def _blocked_of_user(end: End) -> Words:
 
 
 PURGEUSER = Action(
-    name="purgeuser",
-    tags=DESTRUCTIVE,
-    conduit="purge-media-from-users",
-    most=None,
-    params=(ACCOUNT_LIST, LAST),
-    targets="user",
-    elsewhere=_BY_SERVER,
+    name="purgeuser", tags=DESTRUCTIVE, conduit="purge-media-from-users", most=None,
+    params=(ACCOUNT_LIST, LAST), targets="user", elsewhere=_BY_SERVER,
     summary="deletes all files of an account",
     example="purgeuser @spam:example.org",
     overview="purgeuser @spam:example.org",
     before=Before.ACCOUNTS,
     then=always(f"this server deletes all files of that account. {_COPIES}"),
-    done=_purged_of_user,
-    told=Many("account", "purged of files"),
+    done=_purged_of_user, told=Many("account", "purged of files"),
     undo=never,
     look="`!media {first}`",
-)
+)  # fmt: skip
 
 PURGESERVER = Action(
-    name="purgeserver",
-    tags=DESTRUCTIVE,
-    conduit="purge-media-from-server",
-    most=1,
+    name="purgeserver", tags=DESTRUCTIVE, conduit="purge-media-from-server", most=1,
     params=(evolve(SERVER, foreign=True), LAST),
     summary="deletes the copies of another server's files",
     example="purgeserver evil.example",
@@ -248,39 +209,20 @@ PURGESERVER = Action(
     done=_purged_of_server,
     undo=never,
     look="`!media {first}`",
-)
+)  # fmt: skip
 
 BLOCKUSER = Action(
-    name="blockuser",
-    tags=DESTRUCTIVE,
-    conduit="block-media-from-users",
-    most=None,
-    params=(ACCOUNT_LIST, LAST),
-    targets="user",
-    elsewhere=_BY_SERVER,
+    name="blockuser", tags=DESTRUCTIVE, conduit="block-media-from-users", most=None,
+    params=(ACCOUNT_LIST, LAST), targets="user", elsewhere=_BY_SERVER,
     summary="the same for all files of an account",
     example="blockuser @spam:example.org",
     before=Before.ACCOUNTS,
     then=always("nobody can open the files of that account over this server any more."),
-    done=_blocked_of_user,
-    told=Many("account", "blocked with all files"),
+    done=_blocked_of_user, told=Many("account", "blocked with all files"), could_not="blocked",
     undo=never,
-    could_not="blocked",
     look="`!blocked`",
-)
+)  # fmt: skip
 
-GROUP = Group(
-    "Files",
-    "files",
-    (
-        MEDIA,
-        MEDIAINFO,
-        BLOCKED,
-        PURGE,
-        PURGEUSER,
-        PURGESERVER,
-        BLOCK,
-        BLOCKUSER,
-        UNBLOCK,
-    ),
-)
+GROUP = Group("Files", "files", (
+    MEDIA, MEDIAINFO, BLOCKED, PURGE, PURGEUSER, PURGESERVER, BLOCK, BLOCKUSER, UNBLOCK,
+))  # fmt: skip

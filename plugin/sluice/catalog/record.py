@@ -211,7 +211,13 @@ class Command:
 
 @frozen(kw_only=True)
 class ReadOnly(Command):
-    """One that changes nothing on the server."""
+    """One that changes nothing on the server.
+
+    shows: a template of its answer, filled with what `families` read from it; "" for those that
+    have a page of their own in `running.views`.
+    """
+
+    shows: str = ""
 
 
 @frozen(kw_only=True)

@@ -24,33 +24,23 @@ from .record import (
 )
 
 ROOMS = ReadOnly(
-    name="rooms",
-    tags=READ,
-    conduit="list-rooms",
+    name="rooms", tags=READ, conduit="list-rooms",
     params=(maybe("pattern", Type.WORD),),
     summary="rooms with “garden” in the name",
     about="lists the rooms, or those with a word in the name",
     example="rooms garden",
-    peek=True,
-    start="line",
-    sized=True,
-    fits=900,
-    before=Before.SIZE,
-)
+    peek=True, start="line",
+    before=Before.SIZE, sized=True, fits=900,
+)  # fmt: skip
 
 EVENT = ReadOnly(
-    name="event",
-    tags=INSPECT,
-    conduit="get-pdu",
-    most=1,
+    name="event", tags=INSPECT, conduit="get-pdu", most=1,
     params=(Param("event", Type.EVENT, question="Which event?"),),
     summary="one event as the server holds it",
     example="event $Lw3abc",
-    attacker_sized=True,
-    reads_messages=True,
-    before=Before.SEALED,
+    before=Before.SEALED, attacker_sized=True, reads_messages=True,
     missing="Conduit knows no event `{first}`",
-)
+)  # fmt: skip
 
 
 def _room(end: End) -> tuple[Text, Text]:
@@ -85,58 +75,45 @@ def _removed(end: End) -> Words:
 
 
 DISABLEROOM = Action(
-    name="disableroom",
-    tags=DESTRUCTIVE,
-    conduit="disable-room",
-    most=1,
+    name="disableroom", tags=DESTRUCTIVE, conduit="disable-room", most=1,
     params=(ROOM,),
     summary="takes nothing more from other servers",
     example="disableroom #warez:example.org reason films",
     overview="disableroom #warez:example.org",
-    before=Before.ROOM,
-    after=After.ROOM,
+    before=Before.ROOM, after=After.ROOM,
     then=always(
         "nothing from other servers gets in any more. People of {server} can go on writing."
-    ),
+   ),
     done=_disabled,
     undo=back_by("enableroom"),
     look="`!rooms {id}`",
-)
+)  # fmt: skip
 
 ENABLEROOM = Action(
-    name="enableroom",
-    tags=CHANGE,
-    conduit="enable-room",
-    most=1,
+    name="enableroom", tags=CHANGE, conduit="enable-room", most=1,
     params=(ROOM,),
     summary="accept it again",
     example="enableroom #warez:example.org",
     overview="enableroom #warez:example.org",
-    before=Before.ROOM,
-    after=After.ROOM,
+    before=Before.ROOM, after=After.ROOM,
     then=always("what other servers send there is accepted again."),
     done=_enabled,
     undo=back_by("disableroom"),
     look="`!rooms {id}`",
-)
+)  # fmt: skip
 
 RMALIAS = Action(
-    name="rmalias",
-    tags=DESTRUCTIVE,
-    conduit="remove-alias",
-    most=1,
+    name="rmalias", tags=DESTRUCTIVE, conduit="remove-alias", most=1,
     params=(Param("alias", Type.ALIAS, question="Which address?"),),
     summary="removes a room's address",
     example="rmalias #old:example.org",
     overview="rmalias #old:example.org",
-    before=Before.ADDRESS,
-    after=After.ALIAS,
+    before=Before.ADDRESS, after=After.ALIAS,
     then=always("this address leads nowhere any more; the room stays."),
     done=_removed,
     undo=never,
-    missing="there is no address `{first}`",
-    still="The address still leads to its room",
+    missing="there is no address `{first}`", still="The address still leads to its room",
     look="",
-)
+)  # fmt: skip
 
 GROUP = Group("Rooms", "", (ROOMS, EVENT, DISABLEROOM, ENABLEROOM, RMALIAS))

@@ -26,33 +26,25 @@ from .record import (
 # --- looked at
 
 CONFIG = ReadOnly(
-    name="config",
-    tags=READ,
-    conduit="show-config",
+    name="config", tags=READ, conduit="show-config",
     summary="what the server is set to",
     example="config",
-    overview="config",
-    start="word",
-)
+    overview="config", start="word",
+)  # fmt: skip
 
 MEMORY = ReadOnly(
-    name="memory",
-    tags=READ,
-    conduit="memory-usage",
+    name="memory", tags=READ, conduit="memory-usage",
     summary="what its caches hold",
     example="memory",
-    overview="memory",
-    start="word",
-)
+    overview="memory", start="word",
+)  # fmt: skip
 
 FEDERATION = ReadOnly(
-    name="federation",
-    tags=READ,
-    conduit="incoming-federation",
+    name="federation", tags=READ, conduit="incoming-federation",
     summary="what other servers are sending right now",
     example="federation",
     start="word",
-)
+)  # fmt: skip
 
 SERVER_NAMES = (
     "register-appservice", "unregister-appservice", "list-appservices", "list-rooms",
@@ -67,27 +59,20 @@ SERVER_NAMES = (
 """Its own names of its commands, of all families; a test compares them with `families`."""
 
 SERVER_HELP = ReadOnly(
-    name="help.server",
-    typed="help server",
-    tags=READ,
-    conduit="help",
-    aliases=(),
+    name="help.server", typed="help server", tags=READ, conduit="help", aliases=(),
     params=(evolve(maybe("command", Type.SERVER_COMMAND), choices=SERVER_NAMES),),
     summary="Conduit's own help",
     example="help server create-user",
-)
+)  # fmt: skip
 
 # --- bridges
 
 APPSERVICES = ReadOnly(
-    name="appservices",
-    tags=READ,
-    conduit="list-appservices",
+    name="appservices", tags=READ, conduit="list-appservices",
     summary="bridges that are registered",
     example="appservices",
-    overview="appservices",
-    start="word",
-)
+    overview="appservices", start="word",
+)  # fmt: skip
 
 
 def _unregistered(end: End) -> Words:
@@ -97,10 +82,7 @@ def _unregistered(end: End) -> Words:
 
 
 RMAPPSERVICE = Action(
-    name="rmappservice",
-    tags=DESTRUCTIVE,
-    conduit="unregister-appservice",
-    most=1,
+    name="rmappservice", tags=DESTRUCTIVE, conduit="unregister-appservice", most=1,
     params=(Param("appservice", Type.WORD, question="Which appservice?"),),
     summary="takes a bridge off the server",
     example="rmappservice bridge9 reason gone",
@@ -109,20 +91,16 @@ RMAPPSERVICE = Action(
     undo=never,
     missing="Conduit knows no appservice `{first}`",
     look="`!appservices`",
-)
+)  # fmt: skip
 
 # --- registration
 
 REGISTRATION = ReadOnly(
-    name="registration",
-    tags=READ,
-    conduit="allow-registration",
-    most=1,
+    name="registration", tags=READ, conduit="allow-registration", most=1,
     summary="is it on?",
-    example="registration",
-    also=(" or ", "registration on for 1h"),
+    example="registration", also=(" or ", "registration on for 1h"),
     start="line",
-)
+)  # fmt: skip
 
 
 def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
@@ -151,32 +129,31 @@ def _registration(end: End) -> Words:
     return Words((clause,), (), (anyone, *later), ())
 
 
+def _opened(asked: Invocation) -> str:
+    return "anyone can make an account while it is on." if asked.get("state") == "on" else ""
+
+
 def _other(asked: Invocation) -> Invocation:
     state = "off" if asked.get("state") == "on" else "on"
     return Invocation(REGISTRATION_SET.name, (("state", state),))
 
 
 REGISTRATION_SET = Action(
-    name="registration.set",
-    typed="registration",
-    tags=CHANGE,
-    conduit="allow-registration",
+    name="registration.set", typed="registration", tags=CHANGE, conduit="allow-registration",
     aliases=(),
     params=(
         Param("state", Type.CHOICE, choices=("on", "off"), question="On or off?"),
         maybe("for", Type.DURATION),
-    ),
+   ),
     summary="lets anyone make an account, or nobody",
     example="registration on for 1h",
     overview="registration on for 1h",
     does=Does.OPENS_REGISTRATION,
-    then=lambda asked: (
-        "anyone can make an account while it is on." if asked.get("state") == "on" else ""
-    ),
+    then=_opened,
     done=_registration,
     undo=_other,
     look="`!registration`",
-)
+)  # fmt: skip
 
 # --- caches
 
@@ -193,22 +170,16 @@ def _cleared(end: End) -> Words:
 
 
 CLEARCACHE = Action(
-    name="clearcache",
-    tags=CHANGE,
-    conduit="clear-database-caches",
-    params=(
-        Param(
-            "cache",
-            Type.CHOICE,
-            choices=("db", "service"),
-            question="Which cache, db or service?",
-        ),
-        maybe("amount", Type.COUNT),
-    ),
+    name="clearcache", tags=CHANGE, conduit="clear-database-caches",
     aliases=(
         Alias("clear-database-caches", ("db",), 1),
         Alias("clear-service-caches", ("service",), 1),
-    ),
+   ),
+    params=(
+        Param("cache", Type.CHOICE, choices=("db", "service"),
+              question="Which cache, db or service?"),
+        maybe("amount", Type.COUNT),
+   ),
     summary="empties caches; they fill by themselves",
     example="clearcache db",
     overview="clearcache db",
@@ -216,20 +187,9 @@ CLEARCACHE = Action(
     done=_cleared,
     undo=never,
     look="`!memory`",
-)
+)  # fmt: skip
 
-GROUP = Group(
-    "Server",
-    "",
-    (
-        RMAPPSERVICE,
-        REGISTRATION,
-        REGISTRATION_SET,
-        CONFIG,
-        MEMORY,
-        CLEARCACHE,
-        FEDERATION,
-        APPSERVICES,
-        SERVER_HELP,
-    ),
-)
+GROUP = Group("Server", "", (
+    RMAPPSERVICE, REGISTRATION, REGISTRATION_SET, CONFIG, MEMORY, CLEARCACHE, FEDERATION,
+    APPSERVICES, SERVER_HELP,
+))  # fmt: skip

@@ -25,14 +25,15 @@ UNRECOGNISED = Outcome(Kind.UNKNOWN, "unrecognised")
 
 _NUMBERS = ("count", "failed", "unpurged")
 _LISTS = {"invalid": "\n", "remote": "\n", "missing": "\n", "skipped": ", "}
-_TEXTS = ("user", "server", "error", "version", "status")
+_TEXTS = ("user", "server", "error", "version", "status", "said")
 
 
 def interpret(asked: Asked, content: Content) -> Outcome:
     """The outcome of a line whose answer this is.
 
     Fields by code: user, server; count, failed; skipped, invalid, remote, missing (tuples); state
-    ("on", "off"); version; error (raw text of Conduit). Lists are read by the functions below.
+    ("on", "off"); version; said, error (raw text of Conduit). Lists are read by the functions
+    below.
     """
     found = match(asked, content)
     if found is None:

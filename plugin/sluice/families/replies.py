@@ -3,7 +3,8 @@
 Read from Conduit's `src/service/admin/mod.rs` (v0.9.0, v0.10.12 and 0.11.0-alpha, commit d058dab7)
 and confirmed by the transcripts under tests/golden. A reply matches the *whole* body and its
 msgtype. A group's name says what it is: `user`, `server`, `id` and `url` repeat an argument (see
-`echo`), `count` and `failed` are numbers, `error` is raw text, `password` never leaves as text.
+`match`), `count` and `failed` are numbers, `said` and `error` are raw text, `password` never
+leaves as text.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ..catalog.accounts import USERS
+from ..catalog.rooms import ROOMS
 from ..catalog.table import COMMANDS
 from ..chat import lists as views
 from ..chat import questions, refusals
@@ -86,7 +88,7 @@ class Sizes:
         part, old = last.octets / LIMIT, now - last.at > _DAY
         if part > _REFUSE_FROM:
             return self._too_large(where, what, last)
-        if part > _ASK_FROM or (old and (part > _OLD_FROM or what == "rooms")):
+        if part > _ASK_FROM or (old and (part > _OLD_FROM or what == ROOMS.name)):
             question = questions.list_may_be_large(here, what, last.octets, last.at)
             return self._owner(where, invocation, question)
         return Found(invocation)
@@ -102,7 +104,7 @@ class Sizes:
     def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""
         here = self._world.here(where.room)
-        if what == "users":
+        if what == USERS.name:
             found = users_in(last.body)
             _, pages = views.users(here, found, None)
         else:

@@ -1,4 +1,5 @@
-"""What the commands that only look show: one row a command, from Conduit's answer to a first page.
+"""What the commands that only look show, from Conduit's answer to a first page: a row for each
+that shows more than the line in its record.
 
 What can be looked up beside the answer (names of rooms) is looked up here.
 """
@@ -9,6 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import define, field, frozen
 
+from ..catalog import accounts, rooms, server
+from ..catalog import files as records
+from ..catalog.record import ReadOnly
+from ..catalog.table import COMMANDS
 from ..chat import files, lists
 from ..chat.lists import RoomRow, View
 from ..db.connection import Tx
@@ -31,9 +36,9 @@ from ..model.command import Outcome
 from ..model.request import Request
 from ..policy.people import highest, is_named, person_of, roles_of_person
 from ..state import World
-from ..text.message import Message, Text, code
+from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages
-from ..text.phrases import Here
+from ..text.phrases import Here, line, view
 
 _OPEN = 600.0  # seconds that a list stays open for `more`
 
@@ -90,32 +95,35 @@ class Views:
     def __init__(self, world: World, probes: Probes, files: Files, sealed: Sealed) -> None:
         self._world, self._probes, self._files, self._sealed = world, probes, files, sealed
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
-            "users": self._users,
-            "rooms": self._rooms,
-            "registration": self._registration,
-            "config": self._config,
-            "memory": self._memory,
-            "federation": self._federation,
-            "appservices": self._appservices,
-            "help.server": self._help,
-            "media": self._media,
-            "mediainfo": self._mediainfo,
-            "blocked": self._blocked,
-            "event": self._event,
+            accounts.USERS.name: self._users,
+            rooms.ROOMS.name: self._rooms,
+            rooms.EVENT.name: self._event,
+            records.MEDIA.name: self._media,
+            records.MEDIAINFO.name: self._mediainfo,
+            records.BLOCKED.name: self._blocked,
+            server.REGISTRATION.name: self._registration,
+            server.CONFIG.name: self._config,
+            server.MEMORY.name: self._memory,
+            server.FEDERATION.name: self._federation,
+            server.APPSERVICES.name: self._appservices,
+            server.SERVER_HELP.name: self._help,
         }
 
     async def show(
         self, request: Request, outcome: Outcome, content: Content, to: str | None
     ) -> Shown | None:
-        """None for a command without a view. to: who is pushed, because it took long."""
-        row = self._rows.get(request.invocation.command)
-        if row is None:
+        """None for a command that shows nothing. to: who is pushed, because it took long."""
+        command = COMMANDS[request.invocation.command]
+        if not isinstance(command, ReadOnly):
             return None
         case = Case(self._world.here(request.room), request, content, outcome, to)
         if request.invocation.get("file"):
             return await self._as_file(case)
-        message, pages = await row(case)
-        return Shown(message, pages)
+        row = self._rows.get(command.name)
+        if row is not None:
+            return Shown(*await row(case))
+        fields = {name: quote(str(value)) for name, value in outcome.fields}
+        return Shown(view(line(command.shows, case.here, **fields), to=to))
 
     async def _as_file(self, case: Case) -> Shown:
         """`users --file`; the plain list if the server takes no file."""
