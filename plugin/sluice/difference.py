@@ -24,6 +24,7 @@ from .policy.roles import Role
 from .policy.rules import Condition, Glass, Policy, Rule, WeeklyWindow
 from .settings import Settings
 from .text.message import Code, Text, code, plain, quote
+from .text.phrases import listed
 
 Path = tuple[str, ...]
 Leaf = tuple[Path, object, object]  # where it stands, what was there, what is there; None: nothing
@@ -245,7 +246,7 @@ def _sorted(values: Any) -> Sequence[object]:
 
 
 def _listed(values: Iterable[object]) -> Text:
-    return tuple(part for each in values for part in (", ", *_shown("", each)))[1:]
+    return listed([_shown("", each) for each in values])
 
 
 def _shown(name: str, value: Any) -> Text:

@@ -14,7 +14,7 @@ from ..model.command import Tag
 from ..model.decision import Verdict
 from ..text.message import Code, Message, Text, code, quote
 from ..text.pages import Pages
-from ..text.phrases import Here, Word, codes, view
+from ..text.phrases import Here, Word, a, codes, dotted, view
 from .undo import undo
 
 May = Callable[[str], Verdict]
@@ -48,7 +48,7 @@ def overview(
     lines += [(title, _own(examples)) for title, examples in _OWN]
     for title, entries in lines:
         if words := _entries(here, entries, may):
-            rows.append((f"{title}: ", *_dots(words)))
+            rows.append((f"{title}: ", *dotted(words)))
     rows.append(("One command: ", here.cmd("help deactivate"), *_server_help(here, may)))
     return view(*rows), None
 
@@ -60,17 +60,8 @@ def _yes(may: May, name: str) -> bool:
 def _approver(role: str, approvers: Sequence[str]) -> str:
     if not approvers:
         return "someone else"
-    names = [f"another {name}" if name == role else f"{_a(name)} {name}" for name in approvers]
+    names = [f"another {name}" if name == role else a(name) for name in approvers]
     return " or ".join(names)
-
-
-def _a(noun: str) -> str:
-    return "an" if noun[:1] in "aeiou" else "a"
-
-
-def _dots(entries: Sequence[Text]) -> Text:
-    """`!users · ✋ !purge`."""
-    return tuple([part for entry in entries for part in (" · ", *entry)][1:])
 
 
 def _local(here: Here, line: str) -> str:
@@ -113,8 +104,8 @@ def _one_a_line(here: Here, head: Text, changes: Sequence[Command], may: May) ->
     every = (c for group in _OVERVIEW for c in group.commands)
     looks = [(here.cmd(c.name),) for c in every if c.peek and _yes(may, c.name)]
     if looks:
-        rows.append(("Look: ", *_dots(looks), " · all: ", here.cmd("help look")))
-    rows.append(("Requests: ", *_dots(_entries(here, _own(_ASKING), may))))
+        rows.append(("Look: ", *dotted(looks), " · all: ", here.cmd("help look")))
+    rows.append(("Requests: ", *dotted(_entries(here, _own(_ASKING), may))))
     return view(*rows)
 
 
@@ -131,8 +122,8 @@ def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None
     message = view(
         f"You can look at things ({role}). Nothing here changes anything.",
         *first,
-        *([_dots(words)] if words else []),
-        _dots([*own, (here.cmd("status"),)]),
+        dotted(words),
+        dotted([*own, (here.cmd("status"),)]),
         ("One command: ", here.cmd("help users"), *more),
     )
     return message, left
@@ -149,7 +140,7 @@ def looking(here: Here, may: May) -> Message:
     shown = [c for c in shown if _yes(may, c.name)]
     rows = [_summary(here, c) for c in shown[:10]]
     others = [(_example(here, c),) for c in shown[10:]]
-    return view("These only look, nothing changes:", *rows, *([_dots(others)] if others else []))
+    return view("These only look, nothing changes:", *rows, dotted(others))
 
 
 def topic(here: Here, word: str, may: May) -> Message | None:
@@ -191,7 +182,7 @@ def unknown_topic(here: Here, word: str) -> Message:
     return view(
         ("I have no help on ", quote(word, 40), "."),
         ("All you may do: ", here.cmd("help"), " · What only looks: ", here.cmd("help look")),
-        ("Topics: ", *_dots([(here.cmd(f"help {name}"),) for name in _topics()])),
+        ("Topics: ", *dotted([(here.cmd(f"help {name}"),) for name in _topics()])),
     )
 
 

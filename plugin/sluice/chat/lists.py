@@ -15,7 +15,7 @@ from ..catalog.server import at_next_start
 from ..families.answers import config_in, event_in, memory_in, the_event
 from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.pages import Pages, following, rows_of
-from ..text.phrases import Here, Line, codes, count, not_run, person, view
+from ..text.phrases import Here, Line, codes, count, dotted, listed, not_run, person, view
 from ..text.times import span
 from .notices import Window
 
@@ -31,8 +31,7 @@ def _first(
     head, rows = rows_of(pages)
     left = following(pages)
     hints = [("Next: ", here.cmd("more")), *also] if left else list(also)
-    line: Text = tuple([part for hint in hints for part in (" · ", *hint)][1:])
-    return view(head, *rows, *([line] if line else []), *below, to=to), left
+    return view(head, *rows, dotted(hints), *below, to=to), left
 
 
 # --- accounts -----------------------------------------------------------------------------------
@@ -68,8 +67,7 @@ def users(
     start: Text = (f"{len(found):,} of {total} {have} ", word, " in the name")
     rows = tuple(row(name) for name in found)
     if len(found) <= _LINES:
-        shown = tuple([word for each in rows for word in (", ", *each)][1:])
-        return view((*start, ": ", *shown), to=to), None
+        return view((*start, ": ", *listed(rows)), to=to), None
     return _first(here, Pages((*start, ", {}:"), rows, _USERS, inline=True), to=to)
 
 

@@ -66,8 +66,7 @@ async def rights(desk: Desk, name: str, room: str, mxid: str) -> Text:
     parts: list[Text] = [("yes",), *_conditions(allows)]
     parts += [(f"with {cell.demand.said}",)] if cell.demand.said else []
     parts += [await _quota(desk, rule, mxid) for rule in quotas]
-    words = tuple(word for part in parts for word in (", ", *part))[1:]
-    return (*words, _named(allows, quotas, cell, policy))
+    return (*listed(parts), _named(allows, quotas, cell, policy))
 
 
 def _own_right(policy: Policy, held: frozenset[str], name: str) -> Text:

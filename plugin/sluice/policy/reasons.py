@@ -11,7 +11,7 @@ from ..catalog.record import Does
 from ..model.command import Right, Type
 from ..model.decision import Decision, Matched, Quota, Slot, Verdict
 from ..text.message import Text, code, plain, quote
-from ..text.phrases import Word, codes, listed, person
+from ..text.phrases import Word, a, codes, listed, person
 from .people import person_of, roles, roles_of_person
 from .rules import DURING, ROLE, Condition, Failure, Policy, Query, Rule
 
@@ -33,10 +33,6 @@ def roles_above(policy: Policy, wanted: Iterable[str]) -> Text:
 
 def plural(role: str) -> str:
     return role if role.endswith("s") else f"{role}s"
-
-
-def article(role: str) -> str:
-    return f"an {role}" if role[:1].lower() in "aeiou" else f"a {role}"
 
 
 def either(words: Sequence[str], last: str = "or") -> str:
@@ -126,18 +122,18 @@ def _condition(where: Condition) -> Text:
     what = "name" if where.type is Type.USER else where.name
     parts: list[Text] = []
     if where.regex is not None:
-        parts.append((f"{article(what)} of ", code(where.regex.text)))
+        parts.append((f"{a(what)} of ", code(where.regex.text)))
     if where.one_of is not None:
         some = sorted(where.one_of)
         more = [f" or {len(some) - 3} more"] if len(some) > 3 else []
         parts.append(("one of ", *codes(some[:3]), *more))
     if where.server is not None:
-        parts.append((f"{article(what)} of the server ", code(either(sorted(where.server)))))
+        parts.append((f"{a(what)} of the server ", code(either(sorted(where.server)))))
     if where.in_role is not None:
-        parts.append((article(where.in_role),))
+        parts.append((a(where.in_role),))
     if where.is_self is not None:
         parts.append(("one's own account" if where.is_self else "somebody else's account",))
-    return tuple(word for part in parts for word in (" and ", *part))[1:]
+    return listed(parts, between=" and ")
 
 
 def failed_clause(rule: Rule, failure: Failure, query: Query) -> Text:
@@ -154,7 +150,7 @@ def failed_clause(rule: Rule, failure: Failure, query: Query) -> Text:
         return (me, " has no role until an owner trusts it")
     if rule.role in roles(policy, query.asker.mxid, float("inf")):
         return (me, " has too little power in this room")
-    return (me, f" is not {article(rule.role)}")
+    return (me, f" is not {a(rule.role)}")
 
 
 def _window(rule: Rule, failure: Failure) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from .message import Message, Text
-from .phrases import Here, view
+from .phrases import Here, listed, view
+from .saying import says
 
 
 @frozen
@@ -35,8 +36,7 @@ def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
     where = f"{pages.start + 1:,} to {end:,}"
     head = tuple(w.replace("{}", where) if isinstance(w, str) else w for w in pages.head)
     if pages.inline:
-        words = [word for row in shown for word in (", ", *row)]
-        return head, [tuple(words[1:])] if shown else []
+        return head, [listed(shown)] if shown else []
     return head, list(shown)
 
 
@@ -54,6 +54,5 @@ def more(here: Here, pages: Pages) -> tuple[Message, Pages | None]:
     return view(head, *lines, last), left
 
 
-def nothing_more(here: Here) -> Message:
-    stays = ("Nothing more to show. A list stays open for ", here.cmd("more"), " for 10 minutes.")
-    return view(stays)
+@says("📋 Nothing more to show. A list stays open for `!more` for 10 minutes.")
+def nothing_more(here: Here) -> None: ...

@@ -10,7 +10,7 @@ from ..catalog.record import Command
 from ..catalog.table import alias, find, meant, nearest
 from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
 from ..text.message import code, quote
-from ..text.phrases import Here, line
+from ..text.phrases import Here, line, listed
 from ..text.times import Clock
 from .canonical import canonical as canonical
 from .canonical import targets as targets
@@ -286,8 +286,7 @@ class _Reading:
         try:
             sound(word)
         except NotRun as wrong:
-            known = tuple(part for flag in flags for part in (", ", flag))[1:]
-            return NotRun(*wrong.lines, ("Options: ", *known)) if known else wrong
+            return NotRun(*wrong.lines, ("Options: ", *listed(flags))) if flags else wrong
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         reason = "A reason comes last, behind the word reason. " if acts else ""
         example = code(f"{self.prefix}{self.command.example}")
