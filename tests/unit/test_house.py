@@ -90,7 +90,6 @@ TWINS = {
     "Media",
     "Request",
     "Session",
-    "Status",
     "Window",
 }
 # 5: how often a module says Any

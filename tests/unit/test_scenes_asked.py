@@ -342,7 +342,7 @@ def test_scene_45_one_request():
         check(answers.log_one(here(), TWELVE, (answers.Row(at("14:05"), words),), None))
 
 
-GOOD = answers.Status(
+GOOD = answers.Overview(
     conduit="Conduit 0.10.12",
     answers=0.008,
     running=0,

@@ -175,7 +175,7 @@ def step_sent(took: float | None) -> Text:
 
 
 @frozen
-class Status:
+class Overview:
     """conduit: `Conduit 0.10.12`; answers: seconds the last answer took, None if it is silent.
 
     running, open: requests. entries: of the log, unbroken. admins: members of the admin room.
@@ -199,7 +199,7 @@ class Status:
     problems: tuple[Text, ...] = ()
 
 
-def status(here: Here, s: Status) -> Message:
+def status(here: Here, s: Overview) -> Message:
     now = here.clock.at(here.clock.now)
     took = f"{s.conduit} answers"
     if s.answers is not None:
@@ -230,11 +230,11 @@ Policy of {policy}, log of {s.entries:count entry/entries} unbroken.
 Admin room: {s.admins:count member}, all expected; {scrubs}.
 Registration {is_open}. {paused}""")
 def _all_good(
-    here: Here, s: Status, took: str, policy: str, scrubs: str, is_open: str, paused: Text
+    here: Here, s: Overview, took: str, policy: str, scrubs: str, is_open: str, paused: Text
 ) -> None: ...
 
 
-def _paused(here: Here, s: Status) -> Text:
+def _paused(here: Here, s: Overview) -> Text:
     if not s.paused_by:
         return ()
     return line("Paused by {by:person} since {at:at}.", here, by=s.paused_by, at=s.paused_at)

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from .. import audit
 from ..chat import answers
-from ..chat.answers import Status as Shown
+from ..chat.answers import Overview
 from ..chat.policy_news import roles_line
 from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
@@ -109,7 +109,7 @@ class Status:
             return None
         return max(self._world.now() - start, 0.0)
 
-    async def _shown(self, tx: Tx, room: str, took: float | None) -> Shown:
+    async def _shown(self, tx: Tx, room: str, took: float | None) -> Overview:
         world = self._world
         view, pause = world.conduit.view, await store.pause(tx)
         running = await store.in_state(tx, State.EXECUTING)
@@ -117,7 +117,7 @@ class Status:
         valid = world.settings is not None and not world.problems
         window = world.window
         scrubs = world.settings is None or world.settings.secrets.scrub_admin_room
-        return Shown(
+        return Overview(
             conduit=f"Conduit {world.conduit_version}".strip(),
             answers=took,
             running=len(running),
