@@ -309,7 +309,7 @@ class Running:
         if thorough:
             await admin.room.view.refresh(self._hs)
             self._bells.problems.set()
-        if thorough or self._world.window is not None:
+        if thorough or admin.registration.state.window is not None:
             await admin.registration.check()
         self._bells.line.set()
 

@@ -53,7 +53,7 @@ from .server.notices import Notices
 from .server.problems import Drift
 from .server.registration import Registration
 from .server.sources import sources
-from .state import Absences, Bells, ServerState, ToRead, World
+from .state import Absences, Bells, RegistrationState, ServerState, ToRead, World
 from .supervise import Supervisor, Tasks
 
 
@@ -82,6 +82,7 @@ class Ground:
         self.encryption = Encryption(client, hs, lambda room: problems.set())
         self.outbox = Outbox(db, nonce, me, clock)
         self.conduit, self.absences = ServerState(self.bells.health), Absences()
+        self.registration = RegistrationState()
         self.world = world = World(
             me, version, clock, self.outbox, self.conduit, self.encryption.available
         )
@@ -103,10 +104,10 @@ class Parts:
         opened = ToRead(bells.rooms)
         rooms = PrivateRooms(hs, db, encryption)
         self.deliveries = Deliveries(world, db, hs, rooms, nonce, opened, log)
-        self.notices = Notices(world, self.deliveries)
-        life, text = sources(world, ground.session), ground.text
+        self.notices = Notices(world, ground.registration, self.deliveries)
+        life, text = sources(world, ground.registration, ground.session), ground.text
         self.drift = Drift(world, db, hs, lambda: text.autojoin, life, bells.problems)
-        self.status = Status(world, db, hs, self.drift, ground.direct)
+        self.status = Status(world, ground.registration, db, hs, self.drift, ground.direct)
         self.commands = self._commands()
         self.account = Account(world, db, hs, encryption, nonce)
         self.news = Announcements(world, absences, db, self.drift, self.status, bells.problems)
@@ -219,8 +220,8 @@ class AdminParts:
             line=line,
         )
         self.sending = sending = Sending(admin, hs, nonce, log)
-        self.registration = Registration(world, db, sending.ask)
-        views = Views(world, ground.probes, ground.files, ground.sealed)
+        self.registration = Registration(world, ground.registration, db, sending.ask)
+        views = Views(world, ground.registration, ground.probes, ground.files, ground.sealed)
         self.endings = ends = Endings(
             world, ground.probes, parts.deliveries, views, ground.lists, self.registration
         )

@@ -80,6 +80,43 @@ class Window:
     until: float | None
 
 
+class RegistrationState:
+    """Whether anybody can make an account; written by `server.registration` only.
+
+    window: what `registration on` opened and nobody closed yet. at_start: what Conduit's config
+    file makes of it.
+    """
+
+    def __init__(self) -> None:
+        self.window: Window | None = None
+        self.at_start: bool | None = None
+        self._on: bool | None = None
+
+    @property
+    def until(self) -> float | bool | None:
+        """Open until then (epoch seconds), True without an end, False closed, None not known."""
+        return (self.window.until or True) if self.window is not None else self._on
+
+    @property
+    def is_meant(self) -> bool:
+        """Where the config file opens it that is the owner's own wish."""
+        return self.window is None and bool(self.at_start)
+
+    def is_now(self, window: Window | None, on: bool | None) -> None:
+        self.window, self._on = window, on
+
+    def may_be_open(self, window: Window) -> None:
+        """Nobody knows whether what this window stands for was done."""
+        self.window = window
+
+    def is_told(self, on: bool) -> None:
+        """As Conduit says."""
+        self._on = on
+
+    def is_configured(self, at_start: bool | None) -> None:
+        self.at_start = at_start
+
+
 class ServerState:
     """What is known of Conduit and of the way to it; written by `admin` only.
 
@@ -217,11 +254,8 @@ class World:
     named: tuple[str, ...] = ()  # ops rooms of a text that is not valid, for safe mode
     rooms: dict[str, RoomView] = field(factory=dict)
     away: dict[str, Aside] = field(factory=dict)  # ops rooms that Doors cannot hear
-    registration: bool | None = None  # as Conduit said last
-    registration_at_start: bool | None = None  # what its config file makes of it
     notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
     reopening: dict[str, None] = field(factory=dict)  # commands that open an account again
-    window: Window | None = None  # what `registration on for` opened and nobody closed yet
 
     def goes_live(self, settings: Settings) -> None:
         """These settings are in force from now on."""

@@ -79,7 +79,8 @@ class Ops:
         )
         self.parts = parts = Parts(ground)
         self.world = ground.world
-        self.world.settings, self.world.registration = settings, False
+        self.world.settings = settings
+        ground.registration.is_told(False)
         self.relay = AdminParts(parts, self.admin_room, "DEVICE")
         self.conduit = ground.conduit
         self.conduit.open(self.admin_room, SERVER, self.relay.room.view)

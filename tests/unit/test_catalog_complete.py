@@ -73,7 +73,7 @@ def test_every_command_has_every_column(command: Command) -> None:
     assert command.conduit in {*SERVER_COMMANDS, "help"}
     if command.tags <= LOOKS:
         assert isinstance(command, ReadOnly)
-        has_page = command.name in Views(None, None, None, None)._rows
+        has_page = command.name in Views(None, None, None, None, None)._rows
         assert bool(command.shows) is not has_page, "one of them shows it"
         return
     assert isinstance(command, Action), "its card and its end have words"

@@ -77,7 +77,6 @@ WRITES = {
     "audit": 1,
     "lookups": 1,
     "policy_text": 2,
-    "registration": 5,
     "timeline": 3,
 }
 # 3
@@ -109,7 +108,6 @@ ANY = {
 LONG = {
     "bulk.bulk",
     "room._message",
-    "sources.sources",
 }
 # 7: (module, what it imports from above)
 UPWARD: set[tuple[str, str]] = set()

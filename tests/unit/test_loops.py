@@ -50,7 +50,8 @@ def nothing(bot: Live) -> None:
 
 def closes(bot: Live) -> None:
     """A window of registration whose time is over."""
-    bot.world.window = Window(1, "ana", bot.world.now() - 5)
+    window = Window(1, "ana", bot.world.now() - 5)
+    bot.parts.ground.registration.may_be_open(window)
 
 
 def says(bot: Live) -> None:

@@ -80,8 +80,9 @@ async def test_many_unknown_outcomes_leave_room_for_other_problems(office: Ops) 
 async def test_registration_that_nobody_closes_is_a_problem(
     office: Ops, on: bool, window: Any, config: Any, wanted: str
 ) -> None:
-    world = office.world
-    world.registration, world.window, world.registration_at_start = on, window, config
+    state = office.parts.ground.registration
+    state.is_now(window, on)
+    state.is_configured(config)
     said = await status(office)
     assert wanted in said
     assert ("All good" in said) == (wanted.startswith("Registration o"))
@@ -95,7 +96,9 @@ async def test_a_lost_address_is_found_when_a_command_is_slow_and_never_says_res
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
-        await until(lambda: bot.world.registration is not None)  # no question of the start is out
+        await until(
+            lambda: bot.parts.ground.registration.until is not None
+        )  # no question of the start is out
         bot.alias(False)
         bot.types(ANA, "!memory")
         said = await bot.hears("has lost its address")

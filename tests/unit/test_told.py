@@ -60,16 +60,16 @@ async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
 
 
 async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    part, world = office.relay.registration, office.world
+    part = office.relay.registration
     return (
         lambda tx: part.done(tx, 7, "ana", on=True, span=60.0),
-        lambda: (world.window, world.registration),
+        lambda: (part.state.window, part.state.until),
     )
 
 
 async def perhaps(office: Ops) -> tuple[Block, Callable[[], Any]]:
     part = office.relay.registration
-    return lambda tx: part.perhaps(tx, 7, "ana", 60.0), lambda: office.world.window
+    return lambda tx: part.perhaps(tx, 7, "ana", 60.0), lambda: part.state.window
 
 
 async def missed(office: Ops) -> tuple[Block, Callable[[], Any]]:

@@ -21,7 +21,7 @@ from ..requests import store
 from ..requests.desk import Desk
 from ..requests.submit import Ask
 from ..server.problems import Drift
-from ..state import World
+from ..state import RegistrationState, World
 from ..text.message import Message, Text
 from ..text.phrases import marked
 from .call import Call
@@ -61,8 +61,15 @@ class Status:
     """direct: how it answers while nothing can be stored."""
 
     def __init__(
-        self, world: World, db: Database, homeserver: Homeserver, drift: Drift, direct: Direct
+        self,
+        world: World,
+        registration: RegistrationState,
+        db: Database,
+        homeserver: Homeserver,
+        drift: Drift,
+        direct: Direct,
     ) -> None:
+        self._registration = registration
         self._world, self._db, self._hs, self._drift = world, db, homeserver, drift
         self._direct = direct
 
@@ -115,7 +122,6 @@ class Status:
         running = await store.in_state(tx, State.EXECUTING)
         waiting = await store.in_state(tx, State.PENDING)
         valid = world.settings is not None and not world.problems
-        window = world.window
         scrubs = world.settings is None or world.settings.secrets.scrub_admin_room
         return Overview(
             conduit=f"Conduit {world.conduit_version}".strip(),
@@ -127,8 +133,8 @@ class Status:
             unbroken=self._drift.broken is None,
             admins=len(view.joined) if view is not None else 0,
             scrubs=scrubs,
-            registration=(window.until or True) if window is not None else world.registration,
-            registration_meant=window is None and bool(world.registration_at_start),
+            registration=self._registration.until,
+            registration_meant=self._registration.is_meant,
             paused_by=pause.by if pause is not None else "",
             paused_at=pause.at if pause is not None else 0,
             problems=await self._drift.words(tx, room),

@@ -254,7 +254,7 @@ class Endings:
         on, span = request.invocation.get("state") == "on", request.invocation.get("for")
         seconds = float(span) if isinstance(span, int) else None
         window = await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
-        at_start = self._world.registration_at_start
+        at_start = self._registration.state.at_start
         return evolve(ending, until=window.until if window else None, at_start=at_start)
 
     def _parts(self, request: Request, rows: Sequence[LineRow]) -> list[Part]:

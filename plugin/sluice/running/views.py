@@ -35,7 +35,7 @@ from ..model.admin_room import Content
 from ..model.command import Outcome
 from ..model.request import Request
 from ..policy.people import highest, is_named, person_of, roles_of_person
-from ..state import World
+from ..state import RegistrationState, World
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, line, view
@@ -92,8 +92,16 @@ class Case:
 
 
 class Views:
-    def __init__(self, world: World, probes: Probes, files: Files, sealed: Sealed) -> None:
-        self._world, self._probes, self._files, self._sealed = world, probes, files, sealed
+    def __init__(
+        self,
+        world: World,
+        registration: RegistrationState,
+        probes: Probes,
+        files: Files,
+        sealed: Sealed,
+    ) -> None:
+        self._world, self._state = world, registration
+        self._probes, self._files, self._sealed = probes, files, sealed
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
             accounts.USERS.name: self._users,
             rooms.ROOMS.name: self._rooms,
@@ -159,15 +167,14 @@ class Views:
         return lists.rooms(case.here, rows, case.value("pattern"), case.to)
 
     async def _registration(self, case: Case) -> View:
-        on, window = case.outcome.get("state") == "on", self._world.window
+        on, window = case.outcome.get("state") == "on", self._state.window
         opened = (window.until, window.by, window.request) if on and window else (None, "", 0)
-        config = self._world.registration_at_start
+        config = self._state.at_start
         return lists.registration(case.here, on, *opened, config), None
 
     async def _config(self, case: Case) -> View:
         version = f"Conduit {self._world.conduit_version}"
-        window = self._world.window
-        until = (window.until or True) if window else self._world.registration
+        until = self._state.until
         return lists.config(case.here, version, case.body, until, case.to)
 
     async def _memory(self, case: Case) -> View:

@@ -24,7 +24,7 @@ from ..model.admin_room import Content
 from ..passwords import store
 from ..passwords.handover import REPLACED, Deliveries
 from ..policy.people import members_of, mxids_of
-from ..state import World
+from ..state import RegistrationState, World
 from ..text.message import Message
 from . import named
 
@@ -32,8 +32,10 @@ _KEPT = 500  # notices of which it is known whom they are about
 
 
 class Notices:
-    def __init__(self, world: World, deliveries: Deliveries) -> None:
-        self._world, self._deliveries = world, deliveries
+    def __init__(
+        self, world: World, registration: RegistrationState, deliveries: Deliveries
+    ) -> None:
+        self._world, self._registration, self._deliveries = world, registration, deliveries
         self._waves: dict[str, Wave] = {}
 
     async def take(self, tx: Tx, event_id: str, content: Content, raw: bool) -> None:
@@ -73,10 +75,12 @@ class Notices:
         """(kind for folding, account it is about, message); None: not passed on."""
         wanted, room = self._world.live.notices, self._world.main_room or ""
         here = self._world.here(room)
-        window = self._world.window
-        is_open = (window.until or True) if window else self._world.registration
         if isinstance(notice, Registered) and wanted.registered:
-            return "registered", notice.user, texts.registered(here, notice.user, is_open)
+            return (
+                "registered",
+                notice.user,
+                texts.registered(here, notice.user, self._registration.until),
+            )
         if isinstance(notice, PasswordChanged) and wanted.passwords:
             if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < REPLACED:
                 return None

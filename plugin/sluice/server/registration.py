@@ -18,7 +18,7 @@ from ..model.admin_room import Asked, Content
 from ..model.command import Kind
 from ..passwords import store
 from ..requests import store as requests
-from ..state import Window, World
+from ..state import RegistrationState, Window, World
 from ..text.message import Message
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
@@ -30,15 +30,15 @@ Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
 class Registration:
     """ask: puts one question of the house to Conduit."""
 
-    def __init__(self, world: World, db: Database, ask: Ask) -> None:
-        self._world, self._db, self._ask = world, db, ask
+    def __init__(self, world: World, state: RegistrationState, db: Database, ask: Ask) -> None:
+        self._world, self.state, self._db, self._ask = world, state, db, ask
         self._tried = 0.0
 
     async def load(self) -> None:
         """What was open before a restart of the bot."""
         window = await self._db.read(self._load)
         if window is not None:
-            self._world.window = window
+            self.state.may_be_open(window)
 
     async def _load(self, tx: Tx) -> Window | None:
         window = await store.window(tx)
@@ -54,18 +54,15 @@ class Registration:
         until = self._world.now() + span if on and span is not None else None
         await store.open_window(tx, request, until)
         window = Window(request, person, until) if on else None
-        tx.after(lambda: self._is(window, on))
+        tx.after(lambda: self.state.is_now(window, on))
         return window
-
-    def _is(self, window: Window | None, on: bool | None) -> None:
-        self._world.window, self._world.registration = window, on
 
     async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
         """Nobody knows whether it is open: it is closed in time all the same."""
         until = self._world.now() + span
         await store.open_window(tx, request, until)
         window = Window(request, person, until)
-        tx.after(lambda: self._is(window, self._world.registration))
+        tx.after(lambda: self.state.may_be_open(window))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -75,7 +72,7 @@ class Registration:
 
     async def tick(self) -> None:
         """Closes a window whose time is over; once a minute, until Conduit says that it is."""
-        window, now = self._world.window, self._world.now()
+        window, now = self.state.window, self._world.now()
         if window is None or window.until is None or now < window.until:
             return
         if now - self._tried < _AGAIN:
@@ -102,7 +99,7 @@ class Registration:
         lasted = await self._db.read(lambda tx: self._lasted(tx, window))
         kept = await self._db.read(store.window)
         came = kept.newcomers if kept is not None else ()
-        config = self._world.registration_at_start
+        config = self.state.at_start
         said = texts.registration_closed(window.by, lasted, came, config)
         await self._over(window, said, outcome="done")
 
@@ -113,7 +110,7 @@ class Registration:
 
     async def _stuck(self, window: Window, *, sent: bool) -> None:
         here = self._world.here(self._world.main_room or "")
-        config = self._world.registration_at_start
+        config = self.state.at_start
         said = texts.registration_stuck(here, window.until or here.clock.now, config=config)
         kept = await self._db.read(store.window)
         new = kept is not None and not kept.told
@@ -137,7 +134,7 @@ class Registration:
                 await self._record(tx, "outcome", window, outcome=outcome)
             await store.open_window(tx, 0, None)
             await self._say(tx, f"registration.{window.request}.over", said)
-            tx.after(lambda: self._is(None, False))
+            tx.after(lambda: self.state.is_now(None, False))
 
         await self._db.write(commit)
         self._tried = 0.0  # the next window has its own first try
@@ -151,13 +148,13 @@ class Registration:
         told = await self._ask("config", _CONFIG)
         if told is not None and interpret(Asked(_CONFIG[0]), told[1]).kind is Kind.DONE:
             value = dict(config_in(str(told[1]["body"]))).get("Allow registration")
-            self._world.registration_at_start = {"true": True, "false": False}.get(value or "")
+            self.state.is_configured({"true": True, "false": False}.get(value or ""))
         answer = await self._ask("registration", _ASK)
         state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
         if state is None:
             return
-        window, now = self._world.window, self._world.now()
-        self._world.registration = state == "on"
+        window, now = self.state.window, self._world.now()
+        self.state.is_told(state == "on")
         if window is not None and state == "off":
             here = self._world.here(self._world.main_room or "")
             left = max((window.until or now) - now, 0.0)

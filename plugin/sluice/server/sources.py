@@ -10,7 +10,7 @@ from ..db.connection import Tx
 from ..matrix.session import Session
 from ..model.request import State
 from ..requests import store
-from ..state import World
+from ..state import RegistrationState, World
 from ..text.message import code
 from .problems import Source, Trouble
 from .stoppers import stoppers
@@ -19,7 +19,7 @@ _SHOWN = 3  # requests with an unknown outcome, one line each
 _LATE = 60.0  # seconds that closing registration may take
 
 
-def sources(world: World, session: Session) -> tuple[Source, ...]:
+def sources(world: World, state: RegistrationState, session: Session) -> tuple[Source, ...]:
     async def account(tx: Tx) -> Iterable[Trouble]:
         """Whether the bot's account is ours alone, and signed in as before."""
         found, clock = [], world.here("").clock
@@ -51,12 +51,11 @@ def sources(world: World, session: Session) -> tuple[Source, ...]:
 
     async def registration(_: Tx) -> Iterable[Trouble]:
         """Where Conduit's config file opens it that is the owner's own wish."""
-        window = world.window
+        window = state.window
         if window is not None and window.until is not None:
             late = world.now() - window.until > _LATE
             clock = world.here("").clock
             return [Trouble("registration_late", clock.at(window.until))] if late else []
-        meant = window is None and world.registration_at_start
-        return [Trouble("registration_open")] if world.registration and not meant else []
+        return [Trouble("registration_open")] if state.until and not state.is_meant else []
 
     return account, unknown, stopped, registration
