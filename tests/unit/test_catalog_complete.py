@@ -21,6 +21,7 @@ from sluice.catalog.table import COMMANDS, find
 from sluice.families.dialects import Unspellable, lines
 from sluice.families.replies import SERVER_COMMANDS
 from sluice.model.command import Dialect, Invocation, Kind, Outcome, Right, Tag, Type
+from sluice.model.request import Request, State
 from sluice.model.result import Ending
 from sluice.running.views import Views
 from sluice.text.message import plain
@@ -29,6 +30,7 @@ from sluice.text.times import Clock
 from sluice.typed.canonical import canonical
 from sluice.typed.parse import parse
 from sluice.typed.read import read_line
+from tests.unit.ops import ANA, ops
 
 ROOT = Path(__file__).parents[2]
 SERVER = "example.org"
@@ -119,6 +121,20 @@ def test_every_line_has_a_command_and_every_command_a_line() -> None:
 
 def test_the_catalog_knows_the_names_of_all_commands_of_the_server() -> None:
     assert set(SERVER_NAMES) == set(SERVER_COMMANDS)
+
+
+async def test_what_only_looks_is_shown_as_its_record_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = ReadOnly(name="uptime", summary="", example="", conduit="uptime", shows="Up {said}.")
+    monkeypatch.setitem(COMMANDS, "uptime", record)  # type: ignore[arg-type]
+    outcome = Outcome(Kind.DONE, "uptime", (("said", "3 days"),))
+    async with ops() as office:
+        asked = Invocation("uptime")
+        made = Request(1, "$a", "$a", office.room, ANA, "ana", "", asked, "uptime", State.DONE, 0)
+        shown = await Views(office.world, None, None, None).show(made, outcome, {}, None)
+    assert shown is not None
+    assert shown.message.body == "📋 Up “3 days”."
 
 
 def test_the_page_of_commands_shows_the_table_as_it_is() -> None:

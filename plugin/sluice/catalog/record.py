@@ -131,7 +131,9 @@ class Command:
     conduit: str = ""  # Conduit's name of the line; "" for Sluice's own
     most: int | None = 0  # words that Conduit's name takes on its line, None any number
     aliases: tuple[Alias, ...] = Factory(
-        lambda self: (Alias(self.conduit, most=self.most),) if self.conduit else (),
+        lambda self: (
+            (Alias(self.conduit, most=self.most),) * (self.conduit not in ("", self.name))
+        ),
         takes_self=True,
     )
     typed: str = Factory(lambda self: self.name, takes_self=True)  # its words, if not its name

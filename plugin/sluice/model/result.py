@@ -46,50 +46,44 @@ class Delivery:
 
 @frozen
 class Ending:
-    """What is known of the end of a request beside its outcomes.
-
-    line: the canonical command line. voted: it had a card. approved: persons. slow: over 30 s.
-    by, at: who resolved it, when a late answer came. undo_needs_votes: for this person.
-    present: mxc -> can be downloaded now; absent where nobody could look. name: of the room.
-    reopened: the account was deactivated. until: end of a registration window. at_start: what
-    Conduit's config file makes of registration when it starts.
-    quota: (used, of, seconds) of a limit per person, worth telling. left_out: why lines were not
-    sent ("paused by bo"). raw: unlisted text of Conduit that may be shown; in_private: it went to
-    the asker instead; removed: Conduit's copy in the admin room is gone. lost: accounts
-    whose new password could not be handed over. doubt: why the answer told nothing, where a look
-    did (a code of WHY_UNKNOWN). holder: the person of
-    the policy whose account `also` got a new password, with no role and no vote until
-    `distrusted`; trusts: who can end that sooner.
-    """
+    """What is known of the end of a request beside its outcomes."""
 
     request: int
     person: str
     mxid: str
-    line: str
-    voted: bool = False
-    approved: tuple[str, ...] = ()
-    slow: bool = False
+    line: str  # the canonical command line
+    voted: bool = False  # it had a card
+    approved: tuple[str, ...] = ()  # persons
+    slow: bool = False  # over 30 s
     glass: bool = False
     how: How = How.ANSWERED
-    by: str = ""
-    at: float = 0
-    undo_needs_votes: bool = False
+    by: str = ""  # who resolved it
+    at: float = 0  # when that was, or a late answer came
+    undo_needs_votes: bool = False  # of who asked
+    left_out: str = ""  # why lines were not sent: "paused by bo"
+    quota: tuple[int, int, float] | None = None  # (used, of, seconds) of a limit per person
+
+    # what came instead of an answer that tells
+    doubt: str = ""  # why the answer told nothing, where a look did: a code of WHY_UNKNOWN
+    raw: str | None = None  # unlisted text of Conduit that may be shown
+    in_private: bool = False  # it went to the asker instead
+    removed: bool = False  # Conduit's copy in the admin room is gone
+
+    # what was looked at
+    present: Mapping[str, bool] = field(factory=dict)  # of files: one can be loaded now
+    name: str | None = None  # of the room
+
+    # of new passwords
     delivery: Delivery = Delivery()
-    present: Mapping[str, bool] = field(factory=dict)
-    name: str | None = None
-    reopened: bool = False
-    until: float | None = None
-    at_start: bool | None = None
-    quota: tuple[int, int, float] | None = None
-    left_out: str = ""
-    raw: str | None = None
-    in_private: bool = False
-    removed: bool = False
-    lost: tuple[str, ...] = ()
-    doubt: str = ""
-    holder: str = ""
-    distrusted: float | None = None
-    trusts: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # accounts whose password could not be handed over
+    reopened: bool = False  # the account was deactivated
+    distrusted: float | None = None  # until then the account has no role and no vote
+    holder: str = ""  # the person of the policy whose account that is
+    trusts: tuple[str, ...] = ()  # who can end that sooner
+
+    # of registration
+    until: float | None = None  # its window ends
+    at_start: bool | None = None  # what Conduit's config file makes of it at a start
 
     @property
     def pushed(self) -> bool:

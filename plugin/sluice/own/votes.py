@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..chat.results import result
 from ..model.command import Kind, Outcome
 from ..model.request import Request, Side, State, Via
-from ..model.result import Ending, How, Part
+from ..model.result import How, Part
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desk
-from ..requests.standing import undo_needs_votes
+from ..requests.standing import ending_of
 from ..requests.submit import Ask
 from ..text.message import Message
 from ..text.phrases import view
@@ -65,17 +67,5 @@ async def _resolved(call: Call, desk: Desk, request: Request, kind: Kind, by: st
     for line, row in zip(call.world.planned(request.invocation), rows, strict=False):
         known = row.outcome if row.outcome and row.outcome.kind is not Kind.UNKNOWN else None
         parts.append(Part(line.items, known or said))
-    ending = Ending(
-        request=request.id,
-        person=request.person,
-        mxid=request.mxid,
-        line=request.text,
-        voted=bool(request.slots) and not request.glass,
-        approved=request.approved,
-        glass=request.glass,
-        how=How.SAID,
-        by=by,
-        at=desk.now,
-        undo_needs_votes=await undo_needs_votes(desk, request),
-    )
+    ending = evolve(await ending_of(desk, request, How.SAID), by=by)
     return result(desk.here, ending, request.invocation, parts)

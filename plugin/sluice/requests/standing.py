@@ -16,6 +16,7 @@ from ..chat.cards import Need, Standing
 from ..model.command import Invocation
 from ..model.decision import Decision, Facts, Slot, Verdict
 from ..model.request import NO_WHY, Rejection, Request, Why, WhyKind
+from ..model.result import Ending, How
 from ..policy.decide import decide, limits_of
 from ..policy.explain import explain
 from ..policy.people import holds as holds_role
@@ -52,6 +53,22 @@ async def judge_again(desk: Desk, request: Request, *, limited: bool) -> Decisio
     asker = desk.asker(request.room, request.mxid)
     policy = desk.policy
     return decide(request.invocation, asker, known, desk.now, policy, glass=request.glass)
+
+
+async def ending_of(desk: Desk, request: Request, how: How) -> Ending:
+    """What the request itself tells of its end, at this moment."""
+    return Ending(
+        request=request.id,
+        person=request.person,
+        mxid=request.mxid,
+        line=request.text,
+        voted=bool(request.slots) and not request.glass,
+        approved=request.approved,
+        glass=request.glass,
+        how=how,
+        at=desk.now,
+        undo_needs_votes=await undo_needs_votes(desk, request),
+    )
 
 
 async def undo_needs_votes(desk: Desk, request: Request) -> bool:

@@ -29,7 +29,7 @@ from ..policy.people import in_order, person_of
 from ..requests import store
 from ..requests.desk import Desk
 from ..requests.finish import DISTRUST
-from ..requests.standing import judge, undo_needs_votes
+from ..requests.standing import ending_of, judge
 from ..server import stoppers
 from ..server.registration import Registration
 from ..state import World
@@ -266,24 +266,15 @@ class Endings:
         ]
 
     async def _ending(self, desk: Desk, request: Request, looks: Mapping[int, Look]) -> Ending:
-        now, seen = self._world.now(), list(looks.values())
+        seen = list(looks.values())
         present = {m: there for look in seen for m, there in (look.present or {}).items()}
         private = [d for look in seen if (d := look.delivery) and d.how is not Handed.LOST]
         raw = next((look.raw for look in seen if look.raw is not None), None)
         how = How.LATE if request.state is State.UNKNOWN else How.ANSWERED
         how = How.PROBED if any(look.probed for look in seen) else how
-        return Ending(
-            request=request.id,
-            person=request.person,
-            mxid=request.mxid,
-            line=request.text,
-            voted=bool(request.slots) and not request.glass,
-            approved=request.approved,
-            slow=now - request.created > _SLOW,
-            glass=request.glass,
-            how=how,
-            at=now,
-            undo_needs_votes=await undo_needs_votes(desk, request),
+        return evolve(
+            await ending_of(desk, request, how),
+            slow=desk.now - request.created > _SLOW,
             present=present,
             name=next((look.name for look in seen if look.name), None),
             quota=await _quota(desk, request),
