@@ -54,7 +54,7 @@ class View:
     """The world at one moment. facts: without limits and distrust, which the database knows.
 
     max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
-    heard; what stands in line there lets that of the other rooms pass, and is given up when that
+    heard; what is queued there lets that of the other rooms pass, and is given up when that
     lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
     pass. told: the rooms of everybody's alarms.
     """

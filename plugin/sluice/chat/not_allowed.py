@@ -80,7 +80,7 @@ def _cap_person(here: Here, ids: Sequence[int], first: int) -> None: ...
 def cap_all(n: int, here: Here) -> None: ...
 
 
-def line_full(n: int, own: bool) -> Message:
+def queue_full(n: int, own: bool) -> Message:
     return _own_line_full(n) if own else _line_full(n)
 
 

@@ -12,7 +12,7 @@ from .decision import Slot
 
 
 class State(str, Enum):
-    PENDING = "pending"  # waits for votes, or for its turn in the line
+    PENDING = "pending"  # waits for votes, or for its turn in the queue
     EXECUTING = "executing"
     DONE = "done"
     REFUSED = "refused"

@@ -257,8 +257,8 @@ class Desk:
     async def show_votes(self, request: Request, votes: cards.Standing) -> None:
         """The card after a vote, a member or the policy changed, or a hold came or went; not if it
         runs at once."""
-        line = list(await store.queue_order(self.tx))
-        place = line.index(request.id) + 1 if request.id in line else 0
+        queue = list(await store.queue_order(self.tx))
+        place = queue.index(request.id) + 1 if request.id in queue else 0
         free = self.view.health is Readiness.GOOD and await store.pause(self.tx) is None
         runs = place == 1 and free and not votes.held
         if not runs or await store.in_state(self.tx, State.EXECUTING):

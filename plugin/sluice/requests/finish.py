@@ -22,8 +22,8 @@ async def closed(
 ) -> None:
     """It ended without having run: the card says so, and a new message pushes who asked.
 
-    by: MXID of the person who ended it, "" if nobody did. why: their words. Nobody is told anew
-    what they did themselves, unless the card is gone.
+    by: MXID of the person who ended it, "" if nobody did. why: their words. Who ended their own
+    request gets no new message about it, unless the card was deleted.
     """
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)

@@ -1,8 +1,8 @@
-"""The waiting line, and the guard of every line: in one transaction with the line's intent.
+"""The queue, and the guard of every line: in one transaction with the line's intent.
 
-The relay asks `next_turn`, then `begin`: that one looks at everything again, and what it allows is
-committed (state, intent in the audit, uses of limits) before anything is sent. What became of the
-line is reported with `line_*`; `finish.settled` follows the last.
+The runner asks `next_turn`, then `begin`: that one looks at everything again, and what it allows
+is committed (state, intent in the audit, uses of limits) before anything is sent. What became of a
+line is reported with `line_not_sent` or `line_settled`; `finish.settled` follows the last.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Stop:
 
 
 async def next_turn(desk: Desk, unheard: Collection[str] = ()) -> Turn | None:
-    """The next in line; a request between its lines comes after those that waited meanwhile.
+    """The next in the queue; a request between its lines comes after those that waited meanwhile.
 
     What belongs to a room that is aside or mute lets the others pass, and so does that of an
     unheard one, in which something may stand that is not known yet. Of what runs and waited for a

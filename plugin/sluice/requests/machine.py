@@ -3,8 +3,8 @@
 The theory. A request is one invocation by one person. It is *open* (PENDING) until it runs or
 somebody or something ends it. There is no "approved" state: votes can be withdrawn, people leave,
 policies change, so whether the votes suffice is a fact that is computed when it is needed, never a
-state that is kept. An open request whose votes suffice (or that needs none) stands *in line*; it
-leaves the line when they no longer do. It becomes EXECUTING in the one transaction that also
+state that is kept. An open request whose votes suffice (or that needs none) is *queued*; it
+leaves the queue when they no longer do. It becomes EXECUTING in the one transaction that also
 commits the intent of its first line, directly before that line is sent; every later line passes
 the same conditions. What was sent ends as DONE, REFUSED or FAILED, or as UNKNOWN where nobody can
 tell; only UNKNOWN can still become another, because a late answer, a look or a person told.
@@ -61,7 +61,7 @@ class Fact(str, Enum):
     REASON_GONE = "asker gone, or the policy says no"
     COMPLETE = "votes suffice"
     EXPIRED = "expired"
-    STALE = "in line for too long"
+    STALE = "queued for too long"
     HALF = "half of the time is over"
     STOPPED = "cancelled meanwhile"
     HELD = "held"
@@ -84,8 +84,8 @@ class Effect(str, Enum):
     REJECT_VOTE = "keep the vote as rejected, answer once"
     CARD = "post the card"
     SHOW = "edit the card"
-    ENTER_QUEUE = "into the line"
-    LEAVE_QUEUE = "out of the line"
+    ENTER_QUEUE = "into the queue"
+    LEAVE_QUEUE = "out of the queue"
     REMIND = "remind once"
     INTENT = "commit the intent, then send"
     STOP = "send nothing more of it"

@@ -30,7 +30,7 @@ _DAY = 86400.0
 
 
 async def break_glass(desk: Desk, ask: Ask) -> Request | None:
-    """ask: the command inside. In line at once, without votes; reviewed afterwards."""
+    """ask: the command inside. Queued at once, without votes; reviewed afterwards."""
     if await store.known(desk.tx, ask.event_id):
         return None
     decision = await judge(desk, ask.invocation, ask.room, ask.mxid, glass=True)
@@ -176,8 +176,8 @@ async def resume(desk: Desk, ask: Ask) -> None:
     await store.put_pause(desk.tx, None)
     await desk.record("resume", None, mxid=ask.mxid, room=ask.room)
     held, aside = await holds.requests(desk.tx), desk.view.aside
-    line = await store.queue(desk.tx)
-    runs = [r.id for r in line if r.id not in held and r.room not in aside]
+    queue = await store.queue(desk.tx)
+    runs = [r.id for r in queue if r.id not in held and r.room not in aside]
     ended = await store.expired_since(desk.tx, before.at)
     gone = [(request.id, request.expires or desk.now) for request in ended]
     message = strong_measures.resumed(desk.name(ask.mxid), runs, gone, desk.here)

@@ -93,7 +93,7 @@ def _half(desk: Desk, request: Request) -> float:
 
 
 def _stale(desk: Desk, request: Request, held: Collection[int]) -> float:
-    """When what stands in line is given up: because its room is aside, or because nobody
+    """When what is queued is given up: because its room is aside, or because nobody
     releases what needs no vote. Never, where neither is so."""
     since, aside = request.queued_since, desk.view.aside.get(request.room)
     if since is None:
@@ -120,12 +120,12 @@ async def next_due(desk: Desk) -> float | None:
 async def pending(desk: Desk, mxid: str) -> Message:
     """What is open, for this person."""
     rows = []
-    line = list(await store.queue_order(desk.tx))
+    queue = list(await store.queue_order(desk.tx))
     for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
         votes = (await weigh(desk, request)).votes
         is_open = request.state is State.PENDING and bool(votes.slots)
         may = is_open and votes.may_vote(mxid, request.mxid)
-        place = line.index(request.id) + 1 if request.id in line else 0
+        place = queue.index(request.id) + 1 if request.id in queue else 0
         about = await desk.about(request)
         rows.append(strong_measures.OpenRequest(request, about.short, votes.standing, may, place))
     return strong_measures.pending(rows, await measures.unreviewed(desk), desk.here)

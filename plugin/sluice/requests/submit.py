@@ -26,7 +26,7 @@ from .standing import Weighed, count, open_until
 
 VOTES_A_PERSON = 3  # open requests that wait for votes
 VOTES_IN_ALL = 20
-QUEUED_A_PERSON = 50  # requests in line
+QUEUED_A_PERSON = 50  # requests in the queue
 QUEUED_IN_ALL = 250
 REJECTED_AN_HOUR = 30  # stored a person
 HOUR = 3600.0
@@ -51,7 +51,7 @@ class Ask:
 
 
 async def submit(desk: Desk, ask: Ask) -> Request | None:
-    """Stores it with its card or its place in line; None when it was answered instead."""
+    """Stores it with its card or its place in the queue; None when it was answered instead."""
     if await store.known(desk.tx, ask.event_id):
         return None
     if ask.decision.verdict is Verdict.DENY:
@@ -102,13 +102,13 @@ async def refused(desk: Desk, ask: Ask) -> bool:
     elif ask.decision.slots:
         message = await _asked_or_full(desk, ask)
     else:
-        line = await store.queue_order(desk.tx)
+        queue = await store.queue_order(desk.tx)
         mxids = mxids_of(desk.policy, ask.mxid)
-        own = sum(mxid in mxids for mxid in line.values())
+        own = sum(mxid in mxids for mxid in queue.values())
         if own >= QUEUED_A_PERSON:
-            message = not_allowed.line_full(own, own=True)
-        elif len(line) >= QUEUED_IN_ALL:
-            message = not_allowed.line_full(len(line), own=False)
+            message = not_allowed.queue_full(own, own=True)
+        elif len(queue) >= QUEUED_IN_ALL:
+            message = not_allowed.queue_full(len(queue), own=False)
     if message is None:
         return False
     await desk.reply(ask.room, ask.event_id, message, ask.command)

@@ -58,8 +58,8 @@ class Ballot:
 async def vote(desk: Desk, cast: Ballot) -> None:
     """Counts it, or keeps it as rejected for ever and says why, once.
 
-    Of somebody without any role it is nothing; it is kept all the same, so that it does not count
-    when it is read again after they got one.
+    A vote by somebody without a role is stored and ignored: otherwise it would count when it is
+    read again after they got one.
     """
     if cast.mxid == desk.here.bot:
         return
@@ -93,8 +93,7 @@ async def _count(
     cause: Rejection,
     own: Sequence[Vote],
 ) -> None:
-    """The vote, by somebody with a role, and what the machine makes of it. own: their earlier
-    ones."""
+    """The vote of somebody with a role. own: their earlier ones."""
     late = request.state is not State.PENDING or Fact.EXPIRED in before.facts
     late = late and request.review is not Review.OPEN
     kept = Rejection.LATE if late else cause
