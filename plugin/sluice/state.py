@@ -21,6 +21,7 @@ from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .model.command import Dialect, Invocation, Line
 from .model.decision import Facts
+from .model.ids import PersonName
 from .model.request import WhyKind
 from .model.server_state import Health
 from .policy.document import Problem
@@ -406,7 +407,7 @@ class World:
             return Readiness.BAD
         return Readiness.DOUBT if self.conduit.doubt else Readiness.GOOD
 
-    def owner_names(self) -> tuple[str, ...]:
+    def owner_names(self) -> tuple[PersonName, ...]:
         policy = self.live.policy
         return members_of(policy, policy.owners)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from ..model.ids import PersonName
 from ..model.request import Rejection, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, quote
 from ..text.phrases import Here, a, count, line, listed, not_run, people, person, say, view
@@ -35,7 +36,7 @@ class Need:
 
     role: str
     n: int
-    names: tuple[str, ...]
+    names: tuple[PersonName, ...]
 
 
 @frozen
@@ -48,7 +49,7 @@ class Standing:
 
     filled: int
     needed: int
-    by: tuple[str, ...]
+    by: tuple[PersonName, ...]
     needs: tuple[Need, ...]
     open: tuple[Need, ...]
     roles: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Standing:
     held: tuple[str, ...] = ()
 
     @property
-    def helpers(self) -> tuple[str, ...]:
+    def helpers(self) -> tuple[PersonName, ...]:
         """Who can fill an empty slot, each once."""
         return tuple(dict.fromkeys(name for need in self.open for name in need.names))
 

@@ -101,7 +101,7 @@ class Table(Generic[T]):
 def _column(kind: object) -> Column | None:
     """How a field of this type stands in its column; None for as it is."""
     kinds = [each for each in get_args(kind) or (kind,) if each is not type(None)]
-    only = kinds[0] if len(kinds) == 1 else None
+    only = getattr(kinds[0], "__supertype__", kinds[0]) if len(kinds) == 1 else None  # of an id
     if only in (str, int, float):
         return None
     if only is bool:

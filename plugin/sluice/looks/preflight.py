@@ -27,6 +27,7 @@ from ..matrix.probes import LIMIT, Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
 from ..model.command import Invocation, Typed
 from ..model.event import RoomEvent, object_in
+from ..model.ids import EventId, RoomId
 from ..passwords import store as kept
 from ..passwords import texts
 from ..passwords.handover import Deliveries
@@ -408,7 +409,7 @@ class Checks:
             self._posted.popitem(last=False)
         return (url,)
 
-    async def about(self, room: str, event_id: str) -> tuple[str, ...]:
+    async def about(self, room: RoomId, event_id: EventId) -> tuple[str, ...]:
         """The account that a server notice, or a message that was replied to, is about."""
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
         if key is not None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import field, frozen
 
 from ..matrix.model import Handled
+from ..model.ids import EventId, RoomId, UserId
 from ..text.message import Message
 
 LIFE = 300.0  # seconds
@@ -25,10 +26,10 @@ class Where:
     a reply or an edit completed it). at: epoch seconds, as the sender's server dates it.
     """
 
-    event_id: str
-    command: str
-    room: str
-    mxid: str
+    event_id: EventId
+    command: EventId
+    room: RoomId
+    mxid: UserId
     at: float
 
 

@@ -18,6 +18,7 @@ from ..db import meta
 from ..db.connection import Database, Tx
 from ..db.rows import Table
 from ..model.event import RoomEvent
+from ..model.ids import EventId, RoomId
 from ..text.message import Message
 from . import written
 from .files import File
@@ -73,7 +74,7 @@ class Outgoing:
     clear: bool = False
     gone: bool = False
     state: int = WAITING
-    event_id: str | None = None
+    event_id: EventId | None = None
     error: str = ""
 
 
@@ -176,11 +177,11 @@ class Outbox:
         """Whether there is a message with this key, sent or not."""
         return await _ROWS.one(tx, f"WHERE {_SAID}", room, key) is not None
 
-    async def event_of(self, tx: Tx, room: str, key: str) -> str | None:
+    async def event_of(self, tx: Tx, room: RoomId, key: str) -> EventId | None:
         row = await _ROWS.one(tx, f"WHERE {_SAID}", room, key)
         return row.event_id if row is not None else None
 
-    async def key_of(self, tx: Tx, room: str, event_id: str) -> str | None:
+    async def key_of(self, tx: Tx, room: RoomId, event_id: EventId) -> str | None:
         where = f"WHERE event_id = $1 AND room = $2 AND kind = '{SAY}'"
         row = await _ROWS.one(tx, where, event_id, room)
         return row.key if row is not None else None
@@ -225,7 +226,7 @@ class Outbox:
 
     # --- what is read back
 
-    async def unclear(self, tx: Tx, room: str, event_id: str) -> bool:
+    async def unclear(self, tx: Tx, room: RoomId, event_id: EventId) -> bool:
         """Whether this may be a message of ours that is being sent: one that was removed before
         it was read back has lost its mark, and only the sender will know it."""
         if await _ROWS.one(tx, "WHERE event_id = $1", event_id) is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ..model.event import Json, RoomEvent, object_in, text_in
+from ..model.ids import UserId
 from .api import Homeserver
 
 INFINITE = math.inf
@@ -34,7 +35,7 @@ class RoomView:
         self.room = room
         self._state: dict[tuple[str, str], RoomEvent] = {}
         self._meanwhile: list[list[RoomEvent]] = []  # applied while the whole state is fetched
-        self._sets: dict[str, frozenset[str]] = {}
+        self._sets: dict[str, frozenset[UserId]] = {}
 
     async def refresh(self, homeserver: Homeserver) -> None:
         """The whole state. Set the timeline's cursor first, so that nothing falls between."""
@@ -81,17 +82,17 @@ class RoomView:
         return value if isinstance(value, str) else "leave"
 
     @property
-    def joined(self) -> frozenset[str]:
+    def joined(self) -> frozenset[UserId]:
         return self._members("join")
 
     @property
-    def invited(self) -> frozenset[str]:
+    def invited(self) -> frozenset[UserId]:
         return self._members("invite")
 
-    def _members(self, membership: str) -> frozenset[str]:
+    def _members(self, membership: str) -> frozenset[UserId]:
         if membership not in self._sets:
             self._sets[membership] = frozenset(
-                key
+                UserId(key)
                 for kind, key in self._state
                 if kind == "m.room.member" and self.membership(key) == membership
             )

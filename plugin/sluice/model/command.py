@@ -11,6 +11,8 @@ from typing import Union
 
 from attrs import evolve, field, frozen
 
+from .ids import EventId
+
 Value = Union[str, int, bool, "tuple[str, ...]"]
 """A canonical argument: MXID, room id, mxc, server, word; seconds; a switch; or many of one."""
 
@@ -124,7 +126,7 @@ class Typed:
     words: tuple[str, ...] = ()
     reason: str | None = None
     lines: tuple[str, ...] = ()
-    reply_to: str | None = None
+    reply_to: EventId | None = None
 
 
 @frozen

@@ -10,8 +10,12 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from .ids import EventId, RoomId, UserId
+
 Json = Mapping[str, object]
 """A JSON object that came from outside, or goes there."""
+
+NO_ROOM = RoomId("")
 
 
 @frozen
@@ -24,16 +28,16 @@ class RoomEvent:
     unsealed: it came encrypted, and this is what was in it.
     """
 
-    id: str
-    sender: str
+    id: EventId
+    sender: UserId
     type: str
     content: Json = field(repr=False)
     is_state: bool = False
     state_key: str | None = None
-    room: str = ""
+    room: RoomId = NO_ROOM
     at: float | None = None
     unsigned: Json = field(factory=dict, repr=False)
-    removes: str | None = None
+    removes: EventId | None = None
     raw: Json = field(factory=dict, repr=False, eq=False)
     unsealed: bool = False
 
@@ -49,13 +53,13 @@ def event_of(raw: Json, *, unsealed: bool = False) -> RoomEvent:
     at, content = raw.get("origin_server_ts"), object_in(raw, "content")
     kind = text_in(raw, "type")
     return RoomEvent(
-        text_in(raw, "event_id"),
-        text_in(raw, "sender"),
+        EventId(text_in(raw, "event_id")),
+        UserId(text_in(raw, "sender")),
         kind,
         content,
         "state_key" in raw,
         text_in(raw, "state_key") if isinstance(raw.get("state_key"), str) else None,
-        text_in(raw, "room_id"),
+        RoomId(text_in(raw, "room_id")),
         at / 1000 if isinstance(at, (int, float)) else None,
         object_in(raw, "unsigned"),
         _removed(raw, content) if kind == "m.room.redaction" else None,
@@ -64,11 +68,11 @@ def event_of(raw: Json, *, unsealed: bool = False) -> RoomEvent:
     )
 
 
-def _removed(raw: Json, content: Json) -> str | None:
+def _removed(raw: Json, content: Json) -> EventId | None:
     """Its place differs between versions of rooms, and a redaction that was redacted itself may
     have lost it."""
     target = raw.get("redacts") or content.get("redacts")
-    return target if isinstance(target, str) else None
+    return EventId(target) if isinstance(target, str) else None
 
 
 def events_in(data: object, part: str) -> list[RoomEvent]:

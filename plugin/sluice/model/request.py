@@ -9,6 +9,7 @@ from attrs import frozen
 from ..text.message import Text
 from .command import Invocation, Outcome
 from .decision import Slot
+from .ids import EventId, PersonName, RoomId, UserId
 
 
 class State(str, Enum):
@@ -109,11 +110,11 @@ class Request:
     """
 
     id: int
-    event_id: str
-    command: str
-    room: str
-    mxid: str
-    person: str
+    event_id: EventId
+    command: EventId
+    room: RoomId
+    mxid: UserId
+    person: PersonName
     people: str
     invocation: Invocation
     text: str  # the canonical command line, without the reason
@@ -128,7 +129,7 @@ class Request:
     stop: Why = NO_WHY
     lines: int = 0
     ended: float | None = None
-    approved: tuple[str, ...] = ()
+    approved: tuple[PersonName, ...] = ()
     note: Why = NO_WHY
     card_text: str = ""
 
@@ -200,10 +201,10 @@ class Vote:
     """
 
     request: int
-    event_id: str
-    room: str
-    mxid: str
-    person: str
+    event_id: EventId
+    room: RoomId
+    mxid: UserId
+    person: PersonName
     side: Side
     how: Via
     at: float

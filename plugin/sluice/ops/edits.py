@@ -55,9 +55,9 @@ class Edits:
                 whose = (where.event_id, before.command, where.room, where.mxid)
                 anew = Ask(*whose, what, decision, found.facts)
             now = await store.get(tx, before.id)
-            whose = (where.room, before.command, where.mxid, where.event_id)
+            edit = (where.room, before.command, where.mxid, where.event_id)
             is_gone = where.event_id in self._withdrawn
-            await submit.edited(desk, *whose, anew, withdrawn=is_gone)
+            await submit.edited(desk, *edit, anew, withdrawn=is_gone)
             if said is not None and now is not None and now.state not in submit.SENT:
                 await said.commit(tx)
 

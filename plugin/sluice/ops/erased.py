@@ -15,6 +15,7 @@ from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled
 from ..matrix.rooms import RoomView
 from ..model.event import RoomEvent, object_in, text_in
+from ..model.ids import EventId, RoomId
 from ..model.request import Side
 from ..requests import erased
 from ..requests.desk import Desk
@@ -43,7 +44,7 @@ class Erasures:
     """Of one ops room."""
 
     def __init__(
-        self, room: str, world: World, db: Database, homeserver: Homeserver, commands: Commands
+        self, room: RoomId, world: World, db: Database, homeserver: Homeserver, commands: Commands
     ) -> None:
         self._room, self._world, self._db, self._hs = room, world, db, homeserver
         self._commands = commands
@@ -73,7 +74,7 @@ class Erasures:
             self._commands.moved,
         )
 
-    async def tap(self, where: Where, target: str, side: Side) -> Handled | None:
+    async def tap(self, where: Where, target: EventId, side: Side) -> Handled | None:
         """A yes or no to an alarm about something that was erased."""
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self._room, target))
         if key is None or not key.startswith(erased.KEY) or self._world.settings is None:

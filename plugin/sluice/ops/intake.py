@@ -26,6 +26,7 @@ from ..matrix.model import Handled
 from ..model.command import Invocation, Tag, Type, Typed
 from ..model.decision import Decision, Verdict
 from ..model.event import Json
+from ..model.ids import UserId
 from ..model.request import Request, State
 from ..own.measures import WithoutVotes
 from ..own.table import Own
@@ -145,7 +146,7 @@ class Commands:
     async def understand(self, where: Where, typed: Typed, whose: str = "") -> Invocation:
         """What was typed; the server is asked only for somebody who may use the command at all.
         whose: the account that would use it. Raises NotRun, Missing, AskFirst."""
-        user = evolve(where, mxid=whose) if whose else where
+        user = evolve(where, mxid=UserId(whose)) if whose else where
         look = await self.covered(user, typed.word)
         return await self.checks.understand(where, typed, look=look)
 

@@ -24,6 +24,7 @@ from ..matrix.model import SEEN, Handled, Later
 from ..matrix.rooms import RoomView
 from ..model.command import Typed
 from ..model.event import Json, RoomEvent
+from ..model.ids import EventId, RoomId
 from ..model.request import Side, State, Via
 from ..policy.people import person_of
 from ..requests import reweigh, store, voting
@@ -59,11 +60,11 @@ class OpsRoom:
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
-        self.room, self._world, self._db, self._hs = room, world, db, homeserver
+        self.room, self._world, self._db, self._hs = RoomId(room), world, db, homeserver
         self._commands, self._questions, self._problems = commands, questions, problems
         self._mute, self._storage = Mute(room, world, commands), storage
         self._edits = Edits(world, db, commands)
-        self._erasures = Erasures(room, world, db, homeserver, commands)
+        self._erasures = Erasures(self.room, world, db, homeserver, commands)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -101,7 +102,7 @@ class OpsRoom:
             key = f"upgraded.{view.event_of('m.room.tombstone')}"
             await outbox.put(tx, self.room, key, alarms.upgraded(here))
 
-    def _where(self, event: RoomEvent, command: str | None = None) -> Where:
+    def _where(self, event: RoomEvent, command: EventId | None = None) -> Where:
         return Where(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
 
     def _own(self, event: RoomEvent) -> Handled | None:
@@ -244,13 +245,13 @@ class OpsRoom:
         again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
         return await self._looked_up(again, lambda: reply(again, said.text))
 
-    async def _question(self, event_id: str | None, mxid: str) -> Question | None:
+    async def _question(self, event_id: EventId | None, mxid: str) -> Question | None:
         if event_id is None:
             return None
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._questions.get(key, mxid, self._world.now())
 
-    async def _edit(self, event: RoomEvent, original: str, content: Json) -> Taken:
+    async def _edit(self, event: RoomEvent, original: EventId, content: Json) -> Taken:
         """An edit of what was stored as a vote, command or question, or is looked up, by the same
         sender, here."""
         votes = await self._db.read(lambda tx: store.votes_of(tx, self.room, original))
@@ -314,7 +315,7 @@ class OpsRoom:
             self._commands.moved,
         )
 
-    async def _cast(self, where: Where, target: str, side: Side, how: Via) -> Ballot | None:
+    async def _cast(self, where: Where, target: EventId, side: Side, how: Via) -> Ballot | None:
         """A vote, if what it is about is a card of ours."""
         if self._world.settings is None:
             return None
@@ -354,13 +355,13 @@ class OpsRoom:
 
         return Handled(commit, self._commands.moved)
 
-    async def _is_known(self, tx: Tx, target: str) -> bool:
+    async def _is_known(self, tx: Tx, target: EventId) -> bool:
         """A vote, or a stored command."""
         if await store.vote(tx, target) is not None:
             return True
         return await store.of_command(tx, self.room, target) is not None
 
-    async def _sent(self, target: str) -> None:
+    async def _sent(self, target: EventId) -> None:
         """Waits until it is known whether this is a card of ours. Raises NoResponse."""
 
         async def unclear(tx: Tx) -> bool:

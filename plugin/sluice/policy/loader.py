@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..model.ids import PersonName
 from .document import BadValue, Node, Section, quoted, read, text
 from .keys import KEYS, name
 from .lines import read_lines
@@ -41,7 +42,7 @@ def _people(section: Section, loading: Loading) -> None:
     owner: dict[str, str] = {}
     for key, value in section["people"]:
         accounts: list[str] = []
-        loading.people[str(key.value)] = ()
+        loading.people[PersonName(str(key.value))] = ()
         try:
             name(key)
             nodes = KEYS["role"]["members"].kind(value)
@@ -61,7 +62,7 @@ def _people(section: Section, loading: Loading) -> None:
             elif loading.member(node, globs=False):
                 owner[word] = str(key.value)
                 accounts.append(word)
-        loading.people[str(key.value)] = tuple(accounts)
+        loading.people[PersonName(str(key.value))] = tuple(accounts)
 
 
 def _roles(section: Section, loading: Loading) -> None:

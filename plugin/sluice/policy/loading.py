@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from attrs import define, field
 
+from ..model.ids import PersonName
 from .document import Node, Problems, Section, quoted, text, unknown
 from .keys import SERVER, spelled
 from .roles import Role, is_glob
@@ -23,7 +24,7 @@ class Loading:
     server: str
     zone: tzinfo
     section: Section  # `policy`, of which not all is read yet
-    people: dict[str, tuple[str, ...]] = field(factory=dict)
+    people: dict[PersonName, tuple[str, ...]] = field(factory=dict)
     roles: dict[str, Role] = field(factory=dict)
     by_glob: set[str] = field(factory=set)  # roles that are held through a whole server
     meant: set[str] = field(factory=set)  # accounts whose ids stand here in another spelling

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 
 from ..model.decision import Slot
+from ..model.ids import PersonName
 from .roles import NOBODY
 from .rules import Policy
 
@@ -26,14 +27,14 @@ def holds(
     return role in roles(policy, mxid, power, distrusted)
 
 
-def person_of(policy: Policy, mxid: str) -> str:
+def person_of(policy: Policy, mxid: str) -> PersonName:
     """The policy's name of whoever has this account, else the MXID itself."""
-    return policy.person.get(mxid, mxid)
+    return policy.person.get(mxid, PersonName(mxid))
 
 
 def mxids_of(policy: Policy, person: str) -> tuple[str, ...]:
     """All accounts of a person; of an MXID, all accounts of its person."""
-    name = policy.person.get(person, person)
+    name = person_of(policy, person)
     return policy.people.get(name, (name,))
 
 
@@ -42,12 +43,12 @@ def is_named(policy: Policy, mxid: str) -> bool:
     return mxid in policy.named
 
 
-def members_of(policy: Policy, role: str) -> tuple[str, ...]:
+def members_of(policy: Policy, role: str) -> tuple[PersonName, ...]:
     """Named persons who hold the role, given the power, those with the fewest roles first."""
     return policy.members.get(role, ())
 
 
-def owners(policy: Policy) -> tuple[str, ...]:
+def owners(policy: Policy) -> tuple[PersonName, ...]:
     return members_of(policy, policy.owners)
 
 
@@ -76,13 +77,13 @@ def eligible(
     requester: str,
     targets: Iterable[str] = (),
     distrusted: Collection[str] = (),
-) -> tuple[str, ...]:
+) -> tuple[PersonName, ...]:
     """Persons who could fill a slot: hold its role, did not ask, are no target.
 
     requester, targets: MXIDs. Whether they are in the room is for the caller to know.
     """
     out = {person_of(policy, mxid) for mxid in (requester, *targets)}
-    found: dict[str, None] = {}
+    found: dict[PersonName, None] = {}
     for slot in slots:
         for person in members_of(policy, slot.role):
             if person not in out and (
@@ -96,7 +97,7 @@ def eligible(
     return in_order(policy, found)
 
 
-def in_order(policy: Policy, persons: Iterable[str]) -> tuple[str, ...]:
+def in_order(policy: Policy, persons: Iterable[PersonName]) -> tuple[PersonName, ...]:
     """The lowest role first, then as the policy names them: `cy, ana, dan`."""
     last = len(policy.rank)
     return tuple(sorted(persons, key=lambda person: (policy.rank.get(person, last), person)))

@@ -17,6 +17,7 @@ from ..catalog.record import Command
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Tag, Type
 from ..model.decision import Asker, Facts, Matched, Slot
+from ..model.ids import PersonName
 from .pattern import Pattern
 from .roles import NOBODY, Role, closures, glob_held, is_glob
 
@@ -177,7 +178,7 @@ class Policy:
 
     server: str
     owners: str
-    people: Mapping[str, tuple[str, ...]]  # person -> MXIDs, in the order of the text
+    people: Mapping[PersonName, tuple[str, ...]]  # person -> MXIDs, in the order of the text
     roles: Mapping[str, Role]
     rules: tuple[Rule, ...]
     break_glass: Glass | None
@@ -197,14 +198,14 @@ class Policy:
         return {name: Plan(**verbs) for name, verbs in found.items()}
 
     @cached_property
-    def person(self) -> Mapping[str, str]:
+    def person(self) -> Mapping[str, PersonName]:
         """MXID -> person."""
         return {mxid: name for name, mxids in self.people.items() for mxid in mxids}
 
     @cached_property
-    def persons(self) -> tuple[str, ...]:
+    def persons(self) -> tuple[PersonName, ...]:
         """Everybody whom the policy names: of `people`, then MXIDs that stand in a role only."""
-        alone = (m for m in self.grants if m not in self.person)
+        alone = (PersonName(mxid) for mxid in self.grants if mxid not in self.person)
         return (*self.people, *alone)
 
     @cached_property
@@ -225,7 +226,7 @@ class Policy:
             for role in self.roles.values()
             for member in role.members
             if not is_glob(member)
-            for mxid in self.people.get(member, (member,))
+            for mxid in self.people.get(PersonName(member), (member,))
         )
 
     @cached_property
@@ -251,7 +252,7 @@ class Policy:
         return glob_held(self.roles, self.closure)
 
     @cached_property
-    def most(self) -> Mapping[str, frozenset[str]]:
+    def most(self) -> Mapping[PersonName, frozenset[str]]:
         """Person -> every role that any of their accounts can hold, given the power."""
         return {
             person: NOBODY.union(
@@ -267,13 +268,13 @@ class Policy:
         return {mxid: held for mxid, held in sure.items() if held == self._given(mxid, math.inf)}
 
     @cached_property
-    def rank(self) -> Mapping[str, int]:
+    def rank(self) -> Mapping[PersonName, int]:
         """Person -> place in lists of people: those with the fewest roles first."""
         ranked = sorted(self.most, key=lambda person: len(self.most[person]))
         return {person: at for at, person in enumerate(ranked)}
 
     @cached_property
-    def members(self) -> Mapping[str, tuple[str, ...]]:
+    def members(self) -> Mapping[str, tuple[PersonName, ...]]:
         """Role -> persons who can hold it, by rank."""
         return {role: tuple(p for p in self.rank if role in self.most[p]) for role in self.roles}
 

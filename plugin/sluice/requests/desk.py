@@ -23,6 +23,7 @@ from ..db.connection import Tx
 from ..matrix.outbox import Outbox
 from ..model.command import Invocation, Tag
 from ..model.decision import Asker
+from ..model.ids import PersonName
 from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
@@ -138,7 +139,7 @@ class Desk:
             }
         await self.append(self.tx, self.now, kind, {**about, **fields})
 
-    def name(self, mxid: str) -> str:
+    def name(self, mxid: str) -> PersonName:
         """The policy's name of whoever has this account, else the MXID."""
         return person_of(self.policy, mxid)
 
@@ -215,11 +216,11 @@ class Desk:
         told = codec.read(request.card_text) if request.card_text else None
         return told if isinstance(told, About) else About((request.text,), (request.text,))
 
-    def owners(self) -> tuple[str, ...]:
+    def owners(self) -> tuple[PersonName, ...]:
         """Names."""
         return members_of(self.policy, self.policy.owners)
 
-    def mxids(self, persons: Iterable[str]) -> tuple[str, ...]:
+    def mxids(self, persons: Iterable[PersonName]) -> tuple[str, ...]:
         return tuple(mxid for person in persons for mxid in mxids_of(self.policy, person))
 
     def undo(self, request: Request) -> Text:

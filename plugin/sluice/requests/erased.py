@@ -15,6 +15,7 @@ from attrs import frozen
 
 from ..chat import held as texts
 from ..db import meta
+from ..model.ids import PersonName
 from ..model.request import Rejection, Request, Review, Side, State
 from ..policy.people import in_order, may_change
 from . import holds, store
@@ -120,7 +121,7 @@ async def _worth_a_word(desk: Desk, erased: Erasure) -> bool:
 
 
 async def _tell(desk: Desk, erased: Erasure, held: list[Request]) -> None:
-    able: set[str] = set()
+    able: set[PersonName] = set()
     for request in held:
         votes = (await weigh(desk, request)).votes
         able |= {

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from ..catalog.record import Does
 from ..catalog.table import COMMANDS
 from ..model.command import Kind, Line, Outcome
-from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Why, WhyKind
+from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Vote, Why, WhyKind
 from ..policy.decide import limits_of
 from ..policy.people import is_named
 from ..state import Readiness
@@ -192,7 +192,7 @@ async def _commit(
     if not await store.change_line(tx, turn.request, turn.number, LineState.WAITING, **sending):
         raise Changed(f"line {turn.number} of #{request.id} is not waiting")
     stored = reversed(await store.votes(tx, request.id))
-    standing = {vote.mxid: vote for vote in stored if vote.approves}
+    standing: dict[str, Vote] = {vote.mxid: vote for vote in stored if vote.approves}
     votes = [
         {"mxid": vote.mxid, "person": vote.person, "event": vote.event_id, "how": vote.how.value}
         for vote in map(standing.__getitem__, weighed.votes.tally.by)

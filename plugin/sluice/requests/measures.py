@@ -11,6 +11,7 @@ from ..chat import not_allowed, strong_measures
 from ..chat.cards import Need, Standing
 from ..db import meta
 from ..model.decision import Verdict
+from ..model.ids import PersonName
 from ..model.request import NEVER_RAN, Pause, Request, Review, Side, State, Why, WhyKind
 from ..policy.people import person_of
 from ..text.message import Text
@@ -72,12 +73,12 @@ async def _quota(desk: Desk) -> tuple[Text, Text]:
     return because, strong_measures.next_glass(at, due[-1][1] if due else (), desk.here)
 
 
-def _reviewers(desk: Desk, mxid: str) -> tuple[str, ...]:
+def _reviewers(desk: Desk, mxid: str) -> tuple[PersonName, ...]:
     """Names of the owners who did not ask."""
     return tuple(name for name in desk.owners() if name != desk.name(mxid))
 
 
-async def _present(desk: Desk, names: Sequence[str]) -> tuple[str, ...]:
+async def _present(desk: Desk, names: Sequence[PersonName]) -> tuple[PersonName, ...]:
     """Those of these owners that are in any ops room, as owners."""
     role = desk.policy.owners
     there = [m for m in desk.mxids(names) if role in await desk.somewhere(m)]

@@ -15,6 +15,7 @@ from ..catalog.table import COMMANDS
 from ..chat.cards import Need, Standing
 from ..model.command import Invocation
 from ..model.decision import Decision, Facts, Slot, Verdict
+from ..model.ids import PersonName
 from ..model.request import NO_WHY, Rejection, Request, Why, WhyKind
 from ..model.result import Ending, How
 from ..policy.decide import decide, limits_of
@@ -181,7 +182,7 @@ def _needs(
     return tuple(Need(slot.role, slot.n, named[slot.role]) for slot in slots)
 
 
-def _names(desk: Desk, mxids: Iterable[str]) -> tuple[str, ...]:
+def _names(desk: Desk, mxids: Iterable[str]) -> tuple[PersonName, ...]:
     return in_order(desk.policy, {desk.name(mxid) for mxid in mxids})
 
 

@@ -17,6 +17,7 @@ from ..db.connection import Tx
 from ..db.rows import Column, Table, insert, marks, put
 from ..model.command import Invocation
 from ..model.decision import Decision
+from ..model.ids import EventId, RoomId
 from ..model.request import (
     LineRow,
     LineState,
@@ -167,13 +168,13 @@ async def decision(tx: Tx, request: int) -> Decision | None:
     return read(text) if text else None
 
 
-async def known(tx: Tx, event_id: str) -> bool:
+async def known(tx: Tx, event_id: EventId) -> bool:
     """Whether this event has made a request already."""
     query = "SELECT 1 FROM sluice_request WHERE event_id = $1"
     return await tx.fetchval(query, event_id) is not None
 
 
-async def of_command(tx: Tx, room: str, event_id: str) -> Request | None:
+async def of_command(tx: Tx, room: RoomId, event_id: EventId) -> Request | None:
     """The newest request that this command (or the reply or edit that completed it) made."""
     where = "WHERE (command = $1 OR event_id = $1) AND room = $2 ORDER BY id DESC LIMIT 1"
     return await REQUESTS.one(tx, where, event_id, room)
@@ -267,11 +268,11 @@ async def add_vote(tx: Tx, vote: Vote) -> bool:
     return await VOTES.add(tx, vote, "ON CONFLICT (event_id) DO NOTHING")
 
 
-async def vote(tx: Tx, event_id: str) -> Vote | None:
+async def vote(tx: Tx, event_id: EventId) -> Vote | None:
     return await VOTES.one(tx, "WHERE event_id = $1", event_id)
 
 
-async def votes_of(tx: Tx, room: str, event_id: str) -> list[Vote]:
+async def votes_of(tx: Tx, room: RoomId, event_id: EventId) -> list[Vote]:
     """What a message says, or said before an edit; the newest first."""
     where = "WHERE (event_id = $1 OR message = $1) AND room = $2 ORDER BY withdrawn, at DESC"
     return await VOTES.all(tx, where, event_id, room)
@@ -282,7 +283,7 @@ async def votes(tx: Tx, request: int) -> list[Vote]:
     return await VOTES.all(tx, "WHERE request = $1 ORDER BY at, event_id", request)
 
 
-async def withdraw(tx: Tx, event_id: str) -> None:
+async def withdraw(tx: Tx, event_id: EventId) -> None:
     await tx.execute("UPDATE sluice_vote SET withdrawn = 1 WHERE event_id = $1", event_id)
 
 

@@ -14,6 +14,7 @@ from ..chat.card_text import CardFact, describe
 from ..db import codec, meta
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
+from ..model.ids import EventId, RoomId, UserId
 from ..model.request import Request, State, Why, WhyKind
 from ..policy.people import mxids_of
 from ..policy.rules import EXPIRES
@@ -41,10 +42,10 @@ class Ask:
     facts: what a card can show of it.
     """
 
-    event_id: str
-    command: str
-    room: str
-    mxid: str
+    event_id: EventId
+    command: EventId
+    room: RoomId
+    mxid: UserId
     invocation: Invocation
     decision: Decision
     facts: tuple[CardFact, ...] = ()
@@ -192,10 +193,10 @@ async def need_votes(desk: Desk, request: Request, weighed: Weighed) -> None:
 
 async def edited(
     desk: Desk,
-    room: str,
-    command: str,
-    mxid: str,
-    event_id: str,
+    room: RoomId,
+    command: EventId,
+    mxid: UserId,
+    event_id: EventId,
     anew: Ask | None,
     *,
     withdrawn: bool = False,

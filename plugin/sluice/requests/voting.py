@@ -11,6 +11,7 @@ from ..chat import cards, not_allowed
 from ..db.connection import Tx
 from ..model.command import Kind, Tag
 from ..model.decision import Verdict
+from ..model.ids import EventId, RoomId, UserId
 from ..model.request import (
     NO_WHY,
     LineState,
@@ -45,12 +46,12 @@ class Ballot:
     message: what people edit and delete of it, where that is another: the vote came by an edit.
     """
 
-    event_id: str
+    event_id: EventId
     request: int
-    mxid: str
+    mxid: UserId
     side: Side
     how: Via
-    room: str
+    room: RoomId
     reason: str = ""
     message: str = ""
 
@@ -206,7 +207,7 @@ async def _thank(desk: Desk, cast: Ballot) -> None:
 # --- what takes a vote or a request back ------------------------------------------------------
 
 
-async def redacted(desk: Desk, room: str, event_id: str, sender: str) -> None:
+async def redacted(desk: Desk, room: RoomId, event_id: EventId, sender: str) -> None:
     """A redaction in this room's own timeline: of a vote, a command, or a card. With a message
     that was edited goes what its edits said."""
     votes = await store.votes_of(desk.tx, room, event_id)
@@ -225,7 +226,7 @@ async def redacted(desk: Desk, room: str, event_id: str, sender: str) -> None:
         await _deleted(desk, request, note, by=sender, card_gone=True)
 
 
-async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
+async def of_card(desk: Desk, room: RoomId, event_id: EventId) -> Request | None:
     """The request whose card, of whatever age, this event is."""
     key = await desk.outbox.key_of(desk.tx, room, event_id)
     number = card_number(key or "")
@@ -233,7 +234,7 @@ async def of_card(desk: Desk, room: str, event_id: str) -> Request | None:
 
 
 async def edited(
-    desk: Desk, before: Vote, event_id: str, *, cast: Ballot | None, then: Commit | None
+    desk: Desk, before: Vote, event_id: EventId, *, cast: Ballot | None, then: Commit | None
 ) -> None:
     """A message that is a vote was changed by its sender, with the event `event_id`: the vote is
     taken back, and what the message says now is done in its place. One line tells what became
@@ -343,7 +344,7 @@ async def resolve(desk: Desk, ask: Ask, number: int, kind: Kind, message: Messag
     return await resolved(desk, request, kind, message, told_by=ask.mxid) is not None
 
 
-async def _may_resolve(desk: Desk, request: Request, votes: Count) -> list[str]:
+async def _may_resolve(desk: Desk, request: Request, votes: Count) -> list[UserId]:
     """MXIDs in the room."""
     room = desk.view.rooms.get(request.room)
     joined = sorted(room.joined) if room is not None else []

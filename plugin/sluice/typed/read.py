@@ -16,6 +16,7 @@ from attrs import frozen
 from ..catalog.table import find
 from ..model.command import Typed
 from ..model.event import Json, object_in
+from ..model.ids import EventId
 from ..model.request import Side
 from ..text.message import code, quote
 from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
@@ -51,14 +52,14 @@ class Said:
     """The text of a message without the quote of a reply, pills and links as what they mean."""
 
     text: str
-    reply_to: str | None
+    reply_to: EventId | None
 
 
 @frozen
 class Reaction:
     """One tap. key: without variation selectors and skin tones, which phones add at will."""
 
-    event_id: str
+    event_id: EventId
     key: str
 
     @property
@@ -128,13 +129,13 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
     return _line(text[len(prefix) :] if text.startswith(prefix) else text, None) or Typed("")
 
 
-def edit_of(content: Json) -> tuple[str, Json] | None:
+def edit_of(content: Json) -> tuple[EventId, Json] | None:
     """(the event that is edited, its new content) for an edit, None for anything else."""
     relation = object_in(content, "m.relates_to")
     event_id, new = relation.get("event_id"), content.get("m.new_content")
     if relation.get("rel_type") != "m.replace" or not isinstance(event_id, str):
         return None
-    return (event_id, new) if isinstance(new, Mapping) else None
+    return (EventId(event_id), new) if isinstance(new, Mapping) else None
 
 
 def reaction(content: Json) -> Reaction | None:
@@ -146,10 +147,10 @@ def reaction(content: Json) -> Reaction | None:
     if not isinstance(event_id, str) or not isinstance(key, str) or len(key) > 64:
         return None
     kept = (c for c in key if c not in "\ufe0e\ufe0f" and not "\U0001f3fb" <= c <= "\U0001f3ff")
-    return Reaction(event_id, "".join(kept).strip())
+    return Reaction(EventId(event_id), "".join(kept).strip())
 
 
-def vote(content: Json) -> tuple[str, Side] | None:
+def vote(content: Json) -> tuple[EventId, Side] | None:
     """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
     raw, said = _raw(content), side(content)
     return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
@@ -192,7 +193,7 @@ def _raw(content: Json) -> Said | None:
         quoted += 1
     # A thread names its last message for clients that know no threads: nobody answered it.
     fallback = relation.get("is_falling_back") is True
-    return Said("\n".join(lines[quoted:]), None if fallback else reply_to)
+    return Said("\n".join(lines[quoted:]), None if fallback else EventId(reply_to))
 
 
 def _html(content: Json) -> Html:
@@ -215,7 +216,7 @@ def _front(bot: str) -> re.Pattern[str]:
     return re.compile(rf"\s*{name}(?:\s*[:,]\s*|\s+)", re.I)
 
 
-def _typed(text: str, bot: str, prefix: str, reply_to: str | None) -> Typed | None:
+def _typed(text: str, bot: str, prefix: str, reply_to: EventId | None) -> Typed | None:
     named = _front(bot).match(text)
     text = text[named.end() :] if named else text.lstrip()
     if prefix == "!" and text.startswith("！"):
@@ -223,7 +224,7 @@ def _typed(text: str, bot: str, prefix: str, reply_to: str | None) -> Typed | No
     return _line(text[len(prefix) :], reply_to) if text.startswith(prefix) else None
 
 
-def _line(text: str, reply_to: str | None) -> Typed | None:
+def _line(text: str, reply_to: EventId | None) -> Typed | None:
     head, lines = _unfenced(text)
     first, *rest = head.split() or [""]
     word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
