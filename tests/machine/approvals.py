@@ -36,7 +36,7 @@ from sluice.requests import (
     voting,
 )
 from sluice.requests.desk import Changed
-from sluice.requests.erased import Erased, What
+from sluice.requests.erased import Erasure, What
 from sluice.requests.guard import Go, Stop, Turn
 from sluice.requests.submit import Ask
 from sluice.requests.voting import Ballot as Cast
@@ -438,7 +438,7 @@ class World:
     async def on_erased(self, desk: Any, event: Event) -> None:
         if event.sender in self.office.room.joined:
             what = What.TAP if self.is_tap(event) else What.WORDS
-            await erased.hold(desk, Erased(event.id, ROOM, event.sender, what, EVE, "!eve"))
+            await erased.hold(desk, Erasure(event.id, ROOM, event.sender, what, EVE, "!eve"))
 
     async def on_alarm(self, desk: Any, event: Event) -> None:
         about = self.hs.cards[event.about].removeprefix(erased.KEY)
