@@ -11,8 +11,8 @@ from .announcements import ALIVE, Announcements
 from .chat import alarms
 from .db import meta
 from .db.connection import Database, Tx
-from .looks.questions import Questions
 from .model.request import State
+from .ops.dialog import Dialog
 from .passwords.handover import Deliveries
 from .requests import reweigh, store
 from .requests.desk import Desk
@@ -31,12 +31,12 @@ class Timers:
         world: World,
         db: Database,
         deliveries: Deliveries,
-        questions: Questions,
+        dialog: Dialog,
         notices: Notices,
         news: Announcements,
     ) -> None:
         self._world, self._db, self._deliveries = world, db, deliveries
-        self._questions, self._notices, self._news = questions, notices, news
+        self._dialog, self._notices, self._news = dialog, notices, news
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
 
@@ -47,7 +47,7 @@ class Timers:
         if self._alive:
             self._news.slept(self._alive)
         await self._news.health_changed()
-        gone = self._questions.due(self._world.now())
+        gone = self._dialog.due()
         slow = await self._db.read(self._slow)
         due = await self._db.read(self._due)
         alive = self._world.now() - self._alive >= _ALIVE_EVERY
@@ -55,10 +55,10 @@ class Timers:
 
             async def commit(tx: Tx) -> None:
                 for question in gone:
-                    where, outbox = question.where, self._world.outbox
+                    where, outbox = question.origin, self._world.outbox
                     await outbox.edit(tx, where.room, question.key, question.late)
                     await outbox.buttons(tx, where.room, question.key, ())
-                    tx.after(partial(self._questions.close, question.key))
+                    tx.after(partial(self._dialog.close, question.key))
                 for room, event_id in slow:
                     await self._world.outbox.buttons(tx, room, event_id, (HOURGLASS,))
                 await self._deliveries.tick(tx)

@@ -19,13 +19,14 @@ from .announcements import Announcements
 from .chat import alarms
 from .clock import Timers
 from .db.connection import Database
-from .looks.preflight import Checks
-from .looks.questions import Questions
+from .looks.authority import Authority
+from .looks.preflight import Preflight
+from .looks.reading import Reading
 from .matrix.api import Client, Homeserver
 from .matrix.direct import Direct
 from .matrix.encryption import Encryption
 from .matrix.files import Files
-from .matrix.model import Handler
+from .matrix.model import Handler, rings
 from .matrix.outbox import Outbox
 from .matrix.probes import Probes
 from .matrix.schedule import QUIET_POLL
@@ -35,7 +36,8 @@ from .matrix.session import Session
 from .model.server_state import Timeouts
 from .ops.account import Account
 from .ops.arrival import Arrivals
-from .ops.intake import Commands
+from .ops.dialog import Dialog
+from .ops.intake import Intake
 from .ops.room import OpsRoom
 from .ops.storage import Storage
 from .own.status import Status
@@ -89,7 +91,8 @@ class Ground:
         self.direct = Direct(hs, self.encryption, self.outbox)
         self.probes = Probes(hs, lambda: world.server)
         self.files, self.sealed = Files(hs, self.encryption), Sealed(db, hs)
-        self.questions, self.lists = Questions(), Lists()
+        self.lists, self.dialog = Lists(), Dialog(world)
+        self.authority = Authority(world, db)
 
 
 class Parts:
@@ -108,11 +111,11 @@ class Parts:
         life, text = sources(world, ground.registration, ground.session), ground.text
         self.drift = Drift(world, db, hs, lambda: text.autojoin, life, bells.problems)
         self.status = Status(world, ground.registration, db, hs, self.drift, ground.direct)
-        self.commands = self._commands()
+        self.commands = self._intake()
         self.account = Account(world, db, hs, encryption, nonce)
         self.news = Announcements(world, absences, db, self.drift, self.status, bells.problems)
         self.supervisor = Supervisor(PASSES, self._stopped, log)
-        self.timers = Timers(world, db, self.deliveries, ground.questions, self.notices, self.news)
+        self.timers = Timers(world, db, self.deliveries, ground.dialog, self.notices, self.news)
         self.doors = Doors(
             world,
             absences,
@@ -140,30 +143,30 @@ class Parts:
             failed=self._cannot_send,
         )
 
-    def _commands(self) -> Commands:
+    def _intake(self) -> Intake:
         ground, bells = self.ground, self.ground.bells
-        world, db, hs, lists = ground.world, ground.db, ground.hs, ground.lists
-        unseal, sealed, probes = ground.encryption.unseal, ground.sealed, ground.probes
-        checks = Checks(
-            world, db, hs, probes, self.deliveries, lists, unseal, sealed, bells.opened
-        )
-        arrivals = Arrivals(world, hs, ground.absences)
-        return Commands(world, db, hs, ground.questions, checks, arrivals, self._own, bells.line)
-
-    def _own(self, commands: Commands) -> Own:
-        ground = self.ground
-        world, db, hs, lists = ground.world, ground.db, ground.hs, ground.lists
-        return Own(
+        world, db, hs, probes = ground.world, ground.db, ground.hs, ground.probes
+        authority, lists = ground.authority, ground.lists
+        reading = Reading(world, db, hs, probes, ground.encryption.unseal)
+        own = Own(
             world,
             db,
             hs,
-            ground.probes,
+            probes,
             ground.files,
             lists,
             self.status,
-            commands.understand,
+            authority,
+            reading,
             self.reload.again,
-            commands.moved,
+            rings(bells.line),
+        )
+        preflight = Preflight(
+            world, db, hs, probes, self.deliveries, lists, ground.sealed, reading, bells.opened
+        )
+        arrivals = Arrivals(world, hs, ground.absences)
+        return Intake(
+            world, db, authority, reading, preflight, ground.dialog, arrivals, own, bells.line
         )
 
     def ops_room(self, room: str) -> OpsRoom:
@@ -173,8 +176,9 @@ class Parts:
             ground.world,
             ground.db,
             ground.hs,
+            ground.authority,
             self.commands,
-            ground.questions,
+            ground.dialog,
             self.storage,
             ground.bells.problems,
         )

@@ -241,7 +241,7 @@ async def _old(stage: Stage) -> None:
 
 
 _ERRORS = {
-    "reading a message": "sluice.ops.intake.Commands.take",
+    "reading a message": "sluice.ops.intake.Intake.take",
     "checking rights": "sluice.policy.decide._decide",
     "sending a line": "sluice.requests.guard.begin",
     "following a line": "sluice.running.runner.Runner._was_sent",

@@ -14,13 +14,13 @@ from typing import Any
 
 from sluice import audit
 from sluice.families.correlator import Queue
-from sluice.looks.questions import Where
 from sluice.matrix.api import Homeserver
 from sluice.matrix.model import Later
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.sealed import seal
 from sluice.matrix.session import Session
 from sluice.model.command import Dialect, Kind, Outcome
+from sluice.model.origin import Origin
 from sluice.model.request import LineState, Request
 from sluice.model.server_state import Health
 from sluice.own import measures
@@ -88,10 +88,11 @@ class Ops:
         self.conduit.queued(Queue(blind=False))
         self.conduit.learn(Health(version="0.10.12", dialect=Dialect.V0_10))
         ground.bells.opened.set()
-        self.commands, self.questions, self.lists = parts.commands, ground.questions, ground.lists
+        self.commands, self.dialog, self.lists = parts.commands, ground.dialog, ground.lists
+        self.authority = ground.authority
         self.probes, self.deliveries, self.sealed = ground.probes, parts.deliveries, ground.sealed
         self.drift, self.storage = parts.drift, parts.storage
-        rows, moved = self.commands.own._rows, self.commands.moved
+        rows, moved = self.commands._own._rows, self.commands.moved
         rows["reload"] = partial(measures.reload, again=self._reload, moved=moved)  # type: ignore[index]
 
     async def _reload(self) -> str | None:
@@ -115,10 +116,10 @@ class Ops:
 
     # --- what people do
 
-    def _where(self, who: str, event: str = "") -> Where:
+    def _where(self, who: str, event: str = "") -> Origin:
         self._events += 1
         event = event or f"$e{self._events}"
-        return Where(event, event, self.room, who, self.clock.now)
+        return Origin(event, event, self.room, who, self.clock.now)
 
     async def _done(self, handled: Any) -> list[str]:
         if isinstance(handled, Later):
@@ -139,17 +140,17 @@ class Ops:
 
     async def answers(self, words: str) -> list[str]:
         """Whoever was asked last replies."""
-        question = next(iter(self.questions._open.values()))
-        self.questions.close(question.key)
+        question = next(iter(self.dialog._open.values()))
+        self.dialog.close(question.key)
         assert question.reply is not None
-        where = self._where(question.where.mxid)
+        where = self._where(question.origin.mxid)
         return await self._done(await question.reply(where, words))
 
     async def taps(self) -> list[str]:
         """Whoever was asked last taps the first button."""
-        question = next(iter(self.questions._open.values()))
-        self.questions.close(question.key)
-        where = self._where(question.where.mxid)
+        question = next(iter(self.dialog._open.values()))
+        self.dialog.close(question.key)
+        where = self._where(question.origin.mxid)
         return await self._done(await next(iter(question.taps.values()))(where))
 
     async def next_is(self, number: int) -> None:

@@ -135,14 +135,14 @@ async def test_who_may_remove_messages_still_cancels_by_it(room: Room) -> None:
 
 async def test_a_stranger_does_not_close_the_question_of_somebody_else(room: Room) -> None:
     command = await room.says(BO, "!deactivate @spam:example.org")
-    question = next(iter(room.ops.questions._open.values()))
+    question = next(iter(room.ops.dialog._open.values()))
     await room.event(EVE, "m.room.redaction", {"redacts": command})
-    assert question.key in room.ops.questions._open
+    assert question.key in room.ops.dialog._open
 
 
 async def test_a_tap_on_the_question_of_somebody_else_is_nothing(room: Room) -> None:
     await room.says(ANA, "!users")
-    question = next(iter(room.ops.questions._open.values()))
+    question = next(iter(room.ops.dialog._open.values()))
     target = await room.sent(question.key)
     for who in (BO, EVE, HAL):
         await room.taps(who, target)
@@ -238,7 +238,7 @@ async def test_the_longest_list_breaks_neither_the_relay_nor_the_clock(room: Roo
 
 async def test_a_reason_in_a_reply_is_as_short_as_one_in_the_line(room: Room) -> None:
     await room.says(BO, "!deactivate @spam:example.org")
-    question = next(iter(room.ops.questions._open.values()))
+    question = next(iter(room.ops.dialog._open.values()))
     target = await room.sent(question.key)
     await room.says(BO, "ü" * 20_000, reply_to=target)
     assert await room.newest() == 0

@@ -84,7 +84,6 @@ CIRCLES: set[frozenset[str]] = set()
 # 4: names that two classes have
 TWINS = {
     "Account",
-    "Asked",
     "Found",
     "Media",
     "Request",

@@ -63,12 +63,12 @@ async def asked(room: Room, who: str, line: str) -> str:
     await room.says(who, line)
     news = await room.ops.news() or [(await room.ops.last())["body"]]
     assert news[0].startswith("❓"), news
-    question = next(iter(room.ops.questions._open.values()))
+    question = next(iter(room.ops.dialog._open.values()))
     return await room.sent(question.key)
 
 
 async def says_nothing_ran(room: Room) -> None:
-    assert not room.ops.questions._open
+    assert not room.ops.dialog._open
     assert await room.newest() == 0, "nothing is stored"
     assert (await room.ops.last())["body"].startswith("⛔ Not run: you said no.")
 
@@ -100,7 +100,7 @@ async def test_a_tapped_no_ends_the_question(room: Room, line: str, key: str) ->
     question = await asked(room, ANA, line)
     for other in (CY, HAL):
         await room.taps(other, question, key)
-    assert room.ops.questions._open, "only of who was asked"
+    assert room.ops.dialog._open, "only of who was asked"
     await room.taps(ANA, question, key)
     await says_nothing_ran(room)
     await room.taps(ANA, question, "✅")
@@ -119,7 +119,7 @@ async def test_a_no_of_somebody_else_ends_nothing(room: Room) -> None:
     for other in (CY, HAL):
         await room.says(other, "no", question)
         await room.says(other, "!cancel", question)
-    assert room.ops.questions._open
+    assert room.ops.dialog._open
     await room.says(BO, "casino links", question)
     assert await room.state(1) is State.PENDING
 
@@ -142,7 +142,7 @@ async def test_the_word_reason_alone_is_none(room: Room) -> None:
     question = await asked(room, BO, "!deactivate @spam:example.org")
     await room.says(BO, "reason:", question)
     assert await room.newest() == 0
-    assert room.ops.questions._open, "it is asked again"
+    assert room.ops.dialog._open, "it is asked again"
 
 
 # --- a whole command is no answer
@@ -170,7 +170,7 @@ async def test_a_command_without_its_prefix_is_no_reason_and_no_name(
     question = await asked(room, BO, line)
     await room.says(BO, words, question)
     assert await room.newest() == 0, "nothing is stored"
-    assert not room.ops.questions._open
+    assert not room.ops.dialog._open
     body = (await room.ops.last())["body"]
     assert body.startswith(f"⛔ Not run: “{words.split()[0]}” is a command, so I take it for no")
 
@@ -315,13 +315,13 @@ async def test_more_below_a_name_is_asked_back_before_anything_is_stored(
     assert not [word for word in PASSWORDS if word.lower() in stored.lower()]
     if said.startswith("⛔"):
         return
-    await room.taps(BO, await room.sent(next(iter(room.ops.questions._open))), "❌")
+    await room.taps(BO, await room.sent(next(iter(room.ops.dialog._open))), "❌")
     await says_nothing_ran(room)
 
 
 async def test_whoever_meant_them_taps(room: Room) -> None:
     await room.says(BO, "!adduser alice\nbob")
-    question = await room.sent(next(iter(room.ops.questions._open)))
+    question = await room.sent(next(iter(room.ops.dialog._open)))
     await room.taps(BO, question)
     made = (await room.ops.request(1)).invocation.values("user")
     assert made == (f"@alice:{SERVER}", f"@bob:{SERVER}")
@@ -368,7 +368,7 @@ async def test_an_answer_with_more_below_the_name_is_asked_back_too(room: Room) 
     question = await asked(room, BO, "!adduser")
     await room.says(BO, "alice\nthanks", question)
     assert await room.newest() == 0
-    assert room.ops.questions._open
+    assert room.ops.dialog._open
 
 
 # --- the same twice
@@ -385,7 +385,7 @@ async def test_the_same_secret_command_within_a_minute_is_asked_back(
     assert await room.newest() == 1
     said = (await room.ops.last())["body"]
     assert said.startswith("❓ #1 is about that, asked for ")
-    question = await room.sent(next(iter(room.ops.questions._open)))
+    question = await room.sent(next(iter(room.ops.dialog._open)))
     await room.taps(BO, question)
     assert await room.newest() == 2, "who means it taps"
 

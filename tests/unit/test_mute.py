@@ -254,7 +254,7 @@ async def test_an_edit_in_a_mute_room_cancels_and_starts_nothing(office: Ops, ro
 
 async def test_a_question_is_not_answered_in_a_mute_room(office: Ops, room: Room) -> None:
     await room.says(BO, "!deactivate @spam:example.org")
-    question = next(iter(office.questions._open.values()))
+    question = next(iter(office.dialog._open.values()))
     event = await room.sent(question.key)
     await mutes(room)
     await room.says(BO, "casino links", reply_to=event)

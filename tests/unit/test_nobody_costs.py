@@ -129,13 +129,13 @@ async def test_who_was_asked_may_answer_whatever_became_of_the_role(
     office: Ops, room: Room
 ) -> None:
     await room.says(HAL, "!mediainfo")
-    question = next(iter(office.questions._open.values()))
+    question = next(iter(office.dialog._open.values()))
     target = await room.sent(question.key)
     office.power(HAL, 0)
     await office.world.rooms[office.room].refresh(office.hs)
-    assert await office.commands.roles(office._where(HAL)) == frozenset()
+    assert await office.authority.roles(office._where(HAL)) == frozenset()
     await room.says(HAL, "mxc://example.org/x", reply_to=target)
-    assert not office.questions._open
+    assert not office.dialog._open
 
 
 async def test_a_long_display_name_is_read_once_for_all_the_links_of_a_message(

@@ -114,7 +114,7 @@ async def test_an_event_of_any_other_room_is_looked_at_as_ever(relay: Relay) -> 
     for number, each in enumerate((event, here, "$nobodyknowsit"), 1):
         relay.answers = lambda body, e=each: pdu({"room_id": elsewhere, "content": {"body": "F"}})
         await office.types(ANA, f"!event {each}")
-        if office.questions._open:
+        if office.dialog._open:
             await office.taps()
         assert await relay.turn()
         assert await relay.state(number) is State.DONE

@@ -178,10 +178,10 @@ async def test_a_question_whose_time_ended_while_the_disk_was_full_is_answered_l
         await bot.hears("❓")
         bot.disk(full=True)
         bot.clock.ahead += 301
-        await until(lambda: bool(bot.parts.ground.questions.due(bot.world.now())))
+        await until(lambda: bool(bot.parts.ground.dialog.due()))
         bot.disk(full=False)
         await bot.hears("* ⛔ Not run: no reason came within 5 minutes.")
-        assert bot.parts.ground.questions._open == {}
+        assert bot.parts.ground.dialog._open == {}
 
 
 # --- an error's key has a time in it

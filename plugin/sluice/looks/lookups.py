@@ -16,8 +16,8 @@ from ..catalog.record import OwnCommand
 from ..catalog.table import find
 from ..db.connection import Tx
 from ..matrix.model import Handled, Later
+from ..model.origin import Origin
 from ..requests.submit import QUEUED_A_PERSON
-from .questions import Where
 
 MOMENT = 0.1  # seconds that are waited for in place
 IN_ALL = 10  # that are looked at at the same time
@@ -57,7 +57,7 @@ class Lookups:
         self._looks: dict[str, _Look] = {}  # by command, until what comes of it is committed
         self._slots = asyncio.Semaphore(IN_ALL)
 
-    async def run(self, person: str, where: Where, work: Work) -> Handled | Later | None:
+    async def run(self, person: str, where: Origin, work: Work) -> Handled | Later | None:
         """What `work` gives, now or later. Raises Full."""
         mine, behind = self._of.setdefault(person, []), self.busy(person)
         if len(mine) >= QUEUED_A_PERSON:

@@ -7,27 +7,23 @@ commands"). Facts come from probes, never from a line in the admin room, and cha
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import evolve
 
 from ..catalog.accounts import USERS
-from ..catalog.record import Before, Does
+from ..catalog.record import Before
 from ..catalog.table import COMMANDS, alike
 from ..chat import questions, refusals
-from ..chat.card_text import AccountFact, AccountState, FileFact, RoomFact
+from ..chat.card_text import AccountFact, AccountState, RoomFact
 from ..db.connection import Database
 from ..families.answers import users_in
 from ..families.dialects import Unspellable
-from ..matrix.api import Homeserver, MatrixError, Refused
-from ..matrix.late import ENCRYPTED, NoKey
-from ..matrix.probes import LIMIT, Account, Media, Name, Probes
+from ..matrix.api import Homeserver, MatrixError
+from ..matrix.probes import Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
-from ..model.command import Invocation, Typed
-from ..model.event import RoomEvent, object_in
-from ..model.ids import EventId, RoomId
+from ..model.command import Invocation
+from ..model.origin import Origin
 from ..passwords import store as kept
 from ..passwords import texts
 from ..passwords.handover import Deliveries
@@ -39,19 +35,13 @@ from ..state import World
 from ..text.message import Message, Text
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
-from ..typed.parse import AskFirst, Missing, NotRun, parse
+from ..typed.parse import AskFirst, NotRun
 from .found import Choice, Found, Look, Refusal
 from .mixed import Bads
 from .names import called_here
-from .questions import Where
+from .reading import Reading, each, in_time
 from .sizes import Sizes
-from .wanted import Wanted, as_typed
 
-_REMEMBERED = 100  # files
-_AT_ONCE = 20  # questions to the server
-_MOST_WANTED = 100  # addresses and links of one command
-_LOOK_WITHIN = 60.0  # seconds
-T = TypeVar("T")
 _STATUS = {
     Account.ACTIVE: AccountState.ACTIVE,
     Account.DEACTIVATED: AccountState.DEACTIVATED,
@@ -61,7 +51,7 @@ _STATUS = {
 }
 
 
-class Checks:
+class Preflight:
     def __init__(
         self,
         world: World,
@@ -70,19 +60,16 @@ class Checks:
         probes: Probes,
         deliveries: Deliveries,
         lists: Lists,
-        unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
         sealed: Sealed,
+        reading: Reading,
         opened: asyncio.Event,
     ) -> None:
         """opened: set while it is known whether Conduit answers."""
-        self._world, self._db, self._hs = world, db, homeserver
-        self._probes, self._deliveries, self._unseal = probes, deliveries, unseal
-        self._sealed, self._opened = sealed, opened
+        self._world, self._db, self._hs, self._probes = world, db, homeserver, probes
+        self._deliveries, self._sealed, self._reading = deliveries, sealed, reading
+        self._opened = opened
         self._sizes = Sizes(world, db, lists)
-        self._posted: OrderedDict[str, FileFact] = (
-            OrderedDict()
-        )  # in messages that were replied to
-        self._rows: Mapping[Before, Callable[[Where, Invocation], Awaitable[Look]]] = {
+        self._rows: Mapping[Before, Callable[[Origin, Invocation], Awaitable[Look]]] = {
             Before.NAMES: self._new_accounts,
             Before.PASSWORD: self._reset,
             Before.ACCOUNTS: self._accounts,
@@ -96,79 +83,7 @@ class Checks:
             Before.SIZE: self._sizes.grown,
         }
 
-    async def understand(self, where: Where, typed: Typed, *, look: bool = True) -> Invocation:
-        """parse, with what only the server knows: addresses, files and notices replied to.
-
-        look: without it the server is asked nothing; for a no, which no look could change.
-        """
-        wanted, about = Wanted(), None
-        if typed.reply_to is not None:
-            about = await self.about(where.room, typed.reply_to)
-        try:
-            made = self._parse(where, typed, wanted.rooms, wanted.media, about)
-        except (NotRun, Missing, AskFirst):
-            if not look or not wanted:
-                raise
-        else:
-            if not look:
-                return as_typed(made)
-        if wanted:
-            rooms, files = await self._in_time(self._look_up(where.room, wanted))
-            made = self._parse(where, typed, rooms, files, about)
-        await self._in_time(self._one_person_each(where, typed, made))
-        return made
-
-    def _parse(
-        self,
-        where: Where,
-        typed: Typed,
-        rooms: Mapping[str, str],
-        files: Mapping[str, tuple[str, ...]],
-        about: tuple[str, ...] | None,
-    ) -> Invocation:
-        return parse(
-            typed,
-            server=self._world.server,
-            prefix=self._world.here(where.room).prefix,
-            rooms=rooms,
-            media=files,
-            about=about,
-            now=self._world.now(),
-        )
-
-    async def _look_up(
-        self, room: str, wanted: Wanted
-    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-        if len(wanted) > _MOST_WANTED:
-            many = f"{len(wanted)} addresses and links are too many, {_MOST_WANTED} is the most."
-            raise NotRun((many,))
-        rooms = await _each(wanted.rooms, self.resolve)
-        files = await _each(wanted.media, lambda event: self.media_of(room, event))
-        return rooms, files
-
-    async def _in_time(self, look: Awaitable[T]) -> T:
-        """Raises NotRun."""
-        try:
-            return await asyncio.wait_for(look, _LOOK_WITHIN)
-        except asyncio.TimeoutError:
-            took = f"looking that up took longer than {_LOOK_WITHIN:.0f} seconds."
-            raise NotRun((took,), ("Send it again, or less at once.",)) from None
-
-    async def _one_person_each(self, where: Where, typed: Typed, made: Invocation) -> None:
-        """A word that names an account, and is what somebody else here is called, means two
-        people. Raises NotRun."""
-        if COMMANDS[made.command].does is Does.MAKES_ACCOUNTS:
-            return
-        view, meant = self._world.rooms[where.room], frozenset(made.values("user"))
-        for word in (*typed.words, *typed.lines):
-            mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
-            if mxid not in meant:
-                continue
-            others = [other for other in called_here(view, word) if other != mxid]
-            if others and (mxid in view.joined or not await self._is_nobody(mxid)):
-                raise refusals.two_people(word, (mxid, *others))
-
-    async def before(self, where: Where, invocation: Invocation, bad: Bads = ()) -> Look:
+    async def before(self, where: Origin, invocation: Invocation, bad: Bads = ()) -> Look:
         """Everything that can be known before the first line is sent. Waits until the start is
         over: what was typed meanwhile simply runs. bad: entries of its list that are out already.
         """
@@ -178,7 +93,7 @@ class Checks:
             return Refusal(stopped)
         row = self._rows.get(COMMANDS[invocation.command].before)
         try:
-            found = await self._in_time(row(where, invocation)) if row else Found(invocation)
+            found = await in_time(row(where, invocation)) if row else Found(invocation)
             if isinstance(found, Found) and (bad := (*bad, *found.bad)):
                 raise offer(found.invocation, bad)
         except NotRun as no:
@@ -195,7 +110,7 @@ class Checks:
         """Somebody tapped ✅ on the question of `before`."""
         await self._sizes.confirmed(invocation)
 
-    def stopped(self, where: Where, invocation: Invocation) -> Message | None:
+    def stopped(self, where: Origin, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
         here, conduit = self._world.here(where.room), self._world.conduit
         health = conduit.health
@@ -224,7 +139,7 @@ class Checks:
 
     # --- accounts
 
-    async def _new_accounts(self, where: Where, invocation: Invocation) -> Look:
+    async def _new_accounts(self, where: Origin, invocation: Invocation) -> Look:
         await self._deliveries.prepare(where.mxid)
         names = invocation.values("user")
         bad: list[tuple[str, Text, Message]] = []
@@ -251,7 +166,7 @@ class Checks:
             return ("a bridge's name",), refusals.of_bridge(mxid, new=True)
         return None
 
-    async def _reset(self, where: Where, invocation: Invocation) -> Look:
+    async def _reset(self, where: Origin, invocation: Invocation) -> Look:
         await self._deliveries.prepare(where.mxid)
         mxid = str(invocation.get("user"))
         account = await self._probes.account(mxid)
@@ -264,7 +179,7 @@ class Checks:
             return Found(invocation, facts, questions.open_again(mxid), reopens=True)
         return Found(invocation, facts)
 
-    async def _accounts(self, where: Where, invocation: Invocation) -> Look:
+    async def _accounts(self, where: Origin, invocation: Invocation) -> Look:
         facts = []
         for mxid in invocation.values("user"):
             account = await self._probes.account(mxid)
@@ -273,26 +188,20 @@ class Checks:
             facts.append(await self._account_fact(where.room, mxid, account))
         return Found(invocation, tuple(facts))
 
-    async def _account_list(self, where: Where, invocation: Invocation) -> Look:
+    async def _account_list(self, where: Origin, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
-        nobody = await _each(invocation.values("user"), self._is_nobody)
+        nobody = await each(invocation.values("user"), self._reading.is_nobody)
         missing = [mxid for mxid, missing in nobody.items() if missing]
         return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
 
-    async def _owner_of_files(self, where: Where, invocation: Invocation) -> Look:
+    async def _owner_of_files(self, where: Origin, invocation: Invocation) -> Look:
         """`media`: nobody looks for the files of a slip of the pen."""
         mxid = invocation.get("user")
-        if isinstance(mxid, str) and await self._is_nobody(mxid):
+        if isinstance(mxid, str) and await self._reading.is_nobody(mxid):
             return await self._unknown(where, invocation, mxid)
         return Found(invocation)
 
-    async def _is_nobody(self, mxid: str) -> bool:
-        try:
-            return await self._hs.profile(mxid, LIMIT) is None
-        except MatrixError:
-            return False
-
-    async def _unknown(self, where: Where, invocation: Invocation, mxid: str) -> Look:
+    async def _unknown(self, where: Origin, invocation: Invocation, mxid: str) -> Look:
         """There is no such account: whom it may have meant, as far as the last list knows. What
         changes something is never a tap away."""
         here = self._world.here(where.room)
@@ -330,7 +239,7 @@ class Checks:
 
     # --- rooms and files
 
-    async def _room(self, where: Where, invocation: Invocation) -> Look:
+    async def _room(self, where: Origin, invocation: Invocation) -> Look:
         room = str(invocation.get("room"))
         facts = await self._probes.room(room)
         typed = dict(invocation.noted).get(room)
@@ -338,87 +247,31 @@ class Checks:
             return Found(invocation, (RoomFact(room, typed),))
         return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
 
-    async def _address(self, where: Where, invocation: Invocation) -> Look:
+    async def _address(self, where: Origin, invocation: Invocation) -> Look:
         alias = str(invocation.get("alias"))
-        if not await self.resolve(alias):
+        if not await self._reading.resolve(alias):
             return Refusal(refusals.no_such_address(alias))
         return Found(invocation)
 
-    async def _files(self, where: Where, invocation: Invocation) -> Look:
+    async def _files(self, where: Origin, invocation: Invocation) -> Look:
         for mxc in invocation.values("mxc"):
             if await self._probes.media(mxc) is Media.GONE:
                 return Refusal(refusals.not_there(self._world.here(where.room), mxc))
         return await self._posters(where, invocation)
 
-    async def _posters(self, where: Where, invocation: Invocation) -> Look:
-        facts = (self._posted.get(mxc) or FileFact(mxc) for mxc in invocation.values("mxc"))
-        return Found(invocation, tuple(facts))
+    async def _posters(self, where: Origin, invocation: Invocation) -> Look:
+        return Found(invocation, tuple(map(self._reading.posted, invocation.values("mxc"))))
 
-    async def _sealed_or_not(self, where: Where, invocation: Invocation) -> Look:
+    async def _sealed_or_not(self, where: Origin, invocation: Invocation) -> Look:
         """`event`: before Conduit is asked for anything."""
         seal = await self._sealed.of_event(str(invocation.get("event")))
         if seal is Seal.OPEN:
             return Found(invocation)
         return Refusal(refusals.sealed(sure=seal is Seal.SEALED))
 
-    async def resolve(self, alias: str) -> str:
-        """The room behind an address, "" if nobody knows it."""
-        try:
-            return await self._probes.alias(alias) or ""
-        except MatrixError:
-            return ""
-
-    async def _message(self, room: str, event_id: str) -> RoomEvent | None:
-        """A message of this room, else of another ops room, in clear. Of no other: what stands in
-        the admin room and in private rooms is nobody's to name. Conduit shows an event under any
-        room's address, so the room in its answer counts."""
-        try:
-            for each in (room, *(r for r in self._world.rooms if r != room)):
-                event = await self._event(each, event_id)
-                if event is not None and event.room == each:
-                    return await self._unseal(event) if event.type == ENCRYPTED else event
-        except (MatrixError, NoKey):
-            pass
-        return None
-
-    async def _event(self, room: str, event_id: str) -> RoomEvent | None:
-        try:
-            return await self._hs.event(room, event_id)
-        except Refused:  # not of this room
-            return None
-
-    async def media_of(self, room: str, event_id: str) -> tuple[str, ...]:
-        """The file of a message; only the event's own `url` counts."""
-        event = await self._message(room, event_id)
-        if event is None:
-            return ()
-        content, info = event.content, object_in(event.content, "info")
-        url = content.get("url") or object_in(content, "file").get("url")
-        if not isinstance(url, str):
-            return ()
-        octets, kind = info.get("size"), info.get("mimetype")
-        self._posted[url] = FileFact(
-            url,
-            event.sender,
-            str(content.get("filename") or content.get("body") or ""),
-            kind if isinstance(kind, str) else None,
-            octets if isinstance(octets, int) else None,
-            event.at,
-        )
-        while len(self._posted) > _REMEMBERED:
-            self._posted.popitem(last=False)
-        return (url,)
-
-    async def about(self, room: RoomId, event_id: EventId) -> tuple[str, ...]:
-        """The account that a server notice, or a message that was replied to, is about."""
-        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
-        if key is not None:
-            return self._world.notice_about.get(key, ())
-        return ()
-
     # --- passwords
 
-    def _undeliverable(self, where: Where, reason: str) -> Message:
+    def _undeliverable(self, where: Origin, reason: str) -> Message:
         policy = self._world.live.policy
         mine = mxids_of(policy, person_of(policy, where.mxid))
         other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
@@ -430,12 +283,3 @@ def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
     without = {each.typed for each in bad}
     good = tuple(user for user in invocation.values("user") if user not in without)
     return Found(invocation.only(good) if bad else invocation, bad=tuple(bad))
-
-
-async def _each(keys: Iterable[str], look: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-    """What was found for each of them, a few at once."""
-    every, found = list(keys), dict[str, T]()
-    for start in range(0, len(every), _AT_ONCE):
-        some = every[start : start + _AT_ONCE]
-        found.update(zip(some, await asyncio.gather(*map(look, some)), strict=True))
-    return found

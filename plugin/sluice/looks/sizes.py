@@ -18,6 +18,7 @@ from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import rooms_in, users_in
 from ..model.command import Invocation
+from ..model.origin import Origin
 from ..passwords import store as kept
 from ..policy.people import person_of
 from ..running.views import Lists
@@ -25,7 +26,6 @@ from ..server import stoppers
 from ..state import World
 from ..text.message import Message
 from .found import Found, Refusal
-from .questions import Where
 
 LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
 _ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
@@ -36,7 +36,7 @@ class Sizes:
     def __init__(self, world: World, db: Database, lists: Lists) -> None:
         self._world, self._db, self._lists = world, db, lists
 
-    async def by_others(self, where: Where, found: Found) -> Found | Refusal:
+    async def by_others(self, where: Origin, found: Found) -> Found | Refusal:
         """Commands whose answer any user can make large: asked once a day for each of them."""
         how, name = self._world.live.relay.attacker_sized, found.invocation.command
         if how == "refuse":
@@ -61,7 +61,7 @@ class Sizes:
 
         await self._db.write(commit)
 
-    async def _stopped(self, where: Where, invocation: Invocation) -> Found | Refusal | None:
+    async def _stopped(self, where: Origin, invocation: Invocation) -> Found | Refusal | None:
         """A command that may have stopped Conduit the last time: only an owner asks again."""
         last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
         if last is None:
@@ -74,7 +74,7 @@ class Sizes:
             return Found(invocation, question=question)
         return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
 
-    async def grown(self, where: Where, invocation: Invocation) -> Found | Refusal:
+    async def grown(self, where: Origin, invocation: Invocation) -> Found | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
         what, now = invocation.command, self._world.now()
         here = self._world.here(where.room)
@@ -93,7 +93,7 @@ class Sizes:
             return self._owner(where, invocation, question)
         return Found(invocation)
 
-    def _owner(self, where: Where, invocation: Invocation, question: Message) -> Found | Refusal:
+    def _owner(self, where: Origin, invocation: Invocation, question: Message) -> Found | Refusal:
         policy = self._world.live.policy
         name = person_of(policy, where.mxid)
         owners = self._world.owner_names()
@@ -101,7 +101,7 @@ class Sizes:
             return Found(invocation, question=question)
         return Refusal(refusals.owner_must_ask(invocation.command, owners))
 
-    def _too_large(self, where: Where, what: str, last: kept.Listed) -> Refusal:
+    def _too_large(self, where: Origin, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""
         here = self._world.here(where.room)
         if what == USERS.name:

@@ -23,6 +23,15 @@ class Handled:
     after: Callable[[], Awaitable[None]] | None = None
 
 
+def rings(bell: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    """The `after` that wakes whoever waits for this bell."""
+
+    async def after() -> None:
+        bell.set()
+
+    return after
+
+
 async def _nothing(tx: Tx) -> None:
     """Only that it was seen."""
 

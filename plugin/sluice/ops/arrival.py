@@ -15,9 +15,9 @@ from attrs import frozen
 
 from ..chat import refusals
 from ..db.connection import Tx
-from ..looks.questions import Where
 from ..matrix.api import Homeserver
 from ..matrix.skew import DIFFER
+from ..model.origin import Origin
 from ..state import Absences, World
 from ..text.message import Message
 
@@ -71,14 +71,14 @@ class Arrivals:
         self._world, self._hs, self._absences = world, homeserver, absences
         self._off: OrderedDict[str, float] = OrderedDict()  # server -> age of its last command
 
-    def off(self, where: Where, max_age: float) -> Cause | None:
+    def off(self, where: Origin, max_age: float) -> Cause | None:
         """Why a command is too old, or dated in the future; None if it is in time."""
         if abs(self._world.now() - where.at) > max_age:
             return self._why(where, max_age)[0]
         self._off.pop(_server(where), None)
         return None
 
-    def _why(self, where: Where, max_age: float) -> tuple[Cause, float]:
+    def _why(self, where: Origin, max_age: float) -> tuple[Cause, float]:
         now, server = self._world.now(), _server(where)
         arrival = Arrival(
             at=where.at,
@@ -90,7 +90,7 @@ class Arrivals:
         )
         return cause(arrival, max_age)
 
-    def refusal(self, where: Where, who: str, max_age: float) -> Message:
+    def refusal(self, where: Origin, who: str, max_age: float) -> Message:
         """What is said of a command that is off."""
         why, by = self._why(where, max_age)
         here, server = self._world.here(where.room), _server(where)
@@ -101,7 +101,7 @@ class Arrivals:
         other = "" if why is Cause.OURS else server
         return refusals.clocks(here, who, where.mxid, by, other)
 
-    def told(self, tx: Tx, where: Where, max_age: float) -> None:
+    def told(self, tx: Tx, where: Origin, max_age: float) -> None:
         """It was said, in this transaction."""
         why, seems = self._why(where, max_age)[0], self._world.now() - where.at
         tx.after(lambda: self._is_told(_server(where), why, seems))
@@ -115,5 +115,5 @@ class Arrivals:
             self._off.popitem(last=False)
 
 
-def _server(where: Where) -> str:
+def _server(where: Origin) -> str:
     return where.mxid.partition(":")[2]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from ..catalog.table import find
 from ..db.connection import Database, Tx
+from ..looks.authority import Authority
 from ..looks.found import Found
-from ..looks.questions import Where
 from ..matrix.model import Handled
 from ..model.command import Typed
-from ..model.decision import Verdict
 from ..model.event import Json
+from ..model.origin import Origin
 from ..model.request import Request, Via, Vote
 from ..requests import store, submit, voting
 from ..requests.desk import Desk
@@ -22,17 +22,26 @@ from ..requests.submit import Ask
 from ..requests.voting import Ballot
 from ..state import World
 from ..typed import read
-from ..typed.parse import AskFirst, Missing, NotRun
-from .intake import Commands
+from ..typed.parse import NotRun
+from .dialog import Dialog
+from .intake import Intake
 
 
 class Edits:
-    def __init__(self, world: World, db: Database, commands: Commands) -> None:
-        self._world, self._db, self._commands = world, db, commands
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        authority: Authority,
+        commands: Intake,
+        dialog: Dialog,
+    ) -> None:
+        self._world, self._db, self._authority = world, db, authority
+        self._commands, self._dialog = commands, dialog
         self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
     async def edited(
-        self, where: Where, typed: Typed | NotRun | None, before: Request | None
+        self, where: Origin, typed: Typed | NotRun | None, before: Request | None
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
         old = abs(self._world.now() - where.at) > self._commands.max_age
@@ -69,9 +78,9 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def vote(self, where: Where, content: Json, before: Vote) -> Handled | None:
+    async def vote(self, where: Origin, content: Json, before: Vote) -> Handled | None:
         """The sender changed a message that is a vote."""
-        if not await self._commands.roles(where):
+        if not await self._authority.roles(where):
             return None
         side, cast = read.side(content), None
         if side is not None:
@@ -91,7 +100,7 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def _in_place(self, where: Where, content: Json) -> Handled | None:
+    async def _in_place(self, where: Origin, content: Json) -> Handled | None:
         """What the new text does as a command: a vote, or something else that stops a request."""
         typed = self._commands.read(where.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None
@@ -99,7 +108,7 @@ class Edits:
             return None  # nobody looks at an old message: nothing else hides there
         return await self._commands.take(where, typed)
 
-    async def withdraw(self, where: Where) -> None:
+    async def withdraw(self, where: Origin) -> None:
         """The old text is gone now; what the new one says is still looked up."""
         whose = (where.room, where.command, where.mxid, where.event_id)
         await self._db.write(
@@ -108,37 +117,14 @@ class Edits:
         self._withdrawn.add(where.event_id)
 
     async def _reread(
-        self, where: Where, typed: Typed | NotRun | None
+        self, where: Origin, typed: Typed | NotRun | None
     ) -> tuple[Found | None, Handled | None]:
         """What an edited command says now: something to submit, or something to answer."""
         if typed is None:
             return None, None
         if isinstance(typed, NotRun):
-            return None, self._commands.not_run(where, typed)
-        if not await self._commands.covered(where, typed.word):
+            return None, self._dialog.not_run(where, typed)
+        if not await self._authority.covers(where, typed.word):
             return None, await self._commands.run(where, typed)
-        found = await self._plain(where, typed)
+        found = await self._commands.plain(where, typed)
         return (found, None) if found else (None, await self._commands.take(where, typed))
-
-    async def _plain(self, where: Where, typed: Typed) -> Found | None:
-        """What can be stored as it is; None for whatever must be answered or asked first."""
-        command = find(typed.word)
-        if command is None or command.own:
-            return None
-        try:
-            invocation = await self._commands.understand(where, typed)
-        except (NotRun, Missing, AskFirst):
-            return None
-        if (await self._commands.sift(where, invocation))[1]:
-            return None
-        decision = await self._db.read(
-            lambda tx: judge(
-                Desk.of(self._world, tx, where.room), invocation, where.room, where.mxid
-            )
-        )
-        found = await self._commands.checks.before(where, invocation)
-        if decision.verdict is Verdict.DENY:
-            return found if isinstance(found, Found) else Found(invocation)
-        whole = isinstance(found, Found) and found.question is None
-        asks_why = decision.reason and not invocation.reason
-        return found if isinstance(found, Found) and whole and not asks_why else None

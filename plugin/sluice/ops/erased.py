@@ -8,20 +8,22 @@ outside, and may have been done to hide a no.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from ..db.connection import Database
-from ..looks.questions import Where
+from ..looks.authority import Authority
 from ..matrix.api import PAGE, Homeserver, MatrixError, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled
 from ..matrix.rooms import RoomView
 from ..model.event import RoomEvent, object_in, text_in
 from ..model.ids import EventId, RoomId
+from ..model.origin import Origin
 from ..model.request import Side
 from ..requests import erased
 from ..requests.desk import Desk
 from ..requests.erased import Erasure, What
 from ..state import World
-from .intake import Commands
 
 _PAGES = 50  # that are looked through for a redaction, before there is none
 _MOST = 10_000  # redactions that are remembered, so that many deleted events are looked up once
@@ -44,15 +46,21 @@ class Erasures:
     """Of one ops room."""
 
     def __init__(
-        self, room: RoomId, world: World, db: Database, homeserver: Homeserver, commands: Commands
+        self,
+        room: RoomId,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        authority: Authority,
+        moved: Callable[[], Awaitable[None]],
     ) -> None:
         self._room, self._world, self._db, self._hs = room, world, db, homeserver
-        self._commands = commands
+        self._authority, self._moved = authority, moved
         self._removed: dict[str, set[str]] = {}  # event -> who removed it here
 
-    async def take(self, where: Where, event: RoomEvent, view: RoomView) -> Handled | None:
+    async def take(self, where: Origin, event: RoomEvent, view: RoomView) -> Handled | None:
         """An event that is empty at its first reading."""
-        if self._world.settings is None or not await self._commands.roles(where):
+        if self._world.settings is None or not await self._authority.roles(where):
             return None
         because = object_in(event.unsigned, "redacted_because")
         by, origin = text_in(because, "sender"), text_in(because, "room_id")
@@ -70,11 +78,10 @@ class Erasures:
             may_remove=view.can("redact", where.mxid),
         )
         return Handled(
-            lambda tx: erased.hold(Desk.of(self._world, tx, self._room), told),
-            self._commands.moved,
+            lambda tx: erased.hold(Desk.of(self._world, tx, self._room), told), self._moved
         )
 
-    async def tap(self, where: Where, target: EventId, side: Side) -> Handled | None:
+    async def tap(self, where: Origin, target: EventId, side: Side) -> Handled | None:
         """A yes or no to an alarm about something that was erased."""
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self._room, target))
         if key is None or not key.startswith(erased.KEY) or self._world.settings is None:
@@ -84,7 +91,7 @@ class Erasures:
             lambda tx: erased.tapped(
                 Desk.of(self._world, tx, self._room), self._room, event_id, *by
             ),
-            self._commands.moved,
+            self._moved,
         )
 
     async def _was_removed_here(self, event: RoomEvent, view: RoomView) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from ..catalog.table import find
 from ..chat import refusals
 from ..db.connection import Tx
-from ..looks.questions import Where
+from ..looks.authority import Authority
 from ..matrix.model import Handled
 from ..model.command import Typed
+from ..model.origin import Origin
 from ..state import World
 from ..typed.parse import NotRun
-from .intake import Commands
 
 _MOST = 500  # commands that are counted
 
@@ -23,8 +23,8 @@ _MOST = 500  # commands that are counted
 class Mute:
     """One room; what it remembers is of the time that it is mute now."""
 
-    def __init__(self, room: str, world: World, commands: Commands) -> None:
-        self._room, self._world, self._commands = room, world, commands
+    def __init__(self, room: str, world: World, authority: Authority) -> None:
+        self._room, self._world, self._authority = room, world, authority
         self._unheard: dict[str, str] = {}  # event -> who
 
     @property
@@ -39,15 +39,15 @@ class Mute:
         command = find(typed.word) if isinstance(typed, Typed) else None
         return command is not None and command.at_once
 
-    async def typed(self, where: Where, typed: Typed | NotRun | None) -> Handled | None:
+    async def typed(self, where: Origin, typed: Typed | NotRun | None) -> Handled | None:
         """A command that is not run; chat is nothing."""
         if typed is None or (isinstance(typed, Typed) and find(typed.word) is None):
             return None
         return await self.unheard(where)
 
-    async def unheard(self, where: Where) -> Handled | None:
+    async def unheard(self, where: Origin) -> Handled | None:
         """Something that would have run, or have led to it."""
-        if not await self._commands.roles(where):
+        if not await self._authority.roles(where):
             return None
         if len(self._unheard) < _MOST:
             self._unheard[where.event_id] = where.mxid

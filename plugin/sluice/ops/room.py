@@ -15,9 +15,9 @@ from attrs import evolve
 from ..catalog.table import find
 from ..chat import alarms, refusals
 from ..db.connection import Database, Tx
+from ..looks.authority import Authority
 from ..looks.lookups import Full, Work, looks, waits
 from ..looks.names import Names
-from ..looks.questions import Question, Questions, Where
 from ..matrix.api import Homeserver, NoResponse
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
@@ -25,8 +25,8 @@ from ..matrix.rooms import RoomView
 from ..model.command import Typed
 from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
+from ..model.origin import Origin
 from ..model.request import Side, State, Via
-from ..policy.people import person_of
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desk
 from ..requests.submit import QUEUED_A_PERSON
@@ -35,9 +35,10 @@ from ..state import World
 from ..typed import read
 from ..typed.answering import is_no, is_no_command
 from ..typed.parse import NotRun
+from .dialog import Dialog, Question
 from .edits import Edits
 from .erased import Erasures, is_emptied
-from .intake import Commands
+from .intake import Intake
 from .mute import Mute
 from .storage import Storage
 
@@ -54,17 +55,19 @@ class OpsRoom:
         world: World,
         db: Database,
         homeserver: Homeserver,
-        commands: Commands,
-        questions: Questions,
+        authority: Authority,
+        commands: Intake,
+        dialog: Dialog,
         storage: Storage,
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
         self.room, self._world, self._db, self._hs = RoomId(room), world, db, homeserver
-        self._commands, self._questions, self._problems = commands, questions, problems
-        self._mute, self._storage = Mute(room, world, commands), storage
-        self._edits = Edits(world, db, commands)
-        self._erasures = Erasures(self.room, world, db, homeserver, commands)
+        self._authority, self._commands = authority, commands
+        self._dialog, self._problems = dialog, problems
+        self._mute, self._storage = Mute(room, world, authority), storage
+        self._edits = Edits(world, db, authority, commands, dialog)
+        self._erasures = Erasures(self.room, world, db, homeserver, authority, commands.moved)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -102,8 +105,8 @@ class OpsRoom:
             key = f"upgraded.{view.event_of('m.room.tombstone')}"
             await outbox.put(tx, self.room, key, alarms.upgraded(here))
 
-    def _where(self, event: RoomEvent, command: EventId | None = None) -> Where:
-        return Where(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
+    def _where(self, event: RoomEvent, command: EventId | None = None) -> Origin:
+        return Origin(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
 
     def _own(self, event: RoomEvent) -> Handled | None:
         commit = self._world.outbox.seen(event)
@@ -172,43 +175,39 @@ class OpsRoom:
             return await self._answer(where, content)
         question = await self._question(typed.reply_to, where.mxid)
         if question is not None and is_no_command(typed):
-            return self._commands.called_off(where, question)
+            return self._dialog.called_off(where, question)
         if question is not None:  # a command is no answer: it stands for itself
-            self._questions.close(question.key)
+            self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
         mentioned = read.mentions_bot(content, self._world.me)
 
         async def take() -> Handled | None:
             return await self._commands.take(where, meant, mentioned=mentioned)
 
-        busy = self._commands.lookups.busy(self._person(where.mxid))
+        busy = self._commands.lookups.busy(self._authority.name(where.mxid))
         beside = looks(meant.word) or (busy and waits(meant.word))
         return await (self._looked_up(where, take) if beside else take())
 
-    async def _may_speak(self, where: Where) -> bool:
+    async def _may_speak(self, where: Origin) -> bool:
         """Whether what they say can mean anything: asked before it is read, because any member
         can send much of it. Who was asked something may answer, whatever became of their role."""
-        return self._questions.of_person(where.mxid) or bool(await self._commands.roles(where))
+        return self._dialog.of_person(where.mxid) or bool(await self._authority.roles(where))
 
-    async def _looked_up(self, where: Where, work: Work) -> Taken:
+    async def _looked_up(self, where: Origin, work: Work) -> Taken:
         """What may have to ask the server: beside this room's other events, if it takes long."""
         try:
-            return await self._commands.lookups.run(self._person(where.mxid), where, work)
+            return await self._commands.lookups.run(self._authority.name(where.mxid), where, work)
         except Full:
-            return self._commands.answer(where, refusals.too_many_at_once(QUEUED_A_PERSON))
+            return self._dialog.answer(where, refusals.too_many_at_once(QUEUED_A_PERSON))
 
-    async def _is_unstorable(self, where: Where, typed: Typed) -> bool:
+    async def _is_unstorable(self, where: Origin, typed: Typed) -> bool:
         """A command while nothing can be stored; `status` answers even so."""
         command = find(typed.word)
         if not self._storage.fails or command is None or command.name == "status":
             return False
-        if await self._commands.roles(where):
+        if await self._authority.roles(where):
             await self._storage.refuse(where)
         return True
-
-    def _person(self, mxid: str) -> str:
-        settings = self._world.settings
-        return person_of(settings.policy, mxid) if settings else mxid
 
     async def _unreadable(self, event: RoomEvent) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
@@ -227,29 +226,29 @@ class OpsRoom:
 
         return Handled(commit, handled.after)
 
-    async def _answer(self, where: Where, content: Json) -> Taken:
+    async def _answer(self, where: Origin, content: Json) -> Taken:
         """A reply to a question; anything else is chat."""
-        if not self._questions.of_person(where.mxid):
+        if not self._dialog.of_person(where.mxid):
             return None
         said = read.said(content, Names(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
         if question is not None and is_no(said.text):
-            return self._commands.called_off(where, question)
+            return self._dialog.called_off(where, question)
         if question is None or (reply := question.reply) is None:
             return None
         if self._mute.now:
             return await self._mute.unheard(where)
-        self._questions.close(question.key)
-        again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
+        self._dialog.close(question.key)
+        again = evolve(where, command=question.origin.command)
         return await self._looked_up(again, lambda: reply(again, said.text))
 
     async def _question(self, event_id: EventId | None, mxid: str) -> Question | None:
         if event_id is None:
             return None
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
-        return self._questions.get(key, mxid, self._world.now())
+        return self._dialog.get(key, mxid)
 
     async def _edit(self, event: RoomEvent, original: EventId, content: Json) -> Taken:
         """An edit of what was stored as a vote, command or question, or is looked up, by the same
@@ -261,7 +260,7 @@ class OpsRoom:
             return await self._edits.vote(self._where(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
-        question = self._questions.of_command(command)
+        question = self._dialog.of_command(command)
         answered = await self._db.read(
             lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
         )
@@ -272,7 +271,7 @@ class OpsRoom:
         if before is None or before.sender != event.sender:
             return None
         if question is not None:
-            self._questions.close(question.key)
+            self._dialog.close(question.key)
         self._commands.lookups.end(command)
         typed = self._commands.read(self.room, content)
         where = self._where(event, command)
@@ -297,11 +296,13 @@ class OpsRoom:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
             chosen = question.taps.get(key)
             if chosen is None:
-                return self._commands.called_off(where, question) if tap.is_no else None
+                return self._dialog.called_off(where, question) if tap.is_no else None
             if self._mute.now:
                 return await self._mute.unheard(where)
-            self._questions.close(question.key)
-            again = Where(where.event_id, question.where.command, where.room, where.mxid, where.at)
+            self._dialog.close(question.key)
+            again = Origin(
+                where.event_id, question.origin.command, where.room, where.mxid, where.at
+            )
             return await self._looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
@@ -315,7 +316,7 @@ class OpsRoom:
             self._commands.moved,
         )
 
-    async def _cast(self, where: Where, target: EventId, side: Side, how: Via) -> Ballot | None:
+    async def _cast(self, where: Origin, target: EventId, side: Side, how: Via) -> Ballot | None:
         """A vote, if what it is about is a card of ours."""
         if self._world.settings is None:
             return None
@@ -334,9 +335,9 @@ class OpsRoom:
         if target is None or self._world.settings is None:
             return None
         able = self.view.can("redact", sender)
-        question = self._questions.of_command(target)
-        if question is not None and (able or question.where.mxid == sender):
-            self._questions.close(question.key)
+        question = self._dialog.of_command(target)
+        if question is not None and (able or question.origin.mxid == sender):
+            self._dialog.close(question.key)
         lookups = self._commands.lookups
         if lookups.whose(target) == sender or able:
             lookups.end(target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from ..chat import alarms, refusals
 from ..db.connection import Database
-from ..looks.questions import Where
 from ..matrix.direct import Direct
+from ..model.origin import Origin
 from ..state import World
 
 _LASTS = 3.0  # seconds that it fails, before it is more than a moment
@@ -36,7 +36,7 @@ class Storage:
                 said = alarms.cannot_log(self._world.here(room), full=self._full)
                 await self._direct.say(room, said, clear=True)
 
-    async def refuse(self, where: Where) -> None:
+    async def refuse(self, where: Origin) -> None:
         """A command that cannot be stored is not run; one answer a minute."""
         now = self._world.now()
         if now - self._replied.get(where.room, 0.0) >= _REPLY_AGAIN:

@@ -12,10 +12,10 @@ from functools import partial
 from attrs import evolve, frozen
 
 from ..db.connection import Database, Tx
-from ..looks.questions import Where
 from ..matrix.model import Handled
 from ..model.command import Invocation, Typed
 from ..model.decision import Decision, Verdict
+from ..model.origin import Origin
 from ..policy.reasons import roles_above
 from ..policy.rules import Policy
 from ..requests.desk import Desk
@@ -36,7 +36,7 @@ class Call:
     world: World
     db: Database
     lists: Lists
-    where: Where
+    where: Origin
     invocation: Invocation
     typed: Typed
 

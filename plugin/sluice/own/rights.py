@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from attrs import evolve, frozen
@@ -10,9 +9,11 @@ from attrs import evolve, frozen
 from ..catalog.table import COMMANDS, find, meant
 from ..chat import answers
 from ..chat import help as texts
-from ..looks.questions import Where
+from ..looks.authority import Authority
+from ..looks.reading import Reading
 from ..matrix.model import Handled
-from ..model.command import Invocation, Typed
+from ..model.command import Invocation
+from ..model.ids import UserId
 from ..policy.access import cells, demand_of
 from ..policy.people import highest, mxids_of, person_of
 from ..policy.reasons import reasons
@@ -27,8 +28,6 @@ from ..typed.read import read_line
 from .call import Call, about_others, person_meant
 from .my_rights import approvers, may, rights
 from .status import policy_since
-
-Understand = Callable[[Where, Typed, str], Awaitable[Invocation]]
 
 # --- help
 
@@ -91,8 +90,8 @@ class _Whom:
 class Can:
     """The decision about a line, for who asks or for somebody else; nothing runs."""
 
-    def __init__(self, understand: Understand) -> None:
-        self._understand = understand
+    def __init__(self, authority: Authority, reading: Reading) -> None:
+        self._authority, self._reading = authority, reading
 
     async def take(self, call: Call) -> Handled:
         """Raises NotRun."""
@@ -110,8 +109,9 @@ class Can:
         command = find(typed.word)
         if command is None:
             return call.answer(partial(_can_what, whom=whom, line=line))
+        look = await self._authority.covers(evolve(call.where, mxid=UserId(whom.mxid)), typed.word)
         try:
-            what = await self._understand(call.where, typed, whom.mxid)
+            what = await self._reading.understand(call.where, typed, look=look)
         except AskFirst as first:
             what = first.certain
         except Missing:

@@ -10,19 +10,20 @@ from functools import partial
 from typing import Union
 
 from ..db.connection import Database
-from ..looks.questions import Where
+from ..looks.authority import Authority
+from ..looks.reading import Reading
 from ..matrix.api import Homeserver
 from ..matrix.files import Files
 from ..matrix.model import Handled
 from ..matrix.probes import Probes
 from ..model.command import Invocation, Typed
+from ..model.origin import Origin
 from ..running.views import Lists
 from ..state import World
 from . import lists, measures, rights, status, votes
 from .call import Build, Call
 from .log import Log
 from .measures import WithoutVotes
-from .rights import Understand
 from .status import Status
 from .who import WhoIs
 
@@ -32,8 +33,8 @@ After = Callable[[], Awaitable[None]]
 
 
 class Own:
-    """understand: reads a line as typed by an account. reload: reads the policy; its first error.
-    moved: to be called after a commit that may have put something in line."""
+    """reload: reads the policy; its first error, None if it is live now. moved: to be called after
+    a commit that may have put something in line."""
 
     def __init__(
         self,
@@ -44,14 +45,15 @@ class Own:
         files: Files,
         open_lists: Lists,
         shown: Status,
-        understand: Understand,
+        authority: Authority,
+        reading: Reading,
         reload: Callable[[], Awaitable[str | None]],
         moved: After,
     ) -> None:
         self._world, self._db, self._lists = world, db, open_lists
         self._rows: Mapping[str, Handler] = {
             "help": _plain(rights.help),
-            "can": rights.Can(understand).take,
+            "can": rights.Can(authority, reading).take,
             "why": _plain(rights.why),
             "who": WhoIs(homeserver, probes).take,
             "log": Log(homeserver, files).take,
@@ -71,7 +73,7 @@ class Own:
             "version": _plain(status.version),
         }
 
-    async def take(self, where: Where, invocation: Invocation, typed: Typed) -> Does:
+    async def take(self, where: Origin, invocation: Invocation, typed: Typed) -> Does:
         """Nobody without a role gets here. Raises NotRun."""
         call = Call(self._world, self._db, self._lists, where, invocation, typed)
         return await self._rows[invocation.command](call)

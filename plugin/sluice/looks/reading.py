@@ -1,0 +1,250 @@
+"""From a typed line to an invocation: `parse`, with what only the server and this room know.
+
+A line can leave to the server addresses, and messages whose files are meant. All of it is found in
+one reading of the line, in which each of them stands for itself, so that it can be looked up at
+once; what was read so is never run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from attrs import evolve
+
+from ..catalog.record import Does
+from ..catalog.table import COMMANDS
+from ..chat import refusals
+from ..chat.card_text import FileFact
+from ..db.connection import Database
+from ..matrix.api import Homeserver, MatrixError, Refused
+from ..matrix.late import ENCRYPTED, NoKey
+from ..matrix.probes import LIMIT, Probes
+from ..model.command import Invocation, Typed
+from ..model.event import RoomEvent, object_in
+from ..model.ids import EventId, RoomId
+from ..model.origin import Origin
+from ..state import World
+from ..typed.parse import AskFirst, Missing, NotRun, parse
+from .names import called_here
+
+_REMEMBERED = 100  # files
+_AT_ONCE = 20  # questions to the server
+_MOST_WANTED = 100  # addresses and links of one command
+_WITHIN = 60.0  # seconds
+_FILE = "mxc://not-looked-up/"
+T = TypeVar("T")
+
+
+class Reading:
+    def __init__(
+        self,
+        world: World,
+        db: Database,
+        homeserver: Homeserver,
+        probes: Probes,
+        unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
+    ) -> None:
+        self._world, self._db, self._hs = world, db, homeserver
+        self._probes, self._unseal = probes, unseal
+        # in messages that were replied to
+        self._posted: OrderedDict[str, FileFact] = OrderedDict()
+
+    async def understand(self, origin: Origin, typed: Typed, *, look: bool = True) -> Invocation:
+        """What was typed. Raises NotRun, Missing, AskFirst.
+
+        look: without it the server is asked nothing; for a no, which no look could change.
+        """
+        about: tuple[str, ...] | None = None
+        if typed.reply_to is not None:
+            about = await self._about(origin.room, typed.reply_to)
+
+        def parsed(rooms: Mapping[str, str], files: Mapping[str, tuple[str, ...]]) -> Invocation:
+            return parse(
+                typed,
+                server=self._world.server,
+                prefix=self._world.here(origin.room).prefix,
+                rooms=rooms,
+                media=files,
+                about=about,
+                now=self._world.now(),
+            )
+
+        wanted = _Wanted()
+        try:
+            made = parsed(wanted.rooms, wanted.media)
+        except (NotRun, Missing, AskFirst):
+            if not look or not wanted:
+                raise
+        else:
+            if not look:
+                return _as_typed(made)
+        if wanted:
+            made = parsed(*await in_time(self._look_up(origin.room, wanted)))
+        await in_time(self._one_person_each(origin, typed, made))
+        return made
+
+    async def _look_up(
+        self, room: str, wanted: _Wanted
+    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        if len(wanted) > _MOST_WANTED:
+            many = f"{len(wanted)} addresses and links are too many, {_MOST_WANTED} is the most."
+            raise NotRun((many,))
+        rooms = await each(wanted.rooms, self.resolve)
+        files = await each(wanted.media, lambda event: self._files_of(room, event))
+        return rooms, files
+
+    async def _one_person_each(self, origin: Origin, typed: Typed, made: Invocation) -> None:
+        """A word that names an account, and is what somebody else here is called, means two
+        people. Raises NotRun."""
+        if COMMANDS[made.command].does is Does.MAKES_ACCOUNTS:
+            return
+        view, meant = self._world.rooms[origin.room], frozenset(made.values("user"))
+        for word in (*typed.words, *typed.lines):
+            mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
+            if mxid not in meant:
+                continue
+            others = [other for other in called_here(view, word) if other != mxid]
+            if others and (mxid in view.joined or not await self.is_nobody(mxid)):
+                raise refusals.two_people(word, (mxid, *others))
+
+    async def is_nobody(self, mxid: str) -> bool:
+        """Whether there is no such account, for sure."""
+        try:
+            return await self._hs.profile(mxid, LIMIT) is None
+        except MatrixError:
+            return False
+
+    async def resolve(self, alias: str) -> str:
+        """The room behind an address, "" if nobody knows it."""
+        try:
+            return await self._probes.alias(alias) or ""
+        except MatrixError:
+            return ""
+
+    async def _about(self, room: RoomId, event_id: EventId) -> tuple[str, ...]:
+        """The account that a server notice, or a message that was replied to, is about."""
+        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
+        return () if key is None else self._world.notice_about.get(key, ())
+
+    # --- files in messages
+
+    def posted(self, mxc: str) -> FileFact:
+        """What is known of a file that somebody here has replied to."""
+        return self._posted.get(mxc) or FileFact(mxc)
+
+    async def _files_of(self, room: str, event_id: str) -> tuple[str, ...]:
+        """The file of a message; only the event's own `url` counts."""
+        event = await self._message(room, event_id)
+        if event is None:
+            return ()
+        content, info = event.content, object_in(event.content, "info")
+        url = content.get("url") or object_in(content, "file").get("url")
+        if not isinstance(url, str):
+            return ()
+        octets, kind = info.get("size"), info.get("mimetype")
+        self._posted[url] = FileFact(
+            url,
+            event.sender,
+            str(content.get("filename") or content.get("body") or ""),
+            kind if isinstance(kind, str) else None,
+            octets if isinstance(octets, int) else None,
+            event.at,
+        )
+        while len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
+        return (url,)
+
+    async def _message(self, room: str, event_id: str) -> RoomEvent | None:
+        """A message of this room, else of another ops room, in clear. Of no other: what stands in
+        the admin room and in private rooms is nobody's to name. Conduit shows an event under any
+        room's address, so the room in its answer counts."""
+        try:
+            for place in (room, *(r for r in self._world.rooms if r != room)):
+                event = await self._event(place, event_id)
+                if event is not None and event.room == place:
+                    return await self._unseal(event) if event.type == ENCRYPTED else event
+        except (MatrixError, NoKey):
+            pass
+        return None
+
+    async def _event(self, room: str, event_id: str) -> RoomEvent | None:
+        try:
+            return await self._hs.event(room, event_id)
+        except Refused:  # not of this room
+            return None
+
+
+# --- several looks at once
+
+
+async def in_time(look: Awaitable[T]) -> T:
+    """Raises NotRun."""
+    try:
+        return await asyncio.wait_for(look, _WITHIN)
+    except asyncio.TimeoutError:
+        took = f"looking that up took longer than {_WITHIN:.0f} seconds."
+        raise NotRun((took,), ("Send it again, or less at once.",)) from None
+
+
+async def each(keys: Iterable[str], look: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+    """What was found for each of them, a few at once."""
+    every, found = list(keys), dict[str, T]()
+    for start in range(0, len(every), _AT_ONCE):
+        some = every[start : start + _AT_ONCE]
+        found.update(zip(some, await asyncio.gather(*map(look, some)), strict=True))
+    return found
+
+
+# --- what a line leaves to the server
+
+
+class _Collected(Mapping[str, T]):
+    """Holds whatever is asked for, and keeps what that was."""
+
+    def __init__(self, stands_for: Callable[[str, int], T]) -> None:
+        self._stands_for = stands_for
+        self._asked: dict[str, T] = {}
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._asked:
+            self._asked[key] = self._stands_for(key, len(self._asked))
+        return self._asked[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._asked)
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _Wanted:
+    """rooms: by address. media: by event id."""
+
+    def __init__(self) -> None:
+        self.rooms: _Collected[str] = _Collected(lambda alias, _: alias)
+        self.media: _Collected[tuple[str, ...]] = _Collected(
+            lambda _, number: (f"{_FILE}{number}",)
+        )
+
+    def __len__(self) -> int:
+        return len(self.rooms) + len(self.media)
+
+
+def _as_typed(invocation: Invocation) -> Invocation:
+    """To be shown: addresses as they were typed, without files that nobody looked up."""
+    args = []
+    for name, value in invocation.args:
+        if isinstance(value, tuple):
+            value = tuple(each for each in value if not each.startswith(_FILE))
+        if value != ():
+            args.append((name, value))
+    return evolve(invocation, args=tuple(args))

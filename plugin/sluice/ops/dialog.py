@@ -1,0 +1,200 @@
+"""Answers to who typed a command, and questions (❓): one thing is missing, or must be confirmed
+by a tap; nothing has run yet.
+
+A question lives five minutes, belongs to who asked, and ends with a restart: it is kept in memory
+only. What answers it is a reply to it, a tap on it, or an edit of the command (which is simply a
+new command, and takes the question away).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from attrs import evolve, field, frozen
+
+from ..chat import questions, refusals
+from ..db.connection import Tx
+from ..matrix.model import Handled
+from ..model.command import Type, Typed
+from ..model.origin import Origin
+from ..state import World
+from ..text.message import Message
+from ..text.phrases import ask as asking
+from ..typed import read
+from ..typed.answering import is_command, without_label
+from ..typed.parse import Missing, NotRun
+from ..typed.values import MAX_BYTES, size
+
+LIFE = 300.0  # seconds
+_YES = "approve"
+
+Reply = Callable[[Origin, str], Awaitable["Handled | None"]]
+Tap = Callable[[Origin], Awaitable["Handled | None"]]
+GoOn = Callable[[Origin, Typed], Awaitable["Handled | None"]]
+
+
+@frozen
+class Question:
+    """key: what the outbox calls its message. late: what it becomes when nobody answers in time.
+
+    reply: goes on with the words of a reply. taps: goes on for each button, by its meaning.
+    """
+
+    origin: Origin
+    key: str
+    asked: float
+    late: Message
+    reply: Reply | None = None
+    taps: Mapping[str, Tap] = field(factory=dict)
+
+
+class Dialog:
+    """The open questions; at most one for a command."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._open: dict[str, Question] = {}
+
+    # --- open questions
+
+    def get(self, key: str | None, mxid: str) -> Question | None:
+        """The question behind a key of the outbox, if it is this person's and still open."""
+        question = self._open.get(key or "")
+        if question is None or question.origin.mxid != mxid or self._is_over(question):
+            return None
+        return question
+
+    def of_person(self, mxid: str) -> bool:
+        """Whether anything is open of them."""
+        return any(question.origin.mxid == mxid for question in self._open.values())
+
+    def of_command(self, command: str) -> Question | None:
+        return next((q for q in self._open.values() if q.origin.command == command), None)
+
+    def due(self) -> tuple[Question, ...]:
+        """Those whose time is over. They are closed once it is stored that they read so."""
+        return tuple(q for q in self._open.values() if self._is_over(q))
+
+    def close(self, key: str) -> None:
+        self._open.pop(key, None)
+
+    def _is_over(self, question: Question) -> bool:
+        return self._world.now() > question.asked + LIFE
+
+    # --- answers
+
+    def answer(self, origin: Origin, message: Message) -> Handled:
+        """A reply to the command."""
+
+        async def commit(tx: Tx) -> None:
+            key = f"reply.{origin.event_id}"
+            await self._world.outbox.put(tx, origin.room, key, message, reply_to=origin.command)
+
+        return Handled(commit)
+
+    def not_run(self, origin: Origin, no: NotRun) -> Handled:
+        """⛔; what may be a password is removed where our power allows."""
+        view = self._world.rooms[origin.room]
+        able = no.redact and view.power(self._world.me) >= view.needed("redact")
+        answered = self.answer(origin, refusals.refused(no, removed=able))
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            if able:
+                reason = "may be a password"
+                await self._world.outbox.redact(tx, origin.room, origin.event_id, reason)
+
+        return Handled(commit)
+
+    def called_off(self, origin: Origin, question: Question) -> Handled:
+        """The asker said no to it: it is over."""
+        self.close(question.key)
+        about = evolve(origin, command=question.origin.command)
+        answered = self.answer(about, questions.called_off())
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            await self._world.outbox.buttons(tx, origin.room, question.key, ())
+
+        return Handled(commit)
+
+    # --- questions
+
+    def confirm(self, origin: Origin, question: Message, go_on: Tap) -> Handled:
+        """❓ with ✅."""
+        return self._taps(origin, question, {_YES: ("✅", go_on)})
+
+    def choose(self, origin: Origin, question: Message, go_on: Sequence[Tap]) -> Handled:
+        """❓ with 1️⃣, 2️⃣ …; each goes on with what it stands for."""
+        keys = enumerate(zip(questions.KEYS, go_on, strict=False), 1)
+        return self._taps(origin, question, {str(number): tap for number, tap in keys})
+
+    def _taps(
+        self, origin: Origin, question: Message, taps: Mapping[str, tuple[str, Tap]]
+    ) -> Handled:
+        """taps: what a key means -> (the emoji, what goes on then)."""
+        buttons = {meaning: tap for meaning, (_, tap) in taps.items()}
+        emojis = [emoji for emoji, _ in taps.values()]
+        return self._ask(origin, question, "tap", emojis, taps=buttons)
+
+    def missing(self, origin: Origin, typed: Typed, gap: Missing, go_on: GoOn) -> Handled:
+        """Asks for one more value of the line; goes on with the line that it completes."""
+        what = "name" if gap.param.name == "user" else gap.param.name
+
+        async def reply(again: Origin, words: str) -> Handled | None:
+            is_free = gap.param.type is Type.TEXT
+            if not is_free and (word := is_command(words, self._world.server, reason=False)):
+                return self.answer(again, questions.a_command(what, word))
+            return await go_on(again, _longer(typed, words))
+
+        return self._ask(origin, asking(gap.question), what, reply=reply)
+
+    def why(self, origin: Origin, go_on: Reply, *, votes: bool) -> Handled:
+        """Asks for the reason. votes: somebody will read it before it runs."""
+
+        async def reply(again: Origin, words: str) -> Handled | None:
+            if word := is_command(words, self._world.server, reason=True):
+                return self.answer(again, questions.a_command("reason", word))
+            reason = without_label(" ".join(words.split()))
+            if size(reason) > MAX_BYTES:
+                most = f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most."
+                return self.not_run(again, NotRun((most,)))
+            return await go_on(again, reason)
+
+        return self._ask(origin, questions.why(votes=votes), "reason", reply=reply)
+
+    def _ask(
+        self,
+        origin: Origin,
+        message: Message,
+        wants: str,
+        emojis: Sequence[str] = (),
+        *,
+        reply: Reply | None = None,
+        taps: Mapping[str, Tap] | None = None,
+    ) -> Handled:
+        """wants: what did not come, if nobody answers in time. emojis: its buttons."""
+        answered, late = self.answer(origin, message), questions.nothing_came(wants)
+        key, now = f"reply.{origin.event_id}", self._world.now()
+        question = Question(origin, key, now, late, reply, taps or {})
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            await self._world.outbox.buttons(tx, origin.room, key, emojis)
+
+        async def after() -> None:
+            self._open[key] = question
+
+        return Handled(commit, after)
+
+
+def _longer(typed: Typed, words: str) -> Typed:
+    """The line with these words behind it."""
+    more = read.read_line(f"{typed.word} {words}")
+    return evolve(
+        typed,
+        words=(*typed.words, *more.words),
+        rest=f"{typed.rest} {more.rest}".strip(),
+        lines=(*typed.lines, *more.lines),
+        reason=typed.reason or more.reason,
+    )
