@@ -163,6 +163,13 @@ def _words(event: Json) -> str:
     return str(content.get("body") or content.get("m.relates_to", {}).get("key", ""))
 
 
+async def _asks_for(stage: Stage, who: str, words: str) -> None:
+    """Its id differs from one play to the next, so it cannot stand in a line."""
+    events = (e for room in stage.home.rooms.values() for _, e in room.events)
+    event = next(e for e in events if words in _words(e))
+    await stage.says(who, f"!event {event['event_id']}")
+
+
 # --- Conduit
 
 
@@ -308,6 +315,7 @@ MISHAPS: dict[str, Mishap] = {
     r"Conduit's next list of files is torn": _torn,
     r"the homeserver's clock is (\d+) minutes (ahead|behind)": _clock,
     r"(\w+) erases “(.*)” from another room": _erases,
+    r"(\w+) asks for the event of “(.*)”": _asks_for,
     r"Conduit restarts": _restarts,
     r"Conduit (restarts before|restarts after|does not answer) the next command": _knob,
     r"Conduit takes (\d+) seconds for each command": _slow,

@@ -5,6 +5,7 @@ Message, a Text or a part of one, or if it builds a refusal or a question. When 
 before `sluice` is imported, these functions are compiled with a mark at each place where they can
 part: after a branch, and in both sides of `a if b else c`, which no tool that counts lines sees.
 The marks cost next to nothing, so the test that plays the book knows what it has not reached.
+A function that `says` gives its words is never run itself: its mark stands around what is made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -25,7 +27,7 @@ from attrs import frozen
 SLUICE = Path(__file__).parents[2] / "plugin" / "sluice"
 _RETURNS = re.compile(r"\b(Message|Text|Word|View|NotRun|AskFirst|Missing|Refusal)\b")
 _BUILDS = {"NotRun", "AskFirst", "Missing", "Refusal"}
-_MARK = "__reached__"
+_MARK, _AROUND = "__reached__", "__reached_by_call__"
 
 
 @frozen(order=True)
@@ -44,14 +46,21 @@ PLACES: list[Place] = []
 _ran: bytearray = bytearray()
 
 
-def unreached() -> list[Place]:
-    """What was not run since `watch`, of the modules that were imported; in order."""
-    return sorted(place for place, ran in zip(PLACES, _ran, strict=True) if not ran)
+def taken() -> set[int]:
+    """What was run since this was last asked."""
+    numbers = {number for number, ran in enumerate(_ran) if ran}
+    _ran[:] = bytes(len(_ran))
+    return numbers
+
+
+def unreached(reached: set[int]) -> list[Place]:
+    """The others, of the modules that were imported; in order."""
+    return sorted(place for number, place in enumerate(PLACES) if number not in reached)
 
 
 def report() -> list[str]:
     """A line for each: the functions first, then what stands in reached ones."""
-    left = unreached()
+    left = unreached(taken())
     whole = [p for p in left if p.begins]
     dark = {(p.file, p.function) for p in whole}
     parts = [p for p in left if (p.file, p.function) not in dark]
@@ -72,12 +81,25 @@ def watch() -> None:
     if any(name.startswith("sluice.chat") for name in sys.modules):
         raise RuntimeError("sluice is imported already; its functions have no marks")
     setattr(builtins, _MARK, _reached)
+    setattr(builtins, _AROUND, _around)
     sys.meta_path.insert(0, _Finder())
 
 
 def _reached(number: int, value: Any = None) -> Any:
     _ran[number] = 1
     return value
+
+
+def _around(number: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def made(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def marked(*args: Any, **more: Any) -> Any:
+            _ran[number] = 1
+            return function(*args, **more)
+
+        return marked
+
+    return made
 
 
 class _Finder(MetaPathFinder):
@@ -132,8 +154,19 @@ class _Marks(ast.NodeTransformer):
             self._inside.pop()
             return node
         self._inside.append(node.name)
+        if all(isinstance(e, ast.Expr) and isinstance(e.value, ast.Constant) for e in node.body):
+            return self._declared(node)
         first = self._call(self._number(node, begins=True))
         node.body = [ast.copy_location(ast.Expr(first), node), *self._block(node.body)]
+        self._inside.pop()
+        return node
+
+    def _declared(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        """Only words, made into a function by what stands above it."""
+        if node.decorator_list:
+            number = self._number(node, begins=True)
+            around = ast.Call(ast.Name(_AROUND, ast.Load()), [number], [])
+            node.decorator_list.insert(0, ast.copy_location(around, node))
         self._inside.pop()
         return node
 

@@ -21,7 +21,9 @@ from unittest.mock import patch
 
 from lab.chat import Said
 from sluice.app import App
+from sluice.db.connection import Database
 from sluice.policy_text import PolicyText
+from sluice.supervise import Supervisor
 
 from .conduit import StageConduit
 from .database import MemoryDatabase
@@ -158,11 +160,14 @@ class Stage:
 
 @contextmanager
 def _no_chance(seed: int) -> Iterator[None]:
-    """Random words are the same in every play."""
+    """Random words are the same in every play, and all clocks are the play's: those that
+    stand as defaults were taken before `time` was changed."""
     dice = random.Random(seed)
     with (
         patch.object(secrets, "token_bytes", lambda size=32: dice.randbytes(size)),
         patch.object(secrets, "choice", dice.choice),
+        patch.object(Database.__init__, "__defaults__", (lambda: time.monotonic(),)),
+        patch.object(Supervisor.__init__, "__defaults__", (lambda: time.monotonic(),)),
     ):
         yield
 
