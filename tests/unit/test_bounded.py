@@ -9,6 +9,7 @@ import pytest
 
 from sluice.admin.room import Step
 from sluice.model.admin_room import Seen, Who
+from sluice.model.event import event_of
 from sluice.model.secret import Secret
 from sluice.passwords.handover import Deliveries
 from tests.fake.world import world
@@ -57,7 +58,7 @@ async def unread(office: Ops) -> Callable[[], int]:
         office.power(mxid, 30)
         await office.look()
         office.clock.go(3600)
-        handled = await part._unreadable({"event_id": f"${name}", "sender": mxid})
+        handled = await part._unreadable(event_of({"event_id": f"${name}", "sender": mxid}))
         assert handled is not None
         await office.db.write(handled.commit)
     return lambda: (len(part._unread) - 1) * MANY

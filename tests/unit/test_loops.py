@@ -15,7 +15,7 @@ from sluice.announcements import Announcements
 from sluice.db.connection import StorageFailed
 from sluice.matrix import timeline
 from sluice.matrix.api import Homeserver, NoResponse
-from sluice.matrix.sender import Sender
+from sluice.matrix.outbox import Outbox
 from sluice.requests import guard, reweigh
 from sluice.server import registration
 from sluice.server.problems import Drift
@@ -69,7 +69,7 @@ def doubts(bot: Live) -> None:
 
 LOOPS: dict[str, tuple[Any, str, Callable[[Live], None]]] = {
     "opens rooms": (Homeserver, "joined_rooms", lambda bot: bot.parts.ground.bells.rooms.set()),
-    "sends messages": (Sender, "_store", says),
+    "sends messages": (Outbox, "settle", says),
     "keeps time limits": (reweigh, "next_due", nothing),
     "closes registration in time": (registration.store, "window", closes),
     "looks for problems": (Drift, "check_log", looks),

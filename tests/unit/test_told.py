@@ -14,6 +14,7 @@ from attrs import evolve
 from sluice.db.connection import StorageFailed, Tx
 from sluice.matrix.model import Gap
 from sluice.model.decision import Decision, Verdict
+from sluice.model.event import event_of
 from tests.unit.app import live, until
 from tests.unit.ops import ANA, BO, HAL, Ops, ops
 
@@ -93,7 +94,7 @@ async def broken_log(office: Ops) -> tuple[Block, Callable[[], Any]]:
 
 async def unreadable(office: Ops) -> tuple[Block, Callable[[], Any]]:
     room = office.parts.ops_room(office.room)
-    handled = await room._unreadable({"event_id": "$x", "sender": BO})
+    handled = await room._unreadable(event_of({"event_id": "$x", "sender": BO}))
     assert handled is not None
     return handled.commit, lambda: dict(room._unread)
 
