@@ -12,7 +12,7 @@ from ..catalog.record import Action, End, Many
 from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation, Kind, Outcome
 from ..model.result import Ending, How, Part
-from ..text.message import MAX_HEAD, Message, Sign, Text, code, plain
+from ..text.message import MAX_HEAD, Code, Message, Sign, Text, code, plain
 from ..text.phrases import Here, Line, alarm, below, codes, count, listed, say
 from ..text.times import span
 from .undo import undo
@@ -27,78 +27,109 @@ def is_bulk(invocation: Invocation, parts: Sequence[Part]) -> bool:
     return told is not None and (len(parts) > 1 or told.always)
 
 
-def _of(invocation: Invocation) -> tuple[Action, Many]:
-    record = action(invocation.command)
-    assert record.told is not None
-    return record, record.told
-
-
 @frozen
 class _Sorted:
+    """What became of each value."""
+
     made: list[str] = field(factory=list)
-    refused: list[Text] = field(factory=list)
+    refused: list[Text] = field(factory=list)  # with the reason
     unknown: list[str] = field(factory=list)
     unsent: list[str] = field(factory=list)
-    failed_files: int = 0
+    failed_files: list[int] = field(factory=list)  # how many, of each line that says so
 
     @property
     def total(self) -> int:
         return len(self.made) + len(self.refused) + len(self.unknown) + len(self.unsent)
 
 
-def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:
-    found = _sort(here, parts)
-    record, told = _of(invocation)
-    noun, verb = told.noun, told.verb
-    if found.unknown or found.unsent:
-        return _stopped(here, ending, invocation, found)
-    end = End(here, ending, invocation, parts[0].outcome)
-    tail: Text = ()
-    lines: tuple[Line, ...] = ()
-    if record.secret and len(found.made) > len(ending.lost):
+@frozen
+class _Bulk:
+    """The end of a request, value by value. many: its record's words for that."""
+
+    here: Here
+    ending: Ending
+    invocation: Invocation
+    record: Action
+    many: Many
+    found: _Sorted
+
+    def passwords(self) -> tuple[Text, list[Line]]:
+        """Where they are: how the first line goes on, and lines below."""
+        end = End(self.here, self.ending, self.invocation, Outcome(Kind.DONE, "created"))
         tail, lines = handed(end, "The passwords", many=True)
-    if ending.lost:
-        again = new_password(here, ending.lost[0])
-        lost: Line = ("Without a password: ", *codes(ending.lost[:_SHOWN]), ". Get one: ", again)
-        lines = (*lines, lost)
-    number = ending.numbered("done", here.clock)
-    rows: list[Line]
-    if not found.refused:
-        head: Text = (*number, f"{count(len(found.made), noun)} {verb}")
-        named = (*head, ": ", *codes(found.made), ".", *ending.asked())
-        short = len(plain(named)) <= MAX_HEAD - 2
-        rows = [named if short and not number else (*head, ".", *ending.asked())]
-        rows += [below(tail)] if tail else []
-        rows += lines
-        if not short and not number:
-            rows.append((f"{verb.capitalize()}: ", *codes(found.made)))
-    else:
-        all_ = found.total
-        start: Text = (
-            number if ending.how is not How.ANSWERED else number and (f"#{ending.request}: ",)
-        )
-        head = (
-            *start,
-            f"{len(found.made)} of {count(all_, noun)} {verb}, {len(found.refused)} not.",
-        )
-        rows = [(*head, *ending.asked(), *tail), *lines]
-        if found.made and not number:
-            rows.append((f"{verb.capitalize()}: ", *codes(found.made)))
-        rows += [("Not: ", *why) for why in found.refused[:_SHOWN]]
-        if len(found.refused) > _SHOWN:
-            more = len(found.refused) - _SHOWN
-            rows.append((f"and {more} more, all: ", here.cmd(f"log {ending.request}")))
-    if not found.refused and (after := told.after(invocation)):
-        rows.append(after)
-    if found.failed_files:
-        files = count(found.failed_files, "file")
+        return tail, list(lines)
+
+    def made(self) -> list[Line]:
+        """The names of what was done."""
+        named = f"{self.many.verb.capitalize()}: "
+        return [(named, *codes(self.found.made))] if self.found.made else []
+
+    def refused(self) -> list[Line]:
+        return [("Not: ", *why) for why in self.found.refused[:_SHOWN]]
+
+    def log(self) -> Code:
+        return self.here.cmd(f"log {self.ending.request}")
+
+    def say(self, sign: Sign, rows: Sequence[Line]) -> Message:
+        push = (self.ending.mxid,) if self.ending.pushed else ()
+        return say(sign, *rows, push=push, text=self.ending.pushed)
+
+
+def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:
+    record, found = action(invocation.command), _sort(here, parts)
+    assert record.told is not None
+    it = _Bulk(here, ending, invocation, record, record.told, found)
+    if found.unknown or found.unsent:
+        return _stopped(it)
+    rows = _some(it) if found.refused else _all(it)
+    if failed := sum(found.failed_files):
+        files = count(failed, "file")
         rows.append(f"{files} could not be removed; Conduit's own log says which.")
     rows += _quota(ending) if found.refused else []
-    if found.made:
-        rows.append(_undo(here, ending, invocation, found.made[0]))
-    sign = Sign.FAILED if found.refused else Sign.DONE
-    push = (ending.mxid,) if ending.pushed else ()
-    return say(sign, *rows, push=push, text=ending.pushed)
+    rows += [_undo(it)] if found.made else []
+    return it.say(Sign.FAILED if found.refused else Sign.DONE, rows)
+
+
+def _all(it: _Bulk) -> list[Line]:
+    """All were done: named in the first line if they fit there."""
+    ending, made = it.ending, it.found.made
+    number = ending.numbered("done", it.here.clock)
+    tail, lines = _handed(it)
+    head: Text = (*number, f"{count(len(made), it.many.noun)} {it.many.verb}")
+    named = (*head, ": ", *codes(made), ".", *ending.asked())
+    short = len(plain(named)) <= MAX_HEAD - 2
+    rows: list[Line] = [named if short and not number else (*head, ".", *ending.asked())]
+    rows += [below(tail)] if tail else []
+    rows += lines
+    rows += it.made() if not short and not number else []
+    after = it.many.after(it.invocation)
+    return [*rows, after] if after else rows
+
+
+def _some(it: _Bulk) -> list[Line]:
+    """Some were not done."""
+    ending, found, many = it.ending, it.found, it.many
+    start = ending.numbered("done", it.here.clock)
+    number: Text = (f"#{ending.request}: ",) if start and ending.how is How.ANSWERED else start
+    done = f"{len(found.made)} of {count(found.total, many.noun)} {many.verb}"
+    tail, lines = _handed(it)
+    head = (*number, f"{done}, {len(found.refused)} not.", *ending.asked(), *tail)
+    rows: list[Line] = [head, *lines, *(it.made() if not start else []), *it.refused()]
+    if (more := len(found.refused) - _SHOWN) > 0:
+        rows.append((f"and {more} more, all: ", it.log()))
+    return rows
+
+
+def _handed(it: _Bulk) -> tuple[Text, list[Line]]:
+    """Where the passwords are, and which are lost."""
+    lost, lines = it.ending.lost, list[Line]()
+    tail: Text = ()
+    if it.record.secret and len(it.found.made) > len(lost):
+        tail, lines = it.passwords()
+    if lost:
+        again = new_password(it.here, lost[0])
+        lines.append(("Without a password: ", *codes(lost[:_SHOWN]), ". Get one: ", again))
+    return tail, lines
 
 
 _LEFT_ALONE = " joined the admin room meanwhile, Conduit leaves those alone"
@@ -106,7 +137,6 @@ _LEFT_ALONE = " joined the admin room meanwhile, Conduit leaves those alone"
 
 def _sort(here: Here, parts: Sequence[Part]) -> _Sorted:
     found = _Sorted()
-    failed_files = 0
     for part in parts:
         outcome = part.outcome
         if outcome.code == "not_sent":
@@ -124,11 +154,11 @@ def _sort(here: Here, parts: Sequence[Part]) -> _Sorted:
                     found.made.append(item)
                 else:  # fewer than asked, and Conduit does not say which
                     found.unknown.append(item)
-            failed = outcome.get("failed")
-            failed_files += failed if isinstance(failed, int) else 0
+            if isinstance(failed := outcome.get("failed"), int):
+                found.failed_files.append(failed)
         else:
             found.refused.extend((code(item), _why_not(item, outcome)) for item in part.items)
-    return _Sorted(found.made, found.refused, found.unknown, found.unsent, failed_files)
+    return found
 
 
 def _skipped(here: Here, outcome: Outcome) -> frozenset[str]:
@@ -171,49 +201,43 @@ def _quota(ending: Ending) -> list[Line]:
     return [f"{used} of your {most} {when} are used."]
 
 
-def _undo(here: Here, ending: Ending, invocation: Invocation, first: str) -> Text:
-    asked, votes = invocation.only((first,)), ending.undo_needs_votes
-    line = undo(here, asked, votes=votes, start="Undo one")
-    if _of(invocation)[1].always:
-        return (*line, " · All names: ", here.cmd(f"log {ending.request}"))
-    return line
+def _undo(it: _Bulk) -> Text:
+    asked, votes = it.invocation.only((it.found.made[0],)), it.ending.undo_needs_votes
+    line = undo(it.here, asked, votes=votes, start="Undo one")
+    return (*line, " · All names: ", it.log()) if it.many.always else line
 
 
 # --- not all of it was sent, or nobody knows ----------------------------------------------------
 
 
-def _stopped(here: Here, ending: Ending, invocation: Invocation, found: _Sorted) -> Message:
-    (record, told), n = _of(invocation), ending.request
-    counts = [f"{len(found.made)} of {found.total} {told.verb}"]
+def _stopped(it: _Bulk) -> Message:
+    here, found, n = it.here, it.found, it.ending.request
+    counts = [f"{len(found.made)} of {found.total} {it.many.verb}"]
     counts += [f"{len(found.refused)} not"] if found.refused else []
     counts += [f"{len(found.unknown)} unknown"] if found.unknown else []
     counts += [f"{len(found.unsent)} not sent"] if found.unsent else []
     rows: list[Line] = [f"#{n} stopped: {', '.join(counts)}."]
-    if record.secret and found.made:
-        outcome = Outcome(Kind.DONE, "created")
-        tail, lines = handed(End(here, ending, invocation, outcome), "The passwords", many=True)
-        rows += [below(tail), *lines, ("Made: ", *codes(found.made))]
-    rows += [("Not: ", *why) for why in found.refused[:_SHOWN]]
-    which: Text = ()
-    if found.unknown:
-        which = ("Unknown: ", *_span(here, found.unknown), ".")
-    if found.unsent:
-        left = f", {ending.left_out}." if ending.left_out else "."
-        which = (*which, " " if which else "", "Not sent: ", *_span(here, found.unsent), left)
-    rows.append(tuple(part for part in which if part != ""))
-    rest = ", and send the rest again." if found.unsent else ""
+    if it.record.secret and found.made:
+        tail, lines = it.passwords()
+        rows += [below(tail), *lines, *it.made()]
+    rows += [*it.refused(), _left(it)]
     if not found.unknown:
-        push = (ending.mxid,) if ending.pushed else ()
-        rows.append("Send the rest again if it is still wanted.")
-        return say(Sign.FAILED, *rows, push=push, text=ending.pushed)
+        return it.say(Sign.FAILED, [*rows, "Send the rest again if it is still wanted."])
     done, not_done = here.cmd(f"resolve {n} done"), here.cmd(f"resolve {n} failed")
-    see = _look(here, invocation, found.unknown)
-    rows.append(
-        (*see, "Then: ", done, " or ", not_done, rest)
-        if rest
-        else (*see, "Then: ", done, " or ", not_done)
-    )
-    return alarm((ending.mxid, *here.owners), *rows)
+    rest = (", and send the rest again.",) if found.unsent else ()
+    rows.append((*_look(it), "Then: ", done, " or ", not_done, *rest))
+    return alarm((it.ending.mxid, *here.owners), *rows)
+
+
+def _left(it: _Bulk) -> Text:
+    """Which are unknown, and which were not sent."""
+    here, found = it.here, it.found
+    which: Text = ("Unknown: ", *_span(here, found.unknown), ".") if found.unknown else ()
+    if not found.unsent:
+        return which
+    why = f", {it.ending.left_out}." if it.ending.left_out else "."
+    start = " Not sent: " if which else "Not sent: "
+    return (*which, start, *_span(here, found.unsent), why)
 
 
 def _span(here: Here, items: Sequence[str]) -> Text:
@@ -222,13 +246,13 @@ def _span(here: Here, items: Sequence[str]) -> Text:
     return (names[0], " to ", names[-1]) if len(names) > 3 else listed(names)
 
 
-def _look(here: Here, invocation: Invocation, items: Sequence[str]) -> Text:
-    told = _of(invocation)[1]
-    if told.noun != "account":
-        return ("Look: ", here.cmd(f"{MEDIAINFO.name} {items[0]}"), ". ")
-    names = [here.local(item) for item in items]
+def _look(it: _Bulk) -> Text:
+    items = it.found.unknown
+    if it.many.noun != "account":
+        return ("Look: ", it.here.cmd(f"{MEDIAINFO.name} {items[0]}"), ". ")
+    names = [it.here.local(item) for item in items]
     start = names[0]
     while sum(name.startswith(start) for name in names) < len(names) * 0.75:
         start = start[:-1]
-    look = here.cmd(f"{USERS.name} {start}".rstrip())
-    return ("Look: ", look, f" ({told.listed}). ")
+    look = it.here.cmd(f"{USERS.name} {start}".rstrip())
+    return ("Look: ", look, f" ({it.many.listed}). ")
