@@ -24,6 +24,12 @@ from sluice.typed.read import edit_of, mentions_bot, reaction, read, read_line, 
 BOT = "@sluice:example.org"
 RUNS = int(os.environ.get("SLUICE_RUNS", "3000"))
 PEOPLE = {"ana": ("@ana:example.org", "@ana:matrix.org"), "bo": ("@bo:example.org",)}
+
+
+def called(name: str) -> tuple[str, ...]:
+    return PEOPLE.get(name, ())
+
+
 LINK = "https://matrix.to/#/"
 
 
@@ -39,13 +45,13 @@ def reply(body, html=None, to="$card"):
 
 
 def typed(content):
-    found = read(content, bot=BOT, prefix="!", people=PEOPLE)
+    found = read(content, bot=BOT, prefix="!", people=called)
     assert isinstance(found, Typed), f"{content['body']!r} was read as {found!r}"
     return found
 
 
 def refusal(content):
-    found = read(content, bot=BOT, prefix="!", people=PEOPLE)
+    found = read(content, bot=BOT, prefix="!", people=called)
     assert isinstance(found, NotRun), f"{content['body']!r} was read as {found!r}"
     return "Not run: " + " ".join(plain(line) for line in found.lines)
 
@@ -111,7 +117,7 @@ def test_scene_9_pills_and_links_are_the_account_they_mean(body):
     ],
 )
 def test_scene_9_chat_quotes_code_notices_and_edits_never_run(content):
-    assert read(content, bot=BOT, prefix="!", people=PEOPLE) is None
+    assert read(content, bot=BOT, prefix="!", people=called) is None
 
 
 def test_scene_9_a_first_word_that_is_no_command_is_left_to_the_catalog():
@@ -194,7 +200,7 @@ def test_body_and_pill_that_name_different_accounts_are_refused(body, html):
 
 def test_a_wrong_link_in_chat_is_no_command_to_be_refused():
     html = f'!important: <a href="{LINK}@eve:example.org">Ana</a>'
-    assert read(text("!important Ana", html), bot=BOT, people=PEOPLE) == Typed(
+    assert read(text("!important Ana", html), bot=BOT, people=called) == Typed(
         "important", "Ana", ("Ana",)
     )
 
@@ -390,8 +396,8 @@ def mutated(rng):
 
 
 def everything(content):
-    read(content, bot=BOT, prefix="!", people=PEOPLE)
-    said(content, PEOPLE)
+    read(content, bot=BOT, prefix="!", people=called)
+    said(content, called)
     edit_of(content)
     reaction(content)
     vote(content)
@@ -468,5 +474,5 @@ def test_one_line_is_read_within_200_microseconds():
 def _timed(content):
     start = time.perf_counter()
     for _ in range(100):
-        read(content, bot=BOT, prefix="!", people=PEOPLE)
+        read(content, bot=BOT, prefix="!", people=called)
     return (time.perf_counter() - start) / 100

@@ -6,12 +6,13 @@ it only tells that a link shows somebody else than it means, or that a word mean
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 from ..matrix.rooms import RoomView
 from ..policy.people import mxids_of
 from ..state import World
+from ..typed.links import People
 
 _LONGEST = 100  # characters of a display name that count: members choose how long theirs is
 
@@ -19,29 +20,18 @@ Index = tuple[frozenset[str], Mapping[str, tuple[str, ...]]]
 _indexes: WeakKeyDictionary[RoomView, Index] = WeakKeyDictionary()  # members then, and by name
 
 
-class Names(Mapping[str, Collection[str]]):
-    """Name in small letters -> the accounts that go by it here. Of a person of the policy only
-    what the policy says: nobody becomes Ana by a display name."""
+def called(world: World, view: RoomView) -> People:
+    """The accounts that go by a name here. Of a person of the policy only what the policy says:
+    nobody becomes Ana by a display name."""
+    policy = world.settings.policy if world.settings else None
+    people = {each.lower(): each for each in policy.people} if policy else {}
 
-    def __init__(self, world: World, view: RoomView) -> None:
-        self._world, self._view = world, view
-        people = world.settings.policy.people if world.settings else ()
-        self._people = {each.lower(): each for each in people}
+    def accounts(name: str) -> tuple[str, ...]:
+        if policy is not None and name in people:
+            return mxids_of(policy, people[name])
+        return called_here(view, name)
 
-    def __getitem__(self, name: str) -> Collection[str]:
-        settings, person = self._world.settings, self._people.get(name)
-        if settings is not None and person is not None:
-            return mxids_of(settings.policy, person)
-        called = called_here(self._view, name)
-        if not called:
-            raise KeyError(name)
-        return called
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())  # they are looked up one by one
-
-    def __len__(self) -> int:
-        return 0
+    return accounts
 
 
 def called_here(view: RoomView, name: str) -> tuple[str, ...]:

@@ -67,12 +67,14 @@ class Sizes:
         if last is None:
             return None
         here = self._world.here(where.room)
-        name = person_of(self._world.live.policy, where.mxid)
-        owners = self._world.owner_names()
-        if name in owners:
+        if self._is_owner(where):
             question = questions.may_stop_again(here, last.command, last.person, last.at)
             return Found(invocation, question=question)
+        owners = self._world.owner_names()
         return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
+
+    def _is_owner(self, where: Origin) -> bool:
+        return person_of(self._world.live.policy, where.mxid) in self._world.owner_names()
 
     async def grown(self, where: Origin, invocation: Invocation) -> Found | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
@@ -94,11 +96,9 @@ class Sizes:
         return Found(invocation)
 
     def _owner(self, where: Origin, invocation: Invocation, question: Message) -> Found | Refusal:
-        policy = self._world.live.policy
-        name = person_of(policy, where.mxid)
-        owners = self._world.owner_names()
-        if name in owners:
+        if self._is_owner(where):
             return Found(invocation, question=question)
+        owners = self._world.owner_names()
         return Refusal(refusals.owner_must_ask(invocation.command, owners))
 
     def _too_large(self, where: Origin, what: str, last: kept.Listed) -> Refusal:

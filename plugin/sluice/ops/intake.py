@@ -19,7 +19,7 @@ from ..looks.authority import Authority
 from ..looks.found import Choice, Found, Look, Refusal
 from ..looks.lookups import Lookups
 from ..looks.mixed import Bads, sift
-from ..looks.names import Names
+from ..looks.names import called
 from ..looks.preflight import Preflight
 from ..looks.reading import Reading
 from ..matrix.model import Handled, rings
@@ -67,8 +67,11 @@ class Intake:
 
     def read(self, room: str, content: Json) -> Typed | NotRun | None:
         """What a message in an ops room asks for."""
-        names, prefix = Names(self._world, self._world.rooms[room]), self._world.here(room).prefix
-        return read.read(content, bot=self._world.me, prefix=prefix, people=names)
+        people, prefix = (
+            called(self._world, self._world.rooms[room]),
+            self._world.here(room).prefix,
+        )
+        return read.read(content, bot=self._world.me, prefix=prefix, people=people)
 
     async def refuse(self, where: Origin, message: Message) -> Handled | None:
         """An answer for whoever has a role; silence for all others."""

@@ -17,7 +17,7 @@ from ..chat import alarms, refusals
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.lookups import Full, Work, looks, waits
-from ..looks.names import Names
+from ..looks.names import called
 from ..matrix.api import Homeserver, NoResponse
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
@@ -157,13 +157,12 @@ class OpsRoom:
         if edit is not None:
             return await self._edit(event, *edit)
         vote = read.vote(content)
-        if vote is not None and (tap := await self._erasures.tap(where, *vote)):
-            return tap
-        if vote is not None and (cast := await self._cast(where, *vote, Via.REPLY)):
-            return Handled(
-                lambda tx: voting.vote(Desk.of(self._world, tx, self.room), cast),
-                self._commands.moved,
-            )
+        if vote is not None and (voted := await self._vote(where, *vote, Via.REPLY)):
+            return voted
+        return await self._typed(where, content)
+
+    async def _typed(self, where: Origin, content: Json) -> Taken:
+        """A command, an answer to a question, or chat."""
         typed = self._commands.read(self.room, content)
         if typed is not None and self._mute.now and not self._mute.counts(typed):
             return await self._mute.typed(where, typed)
@@ -230,7 +229,7 @@ class OpsRoom:
         """A reply to a question; anything else is chat."""
         if not self._dialog.of_person(where.mxid):
             return None
-        said = read.said(content, Names(self._world, self.view))
+        said = read.said(content, called(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, where.mxid)
@@ -300,32 +299,28 @@ class OpsRoom:
             if self._mute.now:
                 return await self._mute.unheard(where)
             self._dialog.close(question.key)
-            again = Origin(
-                where.event_id, question.origin.command, where.room, where.mxid, where.at
-            )
+            again = evolve(where, command=question.origin.command)
             return await self._looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
-        if (released := await self._erasures.tap(where, tap.event_id, tap.side)) is not None:
-            return released
-        cast = await self._cast(where, tap.event_id, tap.side, Via.REACTION)
-        if cast is None:
-            return None
-        return Handled(
-            lambda tx: voting.vote(Desk.of(self._world, tx, self.room), cast),
-            self._commands.moved,
-        )
+        return await self._vote(where, tap.event_id, tap.side, Via.REACTION)
 
-    async def _cast(self, where: Origin, target: EventId, side: Side, how: Via) -> Ballot | None:
-        """A vote, if what it is about is a card of ours."""
+    async def _vote(self, where: Origin, target: EventId, side: Side, how: Via) -> Handled | None:
+        """A yes or no to an alarm about something that was erased, or to a card of ours."""
         if self._world.settings is None:
             return None
+        if (released := await self._erasures.tap(where, target, side)) is not None:
+            return released
         request = await self._db.read(
             lambda tx: voting.of_card(Desk.of(self._world, tx, self.room), self.room, target)
         )
         if request is None:
             return None
-        return Ballot(where.event_id, request.id, where.mxid, side, how, self.room)
+        ballot = Ballot(where.event_id, request.id, where.mxid, side, how, self.room)
+        return Handled(
+            lambda tx: voting.vote(Desk.of(self._world, tx, self.room), ballot),
+            self._commands.moved,
+        )
 
     async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such

@@ -19,7 +19,7 @@ from ..model.event import Json, object_in
 from ..model.ids import EventId
 from ..model.request import Side
 from ..text.message import code, quote
-from .links import MAX_PILLS, Html, Mismatch, People, TooMany, read_html, resolve
+from .links import MAX_PILLS, Html, Mismatch, People, TooMany, nobody, read_html, resolve
 from .parse import NotRun
 
 _DASHES = "‐‑‒–—―−﹘﹣－⸺⸻"  # what keyboards make of one or two hyphens
@@ -79,7 +79,7 @@ class Reaction:
 
 
 def read(
-    content: Json, *, bot: str, prefix: str = "!", people: People | None = None
+    content: Json, *, bot: str, prefix: str = "!", people: People = nobody
 ) -> Typed | NotRun | None:
     """What a message of a person asks for.
 
@@ -93,7 +93,7 @@ def read(
     if html.quoted:
         return None
     try:
-        text = resolve(raw.text, html, {} if people is None else people)
+        text = resolve(raw.text, html, people)
     except (Mismatch, TooMany) as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
         typed = _typed(raw.text, bot, prefix, raw.reply_to)
@@ -101,14 +101,14 @@ def read(
     return _typed(text, bot, prefix, raw.reply_to)
 
 
-def said(content: Json, people: People | None = None) -> Said | NotRun | None:
+def said(content: Json, people: People = nobody) -> Said | NotRun | None:
     """The words of a message as an answer to a question; None when it is no plain text."""
     raw = _raw(content)
     if raw is None:
         return None
     try:
         return Said(
-            resolve(raw.text, _html(content), {} if people is None else people).strip(),
+            resolve(raw.text, _html(content), people).strip(),
             raw.reply_to,
         )
     except (Mismatch, TooMany) as wrong:
@@ -121,7 +121,7 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
     A text that holds no command word gives an empty `word`.
     """
     try:
-        text = resolve(text, Html(), {}).strip()
+        text = resolve(text, Html(), nobody).strip()
     except (Mismatch, TooMany):
         return Typed("")
     if text.startswith("！") and prefix == "!":
