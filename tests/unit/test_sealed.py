@@ -473,7 +473,7 @@ class _Text:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def read(self) -> Source:
+    async def read(self) -> Source:
         return Source("config", self.text)
 
     def accept(self, source: Source) -> None:

@@ -57,7 +57,7 @@ class Lookups:
         self._looks: dict[str, _Look] = {}  # by command, until what comes of it is committed
         self._slots = asyncio.Semaphore(IN_ALL)
 
-    async def run(self, person: str, where: Origin, work: Work) -> Handled | Later | None:
+    async def run(self, person: str, origin: Origin, work: Work) -> Handled | Later | None:
         """What `work` gives, now or later. Raises Full."""
         mine, behind = self._of.setdefault(person, []), self.busy(person)
         if len(mine) >= QUEUED_A_PERSON:
@@ -74,8 +74,8 @@ class Lookups:
                 raise
             if task.done():
                 return task.result()
-        look = self._looks[where.command] = _Look(person, where.mxid, task)
-        return Later(asyncio.create_task(self._until_committed(where.command, look)))
+        look = self._looks[origin.command] = _Look(person, origin.mxid, task)
+        return Later(asyncio.create_task(self._until_committed(origin.command, look)))
 
     def busy(self, person: str) -> bool:
         """Whether something of this person is not committed yet; what they send next waits."""

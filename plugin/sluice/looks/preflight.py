@@ -83,17 +83,17 @@ class Preflight:
             Before.SIZE: self._sizes.grown,
         }
 
-    async def before(self, where: Origin, invocation: Invocation, bad: Bads = ()) -> Look:
+    async def before(self, origin: Origin, invocation: Invocation, bad: Bads = ()) -> Look:
         """Everything that can be known before the first line is sent. Waits until the start is
         over: what was typed meanwhile simply runs. bad: entries of its list that are out already.
         """
         await self._opened.wait()
-        stopped = self.stopped(where, invocation)
+        stopped = self.stopped(origin, invocation)
         if stopped is not None:
             return Refusal(stopped)
         row = self._rows.get(COMMANDS[invocation.command].before)
         try:
-            found = await in_time(row(where, invocation)) if row else Found(invocation)
+            found = await in_time(row(origin, invocation)) if row else Found(invocation)
             if isinstance(found, Found) and (bad := (*bad, *found.bad)):
                 raise offer(found.invocation, bad)
         except NotRun as no:
@@ -101,18 +101,18 @@ class Preflight:
         except AskFirst as first:
             return Found(first.invocation, question=ask(*first.lines))
         except CannotDeliver as error:
-            return Refusal(self._undeliverable(where, error.reason))
+            return Refusal(self._undeliverable(origin, error.reason))
         if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
-            return await self._sizes.by_others(where, found)
+            return await self._sizes.by_others(origin, found)
         return found
 
     async def confirmed(self, invocation: Invocation) -> None:
         """Somebody tapped ✅ on the question of `before`."""
         await self._sizes.confirmed(invocation)
 
-    def stopped(self, where: Origin, invocation: Invocation) -> Message | None:
+    def stopped(self, origin: Origin, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
-        here, conduit = self._world.here(where.room), self._world.conduit
+        here, conduit = self._world.here(origin.room), self._world.conduit
         health = conduit.health
         if not conduit.room or health.outside:
             return refusals.outside(here)
@@ -126,7 +126,7 @@ class Preflight:
             return refusals.silent(here, health.silent_since)
         if health.dialect is None and not only_reads(invocation):
             return refusals.unknown_version(here, f"Conduit {health.version}", USERS.name)
-        if self._world.rooms[where.room].public and not only_looks(invocation):
+        if self._world.rooms[origin.room].public and not only_looks(invocation):
             return refusals.public_room()
         try:
             self._world.planned(invocation)
@@ -139,11 +139,11 @@ class Preflight:
 
     # --- accounts
 
-    async def _new_accounts(self, where: Origin, invocation: Invocation) -> Look:
-        await self._deliveries.prepare(where.mxid)
+    async def _new_accounts(self, origin: Origin, invocation: Invocation) -> Look:
+        await self._deliveries.prepare(origin.mxid)
         names = invocation.values("user")
         bad: list[tuple[str, Text, Message]] = []
-        here = self._world.here(where.room)
+        here = self._world.here(origin.room)
         for mxid in names:
             problem = await self._name(here, mxid)
             if problem is not None:
@@ -166,48 +166,48 @@ class Preflight:
             return ("a bridge's name",), refusals.of_bridge(mxid, new=True)
         return None
 
-    async def _reset(self, where: Origin, invocation: Invocation) -> Look:
-        await self._deliveries.prepare(where.mxid)
+    async def _reset(self, origin: Origin, invocation: Invocation) -> Look:
+        await self._deliveries.prepare(origin.mxid)
         mxid = str(invocation.get("user"))
         account = await self._probes.account(mxid)
         if account is Account.MISSING:
-            return await self._unknown(where, invocation, mxid)
+            return await self._unknown(origin, invocation, mxid)
         if account is Account.BRIDGE:
             return Refusal(refusals.of_bridge(mxid))
-        facts = (await self._account_fact(where.room, mxid, account),)
+        facts = (await self._account_fact(origin.room, mxid, account),)
         if account is Account.DEACTIVATED:
             return Found(invocation, facts, questions.open_again(mxid), reopens=True)
         return Found(invocation, facts)
 
-    async def _accounts(self, where: Origin, invocation: Invocation) -> Look:
+    async def _accounts(self, origin: Origin, invocation: Invocation) -> Look:
         facts = []
         for mxid in invocation.values("user"):
             account = await self._probes.account(mxid)
             if account is Account.MISSING:
-                return await self._unknown(where, invocation, mxid)
-            facts.append(await self._account_fact(where.room, mxid, account))
+                return await self._unknown(origin, invocation, mxid)
+            facts.append(await self._account_fact(origin.room, mxid, account))
         return Found(invocation, tuple(facts))
 
-    async def _account_list(self, where: Origin, invocation: Invocation) -> Look:
+    async def _account_list(self, origin: Origin, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
         nobody = await each(invocation.values("user"), self._reading.is_nobody)
         missing = [mxid for mxid, missing in nobody.items() if missing]
         return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
 
-    async def _owner_of_files(self, where: Origin, invocation: Invocation) -> Look:
+    async def _owner_of_files(self, origin: Origin, invocation: Invocation) -> Look:
         """`media`: nobody looks for the files of a slip of the pen."""
         mxid = invocation.get("user")
         if isinstance(mxid, str) and await self._reading.is_nobody(mxid):
-            return await self._unknown(where, invocation, mxid)
+            return await self._unknown(origin, invocation, mxid)
         return Found(invocation)
 
-    async def _unknown(self, where: Origin, invocation: Invocation, mxid: str) -> Look:
+    async def _unknown(self, origin: Origin, invocation: Invocation, mxid: str) -> Look:
         """There is no such account: whom it may have meant, as far as the last list knows. What
         changes something is never a tap away."""
-        here = self._world.here(where.room)
+        here = self._world.here(origin.room)
         last = await self._db.read(lambda tx: kept.last_list(tx, USERS.name))
         known = {here.local(each): each for each in users_in(last.body)} if last else {}
-        called = called_here(self._world.rooms[where.room], here.local(mxid))
+        called = called_here(self._world.rooms[origin.room], here.local(mxid))
         looks = only_looks(invocation)
         alikes = alike(here.local(mxid), known, slips=4 if looks else 2)
         near = list(dict.fromkeys((*called, *(known[name] for name in alikes))))
@@ -239,7 +239,7 @@ class Preflight:
 
     # --- rooms and files
 
-    async def _room(self, where: Origin, invocation: Invocation) -> Look:
+    async def _room(self, origin: Origin, invocation: Invocation) -> Look:
         room = str(invocation.get("room"))
         facts = await self._probes.room(room)
         typed = dict(invocation.noted).get(room)
@@ -247,22 +247,22 @@ class Preflight:
             return Found(invocation, (RoomFact(room, typed),))
         return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
 
-    async def _address(self, where: Origin, invocation: Invocation) -> Look:
+    async def _address(self, origin: Origin, invocation: Invocation) -> Look:
         alias = str(invocation.get("alias"))
         if not await self._reading.resolve(alias):
             return Refusal(refusals.no_such_address(alias))
         return Found(invocation)
 
-    async def _files(self, where: Origin, invocation: Invocation) -> Look:
+    async def _files(self, origin: Origin, invocation: Invocation) -> Look:
         for mxc in invocation.values("mxc"):
             if await self._probes.media(mxc) is Media.GONE:
-                return Refusal(refusals.not_there(self._world.here(where.room), mxc))
-        return await self._posters(where, invocation)
+                return Refusal(refusals.not_there(self._world.here(origin.room), mxc))
+        return await self._posters(origin, invocation)
 
-    async def _posters(self, where: Origin, invocation: Invocation) -> Look:
+    async def _posters(self, origin: Origin, invocation: Invocation) -> Look:
         return Found(invocation, tuple(map(self._reading.posted, invocation.values("mxc"))))
 
-    async def _sealed_or_not(self, where: Origin, invocation: Invocation) -> Look:
+    async def _sealed_or_not(self, origin: Origin, invocation: Invocation) -> Look:
         """`event`: before Conduit is asked for anything."""
         seal = await self._sealed.of_event(str(invocation.get("event")))
         if seal is Seal.OPEN:
@@ -271,11 +271,11 @@ class Preflight:
 
     # --- passwords
 
-    def _undeliverable(self, where: Origin, reason: str) -> Message:
+    def _undeliverable(self, origin: Origin, reason: str) -> Message:
         policy = self._world.live.policy
-        mine = mxids_of(policy, person_of(policy, where.mxid))
+        mine = mxids_of(policy, person_of(policy, origin.mxid))
         other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
-        return texts.not_safe(where.mxid, reason, other)
+        return texts.not_safe(origin.mxid, reason, other)
 
 
 def _rest(invocation: Invocation, bad: list[Bad]) -> Found:

@@ -36,12 +36,12 @@ class Sizes:
     def __init__(self, world: World, db: Database, lists: Lists) -> None:
         self._world, self._db, self._lists = world, db, lists
 
-    async def by_others(self, where: Origin, found: Found) -> Found | Refusal:
+    async def by_others(self, origin: Origin, found: Found) -> Found | Refusal:
         """Commands whose answer any user can make large: asked once a day for each of them."""
         how, name = self._world.live.relay.attacker_sized, found.invocation.command
         if how == "refuse":
             return Refusal(refusals.attacker_sized())
-        if (stopped := await self._stopped(where, found.invocation)) is not None:
+        if (stopped := await self._stopped(origin, found.invocation)) is not None:
             return stopped
         asked = await self._db.read(lambda tx: meta.get(tx, _asked(name)))
         if how == "allow" or self._world.now() - float(asked or 0) < _DAY:
@@ -61,49 +61,49 @@ class Sizes:
 
         await self._db.write(commit)
 
-    async def _stopped(self, where: Origin, invocation: Invocation) -> Found | Refusal | None:
+    async def _stopped(self, origin: Origin, invocation: Invocation) -> Found | Refusal | None:
         """A command that may have stopped Conduit the last time: only an owner asks again."""
         last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
         if last is None:
             return None
-        here = self._world.here(where.room)
-        if self._is_owner(where):
+        here = self._world.here(origin.room)
+        if self._is_owner(origin):
             question = questions.may_stop_again(here, last.command, last.person, last.at)
             return Found(invocation, question=question)
         owners = self._world.owner_names()
         return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
 
-    def _is_owner(self, where: Origin) -> bool:
-        return person_of(self._world.live.policy, where.mxid) in self._world.owner_names()
+    def _is_owner(self, origin: Origin) -> bool:
+        return person_of(self._world.live.policy, origin.mxid) in self._world.owner_names()
 
-    async def grown(self, where: Origin, invocation: Invocation) -> Found | Refusal:
+    async def grown(self, origin: Origin, invocation: Invocation) -> Found | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
         what, now = invocation.command, self._world.now()
-        here = self._world.here(where.room)
-        if (stopped := await self._stopped(where, invocation)) is not None:
+        here = self._world.here(origin.room)
+        if (stopped := await self._stopped(origin, invocation)) is not None:
             return stopped
         last = await self._db.read(lambda tx: kept.last_list(tx, what))
         if last is None:
             return self._owner(
-                where, invocation, questions.list_never_seen(what, COMMANDS[what].fits)
+                origin, invocation, questions.list_never_seen(what, COMMANDS[what].fits)
             )
         part, old = last.octets / LIMIT, now - last.at > _DAY
         if part > _REFUSE_FROM:
-            return self._too_large(where, what, last)
+            return self._too_large(origin, what, last)
         if part > _ASK_FROM or (old and (part > _OLD_FROM or what == ROOMS.name)):
             question = questions.list_may_be_large(here, what, last.octets, last.at)
-            return self._owner(where, invocation, question)
+            return self._owner(origin, invocation, question)
         return Found(invocation)
 
-    def _owner(self, where: Origin, invocation: Invocation, question: Message) -> Found | Refusal:
-        if self._is_owner(where):
+    def _owner(self, origin: Origin, invocation: Invocation, question: Message) -> Found | Refusal:
+        if self._is_owner(origin):
             return Found(invocation, question=question)
         owners = self._world.owner_names()
         return Refusal(refusals.owner_must_ask(invocation.command, owners))
 
-    def _too_large(self, where: Origin, what: str, last: kept.Listed) -> Refusal:
+    def _too_large(self, origin: Origin, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""
-        here = self._world.here(where.room)
+        here = self._world.here(origin.room)
         if what == USERS.name:
             found = users_in(last.body)
             _, pages = views.users(here, found, None)
@@ -113,7 +113,7 @@ class Sizes:
             _, pages = views.rooms(here, rows, None)
         if pages is not None:
             pages = evolve(pages, start=0)
-        self._lists.keep(where.room, where.mxid, pages, here.clock.now)
+        self._lists.keep(origin.room, origin.mxid, pages, here.clock.now)
         stored = (last.at, len(found))
         return Refusal(refusals.list_too_large(here, what, last.octets, stored))
 

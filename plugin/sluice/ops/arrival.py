@@ -71,40 +71,40 @@ class Arrivals:
         self._world, self._hs, self._absences = world, homeserver, absences
         self._off: OrderedDict[str, float] = OrderedDict()  # server -> age of its last command
 
-    def off(self, where: Origin, max_age: float) -> Cause | None:
+    def off(self, origin: Origin, max_age: float) -> Cause | None:
         """Why a command is too old, or dated in the future; None if it is in time."""
-        if abs(self._world.now() - where.at) > max_age:
-            return self._why(where, max_age)[0]
-        self._off.pop(_server(where), None)
+        if abs(self._world.now() - origin.at) > max_age:
+            return self._why(origin, max_age)[0]
+        self._off.pop(_server(origin), None)
         return None
 
-    def _why(self, where: Origin, max_age: float) -> tuple[Cause, float]:
-        now, server = self._world.now(), _server(where)
+    def _why(self, origin: Origin, max_age: float) -> tuple[Cause, float]:
+        now, server = self._world.now(), _server(origin)
         arrival = Arrival(
-            at=where.at,
+            at=origin.at,
             now=now,
             local=server == self._world.server,
             ahead=self._hs.skew.seconds,
-            absences=(*self._absences.of(where.room), *self._world.conduit.absences(now)),
+            absences=(*self._absences.of(origin.room), *self._world.conduit.absences(now)),
             before=self._off.get(server),
         )
         return cause(arrival, max_age)
 
-    def refusal(self, where: Origin, who: str, max_age: float) -> Message:
+    def refusal(self, origin: Origin, who: str, max_age: float) -> Message:
         """What is said of a command that is off."""
-        why, by = self._why(where, max_age)
-        here, server = self._world.here(where.room), _server(where)
+        why, by = self._why(origin, max_age)
+        here, server = self._world.here(origin.room), _server(origin)
         if why is Cause.AWAY:
-            return refusals.too_old(here, who, where.mxid, where.at)
+            return refusals.too_old(here, who, origin.mxid, origin.at)
         if why is Cause.LATE:
-            return refusals.late(here, who, where.mxid, where.at)
+            return refusals.late(here, who, origin.mxid, origin.at)
         other = "" if why is Cause.OURS else server
-        return refusals.clocks(here, who, where.mxid, by, other)
+        return refusals.clocks(here, who, origin.mxid, by, other)
 
-    def told(self, tx: Tx, where: Origin, max_age: float) -> None:
+    def told(self, tx: Tx, origin: Origin, max_age: float) -> None:
         """It was said, in this transaction."""
-        why, seems = self._why(where, max_age)[0], self._world.now() - where.at
-        tx.after(lambda: self._is_told(_server(where), why, seems))
+        why, seems = self._why(origin, max_age)[0], self._world.now() - origin.at
+        tx.after(lambda: self._is_told(_server(origin), why, seems))
 
     def _is_told(self, server: str, why: Cause, seems: float) -> None:
         if why is Cause.AWAY:
@@ -115,5 +115,5 @@ class Arrivals:
             self._off.popitem(last=False)
 
 
-def _server(where: Origin) -> str:
-    return where.mxid.partition(":")[2]
+def _server(origin: Origin) -> str:
+    return origin.mxid.partition(":")[2]

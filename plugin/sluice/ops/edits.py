@@ -41,57 +41,57 @@ class Edits:
         self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
     async def edited(
-        self, where: Origin, typed: Typed | NotRun | None, before: Request | None
+        self, origin: Origin, typed: Typed | NotRun | None, before: Request | None
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
-        old = abs(self._world.now() - where.at) > self._commands.max_age
-        if old or self._world.problems or self._world.mute(where.room):
+        old = abs(self._world.now() - origin.at) > self._commands.max_age
+        if old or self._world.problems or self._world.mute(origin.room):
             typed = None
         if before is not None and before.state in submit.SENT:
             typed = None  # nobody looks there any more
         if before is None:
             if typed is None or isinstance(typed, NotRun):
                 return None
-            return await self._commands.take(where, typed)
-        found, said = await self._reread(where, typed)
+            return await self._commands.take(origin, typed)
+        found, said = await self._reread(origin, typed)
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self._world, tx, where.room)
+            desk = Desk.of(self._world, tx, origin.room)
             anew = None
             if found is not None:
                 what = found.invocation
-                decision = await judge(desk, what, where.room, where.mxid)
-                whose = (where.event_id, before.command, where.room, where.mxid)
+                decision = await judge(desk, what, origin.room, origin.mxid)
+                whose = (origin.event_id, before.command, origin.room, origin.mxid)
                 anew = Ask(*whose, what, decision, found.facts)
             now = await store.get(tx, before.id)
-            edit = (where.room, before.command, where.mxid, where.event_id)
-            is_gone = where.event_id in self._withdrawn
+            edit = (origin.room, before.command, origin.mxid, origin.event_id)
+            is_gone = origin.event_id in self._withdrawn
             await submit.edited(desk, *edit, anew, withdrawn=is_gone)
             if said is not None and now is not None and now.state not in submit.SENT:
                 await said.commit(tx)
 
         async def after() -> None:
-            self._withdrawn.discard(where.event_id)
+            self._withdrawn.discard(origin.event_id)
             await self._commands.moved()
             if said is not None and said.after is not None:
                 await said.after()
 
         return Handled(commit, after)
 
-    async def vote(self, where: Origin, content: Json, before: Vote) -> Handled | None:
+    async def vote(self, origin: Origin, content: Json, before: Vote) -> Handled | None:
         """The sender changed a message that is a vote."""
-        if not await self._authority.roles(where):
+        if not await self._authority.roles(origin):
             return None
         side, cast = read.side(content), None
         if side is not None:
-            whose = (where.event_id, before.request, where.mxid)
-            cast = Ballot(*whose, side, Via.REPLY, where.room, message=where.command)
-        then = await self._in_place(where, content)
+            whose = (origin.event_id, before.request, origin.mxid)
+            cast = Ballot(*whose, side, Via.REPLY, origin.room, message=origin.command)
+        then = await self._in_place(origin, content)
 
         async def commit(tx: Tx) -> None:
             does = then.commit if then is not None else None
-            desk = Desk.of(self._world, tx, where.room)
-            await voting.edited(desk, before, where.event_id, cast=cast, then=does)
+            desk = Desk.of(self._world, tx, origin.room)
+            await voting.edited(desk, before, origin.event_id, cast=cast, then=does)
 
         async def after() -> None:
             await self._commands.moved()
@@ -100,31 +100,31 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def _in_place(self, where: Origin, content: Json) -> Handled | None:
+    async def _in_place(self, origin: Origin, content: Json) -> Handled | None:
         """What the new text does as a command: a vote, or something else that stops a request."""
-        typed = self._commands.read(where.room, content)
+        typed = self._commands.read(origin.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None
         if not isinstance(typed, Typed) or command is None or not command.at_once:
             return None  # nobody looks at an old message: nothing else hides there
-        return await self._commands.take(where, typed)
+        return await self._commands.take(origin, typed)
 
-    async def withdraw(self, where: Origin) -> None:
+    async def withdraw(self, origin: Origin) -> None:
         """The old text is gone now; what the new one says is still looked up."""
-        whose = (where.room, where.command, where.mxid, where.event_id)
+        whose = (origin.room, origin.command, origin.mxid, origin.event_id)
         await self._db.write(
-            lambda tx: submit.edited(Desk.of(self._world, tx, where.room), *whose, None)
+            lambda tx: submit.edited(Desk.of(self._world, tx, origin.room), *whose, None)
         )
-        self._withdrawn.add(where.event_id)
+        self._withdrawn.add(origin.event_id)
 
     async def _reread(
-        self, where: Origin, typed: Typed | NotRun | None
+        self, origin: Origin, typed: Typed | NotRun | None
     ) -> tuple[Found | None, Handled | None]:
         """What an edited command says now: something to submit, or something to answer."""
         if typed is None:
             return None, None
         if isinstance(typed, NotRun):
-            return None, self._dialog.not_run(where, typed)
-        if not await self._authority.covers(where, typed.word):
-            return None, await self._commands.run(where, typed)
-        found = await self._commands.plain(where, typed)
-        return (found, None) if found else (None, await self._commands.take(where, typed))
+            return None, self._dialog.not_run(origin, typed)
+        if not await self._authority.covers(origin, typed.word):
+            return None, await self._commands.run(origin, typed)
+        found = await self._commands.plain(origin, typed)
+        return (found, None) if found else (None, await self._commands.take(origin, typed))

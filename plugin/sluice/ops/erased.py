@@ -58,35 +58,35 @@ class Erasures:
         self._authority, self._moved = authority, moved
         self._removed: dict[str, set[str]] = {}  # event -> who removed it here
 
-    async def take(self, where: Origin, event: RoomEvent, view: RoomView) -> Handled | None:
+    async def take(self, origin: Origin, event: RoomEvent, view: RoomView) -> Handled | None:
         """An event that is empty at its first reading."""
-        if self._world.settings is None or not await self._authority.roles(where):
+        if self._world.settings is None or not await self._authority.roles(origin):
             return None
         because = object_in(event.unsigned, "redacted_because")
-        by, origin = text_in(because, "sender"), text_in(because, "room_id")
-        if origin in ("", self._room):
+        by, room = text_in(because, "sender"), text_in(because, "room_id")
+        if room in ("", self._room):
             if await self._was_removed_here(event, view):
                 return None
-            by = origin = ""  # it does not stand here, whatever it says
+            by = room = ""  # it does not stand here, whatever it says
         told = Erasure(
-            where.event_id,
+            origin.event_id,
             self._room,
-            where.mxid,
+            origin.mxid,
             _WHAT[event.type],
             by,
-            origin,
-            may_remove=view.can("redact", where.mxid),
+            room,
+            may_remove=view.can("redact", origin.mxid),
         )
         return Handled(
             lambda tx: erased.hold(Desk.of(self._world, tx, self._room), told), self._moved
         )
 
-    async def tap(self, where: Origin, target: EventId, side: Side) -> Handled | None:
+    async def tap(self, origin: Origin, target: EventId, side: Side) -> Handled | None:
         """A yes or no to an alarm about something that was erased."""
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self._room, target))
         if key is None or not key.startswith(erased.KEY):
             return None
-        event_id, by = key.removeprefix(erased.KEY), (where.mxid, side, where.event_id)
+        event_id, by = key.removeprefix(erased.KEY), (origin.mxid, side, origin.event_id)
         return Handled(
             lambda tx: erased.tapped(
                 Desk.of(self._world, tx, self._room), self._room, event_id, *by

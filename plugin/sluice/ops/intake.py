@@ -73,70 +73,71 @@ class Intake:
         )
         return read.read(content, bot=self._world.me, prefix=prefix, people=people)
 
-    async def refuse(self, where: Origin, message: Message) -> Handled | None:
+    async def refuse(self, origin: Origin, message: Message) -> Handled | None:
         """An answer for whoever has a role; silence for all others."""
-        return self._dialog.answer(where, message) if await self._authority.roles(where) else None
+        heard = await self._authority.roles(origin)
+        return self._dialog.answer(origin, message) if heard else None
 
     # --- from words on
 
     async def take(
-        self, where: Origin, typed: Typed, *, mentioned: bool = False
+        self, origin: Origin, typed: Typed, *, mentioned: bool = False
     ) -> Handled | None:
         """A message that looks like a command."""
-        if not await self._authority.roles(where):
+        if not await self._authority.roles(origin):
             return None
         command = find(typed.word)
         if command is None:
-            return self._unknown(where, typed, mentioned)
+            return self._unknown(origin, typed, mentioned)
         if self._world.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._world.problems]
-            return self._dialog.answer(where, policy_news.refused_in_safe_mode(problems))
-        off = self._arrivals.off(where, self.max_age)
+            return self._dialog.answer(origin, policy_news.refused_in_safe_mode(problems))
+        off = self._arrivals.off(origin, self.max_age)
         if off is not None and not (off is Cause.OURS and command.name == "status"):
-            return self._missed(where)
-        return await self.run(where, typed)
+            return self._missed(origin)
+        return await self.run(origin, typed)
 
-    async def run(self, where: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
+    async def run(self, origin: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
         """A command, of whoever has a role: understood, then decided or answered. Of what no line
         covers nothing is looked up."""
-        covered = await self._authority.covers(where, typed.word)
+        covered = await self._authority.covers(origin, typed.word)
         try:
-            invocation = await self._reading.understand(where, typed, look=covered)
+            invocation = await self._reading.understand(origin, typed, look=covered)
         except NotRun as no:
-            return self._dialog.not_run(where, no)
+            return self._dialog.not_run(origin, no)
         except Missing as gap:
             go_on: GoOn = partial(self.run, glass=True) if glass else self.take
-            return self._dialog.missing(where, typed, gap, go_on)
+            return self._dialog.missing(origin, typed, gap, go_on)
         except AskFirst as first:
             if not covered:
-                return await self._refuse(where, first.certain, glass)
-            return await self._ask_first(where, first, glass)
+                return await self._refuse(origin, first.certain, glass)
+            return await self._ask_first(origin, first, glass)
         if not covered:
-            return await self._refuse(where, invocation, glass)
+            return await self._refuse(origin, invocation, glass)
         if COMMANDS[invocation.command].own:
-            return await self._answered(where, invocation, typed)
-        return await self._decide(where, invocation, glass=glass)
+            return await self._answered(origin, invocation, typed)
+        return await self._decide(origin, invocation, glass=glass)
 
     async def _answered(
-        self, where: Origin, invocation: Invocation, typed: Typed
+        self, origin: Origin, invocation: Invocation, typed: Typed
     ) -> Handled | None:
         try:
-            does = await self._own.take(where, invocation, typed)
+            does = await self._own.take(origin, invocation, typed)
         except NotRun as no:  # the line that `can` is asked about
-            return self._dialog.not_run(where, no)
+            return self._dialog.not_run(origin, no)
         if isinstance(does, WithoutVotes):
-            return await self.run(where, does.typed, glass=True)
+            return await self.run(origin, does.typed, glass=True)
         return does
 
-    async def _refuse(self, where: Origin, invocation: Invocation, glass: bool) -> Handled:
+    async def _refuse(self, origin: Origin, invocation: Invocation, glass: bool) -> Handled:
         """The "not allowed" of what no line covers, made of what was typed."""
-        judged = await self._authority.judge(where, invocation, glass=glass)
+        judged = await self._authority.judge(origin, invocation, glass=glass)
         decision = evolve(judged, verdict=Verdict.DENY)
-        who = (where.event_id, where.command, where.room, where.mxid)
+        who = (origin.event_id, origin.command, origin.room, origin.mxid)
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self._world, tx, where.room)
-            if not await store.known(tx, where.event_id):
+            desk = Desk.of(self._world, tx, origin.room)
+            if not await store.known(tx, origin.event_id):
                 await submit.reject(desk, Ask(*who, invocation, decision))
 
         return Handled(commit)
@@ -145,146 +146,146 @@ class Intake:
     def max_age(self) -> float:
         return float(self._world.settings.command_max_age if self._world.settings else 300)
 
-    def _missed(self, where: Origin) -> Handled:
+    def _missed(self, origin: Origin) -> Handled:
         """Too old, or dated in the future."""
-        said = self._arrivals.refusal(where, self._authority.name(where.mxid), self.max_age)
-        answered = self._dialog.answer(where, said)
+        said = self._arrivals.refusal(origin, self._authority.name(origin.mxid), self.max_age)
+        answered = self._dialog.answer(origin, said)
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
-            self._arrivals.told(tx, where, self.max_age)
+            self._arrivals.told(tx, origin, self.max_age)
 
         return Handled(commit)
 
-    def _unknown(self, where: Origin, typed: Typed, mentioned: bool) -> Handled | None:
+    def _unknown(self, origin: Origin, typed: Typed, mentioned: bool) -> Handled | None:
         """Chat, unless it is near a command or meant for the bot."""
         close = near(typed.word)
         if not close:
-            message = refusals.no_such_command(self._world.here(where.room), typed.word)
-            return self._dialog.answer(where, message) if mentioned else None
+            message = refusals.no_such_command(self._world.here(origin.room), typed.word)
+            return self._dialog.answer(origin, message) if mentioned else None
         best = close[0]
         name = best.name.partition(".")[0]
         # Behind a name there may stand a password: it is not repeated.
         rest = " ".join(typed.words[:1]) if Tag.SECRET in best.tags else typed.rest
         line = f"{name} {rest}".strip()
-        here = self._world.here(where.room)
+        here = self._world.here(origin.room)
         may_tap = Tag.DESTRUCTIVE not in best.tags or bool(typed.reason)
         if len(close) > 1 or not may_tap:
             names = [each.name for each in close]
             question = questions.near_command(here, typed.word, names, tap=False)
-            return self._dialog.answer(where, question)
+            return self._dialog.answer(origin, question)
         anew = partial(self.take, typed=evolve(typed, word=name))
         question = questions.near_command(here, typed.word, [line], tap=True)
-        return self._dialog.choose(where, question, [anew])
+        return self._dialog.choose(origin, question, [anew])
 
-    async def _ask_first(self, where: Origin, first: AskFirst, glass: bool) -> Handled | None:
+    async def _ask_first(self, origin: Origin, first: AskFirst, glass: bool) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
         if not glass:
             if first.bad:  # more may be found bad, and all is asked in one question
-                return await self._decide(where, first.invocation, bad=first.bad)
-            if (await self._authority.judge(where, first.certain)).verdict is Verdict.DENY:
-                return self._store(where, Found(first.certain), glass)
+                return await self._decide(origin, first.invocation, bad=first.bad)
+            if (await self._authority.judge(origin, first.certain)).verdict is Verdict.DENY:
+                return self._store(origin, Found(first.certain), glass)
         go_on = partial(self._decide, invocation=first.invocation, glass=glass)
-        return self._dialog.confirm(where, asking(*first.lines), go_on)
+        return self._dialog.confirm(origin, asking(*first.lines), go_on)
 
     # --- decided and stored
 
     async def _decide(
-        self, where: Origin, invocation: Invocation, *, glass: bool = False, bad: Bads = ()
+        self, origin: Origin, invocation: Invocation, *, glass: bool = False, bad: Bads = ()
     ) -> Handled | None:
         """An understood command: allowed, with votes, or not. bad: what its list has lost."""
         if not glass:
-            judge_one = partial(self._authority.judge, where)
+            judge_one = partial(self._authority.judge, origin)
             invocation, more = await sift(invocation, judge_one)
             bad = (*bad, *more)
-        decision = await self._authority.judge(where, invocation, glass=glass)
+        decision = await self._authority.judge(origin, invocation, glass=glass)
         if decision.verdict is Verdict.DENY:
-            return self._store(where, Found(invocation), glass)
-        found = await self._preflight.before(where, invocation, bad)
-        return await self._go_on(where, found, glass, decision)
+            return self._store(origin, Found(invocation), glass)
+        found = await self._preflight.before(origin, invocation, bad)
+        return await self._go_on(origin, found, glass, decision)
 
     async def _go_on(
-        self, where: Origin, found: Look, glass: bool, decision: Decision | None = None
+        self, origin: Origin, found: Look, glass: bool, decision: Decision | None = None
     ) -> Handled | None:
         """decision: if it was judged just now; what is stored is judged again in its commit."""
         if isinstance(found, Refusal):
-            return self._dialog.answer(where, found.message)
+            return self._dialog.answer(origin, found.message)
         if isinstance(found, Choice):
             goes = [partial(self._decide, invocation=m, glass=glass) for m in found.meant]
-            return self._dialog.choose(where, found.question, goes)
+            return self._dialog.choose(origin, found.question, goes)
         if found.question is not None:
             confirmed = partial(self._confirmed, found=evolve(found, question=None), glass=glass)
-            return self._dialog.confirm(where, found.question, confirmed)
+            return self._dialog.confirm(origin, found.question, confirmed)
         invocation = found.invocation
-        decision = decision or await self._authority.judge(where, invocation, glass=glass)
+        decision = decision or await self._authority.judge(origin, invocation, glass=glass)
         if (decision.reason or glass) and not invocation.reason:
-            return self._why(where, found, glass, votes=bool(decision.slots))
-        if (earlier := await self._just_now(where, invocation)) is not None:
+            return self._why(origin, found, glass, votes=bool(decision.slots))
+        if (earlier := await self._just_now(origin, invocation)) is not None:
             seconds = self._world.now() - earlier.created
             question = questions.again(earlier.id, seconds, ended=earlier.state is State.DONE)
             repeat = partial(self._repeated, found=found, glass=glass)
-            return self._dialog.confirm(where, question, repeat)
-        return self._store(where, found, glass)
+            return self._dialog.confirm(origin, question, repeat)
+        return self._store(origin, found, glass)
 
-    async def _confirmed(self, where: Origin, found: Found, glass: bool) -> Handled | None:
+    async def _confirmed(self, origin: Origin, found: Found, glass: bool) -> Handled | None:
         await self._preflight.confirmed(found.invocation)
-        return await self._go_on(where, found, glass)
+        return await self._go_on(origin, found, glass)
 
-    async def _repeated(self, where: Origin, found: Found, glass: bool) -> Handled:
-        return self._store(where, found, glass)
+    async def _repeated(self, origin: Origin, found: Found, glass: bool) -> Handled:
+        return self._store(origin, found, glass)
 
-    def _why(self, where: Origin, found: Found, glass: bool, *, votes: bool) -> Handled:
+    def _why(self, origin: Origin, found: Found, glass: bool, *, votes: bool) -> Handled:
         async def go_on(again: Origin, reason: str) -> Handled | None:
             given = evolve(found, invocation=evolve(found.invocation, reason=reason))
             return await self._go_on(again, given, glass)
 
-        return self._dialog.why(where, go_on, votes=votes)
+        return self._dialog.why(origin, go_on, votes=votes)
 
-    async def _just_now(self, where: Origin, invocation: Invocation) -> Request | None:
+    async def _just_now(self, origin: Origin, invocation: Invocation) -> Request | None:
         """The same by the same person within a minute, if a repeat would do harm: the second new
         password makes the first worthless, which may have been passed on by then."""
         if Tag.SECRET not in COMMANDS[invocation.command].tags:
             return None
         policy, since = self._world.live.policy, self._world.now() - _AGAIN
-        mxids, wanted = mxids_of(policy, person_of(policy, where.mxid)), store.digest(invocation)
+        mxids, wanted = mxids_of(policy, person_of(policy, origin.mxid)), store.digest(invocation)
         return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
-    def _store(self, where: Origin, found: Found, glass: bool) -> Handled:
+    def _store(self, origin: Origin, found: Found, glass: bool) -> Handled:
         """The request, or the stored "not allowed"."""
 
         async def commit(tx: Tx) -> None:
-            desk, what = Desk.of(self._world, tx, where.room), found.invocation
-            decision = await judge(desk, what, where.room, where.mxid, glass=glass)
-            whose = (where.event_id, where.command, where.room, where.mxid)
+            desk, what = Desk.of(self._world, tx, origin.room), found.invocation
+            decision = await judge(desk, what, origin.room, origin.mxid, glass=glass)
+            whose = (origin.event_id, origin.command, origin.room, origin.mxid)
             asked = Ask(*whose, what, decision, found.facts)
             if found.reopens:
-                tx.after(lambda: self._world.reopens(where.event_id))
+                tx.after(lambda: self._world.reopens(origin.event_id))
             await (measures.break_glass(desk, asked) if glass else submit.submit(desk, asked))
 
         return Handled(commit, self.moved)
 
-    async def plain(self, where: Origin, typed: Typed) -> Found | None:
+    async def plain(self, origin: Origin, typed: Typed) -> Found | None:
         """What can be stored as it is; None for whatever must be answered or asked first."""
         command = find(typed.word)
         if command is None or command.own:
             return None
         try:
-            what = await self._reading.understand(where, typed)
+            what = await self._reading.understand(origin, typed)
         except (NotRun, Missing, AskFirst):
             return None
-        if (await sift(what, partial(self._authority.judge, where)))[1]:
+        if (await sift(what, partial(self._authority.judge, origin)))[1]:
             return None
-        decision = await self._authority.judge(where, what)
-        found = await self._preflight.before(where, what)
+        decision = await self._authority.judge(origin, what)
+        found = await self._preflight.before(origin, what)
         if decision.verdict is Verdict.DENY:
             return found if isinstance(found, Found) else Found(what)
         asks = decision.reason and not what.reason
         whole = isinstance(found, Found) and found.question is None and not asks
         return found if isinstance(found, Found) and whole else None
 
-    async def in_clear(self, where: Origin, content: Json) -> Handled | None:
+    async def in_clear(self, origin: Origin, content: Json) -> Handled | None:
         """A message in clear in an encrypted room: whoever sent it is not who they seem."""
-        typed = self.read(where.room, content)
+        typed = self.read(origin.room, content)
         if typed is None or (not isinstance(typed, NotRun) and find(typed.word) is None):
             return None
-        return await self.refuse(where, refusals.not_encrypted())
+        return await self.refuse(origin, refusals.not_encrypted())

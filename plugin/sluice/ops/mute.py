@@ -39,18 +39,18 @@ class Mute:
         command = find(typed.word) if isinstance(typed, Typed) else None
         return command is not None and command.at_once
 
-    async def typed(self, where: Origin, typed: Typed | NotRun | None) -> Handled | None:
+    async def typed(self, origin: Origin, typed: Typed | NotRun | None) -> Handled | None:
         """A command that is not run; chat is nothing."""
         if typed is None or (isinstance(typed, Typed) and find(typed.word) is None):
             return None
-        return await self.unheard(where)
+        return await self.unheard(origin)
 
-    async def unheard(self, where: Origin) -> Handled | None:
+    async def unheard(self, origin: Origin) -> Handled | None:
         """Something that would have run, or have led to it."""
-        if not await self._authority.roles(where):
+        if not await self._authority.roles(origin):
             return None
         if len(self._unheard) < _MOST:
-            self._unheard[where.event_id] = where.mxid
+            self._unheard[origin.event_id] = origin.mxid
         key = f"unheard.{next(iter(self._unheard))}"
         push = dict.fromkeys(self._unheard.values())
         message = refusals.unheard(len(self._unheard), tuple(push))

@@ -83,7 +83,7 @@ class OpsRoom:
         if event.is_state:
             return self._state(event)
         if is_emptied(event):
-            return await self._erasures.take(self._where(event), event, self.view)
+            return await self._erasures.take(self._origin(event), event, self.view)
         if event.type == "m.room.message":
             return await self._message(event)
         if event.type == "m.reaction":
@@ -105,7 +105,7 @@ class OpsRoom:
             key = f"upgraded.{view.event_of('m.room.tombstone')}"
             await outbox.put(tx, self.room, key, alarms.upgraded(here))
 
-    def _where(self, event: RoomEvent, command: EventId | None = None) -> Origin:
+    def _origin(self, event: RoomEvent, command: EventId | None = None) -> Origin:
         return Origin(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
 
     def _own(self, event: RoomEvent) -> Handled | None:
@@ -147,65 +147,67 @@ class OpsRoom:
     async def _message(self, event: RoomEvent) -> Taken:
         if event.sender not in self.view.joined:
             return None
-        where, content = self._where(event), event.content
-        if not await self._may_speak(where):
+        origin, content = self._origin(event), event.content
+        if not await self._may_speak(origin):
             # A vote does not count either when it is read again after they got a role.
             return SEEN if read.vote(content) else None
         if self.view.encrypted and not event.unsealed:
-            return None if self._mute.now else await self._commands.in_clear(where, content)
+            return None if self._mute.now else await self._commands.in_clear(origin, content)
         edit = read.edit_of(content)
         if edit is not None:
             return await self._edit(event, *edit)
         vote = read.vote(content)
-        if vote is not None and (voted := await self._vote(where, *vote, Via.REPLY)):
+        if vote is not None and (voted := await self._vote(origin, *vote, Via.REPLY)):
             return voted
-        return await self._typed(where, content)
+        return await self._typed(origin, content)
 
-    async def _typed(self, where: Origin, content: Json) -> Taken:
+    async def _typed(self, origin: Origin, content: Json) -> Taken:
         """A command, an answer to a question, or chat."""
         typed = self._commands.read(self.room, content)
         if typed is not None and self._mute.now and not self._mute.counts(typed):
-            return await self._mute.typed(where, typed)
-        if isinstance(typed, Typed) and await self._is_unstorable(where, typed):
+            return await self._mute.typed(origin, typed)
+        if isinstance(typed, Typed) and await self._is_unstorable(origin, typed):
             return None
         if isinstance(typed, NotRun):
-            return await self._commands.refuse(where, refusals.refused(typed))
+            return await self._commands.refuse(origin, refusals.refused(typed))
         if typed is None:
-            return await self._answer(where, content)
-        question = await self._question(typed.reply_to, where.mxid)
+            return await self._answer(origin, content)
+        question = await self._question(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
-            return self._dialog.called_off(where, question)
+            return self._dialog.called_off(origin, question)
         if question is not None:  # a command is no answer: it stands for itself
             self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
         mentioned = read.mentions_bot(content, self._world.me)
 
         async def take() -> Handled | None:
-            return await self._commands.take(where, meant, mentioned=mentioned)
+            return await self._commands.take(origin, meant, mentioned=mentioned)
 
-        busy = self._commands.lookups.busy(self._authority.name(where.mxid))
+        busy = self._commands.lookups.busy(self._authority.name(origin.mxid))
         beside = looks(meant.word) or (busy and waits(meant.word))
-        return await (self._looked_up(where, take) if beside else take())
+        return await (self._looked_up(origin, take) if beside else take())
 
-    async def _may_speak(self, where: Origin) -> bool:
+    async def _may_speak(self, origin: Origin) -> bool:
         """Whether what they say can mean anything: asked before it is read, because any member
         can send much of it. Who was asked something may answer, whatever became of their role."""
-        return self._dialog.of_person(where.mxid) or bool(await self._authority.roles(where))
+        return self._dialog.of_person(origin.mxid) or bool(await self._authority.roles(origin))
 
-    async def _looked_up(self, where: Origin, work: Work) -> Taken:
+    async def _looked_up(self, origin: Origin, work: Work) -> Taken:
         """What may have to ask the server: beside this room's other events, if it takes long."""
         try:
-            return await self._commands.lookups.run(self._authority.name(where.mxid), where, work)
+            return await self._commands.lookups.run(
+                self._authority.name(origin.mxid), origin, work
+            )
         except Full:
-            return self._dialog.answer(where, refusals.too_many_at_once(QUEUED_A_PERSON))
+            return self._dialog.answer(origin, refusals.too_many_at_once(QUEUED_A_PERSON))
 
-    async def _is_unstorable(self, where: Origin, typed: Typed) -> bool:
+    async def _is_unstorable(self, origin: Origin, typed: Typed) -> bool:
         """A command while nothing can be stored; `status` answers even so."""
         command = find(typed.word)
         if not self._storage.fails or command is None or command.name == "status":
             return False
-        if await self._authority.roles(where):
-            await self._storage.refuse(where)
+        if await self._authority.roles(origin):
+            await self._storage.refuse(origin)
         return True
 
     async def _unreadable(self, event: RoomEvent) -> Handled | None:
@@ -215,7 +217,7 @@ class OpsRoom:
         told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
         if sender in told or self._mute.now:
             return None
-        handled = await self._commands.refuse(self._where(event), refusals.unreadable())
+        handled = await self._commands.refuse(self._origin(event), refusals.unreadable())
         if handled is None:
             return None
 
@@ -225,22 +227,22 @@ class OpsRoom:
 
         return Handled(commit, handled.after)
 
-    async def _answer(self, where: Origin, content: Json) -> Taken:
+    async def _answer(self, origin: Origin, content: Json) -> Taken:
         """A reply to a question; anything else is chat."""
-        if not self._dialog.of_person(where.mxid):
+        if not self._dialog.of_person(origin.mxid):
             return None
         said = read.said(content, called(self._world, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
-        question = await self._question(said.reply_to, where.mxid)
+        question = await self._question(said.reply_to, origin.mxid)
         if question is not None and is_no(said.text):
-            return self._dialog.called_off(where, question)
+            return self._dialog.called_off(origin, question)
         if question is None or (reply := question.reply) is None:
             return None
         if self._mute.now:
-            return await self._mute.unheard(where)
+            return await self._mute.unheard(origin)
         self._dialog.close(question.key)
-        again = evolve(where, command=question.origin.command)
+        again = evolve(origin, command=question.origin.command)
         return await self._looked_up(again, lambda: reply(again, said.text))
 
     async def _question(self, event_id: EventId | None, mxid: str) -> Question | None:
@@ -256,7 +258,7 @@ class OpsRoom:
         if votes and self._world.settings is not None:
             if votes[0].mxid != event.sender:
                 return None
-            return await self._edits.vote(self._where(event, original), content, votes[0])
+            return await self._edits.vote(self._origin(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
         question = self._dialog.of_command(command)
@@ -273,11 +275,11 @@ class OpsRoom:
             self._dialog.close(question.key)
         self._commands.lookups.end(command)
         typed = self._commands.read(self.room, content)
-        where = self._where(event, command)
-        taken = await self._looked_up(where, lambda: self._edits.edited(where, typed, request))
+        origin = self._origin(event, command)
+        taken = await self._looked_up(origin, lambda: self._edits.edited(origin, typed, request))
         if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
             # Nothing of the old text can run while the new one is looked up.
-            await self._edits.withdraw(where)
+            await self._edits.withdraw(origin)
         return taken
 
     # --- taps and redactions
@@ -285,38 +287,38 @@ class OpsRoom:
     async def _tap(self, event: RoomEvent) -> Taken:
         if event.sender not in self.view.joined:
             return None
-        where, tap = self._where(event), read.reaction(event.content)
+        origin, tap = self._origin(event), read.reaction(event.content)
         if tap is None:
             return None
-        if not await self._may_speak(where):
+        if not await self._may_speak(origin):
             return SEEN if tap.side else None  # as of a vote by reply
-        question = await self._question(tap.event_id, where.mxid)
+        question = await self._question(tap.event_id, origin.mxid)
         if question is not None:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
             chosen = question.taps.get(key)
             if chosen is None:
-                return self._dialog.called_off(where, question) if tap.is_no else None
+                return self._dialog.called_off(origin, question) if tap.is_no else None
             if self._mute.now:
-                return await self._mute.unheard(where)
+                return await self._mute.unheard(origin)
             self._dialog.close(question.key)
-            again = evolve(where, command=question.origin.command)
+            again = evolve(origin, command=question.origin.command)
             return await self._looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
-        return await self._vote(where, tap.event_id, tap.side, Via.REACTION)
+        return await self._vote(origin, tap.event_id, tap.side, Via.REACTION)
 
-    async def _vote(self, where: Origin, target: EventId, side: Side, how: Via) -> Handled | None:
+    async def _vote(self, origin: Origin, target: EventId, side: Side, how: Via) -> Handled | None:
         """A yes or no to an alarm about something that was erased, or to a card of ours."""
         if self._world.settings is None:
             return None
-        if (released := await self._erasures.tap(where, target, side)) is not None:
+        if (released := await self._erasures.tap(origin, target, side)) is not None:
             return released
         request = await self._db.read(
             lambda tx: voting.of_card(Desk.of(self._world, tx, self.room), self.room, target)
         )
         if request is None:
             return None
-        ballot = Ballot(where.event_id, request.id, where.mxid, side, how, self.room)
+        ballot = Ballot(origin.event_id, request.id, origin.mxid, side, how, self.room)
         return Handled(
             lambda tx: voting.vote(Desk.of(self._world, tx, self.room), ballot),
             self._commands.moved,

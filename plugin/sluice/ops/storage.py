@@ -36,13 +36,13 @@ class Storage:
                 said = alarms.cannot_log(self._world.here(room), full=self._full)
                 await self._direct.say(room, said, clear=True)
 
-    async def refuse(self, where: Origin) -> None:
+    async def refuse(self, origin: Origin) -> None:
         """A command that cannot be stored is not run; one answer a minute."""
         now = self._world.now()
-        if now - self._replied.get(where.room, 0.0) >= _REPLY_AGAIN:
-            self._replied[where.room] = now
+        if now - self._replied.get(origin.room, 0.0) >= _REPLY_AGAIN:
+            self._replied[origin.room] = now
             said = refusals.cannot_log(full=self._full)
-            await self._direct.say(where.room, said, reply_to=where.command, clear=True)
+            await self._direct.say(origin.room, said, reply_to=origin.command, clear=True)
 
     @property
     def _full(self) -> bool:

@@ -12,6 +12,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from ..db.connection import Database, Tx
+from ..matrix.files import File
 from ..matrix.model import Handled
 from ..model.command import Invocation, Typed
 from ..model.decision import Decision, Verdict
@@ -36,7 +37,7 @@ class Call:
     world: World
     db: Database
     lists: Lists
-    where: Origin
+    origin: Origin
     invocation: Invocation
     typed: Typed
 
@@ -52,19 +53,19 @@ class Call:
     # --- the right
 
     async def _judged(self, desk: Desk) -> Decision:
-        return await judge(desk, self.invocation, self.where.room, self.where.mxid)
+        return await judge(desk, self.invocation, self.origin.room, self.origin.mxid)
 
     async def allowed(self) -> bool:
         """Looked at before anything is fetched or sent for who asks."""
-        room = self.where.room
+        room = self.origin.room
         decision = await self.db.read(lambda tx: self._judged(Desk.of(self.world, tx, room)))
         return decision.verdict is not Verdict.DENY
 
     async def _ask(self, desk: Desk) -> Ask:
-        where, what = self.where, self.invocation
+        origin, what = self.origin, self.invocation
         args = tuple((n, v[:KEPT] if isinstance(v, str) else v) for n, v in what.args)
         kept, decision = evolve(what, args=args), await self._judged(desk)
-        return Ask(where.event_id, where.command, where.room, where.mxid, kept, decision)
+        return Ask(origin.event_id, origin.command, origin.room, origin.mxid, kept, decision)
 
     # --- the answer
 
@@ -72,7 +73,7 @@ class Call:
         """One commit: the "not allowed" with its id, or what `build` does and says."""
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self.world, tx, self.where.room)
+            desk = Desk.of(self.world, tx, self.origin.room)
             ask = await self._ask(desk)
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)
@@ -85,9 +86,15 @@ class Call:
         """The message to whoever is allowed; None: only the "not allowed" that `allowed` found."""
         return self.answer(partial(_said, message=message))
 
+    async def put(self, tx: Tx, message: Message, file: File | None = None) -> None:
+        """The reply itself, where nobody's right is looked at or it holds a file."""
+        key, origin = f"reply.{self.origin.event_id}", self.origin
+        outbox = self.world.outbox
+        await outbox.put(tx, origin.room, key, message, reply_to=origin.command, file=file)
+
     def keep(self, desk: Desk, left: Pages | None) -> None:
         """What is left of a list, for `more`."""
-        self.lists.after(desk.tx, self.where.room, self.where.mxid, left, desk.now)
+        self.lists.after(desk.tx, self.origin.room, self.origin.mxid, left, desk.now)
 
 
 Build = Callable[[Call, Desk, Ask], Awaitable["Message | None"]]

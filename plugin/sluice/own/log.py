@@ -127,7 +127,7 @@ class Log:
         name = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl"
         data, entries, erased = await call.db.read(_whole)
         try:
-            file = await self._files.upload(call.where.room, data, name, "application/x-ndjson")
+            file = await self._files.upload(call.origin.room, data, name, "application/x-ndjson")
         except MatrixError:
             size = f"{len(data) / 1e6:.1f} MB"
             failed = f"Failed: the server did not take the log as a file ({size})."
@@ -145,8 +145,7 @@ class Log:
 
 async def _exported(call: Call, desk: Desk, ask: Ask, file: File, caption: Message) -> None:
     await _read(desk, ask, "export")
-    key, outbox = f"reply.{ask.event_id}", call.world.outbox
-    await outbox.put(desk.tx, ask.room, key, caption, reply_to=ask.command, file=file)
+    await call.put(desk.tx, caption, file)
 
 
 async def _read(desk: Desk, ask: Ask, what: str) -> None:
@@ -316,7 +315,7 @@ def _told(desk: Desk, record: Record) -> Text:
 
 
 def _unknown(call: Call, word: str) -> Message:
-    cmd = call.world.here(call.where.room).cmd
+    cmd = call.world.here(call.origin.room).cmd
     return view(
         ("There is no log of ", quote(word, 40), "."),
         ("A person: ", cmd("log @bo"), " · one request: ", cmd("log 12")),

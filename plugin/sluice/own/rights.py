@@ -96,12 +96,12 @@ class Can:
     async def take(self, call: Call) -> Handled:
         """Raises NotRun."""
         line = str(call.invocation.get("line") or "")
-        whom = _Whom("", call.where.mxid)
+        whom = _Whom("", call.origin.mxid)
         if line.startswith("@"):
             word, _, line = line.partition(" ")
             name = person_meant(call.world.live.policy, word)
             whom = _Whom(name, _account(call, name))
-        prefix = call.world.here(call.where.room).prefix
+        prefix = call.world.here(call.origin.room).prefix
         typed = evolve(read_line(line, prefix=prefix), reply_to=call.typed.reply_to)
         glass = typed.word == "glass"
         if glass:
@@ -109,9 +109,11 @@ class Can:
         command = find(typed.word)
         if command is None:
             return call.answer(partial(_can_what, whom=whom, line=line))
-        look = await self._authority.covers(evolve(call.where, mxid=UserId(whom.mxid)), typed.word)
+        look = await self._authority.covers(
+            evolve(call.origin, mxid=UserId(whom.mxid)), typed.word
+        )
         try:
-            what = await self._reading.understand(call.where, typed, look=look)
+            what = await self._reading.understand(call.origin, typed, look=look)
         except AskFirst as first:
             what = first.certain
         except Missing:
@@ -122,7 +124,7 @@ class Can:
 def _account(call: Call, name: str) -> str:
     """The account of somebody that speaks here: one that is in the room, if any is."""
     mxids = mxids_of(call.world.live.policy, name)
-    view = call.world.rooms.get(call.where.room)
+    view = call.world.rooms.get(call.origin.room)
     return next((m for m in mxids if view is not None and m in view.joined), mxids[0])
 
 

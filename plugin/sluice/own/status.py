@@ -75,21 +75,21 @@ class Status:
 
     async def take(self, call: Call) -> Handled | None:
         await self._drift.look()
-        took, where = await self._took(), call.where
+        took, origin = await self._took(), call.origin
 
         async def write(tx: Tx) -> Message:
             return answers.status(
-                self._world.here(where.room), await self._shown(tx, where.room, took)
+                self._world.here(origin.room), await self._shown(tx, origin.room, took)
             )
 
         if self._db.failing is not None:
-            await self._direct.say(where.room, await self._db.read(write), reply_to=where.command)
+            await self._direct.say(
+                origin.room, await self._db.read(write), reply_to=origin.command
+            )
             return None
 
         async def commit(tx: Tx) -> None:
-            message = await write(tx)
-            key = f"reply.{where.event_id}"
-            await self._world.outbox.put(tx, where.room, key, message, reply_to=where.command)
+            await call.put(tx, await write(tx))
 
         return Handled(commit)
 

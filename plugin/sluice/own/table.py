@@ -73,9 +73,9 @@ class Own:
             "version": _plain(status.version),
         }
 
-    async def take(self, where: Origin, invocation: Invocation, typed: Typed) -> Does:
+    async def take(self, origin: Origin, invocation: Invocation, typed: Typed) -> Does:
         """Nobody without a role gets here. Raises NotRun."""
-        call = Call(self._world, self._db, self._lists, where, invocation, typed)
+        call = Call(self._world, self._db, self._lists, origin, invocation, typed)
         return await self._rows[invocation.command](call)
 
 
