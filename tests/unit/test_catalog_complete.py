@@ -132,7 +132,8 @@ async def test_what_only_looks_is_shown_as_its_record_says(
     async with ops() as office:
         asked = Invocation("uptime")
         made = Request(1, "$a", "$a", office.room, ANA, "ana", "", asked, "uptime", State.DONE, 0)
-        shown = await Views(office.world, None, None, None).show(made, outcome, {}, None)
+        views = Views(office.world, None, None, None, None)
+        shown = await views.show(made, outcome, {}, None)
     assert shown is not None
     assert shown.message.body == "📋 Up “3 days”."
 
