@@ -34,7 +34,7 @@ from .matrix.sealed import Sealed
 from .matrix.sender import Sender, Speech
 from .matrix.session import Session
 from .model.server_state import Timeouts
-from .ops.account import Account
+from .ops.account import OwnAccount
 from .ops.arrival import Arrivals
 from .ops.dialog import Dialog
 from .ops.intake import Intake
@@ -112,7 +112,7 @@ class Parts:
         self.drift = Drift(world, db, hs, lambda: text.autojoin, life, bells.problems)
         self.status = Status(world, ground.registration, db, hs, self.drift, ground.direct)
         self.commands = self._intake()
-        self.account = Account(world, db, hs, encryption, nonce)
+        self.account = OwnAccount(world, db, hs, encryption, nonce)
         self.news = Announcements(world, absences, db, self.drift, self.status, bells.problems)
         self.supervisor = Supervisor(PASSES, self._stopped, log)
         self.timers = Timers(world, db, self.deliveries, ground.dialog, self.notices, self.news)

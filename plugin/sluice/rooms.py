@@ -28,7 +28,7 @@ from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
 from .model.event import Json, RoomEvent, events_in, object_in
 from .model.request import WhyKind
-from .ops.account import Account
+from .ops.account import OwnAccount
 from .ops.room import OpsRoom
 from .passwords import store as secrets
 from .policy.people import person_of
@@ -100,7 +100,7 @@ class Doors:
         db: Database,
         homeserver: Homeserver,
         encryption: Encryption,
-        account: Account,
+        account: OwnAccount,
         news: Announcements,
         ops: Callable[[str], OpsRoom],
         private: Callable[[str], Handler],

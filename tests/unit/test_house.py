@@ -73,9 +73,7 @@ FLOORS = (  # from the ground up
 UNUSED: set[str] = set()
 # 2: how many attributes of others a module sets
 WRITES = {
-    "account": 4,
     "audit": 1,
-    "lookups": 1,
     "policy_text": 2,
     "timeline": 3,
 }
@@ -83,8 +81,6 @@ WRITES = {
 CIRCLES: set[frozenset[str]] = set()
 # 4: names that two classes have
 TWINS = {
-    "Account",
-    "Found",
     "Media",
     "Request",
     "Session",

@@ -20,7 +20,7 @@ class Refusal:
 
 
 @frozen
-class Found:
+class Passed:
     """It can go on. question: must be confirmed by a tap first. facts: for the card.
 
     reopens: it makes a deactivated account usable again. bad: entries of its list that were taken
@@ -42,4 +42,4 @@ class Choice:
     meant: tuple[Invocation, ...]
 
 
-Look = Union[Found, Refusal, Choice]
+Look = Union[Passed, Refusal, Choice]

@@ -50,6 +50,10 @@ class _Look:
     task: asyncio.Task[Handled | None]
     over: bool = False
 
+    def end(self) -> None:
+        self.over = True
+        self.task.cancel()
+
 
 class Lookups:
     def __init__(self) -> None:
@@ -90,8 +94,7 @@ class Lookups:
         """It was edited or deleted."""
         look = self._looks.pop(command, None)
         if look is not None:
-            look.over = True
-            look.task.cancel()
+            look.end()
 
     async def _turn(
         self, before: asyncio.Task[Handled | None] | None, work: Work

@@ -36,7 +36,7 @@ from ..text.message import Message, Text
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
 from ..typed.parse import AskFirst, NotRun
-from .found import Choice, Found, Look, Refusal
+from .found import Choice, Look, Passed, Refusal
 from .mixed import Bads
 from .names import called_here
 from .reading import Reading, each, in_time
@@ -93,16 +93,16 @@ class Preflight:
             return Refusal(stopped)
         row = self._rows.get(COMMANDS[invocation.command].before)
         try:
-            found = await in_time(row(origin, invocation)) if row else Found(invocation)
-            if isinstance(found, Found) and (bad := (*bad, *found.bad)):
+            found = await in_time(row(origin, invocation)) if row else Passed(invocation)
+            if isinstance(found, Passed) and (bad := (*bad, *found.bad)):
                 raise offer(found.invocation, bad)
         except NotRun as no:
             return Refusal(refusals.refused(no))
         except AskFirst as first:
-            return Found(first.invocation, question=ask(*first.lines))
+            return Passed(first.invocation, question=ask(*first.lines))
         except CannotDeliver as error:
             return Refusal(self._undeliverable(origin, error.reason))
-        if isinstance(found, Found) and COMMANDS[invocation.command].attacker_sized:
+        if isinstance(found, Passed) and COMMANDS[invocation.command].attacker_sized:
             return await self._sizes.by_others(origin, found)
         return found
 
@@ -176,8 +176,8 @@ class Preflight:
             return Refusal(refusals.of_bridge(mxid))
         facts = (await self._account_fact(origin.room, mxid, account),)
         if account is Account.DEACTIVATED:
-            return Found(invocation, facts, questions.open_again(mxid), reopens=True)
-        return Found(invocation, facts)
+            return Passed(invocation, facts, questions.open_again(mxid), reopens=True)
+        return Passed(invocation, facts)
 
     async def _accounts(self, origin: Origin, invocation: Invocation) -> Look:
         facts = []
@@ -186,7 +186,7 @@ class Preflight:
             if account is Account.MISSING:
                 return await self._unknown(origin, invocation, mxid)
             facts.append(await self._account_fact(origin.room, mxid, account))
-        return Found(invocation, tuple(facts))
+        return Passed(invocation, tuple(facts))
 
     async def _account_list(self, origin: Origin, invocation: Invocation) -> Look:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
@@ -199,7 +199,7 @@ class Preflight:
         mxid = invocation.get("user")
         if isinstance(mxid, str) and await self._reading.is_nobody(mxid):
             return await self._unknown(origin, invocation, mxid)
-        return Found(invocation)
+        return Passed(invocation)
 
     async def _unknown(self, origin: Origin, invocation: Invocation, mxid: str) -> Look:
         """There is no such account: whom it may have meant, as far as the last list knows. What
@@ -244,14 +244,14 @@ class Preflight:
         facts = await self._probes.room(room)
         typed = dict(invocation.noted).get(room)
         if facts is None:
-            return Found(invocation, (RoomFact(room, typed),))
-        return Found(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
+            return Passed(invocation, (RoomFact(room, typed),))
+        return Passed(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
 
     async def _address(self, origin: Origin, invocation: Invocation) -> Look:
         alias = str(invocation.get("alias"))
         if not await self._reading.resolve(alias):
             return Refusal(refusals.no_such_address(alias))
-        return Found(invocation)
+        return Passed(invocation)
 
     async def _files(self, origin: Origin, invocation: Invocation) -> Look:
         for mxc in invocation.values("mxc"):
@@ -260,13 +260,13 @@ class Preflight:
         return await self._posters(origin, invocation)
 
     async def _posters(self, origin: Origin, invocation: Invocation) -> Look:
-        return Found(invocation, tuple(map(self._reading.posted, invocation.values("mxc"))))
+        return Passed(invocation, tuple(map(self._reading.posted, invocation.values("mxc"))))
 
     async def _sealed_or_not(self, origin: Origin, invocation: Invocation) -> Look:
         """`event`: before Conduit is asked for anything."""
         seal = await self._sealed.of_event(str(invocation.get("event")))
         if seal is Seal.OPEN:
-            return Found(invocation)
+            return Passed(invocation)
         return Refusal(refusals.sealed(sure=seal is Seal.SEALED))
 
     # --- passwords
@@ -278,8 +278,8 @@ class Preflight:
         return texts.not_safe(origin.mxid, reason, other)
 
 
-def _rest(invocation: Invocation, bad: list[Bad]) -> Found:
+def _rest(invocation: Invocation, bad: list[Bad]) -> Passed:
     """The list without these entries."""
     without = {each.typed for each in bad}
     good = tuple(user for user in invocation.values("user") if user not in without)
-    return Found(invocation.only(good) if bad else invocation, bad=tuple(bad))
+    return Passed(invocation.only(good) if bad else invocation, bad=tuple(bad))

@@ -25,7 +25,7 @@ from ..running.views import Lists
 from ..server import stoppers
 from ..state import World
 from ..text.message import Message
-from .found import Found, Refusal
+from .found import Passed, Refusal
 
 LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
 _ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
@@ -36,7 +36,7 @@ class Sizes:
     def __init__(self, world: World, db: Database, lists: Lists) -> None:
         self._world, self._db, self._lists = world, db, lists
 
-    async def by_others(self, origin: Origin, found: Found) -> Found | Refusal:
+    async def by_others(self, origin: Origin, found: Passed) -> Passed | Refusal:
         """Commands whose answer any user can make large: asked once a day for each of them."""
         how, name = self._world.live.relay.attacker_sized, found.invocation.command
         if how == "refuse":
@@ -61,7 +61,7 @@ class Sizes:
 
         await self._db.write(commit)
 
-    async def _stopped(self, origin: Origin, invocation: Invocation) -> Found | Refusal | None:
+    async def _stopped(self, origin: Origin, invocation: Invocation) -> Passed | Refusal | None:
         """A command that may have stopped Conduit the last time: only an owner asks again."""
         last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
         if last is None:
@@ -69,14 +69,14 @@ class Sizes:
         here = self._world.here(origin.room)
         if self._is_owner(origin):
             question = questions.may_stop_again(here, last.command, last.person, last.at)
-            return Found(invocation, question=question)
+            return Passed(invocation, question=question)
         owners = self._world.owner_names()
         return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
 
     def _is_owner(self, origin: Origin) -> bool:
         return person_of(self._world.live.policy, origin.mxid) in self._world.owner_names()
 
-    async def grown(self, origin: Origin, invocation: Invocation) -> Found | Refusal:
+    async def grown(self, origin: Origin, invocation: Invocation) -> Passed | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
         what, now = invocation.command, self._world.now()
         here = self._world.here(origin.room)
@@ -93,11 +93,13 @@ class Sizes:
         if part > _ASK_FROM or (old and (part > _OLD_FROM or what == ROOMS.name)):
             question = questions.list_may_be_large(here, what, last.octets, last.at)
             return self._owner(origin, invocation, question)
-        return Found(invocation)
+        return Passed(invocation)
 
-    def _owner(self, origin: Origin, invocation: Invocation, question: Message) -> Found | Refusal:
+    def _owner(
+        self, origin: Origin, invocation: Invocation, question: Message
+    ) -> Passed | Refusal:
         if self._is_owner(origin):
-            return Found(invocation, question=question)
+            return Passed(invocation, question=question)
         owners = self._world.owner_names()
         return Refusal(refusals.owner_must_ask(invocation.command, owners))
 

@@ -60,8 +60,35 @@ class Past:
     taps: dict[str, str] = Factory(dict)
     events: list[str] = Factory(list)
 
+    def add(self, event: RoomEvent, nonce: str, highest: int) -> None:
+        """One event that the database does not know. highest: no number of ours is above."""
+        said = event.content
+        line = str(said.get(LINE) or "")
+        if not said or event.type == ENCRYPTED:
+            self.unread += 1  # nobody can say; it may have been a card
+            return
+        if not written.mark(event) and not line.startswith(f"{nonce}/"):
+            self.hands.append(event.type)
+            return
+        request = line.partition("/")[2].partition(".")[0]
+        if line and not request.isdecimal():
+            return  # a fence, or a question of the house: an earlier run may not have noted it
+        self.ours += 1
+        body = str(said.get("body", ""))
+        numbers = [int(request)] if line else [int(n) for n in _NUMBER.findall(body)]
+        self.number = max(self.number, *(n for n in [0, *numbers] if n < highest))
+        about = object_in(said, "m.relates_to")
+        target = str(about.get("event_id") or "")
+        if event.type == "m.reaction":
+            self.taps[event.id] = target
+        elif about.get("rel_type") == "m.replace":
+            if not body.removeprefix("* ").startswith(Sign.CARD.value):
+                self.cards.discard(target)
+        elif body.startswith(Sign.CARD.value):
+            self.cards.add(event.id)
 
-class Account:
+
+class OwnAccount:
     def __init__(
         self,
         world: World,
@@ -167,10 +194,10 @@ class Account:
     async def _look(self, room: str) -> None:
         found = await self._db.read(lambda tx: cursor.load(tx, room))
         looked = await self._db.read(lambda tx: meta.get(tx, _LOOKED.format(room)))
-        past, known = Past(), looked is not None
+        known = looked is not None
+        past = Past() if found is None else Past(since=found[1])
         if found is not None:
-            place, past.since = found
-            own = await self._own(room, place.token)
+            own = await self._own(room, found[0].token)
             await self._sort(room, own, past, known)
 
         async def keep(tx: Tx) -> None:
@@ -210,40 +237,13 @@ class Account:
         for event in await self._db.read(strange):
             past.events.append(event.id)
             if known:
-                self._count(await self._open(event), past, highest)
+                past.add(await self._open(event), self._nonce, highest)
 
     async def _open(self, event: RoomEvent) -> RoomEvent:
         try:
             return await self._encryption.unseal(event)
         except NoKey:
             return event
-
-    def _count(self, event: RoomEvent, past: Past, highest: int) -> None:
-        """One event that the database does not know."""
-        said = event.content
-        line = str(said.get(LINE) or "")
-        if not said or event.type == ENCRYPTED:
-            past.unread += 1  # nobody can say; it may have been a card
-            return
-        if not written.mark(event) and not line.startswith(f"{self._nonce}/"):
-            past.hands.append(event.type)
-            return
-        request = line.partition("/")[2].partition(".")[0]
-        if line and not request.isdecimal():
-            return  # a fence, or a question of the house: an earlier run may not have noted it
-        past.ours += 1
-        body = str(said.get("body", ""))
-        numbers = [int(request)] if line else [int(n) for n in _NUMBER.findall(body)]
-        past.number = max(past.number, *(n for n in [0, *numbers] if n < highest))
-        about = object_in(said, "m.relates_to")
-        target = str(about.get("event_id") or "")
-        if event.type == "m.reaction":
-            past.taps[event.id] = target
-        elif about.get("rel_type") == "m.replace":
-            if not body.removeprefix("* ").startswith(Sign.CARD.value):
-                past.cards.discard(target)
-        elif body.startswith(Sign.CARD.value):
-            past.cards.add(event.id)
 
     async def _follow(self, tx: Tx, room: str, past: Past) -> None:
         for kind in past.hands:

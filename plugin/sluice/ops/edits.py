@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..catalog.table import find
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
-from ..looks.found import Found
+from ..looks.found import Passed
 from ..matrix.model import Handled
 from ..model.command import Typed
 from ..model.event import Json
@@ -118,7 +118,7 @@ class Edits:
 
     async def _reread(
         self, origin: Origin, typed: Typed | NotRun | None
-    ) -> tuple[Found | None, Handled | None]:
+    ) -> tuple[Passed | None, Handled | None]:
         """What an edited command says now: something to submit, or something to answer."""
         if typed is None:
             return None, None

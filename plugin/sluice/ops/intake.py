@@ -16,7 +16,7 @@ from ..catalog.table import COMMANDS, find, near
 from ..chat import policy_news, questions, refusals
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
-from ..looks.found import Choice, Found, Look, Refusal
+from ..looks.found import Choice, Look, Passed, Refusal
 from ..looks.lookups import Lookups
 from ..looks.mixed import Bads, sift
 from ..looks.names import called
@@ -184,7 +184,7 @@ class Intake:
             if first.bad:  # more may be found bad, and all is asked in one question
                 return await self._decide(origin, first.invocation, bad=first.bad)
             if (await self._authority.judge(origin, first.certain)).verdict is Verdict.DENY:
-                return self._store(origin, Found(first.certain), glass)
+                return self._store(origin, Passed(first.certain), glass)
         go_on = partial(self._decide, invocation=first.invocation, glass=glass)
         return self._dialog.confirm(origin, asking(*first.lines), go_on)
 
@@ -200,7 +200,7 @@ class Intake:
             bad = (*bad, *more)
         decision = await self._authority.judge(origin, invocation, glass=glass)
         if decision.verdict is Verdict.DENY:
-            return self._store(origin, Found(invocation), glass)
+            return self._store(origin, Passed(invocation), glass)
         found = await self._preflight.before(origin, invocation, bad)
         return await self._go_on(origin, found, glass, decision)
 
@@ -227,14 +227,14 @@ class Intake:
             return self._dialog.confirm(origin, question, repeat)
         return self._store(origin, found, glass)
 
-    async def _confirmed(self, origin: Origin, found: Found, glass: bool) -> Handled | None:
+    async def _confirmed(self, origin: Origin, found: Passed, glass: bool) -> Handled | None:
         await self._preflight.confirmed(found.invocation)
         return await self._go_on(origin, found, glass)
 
-    async def _repeated(self, origin: Origin, found: Found, glass: bool) -> Handled:
+    async def _repeated(self, origin: Origin, found: Passed, glass: bool) -> Handled:
         return self._store(origin, found, glass)
 
-    def _why(self, origin: Origin, found: Found, glass: bool, *, votes: bool) -> Handled:
+    def _why(self, origin: Origin, found: Passed, glass: bool, *, votes: bool) -> Handled:
         async def go_on(again: Origin, reason: str) -> Handled | None:
             given = evolve(found, invocation=evolve(found.invocation, reason=reason))
             return await self._go_on(again, given, glass)
@@ -250,7 +250,7 @@ class Intake:
         mxids, wanted = mxids_of(policy, person_of(policy, origin.mxid)), store.digest(invocation)
         return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
-    def _store(self, origin: Origin, found: Found, glass: bool) -> Handled:
+    def _store(self, origin: Origin, found: Passed, glass: bool) -> Handled:
         """The request, or the stored "not allowed"."""
 
         async def commit(tx: Tx) -> None:
@@ -264,7 +264,7 @@ class Intake:
 
         return Handled(commit, self.moved)
 
-    async def plain(self, origin: Origin, typed: Typed) -> Found | None:
+    async def plain(self, origin: Origin, typed: Typed) -> Passed | None:
         """What can be stored as it is; None for whatever must be answered or asked first."""
         command = find(typed.word)
         if command is None or command.own:
@@ -278,10 +278,10 @@ class Intake:
         decision = await self._authority.judge(origin, what)
         found = await self._preflight.before(origin, what)
         if decision.verdict is Verdict.DENY:
-            return found if isinstance(found, Found) else Found(what)
+            return found if isinstance(found, Passed) else Passed(what)
         asks = decision.reason and not what.reason
-        whole = isinstance(found, Found) and found.question is None and not asks
-        return found if isinstance(found, Found) and whole else None
+        whole = isinstance(found, Passed) and found.question is None and not asks
+        return found if isinstance(found, Passed) and whole else None
 
     async def in_clear(self, origin: Origin, content: Json) -> Handled | None:
         """A message in clear in an encrypted room: whoever sent it is not who they seem."""
