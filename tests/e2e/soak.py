@@ -52,7 +52,8 @@ _OURS_TO_BE = re.compile(  # what the log of a healthy bot may call an error her
     r"I am not in|was not sent|is dropped|nothing read since|timeline |cannot|was removed|"
     r"mau\.client|mau\.http|mau\.loader|asyncio"
 )
-_MISSED = 330.0  # seconds: `command_max_age`, and a bit
+_TOGETHER = re.compile(r"Not run: the (?:(\d+) )?commands? typed here while I could not write")
+_TOO_OLD = 600.0  # seconds before such an answer in which the commands that it answers were typed
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Soak:
     counts: Counter[str] = field(default_factory=Counter)
     off: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    silent: list[Said] = field(default_factory=list)  # commands without an answer of their own
     sizes: list[tuple[float, int, int]] = field(default_factory=list)  # minute, RSS, database
 
     @property
@@ -273,7 +275,7 @@ class Soak:
             try:
                 said = await chat.ask("!status", within=120)
                 print(f"--- !status in the room of {who}\n{said.text}")
-                await chat.ask("!registration", within=120)
+                await chat.ask("!registration", within=600)  # behind all that waits
             except AssertionError:
                 self.wrong.append(f"the room of {who} is not answered at the end")
         self.admin = await Chat.from_the_start(ana, self.world.server.admin_room)
@@ -283,7 +285,7 @@ class Soak:
 
     async def judge(self) -> None:
         for who in TYPISTS:
-            room = self.room_of(who)
+            room, self.silent = self.room_of(who), []
             for said in self.seen[room].said:
                 if said.sender != self.world[who].mxid or said.kind != "m.room.message":
                     continue
@@ -292,6 +294,7 @@ class Soak:
                     await self._judge_account(room, said, rest.strip())
                 elif word in ("!memory", "!deactivate"):
                     self._judge_answered(room, said)
+            self._judge_silence(room)
         ran = Counter(name for said in self._of_bot(self.admin) for name in _names(said.text))
         for name, times in ran.items():
             if times > 1:
@@ -324,22 +327,41 @@ class Soak:
         refused = replies and not made and all(text.startswith(_NOT_RUN) for text in replies)
         if refused and exists and "unknown" not in replies[-1] and "handed" not in replies[-1]:
             self._wrong("untrue", f"{name} exists: {replies[-1]}")
-        if not replies and (exists or not self._excused(room, asked)):
-            at = _clock(asked.raw["origin_server_ts"] / 1000)
-            is_there = "exists" if exists else "is not"
-            self._wrong("lost", f"{at} in {room}: {name} had no answer; it {is_there}")
+        if not replies and exists:
+            self._wrong("lost", f"{name} had no answer, and exists")
+        elif not replies:
+            self.silent.append(asked)
         self.counts["accounts made" if exists else "accounts not made, and told so"] += 1
 
     def _judge_answered(self, room: str, asked: Said) -> None:
-        if not self._replies(room, asked.id) and not self._excused(room, asked):
+        if not self._replies(room, asked.id):
             about = _names(asked.text)  # its card stands alone, and is no reply
             told = any(about & _names(s.text) for s in self._of_bot(self.seen[room]) if about)
             if not told:
-                at = _clock(asked.raw["origin_server_ts"] / 1000)
-                self._wrong("lost", f"{at} in {room}: no answer to {asked.text}")
+                self.silent.append(asked)
+
+    def _judge_silence(self, room: str) -> None:
+        """What had no answer of its own, and did not run: it was typed while the bot was out, or
+        it is one of those that the bot answered together, by their number."""
+        silent = [asked for asked in self.silent if not self._excused(room, asked)]
+        for at, count in self._together(room):
+            before = [asked for asked in silent if 0 <= at - _at(asked) < _TOO_OLD]
+            covered = before[-count:]
+            silent = [asked for asked in silent if asked not in covered]
+            self.counts["answered together"] += len(covered)
+        for asked in silent:
+            self._wrong("lost", f"{_clock(_at(asked))} in {room}: no answer to {asked.text}")
+
+    def _together(self, room: str) -> Iterator[tuple[float, int]]:
+        """When the bot answered several commands in one message, and how many."""
+        edits = {said.edits: said for said in self._of_bot(self.seen[room]) if said.edits}
+        for said in self._of_bot(self.seen[room]):
+            newest = edits.get(said.id, said)
+            if not said.edits and (found := _TOGETHER.search(newest.text)):
+                yield _at(newest), int(found[1] or 1)
 
     def _excused(self, room: str, asked: Said) -> bool:
-        at = asked.raw["origin_server_ts"] / 1000
+        at = _at(asked)
         return any(begun <= at <= ended for begun, ended in self.off.get(room, ()))
 
     async def _exists(self, name: str) -> bool:
@@ -386,6 +408,10 @@ class Soak:
 
 def _clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def _at(said: Said) -> float:
+    return float(said.raw["origin_server_ts"]) / 1000
 
 
 def _names(text: str) -> set[str]:
