@@ -25,6 +25,7 @@ from sluice.matrix import cursor
 from sluice.matrix.api import NoResponse, Page
 from sluice.matrix.model import Handled
 from sluice.matrix.timeline import Reader
+from sluice.model.event import RoomEvent, event_of
 from tests.machine import scripts
 from tests.machine.correlator import Event, World, Wrong
 
@@ -68,12 +69,15 @@ class Homeserver:
     async def newest(self, room: str) -> Page:
         return Page((self.timeline()[-1],), str(len(self.timeline())))
 
-    async def event(self, room: str, event_id: str) -> dict[str, Any]:
-        return {"event_id": event_id}
+    async def event(self, room: str, event_id: str) -> RoomEvent:
+        return message(event_id)
 
-    def timeline(self) -> list[dict[str, Any]]:
-        ids = ["$created", *(event.id for event in self.world.room)]
-        return [{"event_id": i, "type": "m.room.message", "content": {}} for i in ids]
+    def timeline(self) -> list[RoomEvent]:
+        return [message("$created"), *(message(event.id) for event in self.world.room)]
+
+
+def message(event_id: str) -> RoomEvent:
+    return event_of({"event_id": event_id, "type": "m.room.message", "content": {}})
 
 
 @define
@@ -114,16 +118,16 @@ class ReadWorld(World):
 
     # --- the bot
 
-    async def handle(self, raw: dict[str, Any]) -> Handled | None:
+    async def handle(self, event: RoomEvent) -> Handled | None:
         if self.kill_after == 0:
             self.kill_after = -1
             raise Killed
         self.kill_after -= 1
-        event = self.room[int(raw["event_id"][1:])]
+        sent = self.room[int(event.id[1:])]
 
         async def commit(tx: Any) -> None:
             try:
-                self.feed_once(event)
+                self.feed_once(sent)
             except Exception as wrong:  # the reader would go on
                 self.wrong = wrong
                 raise
