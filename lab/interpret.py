@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.catalog.table import find
+from sluice.catalog.record import Action
+from sluice.catalog.table import COMMANDS, find
 from sluice.chat import files, lists, notices, results
 from sluice.chat.lists import RoomRow
 from sluice.families import answers, dialects
@@ -51,7 +52,7 @@ VIEWS: dict[str, View] = {
         here, str(line.get("mxc")), answers.media_info(said["body"])
     ),
     "blocked": lambda here, _, said, __: files.blocked(here, answers.blocked_in(said) or ()),
-    "event": lambda here, line, said, _: lists.event(here, str(line.get("event")), said["body"]),
+    "event": lambda here, _, said, __: lists.event(here, said["body"]),
 }
 
 
@@ -126,7 +127,8 @@ def _sentence(here: Here, asked: Asked, content: Mapping[str, Any], outcome: Out
             server=here.server,
         )
     except Exception:  # a line that nobody can type through Sluice
-        accounts = tuple(str(value) for name, value in outcome.fields if name == "user")
+        named = tuple(str(value) for name, value in outcome.fields if name == "user")
+        accounts = named or asked.block
         invocation = Invocation(command.name, (("user", accounts),) if accounts else ())
     try:
         return _shown(here, asked, invocation, content, outcome)
@@ -147,6 +149,8 @@ def _shown(
     if view is not None and outcome.kind is Kind.DONE:
         shown = view(here, invocation, content, outcome)
         message = shown[0] if isinstance(shown, tuple) else shown
+    elif outcome.kind is Kind.DONE and not isinstance(COMMANDS[invocation.command], Action):
+        return "(nothing is told of it)"
     else:
         me = f"@ana:{here.server}"
         items = invocation.values("user") or asked.block or ("?",)
