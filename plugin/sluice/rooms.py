@@ -270,7 +270,7 @@ class Doors:
         await self._news.opens(room)
         part = self._ops_room(room)
         await self._db.write(part.warn)
-        await self.start(self.reader(room, part.take, self._gap))
+        await self.start(self.reader(room, part.take, self._gap, passes_by=True))
         self._ops.add(room)
         await view.refresh(self._hs)
         self._forget(room)
@@ -364,9 +364,10 @@ class Doors:
         *,
         poll: float = 0.0,
         expects: Callable[[], Awaitable[bool]] | None = None,
+        passes_by: bool = False,
     ) -> Reader:
         """The one reader of a room, not started. poll: if it need not be read as often as the
-        policy says. expects: see Reader."""
+        policy says. expects, passes_by: see Reader."""
         settings = self._world.settings
 
         async def hear(event: RoomEvent) -> Handled | Later | None:
@@ -388,6 +389,7 @@ class Doors:
             moved=lambda: self._moved(room),
             poll=max(float(settings.relay.poll if settings is not None else 2), poll),
             expects=expects,
+            passes_by=passes_by,
             now=self._world.now,
         )
 

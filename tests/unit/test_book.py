@@ -15,7 +15,6 @@ NOT_IN_THE_BOOK = {
     "chat/refusals.py too_many_at_once": "look-ups take no time on the stage",
     "chat/refusals.py impossible": "no command of the catalog is impossible to spell: a net",
     "chat/refusals.py starting": "the stage reads what was missed at once",
-    "chat/refusals.py cannot_log": "see the scene “A full disk”; test_storage_fails.py has it",
     "chat/refusals.py not_encrypted": "the stage has no crypto",
     "chat/refusals.py unreadable": "the stage has no crypto",
     "chat/refusals.py _maybe_sealed": "no scene has a private room that does not answer yet",

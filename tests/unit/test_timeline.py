@@ -78,6 +78,57 @@ async def test_a_restart_goes_on_where_the_last_commit_was(w: World, room: str, 
     assert sorted((await w.handled()).values()) == ["a", "b", "c"]
 
 
+async def test_behind_what_cannot_be_stored_the_room_is_heard_and_order_is_kept(
+    w: World, room: str, bo: str
+) -> None:
+    """The disk is full: a command that is only refused must not wait for a vote before it."""
+    full = {body: StorageFailed("full") for body in ("a", "c", "d")}
+    handler = Handler(fail_tx=full, ignore=("b", "e"))
+    reader = w.reader(room, handler, passes_by=True)
+    await reader.load()
+    await reader.step()
+    for body in ("a", "b"):
+        w.fake.say(room, bo, body)
+    caught_up = asyncio.ensure_future(reader.catch_up())
+    await reader.step()
+    for body in ("c", "d", "e"):
+        w.fake.say(room, bo, body)
+    await reader.step()
+    assert set(handler.asked) >= {"b", "e"}
+    assert handler.asked.count("b") == handler.asked.count("e") == 1
+    assert handler.done == []
+    assert not caught_up.done(), "nobody may think that all of the room is known"
+    full.pop("d")  # what comes later may not be stored before what came first
+    await reader.step()
+    assert handler.done == []
+    full.clear()
+    w.fake.say(room, bo, "f")
+    await reader.step()
+    assert handler.done == ["a", "c", "d", "f"]
+    await reader.step()
+    assert caught_up.done()
+    assert sorted((await w.handled()).values()) == ["a", "c", "d", "f"]
+
+
+async def test_what_was_passed_by_is_read_again_after_a_crash(
+    w: World, room: str, bo: str
+) -> None:
+    handler = Handler(fail_tx={"a": StorageFailed("full")}, ignore=("b",))
+    reader = w.reader(room, handler, passes_by=True)
+    await reader.load()
+    await reader.step()
+    for body in ("a", "b"):
+        w.fake.say(room, bo, body)
+    await reader.step()
+    w.clock.go(700)
+    await reader.step()
+    again = Handler(ignore=("b",))
+    reader = w.reader(room, again, passes_by=True)
+    await reader.load()
+    await reader.step()
+    assert again.done == ["a"]
+
+
 async def test_events_without_effects_cost_no_commit_and_move_the_cursor_all_the_same(
     w: World, room: str, bo: str
 ) -> None:

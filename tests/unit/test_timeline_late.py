@@ -155,6 +155,31 @@ async def test_every_event_is_handled_once_and_in_order_whatever_fails(flavour: 
             await one_run(w, random.Random(seed))
 
 
+async def test_what_was_handled_before_a_restart_is_no_gap_behind_what_waits(w: World) -> None:
+    """The stored cursor stands before the event that waits, all behind it is marked: the watchdog
+    took the newest of them for one that nobody can see, and the room was told of a gap."""
+    bo, cy = w.fake.register("bo")[0], w.fake.register("cy")[0]
+    room = w.fake.room(bo, w.bot, cy)
+    keys, handler = Keys(), Handler()
+    reader = w.reader(room, handler, unseal=keys.unseal)
+    await reader.load()
+    await reader.step()
+    keys.missing = {"bo 1"}
+    seal(w, room, bo, "bo 1")
+    await reader.step()
+    w.fake.say(room, cy, "cy 1")
+    await reader.step()
+    again = w.reader(room, handler, unseal=keys.unseal)
+    await again.load()
+    again.suspect()
+    for _ in range(3):
+        await again.step()
+    assert handler.gaps == []
+    keys.missing.clear()
+    await again.step()
+    assert handler.done == ["cy 1", "bo 1"]
+
+
 async def one_run(w: World, chance: random.Random) -> None:
     bo = w.fake.register("bo")[0]
     room = w.fake.room(bo, w.bot)

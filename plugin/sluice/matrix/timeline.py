@@ -32,6 +32,7 @@ WATCH, WATCH_BELL = 3600.0, 5.0  # the watchdog: at least, and with bells at mos
 FLUSH, FLUSH_IDLE = 5.0, 600.0  # a cursor that moved, and one that did not, is stored after
 KEEP_SEEN = 30 * 86400.0
 RECENT = 10 * PAGE  # event ids kept in memory
+UNSTORED = 1000  # events that wait for the database, at most; behind them nothing is read
 
 log = logging.getLogger("sluice.timeline")
 
@@ -44,6 +45,8 @@ class Reader:
     is one of reading itself, with no event id.
     gap: what to store when the cursor is set anew. unseal: decrypts, or raises NoKey. moved: we
     are in the room, or are not any more: rings when that changes.
+    passes_by: while the database fails, what stands behind an event that cannot be stored is given
+    to the handler too: it may answer without storing. What must be stored keeps its order.
     expects: asked after each read whether anything is expected in the room; while nothing is, it
     is read when a bell rings, and hardly ever without one.
     """
@@ -61,6 +64,7 @@ class Reader:
         moved: Callable[[], None] = lambda: None,
         poll: float = 2.0,
         expects: Callable[[], Awaitable[bool]] | None = None,
+        passes_by: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.room = room
@@ -71,8 +75,8 @@ class Reader:
         self._handler, self._gap, self._broken = handler, gap, broken
         self._moved, self._late = moved, Late(unseal, now)
         self._cursor: Cursor | None = None
-        self._held: Cursor | None = None  # where to begin again while events wait for their keys,
-        # or are handled beside
+        # Where to begin again while events wait: for keys, for look-ups, for the database.
+        self._held: Cursor | None = None
         self._recent: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._beside = Beside(self._wake.set)
@@ -80,9 +84,10 @@ class Reader:
         self._doubt = self._suspect = self._unsure = True
         self._at_end = self._stopping = False
         self._schedule = Schedule(poll, now())
-        self._expects = expects
+        self._expects, self._passes_by = expects, passes_by
         self._stored: Cursor | None = None
-        self._tried = ""  # the event whose commit failed; it may hold all the same
+        self._tried: set[str] = set()  # events whose commit failed; it may hold all the same
+        self._unstored: list[RoomEvent] = []  # passed by, and to be handled from the start
         self._asked = self._watched = self._saved = self._read_at = now()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -181,10 +186,7 @@ class Reader:
             if due <= clock() and not self._stopping:
                 await self.step()
                 due = clock() + self.delay()
-        try:
-            await self.flush()
-        except StorageFailed as exc:
-            log.warning("%s: the cursor is not stored: %s", self.room, exc)
+        await self._flush_if_possible()
 
     def delay(self) -> float:
         """Seconds until the next read, if nothing happens."""
@@ -252,6 +254,7 @@ class Reader:
             return
         if self._suspect and await self._was_replaced():
             return
+        await self._handle_unstored()
         await self._handle_late()
         await self._handle_beside()
         if not await self._forward(to_end):
@@ -264,7 +267,7 @@ class Reader:
         self._read_at = begun
         moved = (self._held or self._cursor) != self._stored
         if self._now() - self._saved > (FLUSH if moved else FLUSH_IDLE):
-            await self.flush()
+            await self._flush_if_possible()
 
     async def _are_in(self) -> bool:
         self._asked = self._now()
@@ -273,6 +276,15 @@ class Reader:
         if self.joined is not before:
             self._moved()
         return self.joined
+
+    async def _handle_unstored(self) -> None:
+        """Events that were passed by, in their order, as far as the database takes them."""
+        while self._cursor is not None and self._unstored:
+            try:
+                await self._handle(self._unstored[0], self._cursor)
+            except StorageFailed:
+                return
+            del self._unstored[0]
 
     async def _handle_late(self) -> None:
         """Events whose keys have come, or are given up."""
@@ -286,7 +298,7 @@ class Reader:
             event, work = ready
             if await self._handle(event, self._cursor, work):
                 self._beside.done(event)
-        if not self._late and not self._beside:
+        if not self._late and not self._beside and not self._unstored:
             self._held = None
 
     async def _forward(self, to_end: bool) -> bool:
@@ -303,9 +315,10 @@ class Reader:
                 return True
             if page.events:
                 found |= await self._take(page, self._cursor)
-            self._at_end = not page.events or page.end in (None, token)
+            ends = not page.events or page.end in (None, token)
+            self._at_end = ends and not self._unstored
             short = len(page.events) < PAGE and not to_end
-            if self._at_end or short or self._doubt:
+            if ends or short or self._doubt:
                 break
         return found
 
@@ -315,15 +328,17 @@ class Reader:
         ids = [event.id for event in events]
         known: set[str] = set()
         if self._unsure and ids:
-            known = await self._db.read(lambda tx: store.marked(tx, ids)) - {self._tried}
-        new = [e for e in events if e.id not in known | self._recent.keys()]
+            known = await self._db.read(lambda tx: store.marked(tx, ids)) - self._tried
+        for event_id in known:
+            self._remember(event_id)
+        new = [event for event in events if event.id not in self._recent]
         after = Cursor(page.end or begin.token, ids[-1] if ids else begin.last_event)
         for event in new:
             if self._stopping:
                 return True
             opened = await self._late.take(event)
             cursor = after if event is new[-1] else begin
-            if opened is None or not await self._handle(opened, cursor):
+            if opened is None or not await self._handle_or_pass_by(opened, cursor):
                 self._held = self._held or begin
             self._remember(event.id)
             if event.sender != self._hs.mxid:
@@ -333,6 +348,16 @@ class Reader:
         if self._doubt:
             self._rang.add("")
         return bool(new)
+
+    async def _handle_or_pass_by(self, event: RoomEvent, cursor: Cursor) -> bool:
+        """As `_handle`; False as well for what cannot be stored now and is passed by."""
+        try:
+            return await self._handle(event, cursor)
+        except StorageFailed:
+            if not self._passes_by or len(self._unstored) >= UNSTORED:
+                raise
+            self._unstored.append(event)
+            return False
 
     async def _handle(self, event: RoomEvent, cursor: Cursor, work: Work | None = None) -> bool:
         """Asks the handler (or takes what was done beside), and commits what it wants together
@@ -366,9 +391,12 @@ class Reader:
                 await self._save(tx, cursor)
             return new
 
-        again, self._tried = self._tried == event_id, event_id
+        if self._unstored and event_id != self._unstored[0].id:
+            raise StorageFailed("what stands before it is not stored yet")
+        again = event_id in self._tried
+        self._tried.add(event_id)
         new = await self._db.write(block)
-        self._tried = ""
+        self._tried.discard(event_id)
         self._stored, self._saved = self._held or cursor, self._now()
         if (new or again) and handled is not None and handled.after is not None:
             try:
@@ -422,6 +450,7 @@ class Reader:
         cursor = Cursor(page.end, page.events[0].id if page.events else "")
         handled = None if gap is None else await self._gap(gap)
         self._late.clear()
+        self._unstored.clear()
         self._held = None
         await self._commit(cursor.last_event, handled, cursor, anew=True)
         self._cursor = cursor
@@ -437,6 +466,13 @@ class Reader:
             cursor = self._cursor
             await self._db.write(lambda tx: self._save(tx, cursor))
             self._stored, self._saved = self._held or cursor, self._now()
+
+    async def _flush_if_possible(self) -> None:
+        try:
+            await self.flush()
+        except StorageFailed as exc:  # reading goes on: what is read may need an answer only
+            log.debug("%s: the cursor is not stored: %s", self.room, exc)
+            self._saved = self._now()
 
     async def _save(self, tx: Tx, cursor: Cursor | None) -> None:
         if (cursor := self._held or cursor) is not None:
