@@ -40,6 +40,19 @@ _SLOW = 30.0  # seconds after which who asked has looked away
 
 
 @frozen
+class LineEnd:
+    """A line that is over. content: the answer, None without one. asked: what tells an answer to
+    this line, None where its text is no command of this server."""
+
+    request: Request
+    line: Line
+    outcome: Outcome
+    row: LineRow
+    content: Content | None
+    asked: Asked | None
+
+
+@frozen
 class Look:
     """What was found out about one line beside its answer.
 
@@ -73,28 +86,19 @@ class Endings:
         self._world, self._probes, self._registration = world, probes, registration
         self._deliveries, self._views, self._lists = deliveries, views, lists
 
-    async def look(
-        self,
-        request: Request,
-        line: Line,
-        outcome: Outcome,
-        row: LineRow,
-        content: Content | None,
-        asked: Asked | None,
-    ) -> Look:
+    async def look(self, end: LineEnd) -> Look:
         """What became of the line, with everything that can be found out before it is said."""
+        request, outcome, content = end.request, end.outcome, end.content
         command = COMMANDS[request.invocation.command]
         if Tag.SECRET in command.tags:
-            look = await self._secret(request, line, outcome, row, content, asked)
-            return evolve(look, scrub=row.answer_event)
+            return evolve(await self._secret(end), scrub=end.row.answer_event)
         unread = outcome.code == "unrecognised" and content is not None
         raw = str(content.get("body", "")) if unread and content is not None else None
         raw = None if command.reads_messages else raw  # of which room it is cannot be told
         if command.after is After.MEDIA and outcome.code not in ("usage", "no_block", "not_sent"):
-            return evolve(await self._media(request.invocation, line, outcome), raw=raw)
+            return evolve(await self._media(request.invocation, end.line, outcome), raw=raw)
         if outcome.kind is Kind.UNKNOWN:
-            told = await self._probe(command.after, request.invocation, line)
-            return Look(told or outcome, told is not None, raw=raw, doubt=outcome.code)
+            return evolve(await self._probed(end), raw=raw)
         if outcome.kind is not Kind.DONE or content is None:
             return Look(outcome)
         if command.after is After.ROOM:
@@ -106,18 +110,11 @@ class Endings:
         shown = await self._views.show(request, outcome, content, to)
         return Look(outcome, shown=shown, body=body if command.sized else None)
 
-    async def _secret(
-        self,
-        request: Request,
-        line: Line,
-        outcome: Outcome,
-        row: LineRow,
-        content: Content | None,
-        asked: Asked | None,
-    ) -> Look:
+    async def _secret(self, end: LineEnd) -> Look:
         """A password goes into private hands, and so does an answer that nobody understands."""
-        if outcome.kind is Kind.DONE and content is not None and asked is not None:
-            handed = await self._deliveries.hand_over(request, row, line, asked, content)
+        request, row, outcome, content = end.request, end.row, end.outcome, end.content
+        if outcome.kind is Kind.DONE and content is not None and end.asked is not None:
+            handed = await self._deliveries.hand_over(request, row, end.line, end.asked, content)
             return Look(outcome, delivery=handed)
         if outcome.code == "unrecognised" and content is not None:
             return Look(outcome, delivery=await self._deliveries.unread(request, row, content))
@@ -126,9 +123,13 @@ class Endings:
         before = await self._deliveries.handed_before(request, row)
         if before is not None:
             return Look(Outcome(Kind.DONE, "handed"), delivery=before)
-        after = COMMANDS[request.invocation.command].after
-        told = await self._probe(after, request.invocation, line)
-        return Look(told or outcome, told is not None, doubt=outcome.code)
+        return await self._probed(end)
+
+    async def _probed(self, end: LineEnd) -> Look:
+        """Of an unknown outcome: what the client API tells, if it can tell."""
+        after = COMMANDS[end.request.invocation.command].after
+        told = await self._probe(after, end.request.invocation, end.line)
+        return Look(told or end.outcome, told is not None, doubt=end.outcome.code)
 
     async def _media(self, invocation: Invocation, line: Line, outcome: Outcome) -> Look:
         """Conduit answers "success" to anything: only a download tells what is gone."""

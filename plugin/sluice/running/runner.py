@@ -25,7 +25,6 @@ from ..families.answers import interpret
 from ..families.dialects import Unspellable, lines, spell
 from ..matrix import written
 from ..matrix.api import MatrixError
-from ..model.admin_room import Asked, Content
 from ..model.command import Dialect, Kind, Line, Outcome
 from ..model.request import LineRow, LineState, Request, State
 from ..requests import guard, store
@@ -33,7 +32,7 @@ from ..requests.desk import Changed, Desk, only_looks, only_reads
 from ..requests.finish import closed, settled
 from ..requests.guard import Go, Stop, Turn, Wait
 from ..state import World
-from .outcome import Endings, Look
+from .outcome import Endings, LineEnd, Look
 
 _IDLE = 1.0  # seconds between looks at the line while something is in the way
 _RETRIES = 3  # times a line is sent anew after the server said no to it
@@ -296,22 +295,21 @@ class Runner:
         else:
             await self._conclude(request, evolve(row, outcome=outcome))
 
-    async def _read(
-        self, request: Request, row: LineRow
-    ) -> tuple[Outcome, Line, Content | None, Asked | None]:
+    async def _read(self, request: Request, row: LineRow) -> LineEnd:
         """What the answer of a line means, with what it was read from."""
         line = lines(request.invocation, *self._spelling())[row.number - 1]
         content = await self._room.content_of(row.answer_event) if row.answer_event else None
         asked, outcome = self._room.oracle.asked(spell(*self._spelling(), line)), row.outcome
         if outcome is None and content is not None and asked is not None:
             outcome = interpret(asked, content)
-        return outcome or Outcome(Kind.UNKNOWN, "lost"), line, content, asked
+        outcome = outcome or Outcome(Kind.UNKNOWN, "lost")
+        return LineEnd(request, line, outcome, row, content, asked)
 
     async def _look(self, request: Request, row: LineRow) -> Look:
-        outcome, line, content, asked = await self._read(request, row)
-        if outcome.code in ("usage", "lost"):
+        end = await self._read(request, row)
+        if end.outcome.code in ("usage", "lost"):
             self._room.fences.want()  # another version may be behind it
-        look = await self._endings.look(request, line, outcome, row, content, asked)
+        look = await self._endings.look(end)
         self._looks.setdefault(request.id, {})[row.number] = look
         return look
 
@@ -325,7 +323,7 @@ class Runner:
             return
         row = evolve(row, outcome=None)
         if request.state is not State.UNKNOWN:
-            outcome, *_ = await self._read(request, row)
+            outcome = (await self._read(request, row)).outcome
             if outcome.kind is not Kind.UNKNOWN:
                 await self._db.write(
                     lambda tx: self._endings.too_late(tx, request, outcome, row.answer_event)
