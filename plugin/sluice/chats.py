@@ -36,6 +36,7 @@ class Chats:
         self._world, self._db, self._hs, self._log = world, db, homeserver, log
         self._opened, self._closed = opened, closed
         self._invitations: dict[str, str] = {}  # person -> the newest room
+        self._newest: dict[str, int] = {}  # person -> the number of the newest invitation
         self._busy = False
 
     async def known(self) -> list[str]:
@@ -47,19 +48,26 @@ class Chats:
 
         return await self._db.read(read)
 
-    async def invited(self, room: str, mxid: str) -> None:
-        """Of many invitations by one person the newest counts; they are taken one by one."""
+    async def invited(self, room: str, mxid: str, number: int) -> None:
+        """Of many invitations by one person the newest counts; they are taken one by one.
+
+        number: counts invitations in the order in which they came; here they may come in another.
+        """
         if not self._world.has_role(mxid):
             self._log.info("An invitation to %s by %s is not accepted", room, mxid)
             return
-        self._invitations[person_of(self._world.live.policy, mxid)] = room
+        person = person_of(self._world.live.policy, mxid)
+        if number < self._newest.get(person, 0):
+            return
+        self._newest[person] = number
+        self._invitations[person] = room
         if self._busy:
             return
         self._busy = True
         try:
             while self._invitations:
-                person = next(iter(self._invitations))
-                await self._accept(person, self._invitations.pop(person))
+                first = next(iter(self._invitations))
+                await self._accept(first, self._invitations.pop(first))
         finally:
             self._busy = False
 

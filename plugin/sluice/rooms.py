@@ -115,8 +115,10 @@ class Doors:
         self._wanted, self._spawn, self._log = wanted, tasks.spawn, log
         self._readers: dict[str, Reader] = {}
         self._dormant: set[str] = set()  # private rooms that are read once a bell rings
+        self._private: set[str] = set()  # private rooms that are read, or are about to be
         self._rang: set[str] | None = set()  # rooms whose bell rang before those were known
         self._chats = Chats(world, db, homeserver, self.open_private, self._close, log)
+        self._invitations = 0  # how many came since the start
         self._ops: set[str] = set()  # rooms that are read as ops rooms
         self._absent: set[str] = set()  # rooms of which the log says that we are not in them
         self._removers: dict[str, str] = {}  # room -> who removed us, where that is known
@@ -281,6 +283,7 @@ class Doors:
         self._world.rooms.pop(room, None)
         self._forget(room)
         self._dormant.discard(room)
+        self._private.discard(room)
         if room in self._readers:
             await self._readers.pop(room).stop()
         await self._db.write(lambda tx: cursor.forget(tx, room))
@@ -317,6 +320,7 @@ class Doors:
         """Reads a private room from now on: a tap, or a join, starts or ends a password's time.
         Without a bell it is read only while a password stands in it."""
         self._dormant.discard(room)
+        self._private.add(room)
         if room in self._readers:
             self._readers[room].doorbell(active=False)
             return
@@ -332,6 +336,8 @@ class Doors:
                 try:
                     handler = self._private_room(room)
                     await self.start(self.reader(room, handler, gap, expects=expects))
+                    if room not in self._private:  # closed meanwhile
+                        await self._close(room)
                     return
                 except MatrixError as error:
                     self._log.warning("%s is not read yet: %s", room, error)
@@ -339,13 +345,13 @@ class Doors:
 
         self._spawn(begin())
 
-    async def _invited(self, room: str, mxid: str, *, chat: bool) -> None:
+    async def _invited(self, room: str, mxid: str, number: int, *, chat: bool) -> None:
         """The way back into a private room of ours is taken from whoever has a role; a chat as
         `Chats` has it. Configured rooms are joined by `open_ops_rooms`; nothing else is."""
         ours = [made for made, _ in await self._db.read(self._made)]
         if not self._world.has_role(mxid) or room not in (*ours, *await self._chats.known()):
             if chat:
-                await self._chats.invited(room, mxid)
+                await self._chats.invited(room, mxid, number)
             else:
                 self._log.info("An invitation to %s by %s is not accepted", room, mxid)
             return
@@ -487,7 +493,9 @@ class Doors:
                 if room in self.ops_rooms or room == self._world.conduit.room:
                     continue  # `open_ops_rooms` and `_back_in` join them
                 if host is not None:
-                    self._spawn(self._invited(room, host.mxid, chat=host.chat))
+                    self._invitations += 1
+                    number = self._invitations
+                    self._spawn(self._invited(room, host.mxid, number, chat=host.chat))
 
     def suspect(self) -> None:
         """The server may have restarted, or was restored."""

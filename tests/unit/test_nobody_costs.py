@@ -708,7 +708,7 @@ async def test_chats_of_before_are_known_and_only_so_many_are_kept(office: Ops) 
     assert (await chats.known())[:2] == ["!old:x", "!c0:x"]
     new = office.fake.room(BO)
     invites(office, new, BO)
-    await chats.invited(new, BO)
+    await chats.invited(new, BO, 1)
     assert closed == ["!c0:x"]
     known = await chats.known()
     assert len(known) == 201
