@@ -8,7 +8,8 @@
 6. A function fits on a page, and most are short.
 7. Imports point down: no module imports from a floor above its own.
 8. Nobody names a command that has a line, outside its record: others read its columns.
-8. SQL stands in the stores, and nowhere else.
+9. SQL stands in the stores, and nowhere else.
+10. The picture of the floors in docs/how-it-works.md shows them, and the folders, as they are.
 
 What breaks a rule today stands below and may only become less: a check also fails when something
 stands here that keeps the rule by now. A module is named by the last part of its name, so that it
@@ -18,6 +19,7 @@ can be moved. How the source is read: house.py.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
@@ -172,6 +174,25 @@ def test_nobody_names_a_command(plugin: house.Modules) -> None:
         if isinstance(node, ast.Constant) and node.value in names
     }
     shrinks(found, NAMED)
+
+
+def test_the_picture_shows_the_floors_and_the_folders_as_they_are() -> None:
+    """Each of them once, from the top down, with a line on what it alone decides."""
+    page = (house.PLUGIN.parent / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    picture = page.partition("## The floors")[2].split("```")[1].strip("\n").split("\n")
+    shown: list[list[str]] = []
+    for row in picture:
+        found = re.fullmatch(r"(\d+ +| {4})(\w+(?:/|\.py)) +\S.{9,79}", row)
+        assert found, row
+        if number := found[1].strip():
+            shown.append([])
+            assert int(number) == len(FLOORS) + 1 - len(shown), row
+        shown[-1].append(found[2])
+    there = (house.PLUGIN / "sluice").iterdir()
+    names = {f"{path.name}/" if path.is_dir() else path.name for path in there}
+    assert {name for floor in shown for name in floor} == names - {"__init__.py", "__pycache__/"}
+    known = [sorted(floor.split()) for floor in reversed(FLOORS)]
+    assert [sorted(re.split(r"[/.]", name)[0] for name in floor) for floor in shown] == known
 
 
 # --- lists that may only become shorter
