@@ -117,7 +117,7 @@ class Announcements:
 
         async def commit(tx: Tx) -> None:
             if self._world.problems or self._world.deaf(room):
-                pass  # that is told elsewhere, and is all there is to tell
+                pass  # safe mode and an unreadable room have a message of their own: no hello
             elif first and settings is not None:
                 conduit = f"Conduit {self._world.conduit_version}"
                 hello = policy_news.ready(

@@ -1,7 +1,7 @@
 """What is true at this moment: the live settings, the rooms, the state of the other side.
 
-One mutable object, changed in few places (a reload, a room's own timeline, the watch over Conduit)
-and read everywhere; what a step works with is a frozen view of it, taken inside the writer lock.
+A few mutable objects, each changed in few places (a reload, a room's own timeline, the admin room)
+and read by many; what a step works with is a frozen view, taken inside the writer lock.
 """
 
 from __future__ import annotations
@@ -396,7 +396,7 @@ class World:
         return Facts(
             admin_room=frozenset(inside),
             protected_rooms=frozenset(protected),
-            # Without the admin room nobody knows, and nothing is sent: see `health`.
+            # Not known until the admin room is open; `health` is BAD until then.
             remote_in_admin_room=any(not m.endswith(own) for m in inside),
             bot=self.me,
         )

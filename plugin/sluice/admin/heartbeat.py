@@ -31,7 +31,7 @@ _ADDRESS = 300.0  # seconds between looks at the address, if nothing is slow
 class Pulse:
     """Runs for the life of the admin room.
 
-    beat: set at each echo that ends a doubt, and when the other side counts as silent.
+    beat: set when a doubt is over, by an echo or because Conduit counts as silent now.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The admin room as it is read: every event through the correlator, and its effects to whom they
 concern.
 
-What belongs to what is decided by `correlator`, what an answer means by the catalog. `sending`
+What belongs to what is decided by `correlator`, what an answer means by `families`. `sending`
 puts lines into the room, `heartbeat` and `inspection` look after the other side, `runner`
 decides what is sent. Here is what all of them know of the room.
 """
@@ -128,7 +128,7 @@ class AdminRoom:
         return self._gap(gap, self.reset())
 
     def take(self, event: RoomEvent) -> Handled | None:
-        """One event of the timeline; None when it is nothing to the relay."""
+        """One event of the timeline; None when it concerns no command."""
         seen = self._seen(event)
         if seen is None:
             return None

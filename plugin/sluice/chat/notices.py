@@ -88,8 +88,8 @@ def raw(text: str) -> Message:
 class Wave:
     """Notices of one kind: when the last ones came, and what is held back of a flood.
 
-    count: of the next folded message, the first of which also counts the two that were sent alone.
-    due: when it is sent; None while there is no flood.
+    count: notices for the next summary; the first summary includes the two that were sent alone.
+    due: when the summary is sent; None while there is no flood.
     """
 
     recent: tuple[float, ...] = ()

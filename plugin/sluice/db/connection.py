@@ -1,6 +1,6 @@
 """The database as the rest of Sluice sees it: one writer, whole transactions, nothing else.
 
-Three facts of mautrix' async_db shape this file (docs/how-it-works.md, "Database"): a connection
+Three facts of mautrix' async_db shape this file (docs/how-it-works.md, "Storage"): a connection
 is remembered in a ContextVar that tasks inherit; a cancellation inside a SQLite transaction wedges
 the only connection; and so does a COMMIT that fails, because nothing rolls it back. So every block
 runs in a task of its own, in a fresh context, shielded, and cleans up after itself.

@@ -14,8 +14,8 @@ import secrets
 class Fences:
     def __init__(self) -> None:
         self.bell = asyncio.Event()  # rung for `heartbeat`: one is wanted, or one has echoed
-        self.wanted = False  # for a reason that only a fence sent from now on can settle
-        self.doubt = False  # and because something may have gone wrong
+        self.wanted = False  # send one; those that are out do not count
+        self.doubt = False  # it is wanted because something may have gone wrong
         self._echoed = False  # one that was sent in doubt, since `heartbeat` looked last
         self._sent = 0
         self._out: dict[str, tuple[int, float, bool]] = {}  # nonce -> (number, sent, in doubt)

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from ..model.event import RoomEvent
 
 ENCRYPTED = "m.room.encrypted"
-SOON, OFTEN = 5.0, 0.1  # so long (seconds) it is tried so often
-PATIENCE, RARELY = 65.0, 1.0  # after that rarely, and then given up
+SOON, OFTEN = 5.0, 0.1  # for the first 5 s it is tried every 0.1 s,
+PATIENCE, RARELY = 65.0, 1.0  # then every 1 s until 65 s are over, then given up
 MOST = 200  # events of one sender that wait; what comes then is given up at once
 
 Unseal = Callable[[RoomEvent], Awaitable[RoomEvent]]

@@ -144,7 +144,7 @@ class RoomView:
     def can_send(self, kind: str, mxid: str) -> bool:
         return self.power(mxid) >= self.needed_to_send(kind)
 
-    # --- what drift checks ask
+    # --- what the look for problems asks
 
     @property
     def version(self) -> str:

@@ -28,7 +28,7 @@ from .schedule import Schedule
 
 # Seconds.
 ASK = 15.0  # with empty pages and without a bell, whether we are in the room is asked every
-WATCH, WATCH_BELL = 3600.0, 5.0  # the watchdog: at least, and with bells at most, every
+WATCH, WATCH_BELL = 3600.0, 5.0  # the watchdog looks every hour; after a bell every 5 s at most
 FLUSH, FLUSH_IDLE = 5.0, 600.0  # a cursor that moved, and one that did not, is stored after
 KEEP_SEEN = 30 * 86400.0
 RECENT = 10 * PAGE  # event ids kept in memory

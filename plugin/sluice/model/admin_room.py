@@ -1,6 +1,6 @@
-"""The words of the relay: what the correlator is fed with and what it says.
+"""The words of the admin room: what the correlator is fed with and what it says.
 
-`Asked` is made, and `Oracle` is implemented, by the catalog: the correlator knows no command.
+`families` makes `Asked` and implements `Oracle`: the correlator knows no command.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Asked:
 
 
 class Oracle(Protocol):
-    """What the correlator asks the catalog; every function is pure."""
+    """What the correlator asks of the server's side of commands; every function is pure."""
 
     def asked(self, body: str) -> Asked | None:
         """The command in a message body, None when the server would not take it as one."""

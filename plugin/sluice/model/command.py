@@ -1,7 +1,7 @@
-"""The words of the catalog: what a command is, what an invocation is, what an answer can mean.
+"""The words of commands: what a command is, what an invocation is, what an answer can mean.
 
 Values only. The tables that use these words are `catalog.table` (what people may ask for) and
-`conduit` (what the server understands and answers); nothing here knows either.
+`families.replies` (what the server understands and answers); nothing here knows either.
 """
 
 from __future__ import annotations

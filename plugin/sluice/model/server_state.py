@@ -1,4 +1,4 @@
-"""What is known of the other side of the relay, as values."""
+"""What is known of Conduit, as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the relay keeps beside requests: passwords handed over, windows, last lists."""
+"""What is kept beside requests: passwords handed over, windows, last lists."""
 
 from __future__ import annotations
 

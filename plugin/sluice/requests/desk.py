@@ -212,7 +212,7 @@ class Desk:
             await self.outbox.put(self.tx, where, key, copy)
 
     async def about(self, request: Request) -> About:
-        """What its card says of it."""
+        """What its card says of the command, as stored when it was submitted."""
         told = codec.read(request.card_text) if request.card_text else None
         return told if isinstance(told, About) else About((request.text,), (request.text,))
 

@@ -1,6 +1,6 @@
 """What the live policy, the members and their powers make of a request at this moment.
 
-Binds `votes` (pure) to what is stored and to the policy: slots are the larger of submit and now,
+Binds `tally` (pure) to what is stored and to the policy: slots are the larger of submit and now,
 two accounts are one person if either policy says so, and every standing vote is weighed again each
 time somebody asks. Nothing here writes.
 """

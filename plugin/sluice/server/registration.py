@@ -1,4 +1,4 @@
-"""Windows of open registration: what `registration on for 1h` opened, this closes, whatever comes.
+"""Windows of open registration: closes what `registration on for 1h` opened.
 
 The close is no request: no policy, limit, pause or lost role stops it. It has an INTENT and an
 OUTCOME in the log under the id of the request that opened it. Conduit forgets the switch when it

@@ -42,8 +42,8 @@ class AskFirst(Exception):
 
     @property
     def certain(self) -> Invocation:
-        """What is meant for certain, and may be judged, told and stored before the tap: what
-        stands behind the first name of `adduser` may be a password."""
+        """The part that is safe to judge, tell and store before the tap. Of `adduser a b` only
+        `a`: `b` may be a password."""
         if self.bad or not COMMANDS[self.invocation.command].secret:
             return self.invocation
         return evolve(self.invocation.first(), noted=())
