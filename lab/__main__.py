@@ -5,6 +5,7 @@
     python3 -m lab replay F…     transcripts of real servers against the double
     python3 -m lab interpret F…  the same answers as the catalog reads them
     python3 -m lab book          plays the scenes of docs/conversations.md and writes them anew
+    python3 -m lab book bulk     … only those with "bulk" in their heading
     python3 -m lab book --unreached  … and lists what the bot can say and says in no scene
 
 Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
@@ -56,6 +57,7 @@ def main() -> int:
     for verb in ("replay", "interpret"):
         verbs.add_parser(verb).add_argument("files", nargs="+")
     book = verbs.add_parser("book")
+    book.add_argument("heading", nargs="?", default="", help="only scenes whose heading holds it")
     book.add_argument("--unreached", action="store_true", help="list what no scene reaches")
     args = parser.parse_args()
     in_the_environment()
@@ -76,7 +78,7 @@ def main() -> int:
             reach.watch()
         from tests.stage.book import main as write_the_book
 
-        done = write_the_book()
+        done = write_the_book(args.heading)
         if args.unreached:
             print(*reach.report(), sep="\n")
         return done

@@ -146,7 +146,7 @@ async def test_memory_usage(house: House, name: str) -> None:
         "^Largest: ",
         "14 lines",
     )
-    shows(await house.does("!more"), "^📋 Conduit's caches, 1 to 10:", r"^pdu_cache: \d+$")
+    shows(await house.does("!more"), "^📋 Conduit's caches, 1 to 10:", r"^pdu_cache: [\d,]+$")
 
 
 @covers("clearcache", "done")

@@ -18,6 +18,7 @@ book, which a test compares.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -486,23 +487,33 @@ def written(block: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _heading(text: str, at: int) -> str:
+    """The heading above a place in the book."""
+    headings = re.findall(r"^#+ (.*)$", text[:at], re.M)
+    return headings[-1] if headings else ""
+
+
 def scenes(text: str) -> list[tuple[str, str]]:
     """(heading, block) of every scene."""
-    found = []
-    for match in _SCENE.finditer(text):
-        headings = re.findall(r"^#+ (.*)$", text[: match.start()], re.M)
-        found.append((headings[-1] if headings else "", match[1]))
-    return found
+    return [(_heading(text, match.start()), match[1]) for match in _SCENE.finditer(text)]
 
 
-def rewritten(text: str) -> str:
-    return _SCENE.sub(lambda match: f"```scene\n{written(match[1])}```", text)
+def rewritten(text: str, about: str = "") -> str:
+    """The book as the bot speaks today. about: only scenes with these words in their heading."""
+
+    def anew(match: re.Match[str]) -> str:
+        if about.lower() not in _heading(text, match.start()).lower():
+            return match[0]
+        return f"```scene\n{written(match[1])}```"
+
+    return _SCENE.sub(anew, text)
 
 
-def main() -> int:
-    """Plays every scene and writes the book. Exit 1 if a line cannot be played."""
+def main(about: str = "") -> int:
+    """Plays the scenes and writes the book. Exit 1 if a line cannot be played."""
+    logging.disable()  # the scenes are full of errors that are meant to be there
     try:
-        BOOK.write_text(rewritten(BOOK.read_text(encoding="utf-8")), encoding="utf-8")
+        BOOK.write_text(rewritten(BOOK.read_text(encoding="utf-8"), about), encoding="utf-8")
     except Wrong as wrong:
         print(f"cannot be played: {wrong}")
         return 1

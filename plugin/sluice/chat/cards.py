@@ -254,7 +254,7 @@ def _again(request: Request, here: Here) -> Text:
 
 
 def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here) -> Message:
-    """✋ once, at half time, to those who have not voted."""
+    """✋ once, long before it expires, to those who have not voted."""
     missing = votes.needed - votes.filled
     head = f"#{request.id} still needs {count(missing, 'vote')}: "
     rows: Text = (head, *_any(votes.helpers), ".", *_until(request, here))

@@ -62,7 +62,7 @@ class Fact(str, Enum):
     COMPLETE = "votes suffice"
     EXPIRED = "expired"
     STALE = "queued for too long"
-    HALF = "half of the time is over"
+    REMINDER_DUE = "a reminder is due"
     STOPPED = "cancelled meanwhile"
     HELD = "held"
     PAUSED = "paused"
@@ -153,7 +153,7 @@ TABLE: tuple[Transition, ...] = (
     _row(_P, Event.CANCEL, "", State.CANCELLED, _E.TELL),
     _row(_P, Event.CLOCK, "EXPIRED", State.EXPIRED, _E.TELL),
     _row(_P, Event.CLOCK, "STALE", State.CANCELLED, _E.TELL),
-    _row(_P, Event.CLOCK, "HALF NEEDS_VOTES", _P, _E.REMIND),
+    _row(_P, Event.CLOCK, "REMINDER_DUE NEEDS_VOTES", _P, _E.REMIND),
     _row(_P, Event.CLOCK, "", _P),
     # the guard of the first line, in the transaction of its intent
     _row(_P, Event.BEGIN, "EXPIRED", State.EXPIRED, _E.TELL),

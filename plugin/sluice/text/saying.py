@@ -1,8 +1,8 @@
 """Messages that are nothing but their words: the text stands above a function that is never run:
 
-    @says('''⛔ Not run: `{mxid}` exists already.
-    Look: `!users {mxid:local}` · New password: `!resetpw {mxid:local}`''')
-    def exists(here: Here, mxid: str) -> None: ...
+    @says('''⛔ Not run: the tea of `{mxid}` is cold.
+    Look: `!kettle {mxid:local}` · Another one: `!pour {mxid:local}`''')
+    def too_cold(here: Here, mxid: str) -> None: ...
 
 It reads as in the room, from its sign on; a line that comes out empty is left out. The function
 declares the names and types of what is filled in, as `template` says; `{request.id}` is a field of
