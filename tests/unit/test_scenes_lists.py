@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.chat import files, lists
-from sluice.families.answers import Blocked, Media, MediaInfo
+from sluice.families.answers import Blocked, MediaInfo, StoredFile
 from sluice.text.pages import more, nothing_more
 from tests.unit.scenes import at, check, expect, here
 
@@ -103,7 +103,7 @@ def test_scene_35_rooms_by_their_names():
 
 
 def file(mxc, size, kind, name, created, uploader="@eve:example.org"):
-    return Media(f"mxc://example.org/{mxc}", size, created, uploader, kind, name)
+    return StoredFile(f"mxc://example.org/{mxc}", size, created, uploader, kind, name)
 
 
 def test_scene_36_files_the_largest_first():
@@ -256,7 +256,7 @@ def test_conduit_s_own_help_and_other_lists():
 
 
 def test_who_is_this():
-    earlier = [lists.Request(12, "deactivate @spam:example.org", "done", at("14:05"))]
+    earlier = [lists.Earlier(12, "deactivate @spam:example.org", "done", at("14:05"))]
     expect(
         lists.who(
             here(), "@spam:example.org", "deactivated", "Cheap pills", "", earlier=earlier, total=3

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from ..families.answers import Blocked, Media, MediaInfo
+from ..families.answers import Blocked, MediaInfo, StoredFile
 from ..text.message import Code, Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, Line, count, dotted, listed, size, view
@@ -34,7 +34,7 @@ def media_type(text: str) -> str | Code:
 
 
 def media(
-    here: Here, files: Sequence[Media], asked: Text, *, of: str, to: str | None = None
+    here: Here, files: Sequence[StoredFile], asked: Text, *, of: str, to: str | None = None
 ) -> View:
     """Files of an account or a server, or all of them (of "").
 
@@ -69,13 +69,13 @@ def unreadable(to: str | None = None) -> View:
     return view("Conduit's list of files cannot be read: its two forms differ.", to=to), None
 
 
-def _total(files: Iterable[Media]) -> str:
+def _total(files: Iterable[StoredFile]) -> str:
     return size(sum(file.size for file in files))
 
 
-def _uploaders(files: Sequence[Media]) -> Text:
+def _uploaders(files: Sequence[StoredFile]) -> Text:
     """Those with the most on this server; files from elsewhere name nobody."""
-    by: dict[str, list[Media]] = {}
+    by: dict[str, list[StoredFile]] = {}
     for file in files:
         if file.uploader:
             by.setdefault(file.uploader, []).append(file)
@@ -86,7 +86,7 @@ def _uploaders(files: Sequence[Media]) -> Text:
     return dotted([*shown, *([(f"{len(ranked) - 3} more",)] if len(ranked) > 3 else [])])
 
 
-def _file(here: Here, file: Media) -> Text:
+def _file(here: Here, file: StoredFile) -> Text:
     kind: tuple[str | Code, ...] = (" ", media_type(file.type)) if file.type else ()
     name: Text = (" ", quote(file.name, 60)) if file.name else ()
     return (size(file.size), *kind, *name, f" {here.clock.day(when(file.created))}")

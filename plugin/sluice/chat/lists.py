@@ -80,7 +80,7 @@ def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[M
 
 
 @frozen
-class Request:
+class Earlier:
     """An earlier request about an account. when: epoch seconds."""
 
     id: int
@@ -97,7 +97,7 @@ def who(
     role: str,
     *,
     joined: Sequence[str] = (),
-    earlier: Sequence[Request] = (),
+    earlier: Sequence[Earlier] = (),
     total: int = 0,
 ) -> Message:
     """status: free, active, deactivated, not known. name: None unknown, "" none.

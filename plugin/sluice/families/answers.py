@@ -84,7 +84,7 @@ class Room:
 
 
 @frozen
-class Media:
+class StoredFile:
     """A row of list-media. type and name are the uploader's words, name may be cut or empty."""
 
     mxc: str
@@ -98,7 +98,7 @@ class Media:
 @frozen
 class Blocked:
     mxc: str
-    blocked: str  # as Media.created
+    blocked: str  # as StoredFile.created
     reason: str
     sha256: str | None
 
@@ -139,14 +139,14 @@ def federation_in(body: str) -> tuple[tuple[str, str, int], ...]:
     return tuple((room, event, int(m) * 60 + int(s)) for room, event, m, s in rows)
 
 
-def media_in(content: Content) -> tuple[Media, ...] | None:
+def media_in(content: Content) -> tuple[StoredFile, ...] | None:
     """The files of list-media; None if the answer is no such table."""
     rows = _table(content, MEDIA_HEAD)
     return (
         None
         if rows is None
         else tuple(
-            Media(mxc, _bytes(size), created[:19], uploader or None, kind, name)
+            StoredFile(mxc, _bytes(size), created[:19], uploader or None, kind, name)
             for mxc, _, created, uploader, kind, name, size in rows
         )
     )

@@ -96,7 +96,7 @@ class Page:
 
 
 @frozen
-class Session:
+class Login:
     """A login of another account."""
 
     user_id: str
@@ -309,7 +309,7 @@ class Homeserver:
 
     async def login(
         self, user: str, password: str, device: str, timeout: float = TIMEOUT
-    ) -> Session:
+    ) -> Login:
         """device: given, so that a repeated login replaces the first and no devices pile up."""
         body = {
             "type": "m.login.password",
@@ -319,10 +319,10 @@ class Homeserver:
         }
         path = (*V3, "login")
         got = await self.request("POST", path, body, token="", timeout=timeout)
-        return Session(*(_text(got, key) for key in ("user_id", "access_token")))
+        return Login(*(_text(got, key) for key in ("user_id", "access_token")))
 
     async def change_password(
-        self, session: Session, old: str, new: str, *, sign_out_others: bool
+        self, session: Login, old: str, new: str, *, sign_out_others: bool
     ) -> None:
         """Over the session of the account itself, with its old password as proof."""
         body: Json = {"new_password": new, "logout_devices": sign_out_others}
@@ -338,7 +338,7 @@ class Homeserver:
             }
             await self.request("POST", path, {**body, "auth": auth}, token=session.token)
 
-    async def logout(self, session: Session) -> None:
+    async def logout(self, session: Login) -> None:
         await self.request("POST", (*V3, "logout"), {}, token=session.token)
 
     async def account_data(self, kind: str) -> Json | None:

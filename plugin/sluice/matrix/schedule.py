@@ -38,6 +38,13 @@ class Schedule:
     def calm(self) -> None:
         self.awaited = None
 
+    def active(self, now: float) -> None:
+        """Somebody else did something, and may go on."""
+        self.heard = now
+
+    def expect(self, something: bool) -> None:
+        self.expected = something
+
     def reading(self) -> None:
         if self.awaited is not None:
             self.awaited += 1

@@ -102,7 +102,7 @@ class Reader:
         """
         self._rang.update(events)
         if active:
-            self._schedule.heard = self._now()
+            self._schedule.active(self._now())
         self._wake.set()
 
     def _rings(self) -> bool:
@@ -212,7 +212,7 @@ class Reader:
             self.failing_since, self._bug = None, ""
         self._schedule.worked()
         if self._expects is not None:
-            self._schedule.expected = await self._expects()
+            self._schedule.expect(await self._expects())
         for done in waiting:
             if done.done():  # nobody waits any more
                 continue
@@ -342,7 +342,7 @@ class Reader:
                 self._held = self._held or begin
             self._remember(event.id)
             if event.sender != self._hs.mxid:
-                self._schedule.heard = self._now()
+                self._schedule.active(self._now())
             self._doubt |= event.is_exit(self._hs.mxid)
         self._cursor = after
         if self._doubt:

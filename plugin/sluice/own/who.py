@@ -64,7 +64,7 @@ async def _told(
     inside = [room for room, view in call.world.rooms.items() if mxid in view.joined]
     found = await history.about(desk.tx, mxid)
     earlier = [
-        lists.Request(r.id, r.text, answers.state_word(r.state), r.created)
+        lists.Earlier(r.id, r.text, answers.state_word(r.state), r.created)
         for r in found.requests[:5]
     ]
     await desk.record("lookup", None, mxid=ask.mxid, room=ask.room, about=mxid)

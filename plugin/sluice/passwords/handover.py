@@ -16,7 +16,7 @@ from ..catalog.table import COMMANDS
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import password_in
-from ..matrix.api import Homeserver, MatrixError, Refused, Session
+from ..matrix.api import Homeserver, Login, MatrixError, Refused
 from ..model.admin_room import Asked, Content
 from ..model.command import Line
 from ..model.request import LineRow, Request
@@ -182,7 +182,7 @@ class Deliveries:
         besides = {self._world.me, f"@conduit:{self._world.server}"}
         return given, tuple(sorted(view.joined - besides)) if view else ()
 
-    async def _sign_in(self, account: str, given: Secret) -> Session | None:
+    async def _sign_in(self, account: str, given: Secret) -> Login | None:
         """With Conduit's password; None if the server does not answer. Raises _Useless if the
         password no longer logs in: it was replaced before a crash."""
         user = account[1:].partition(":")[0]
@@ -196,7 +196,7 @@ class Deliveries:
             self._log.warning("Nobody can sign in as %s now: %s", account, error)
         return None
 
-    async def _change(self, session: Session, given: Secret, fresh: Secret, out: bool) -> bool:
+    async def _change(self, session: Login, given: Secret, fresh: Secret, out: bool) -> bool:
         now = self._world.now()
         recent = {user: at for user, at in self.replaced.items() if now - at < REPLACED}
         self.replaced = {**recent, session.user_id: now}
@@ -209,7 +209,7 @@ class Deliveries:
             return False
         return True
 
-    async def _sign_out(self, session: Session) -> None:
+    async def _sign_out(self, session: Login) -> None:
         try:
             await self._hs.logout(session)
         except MatrixError as error:

@@ -99,7 +99,7 @@ async def remove(tx: Tx, handed: Handover) -> bool:
 
 
 @frozen
-class Window:
+class OpenWindow:
     """told: that it could not be closed has been said. newcomers: who registered meanwhile."""
 
     request: int
@@ -108,17 +108,17 @@ class Window:
     newcomers: tuple[str, ...] = ()
 
 
-_WINDOWS = Table("sluice_window", Window, newcomers=WORDS)
+_WINDOWS = Table("sluice_window", OpenWindow, newcomers=WORDS)
 
 
 async def open_window(tx: Tx, request: int, until: float | None) -> None:
     """The newest one counts; None: registration is on without an end, or off."""
     await tx.execute("DELETE FROM sluice_window")
     if until is not None:
-        await _WINDOWS.add(tx, Window(request, until))
+        await _WINDOWS.add(tx, OpenWindow(request, until))
 
 
-async def window(tx: Tx) -> Window | None:
+async def window(tx: Tx) -> OpenWindow | None:
     return await _WINDOWS.one(tx)
 
 
