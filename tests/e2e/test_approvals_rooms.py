@@ -7,6 +7,7 @@ who made the room stands above all power levels and in no list of them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ WITH_POWER = POLICY.replace("mod: {members: [bo, cy],", "mod: {members: [bo, cy]
 OWNERS_WITH_POWER = WITH_POWER.replace(
     "owner: {members: [ana, dan],", "owner: {members: [ana, dan], min_power: 90,"
 )
+_numbers = count(1)
 
 
 @pytest.fixture(params=["10", "11", "12"])
@@ -31,7 +33,8 @@ async def office(
     version = request.param
     if version == "12" and not server.double and server.version.startswith("0.9"):
         pytest.skip("Conduit 0.9 knows no rooms of version 12")
-    world = await World.create(server, f"-v{version}", room_version=version)
+    suffix = f"-v{version}-{next(_numbers)}"  # of its own also when it is tried again
+    world = await World.create(server, suffix, room_version=version)
     world.database = await new_database()
     for name in ("bo", "cy"):
         await world["ana"].set_power(world.ops_room, world[name].mxid, 50)
