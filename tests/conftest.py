@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from tests.fake.postgres import binaries, postgres
 from tests.stage import reach
 
 reach.watch()  # sluice is imported after this, so test_book.py knows what no scene reaches
@@ -19,3 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("double_only")
         if marker:
             item.add_marker(pytest.mark.skip(reason=f"needs the double: {marker.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    if not binaries():
+        pytest.skip("no PostgreSQL on this machine")
+    with postgres() as url:
+        yield url

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -21,7 +23,8 @@ from lab.chat import Chat
 from lab.homeserver import Homeserver, homeserver
 from lab.proxy import FaultProxy
 from lab.world import World
-from tests.fake.postgres import another, binaries, postgres
+from tests.e2e.office import NewDatabase, Office, OpenOffice
+from tests.fake.postgres import another
 
 _numbers = itertools.count(1)
 _FAILED = pytest.StashKey[bool]()
@@ -101,6 +104,40 @@ def names_of_this_try(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("house").again = f"-{count}" if count > 1 else ""
 
 
+@pytest.fixture(scope="module")
+async def open_office(
+    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[OpenOffice]:
+    """Opens an office for all tests of a module, with people, rooms and a bot of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(suffix: str, *policy: str, **more: Any) -> Office:
+            world = await World.create(server, f"-{suffix}")
+            stack.push_async_callback(world.end)
+            world.database = await new_database()
+            return await Office.open(world, tmp_path_factory.mktemp(suffix), *policy, **more)
+
+        yield opened
+
+
+@pytest.fixture
+async def office(shared: Office, request: pytest.FixtureRequest) -> AsyncIterator[Office]:
+    """The office that the tests of a module share: each acts on accounts of its own."""
+    proxied = "shared_proxy" in request.fixturenames
+    proxy = request.getfixturevalue("shared_proxy") if proxied else None
+    yield shared
+    if proxy is not None:
+        proxy.clear()
+    await shared.tidy()
+
+
+@pytest.fixture(scope="module")
+async def shared_proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
+    """What a shared office may stand behind; no rule outlives its test."""
+    async with started(server) as proxy:
+        yield proxy
+
+
 @pytest.fixture
 async def bot(world: World, tmp_path: Path) -> Bot:
     return await world.start_bot(tmp_path / "bot")
@@ -109,15 +146,15 @@ async def bot(world: World, tmp_path: Path) -> Bot:
 @pytest.fixture
 async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
     """Give its `base` to `world.start_bot`."""
+    async with started(server) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def started(server: Homeserver) -> AsyncIterator[FaultProxy]:
     proxy = FaultProxy(server.base)
     await proxy.start()
-    yield proxy
-    await proxy.stop()
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    if not binaries():
-        pytest.skip("no PostgreSQL on this machine")
-    with postgres() as url:
-        yield url
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()

@@ -19,6 +19,8 @@ from lab.world import World
 
 CLOCK = Path(__file__).parent / "clock"
 NewDatabase = Callable[[], Awaitable[str]]
+OpenOffice = Callable[..., Awaitable["Office"]]
+"""(suffix of its accounts, what `Office.open` takes behind the folder)"""
 
 POLICY = """\
 ops_rooms: ["!opsroom:example.org"]

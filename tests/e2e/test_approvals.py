@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
-from lab.homeserver import Homeserver
-from lab.world import World
-from tests.e2e.office import NewDatabase, Office
+from tests.e2e.office import Office, OpenOffice
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-votes")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("votes"))
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own."""
-    yield shared
-    await shared.tidy()
+async def shared(open_office: OpenOffice) -> Office:
+    return await open_office("votes")
 
 
 # --- the card -----------------------------------------------------------------------------------

@@ -4,44 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
 from lab.chat import eventually
-from lab.homeserver import Homeserver
 from lab.proxy import FaultProxy, Rule
-from lab.world import World
-from tests.e2e.office import NewDatabase, Office
+from tests.e2e.office import Office, OpenOffice
 
 
 @pytest.fixture(scope="module")
-async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
-    proxy = FaultProxy(server.base)
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
+def proxy(shared_proxy: FaultProxy) -> FaultProxy:
+    return shared_proxy
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver,
-    proxy: FaultProxy,
-    new_database: NewDatabase,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-changes")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("changes"), base=proxy.base)
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office, proxy: FaultProxy) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own."""
-    yield shared
-    proxy.clear()
-    await shared.tidy()
+async def shared(open_office: OpenOffice, proxy: FaultProxy) -> Office:
+    return await open_office("changes", base=proxy.base)
 
 
 # --- edits --------------------------------------------------------------------------------------

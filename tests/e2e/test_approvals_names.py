@@ -5,32 +5,16 @@ Scenes 11 and 58. Clients write a pill with the display name as its text.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from lab.chat import Said
 from lab.client import V3, Client, esc
-from lab.homeserver import Homeserver
-from lab.world import World
-from tests.e2e.office import NewDatabase, Office
+from tests.e2e.office import Office, OpenOffice
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-names")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("names"))
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own."""
-    yield shared
-    await shared.tidy()
+async def shared(open_office: OpenOffice) -> Office:
+    return await open_office("names")
 
 
 async def calls_itself(client: Client, name: str) -> None:

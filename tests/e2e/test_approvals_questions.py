@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
-from lab.homeserver import Homeserver
-from lab.world import World
-from tests.e2e.office import NewDatabase, Office
+from tests.e2e.office import Office, OpenOffice
 
 WHY = "❓ Why? Reply to this message; whoever approves will read it."
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-ask")
-    world.database = await new_database()
-    folder = tmp_path_factory.mktemp("ask")
-    yield await Office.open(world, folder, clock=True, command_max_age="30d")
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own; its clock only goes on."""
-    yield shared
-    await shared.tidy()
+async def shared(open_office: OpenOffice) -> Office:
+    return await open_office("ask", clock=True, command_max_age="30d")
 
 
 async def test_a_missing_reason_is_asked_for_and_given_by_a_reply(office: Office) -> None:

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
-from lab.homeserver import Homeserver
-from lab.world import World
-from tests.e2e.office import NewDatabase, Office
+from tests.e2e.office import Office, OpenOffice
 
 HOUR = 3600
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-time")
-    world.database = await new_database()
+async def shared(open_office: OpenOffice) -> Office:
     # The homeserver's clock stays, so what is typed later looks old to a bot that is ahead.
-    folder = tmp_path_factory.mktemp("time")
-    yield await Office.open(world, folder, clock=True, command_max_age="30d")
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own; its clock only goes on."""
-    yield shared
-    await shared.tidy()
+    return await open_office("time", clock=True, command_max_age="30d")
 
 
 # --- expiry -------------------------------------------------------------------------------------

@@ -7,46 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
 from lab.client import Client
-from lab.homeserver import Homeserver
 from lab.proxy import FaultProxy
-from lab.world import World
-from tests.e2e.office import POLICY, Card, NewDatabase, Office
+from tests.e2e.office import POLICY, Card, Office, OpenOffice
 
 LIMITED = POLICY + "  limit:\n    - {id: signups, do: adduser, per: person, max: 3, every: 1d}\n"
 
 
 @pytest.fixture(scope="module")
-async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
-    proxy = FaultProxy(server.base)
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
+def proxy(shared_proxy: FaultProxy) -> FaultProxy:
+    return shared_proxy
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver,
-    proxy: FaultProxy,
-    new_database: NewDatabase,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-bulk")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("bulk"), base=proxy.base)
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office, proxy: FaultProxy) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own."""
-    yield shared
-    proxy.clear()
-    await shared.tidy()
+async def shared(open_office: OpenOffice, proxy: FaultProxy) -> Office:
+    return await open_office("bulk", base=proxy.base)
 
 
 async def wave(office: Office, count: int) -> list[Client]:

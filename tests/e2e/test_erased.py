@@ -19,7 +19,7 @@ from lab.client import Client
 from lab.homeserver import PASSWORD, Homeserver
 from lab.proxy import FaultProxy
 from lab.world import World
-from tests.e2e.office import Card, NewDatabase, Office
+from tests.e2e.office import Card, NewDatabase, Office, OpenOffice
 from tests.e2e.sealed import Person
 
 TRIES = 20
@@ -27,32 +27,13 @@ ALARM = r"^❗ Something dan wrote or tapped was erased from outside before I(?s
 
 
 @pytest.fixture(scope="module")
-async def proxy(server: Homeserver) -> AsyncIterator[FaultProxy]:
-    proxy = FaultProxy(server.base)
-    await proxy.start()
-    yield proxy
-    await proxy.stop()
+def proxy(shared_proxy: FaultProxy) -> FaultProxy:
+    return shared_proxy
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver,
-    proxy: FaultProxy,
-    new_database: NewDatabase,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-erased")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("erased"), base=proxy.base)
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office, proxy: FaultProxy) -> AsyncIterator[Office]:
-    """The same for all tests here: each acts on accounts of its own."""
-    yield shared
-    proxy.clear()
-    await shared.tidy()
+async def shared(open_office: OpenOffice, proxy: FaultProxy) -> Office:
+    return await open_office("erased", base=proxy.base)
 
 
 def on_conduit(office: Office) -> None:

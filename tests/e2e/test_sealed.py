@@ -7,15 +7,12 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator
 
 import pytest
 
 from lab.chat import Chat, Said
 from lab.client import Client
-from lab.homeserver import Homeserver
-from lab.world import World
-from tests.e2e.office import POLICY, NewDatabase, Office
+from tests.e2e.office import POLICY, Office, OpenOffice
 
 ALLOW = '    - {role: helper, do: "#read"}\n'
 TEXT = POLICY.replace(ALLOW, ALLOW + '    - {role: mod, do: ["#inspect", event, purge]}\n')
@@ -25,19 +22,8 @@ SEALED = "⛔ Not run: that event is of the admin room, or of a private room of 
 
 
 @pytest.fixture(scope="module")
-async def shared(
-    server: Homeserver, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    world = await World.create(server, "-seal")
-    world.database = await new_database()
-    yield await Office.open(world, tmp_path_factory.mktemp("seal"), TEXT, clock=True)
-    await world.end()
-
-
-@pytest.fixture
-async def office(shared: Office) -> AsyncIterator[Office]:
-    yield shared
-    await shared.tidy()
+async def shared(open_office: OpenOffice) -> Office:
+    return await open_office("seal", TEXT, clock=True)
 
 
 async def download(who: Client, mxc: str) -> str:

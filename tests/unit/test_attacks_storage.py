@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,22 +11,13 @@ from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed
 from sluice.matrix.late import Late, NoKey
 from sluice.model.event import RoomEvent, event_of
-from tests.fake.postgres import binaries, postgres
 from tests.fake.world import database
 from tests.unit.ops import ops
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not binaries():
-        pytest.skip("no PostgreSQL is installed")
-    with postgres() as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 async def db(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    url = request.getfixturevalue("server") if request.param == "postgres" else None
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
     async with database(url) as made:
         yield made
         if url:

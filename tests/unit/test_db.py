@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from mautrix.util.async_db import Database as MautrixDatabase
@@ -14,21 +14,12 @@ from mautrix.util.async_db import Database as MautrixDatabase
 from sluice.db import meta
 from sluice.db.connection import Database, StorageFailed, Tx
 from sluice.db.migrations import schema, upgrade_table
-from tests.fake.postgres import binaries, postgres
 from tests.fake.world import Handler, database, world
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not binaries():
-        pytest.skip("no PostgreSQL is installed")
-    with postgres() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def db(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    url = request.getfixturevalue("server") if request.param == "postgres" else None
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
     async with database(url) as made:
         yield made
         if url:
@@ -237,8 +228,8 @@ def test_a_txn_id_depends_on_everything_and_on_nothing_else() -> None:
     assert len(others) == 6
 
 
-async def test_the_matrix_layer_works_on_postgresql(server: str) -> None:
-    async with world(url=server) as w:
+async def test_the_matrix_layer_works_on_postgresql(postgres_url: str) -> None:
+    async with world(url=postgres_url) as w:
         bo, _ = w.fake.register("bo")
         room = w.fake.room(bo, w.bot)
         handler = Handler()

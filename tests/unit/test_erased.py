@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sluice.matrix.late import ENCRYPTED
+from sluice.matrix.late import ENCRYPTED, Unseal
 from sluice.matrix.timeline import Reader
 from sluice.model.request import State, WhyKind
 from sluice.requests import guard, holds, reweigh, store
@@ -29,6 +29,8 @@ BOT = "@sluice:example.org"
 
 class Live:
     """The ops room, read event by event from the homeserver. `lair`: eve's own room."""
+
+    unseal: Unseal | None = None  # how an encrypted event is read
 
     def __init__(self, office: Ops) -> None:
         self.ops, self.fake, self.id = office, office.fake, office.room
@@ -47,6 +49,7 @@ class Live:
             self.part.take,
             gap=self._gap,
             broken=self._broken,
+            unseal=self.unseal,
             now=ops.clock,
         )
 

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,14 @@ from sluice.db import meta
 from sluice.db.connection import Database, NotHolder, StorageFailed
 from sluice.db.holder import Holder
 from sluice.db.migrations import upgrade_table
-from tests.fake.postgres import another, binaries, postgres
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not binaries():
-        pytest.skip("no PostgreSQL is installed")
-    with postgres() as url:
-        yield url
+from tests.fake.postgres import another
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'sluice.db'}"
-    return await another(request.getfixturevalue("server"))
+    return await another(request.getfixturevalue("postgres_url"))
 
 
 @asynccontextmanager
@@ -154,8 +146,8 @@ async def _locked(url: str) -> bool:
     return bool(found)
 
 
-async def test_a_lost_connection_is_made_again_if_nobody_was_faster(server: str) -> None:
-    url = await another(server)
+async def test_a_lost_connection_is_made_again_if_nobody_was_faster(postgres_url: str) -> None:
+    url = await another(postgres_url)
     async with process(url) as (holder, database):
         assert await holder.take()
         await _cut(url)
@@ -163,8 +155,8 @@ async def test_a_lost_connection_is_made_again_if_nobody_was_faster(server: str)
         await put(database, "1")
 
 
-async def test_who_was_faster_has_it_and_the_first_stores_nothing(server: str) -> None:
-    url = await another(server)
+async def test_who_was_faster_has_it_and_the_first_stores_nothing(postgres_url: str) -> None:
+    url = await another(postgres_url)
     async with process(url) as (first, one), process(url) as (second, two):
         assert await first.take()
         first._lock_connection = _never  # type: ignore[method-assign]  # a network that is away

@@ -10,7 +10,6 @@ import pytest
 from attrs import evolve
 
 from sluice.matrix.late import ENCRYPTED, PATIENCE, NoKey
-from sluice.matrix.timeline import Reader
 from sluice.model.event import RoomEvent, object_in
 from sluice.model.request import State
 from sluice.rooms import Doors
@@ -24,17 +23,6 @@ class Sealed(Live):
     def start(self) -> None:
         super().start()
         self.missing: set[str] = set()
-        ops = self.ops
-        self.reader = Reader(
-            ops.hs,
-            ops.db,
-            ops.room,
-            self.part.take,
-            gap=self._gap,
-            broken=self._broken,
-            now=ops.clock,
-            unseal=self.unseal,
-        )
 
     async def unseal(self, event: RoomEvent) -> RoomEvent:
         if event.content["key"] in self.missing:

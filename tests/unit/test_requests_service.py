@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ from sluice.requests.voting import Ballot
 from sluice.state import Readiness
 from sluice.text.message import Sign
 from sluice.text.phrases import say
-from tests.fake.postgres import binaries, postgres
 from tests.machine.office import (
     ANA,
     BO,
@@ -68,14 +67,6 @@ policy:
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if not binaries():
-        pytest.skip("no PostgreSQL is installed")
-    with postgres() as url:
-        yield url
-
-
 @pytest.fixture(scope="module", params=["tiny", "sqlite", "postgresql"])
 async def database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -87,7 +78,7 @@ async def database(
         tiny.close()
         return
     path = f"sqlite:{tmp_path_factory.mktemp('db')}/sluice.db"
-    url = path if request.param == "sqlite" else request.getfixturevalue("server")
+    url = path if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     pool = Pool.create(url, upgrade_table=upgrade_table)
     await pool.start()
     made = Database(pool)

@@ -11,7 +11,7 @@ import pytest
 
 from sluice.matrix.api import NoResponse
 from sluice.state import Window
-from tests.unit.app import ANA, BO, CONDUIT, SERVER, live, until
+from tests.unit.app import ANA, BO, CONDUIT, SERVER, Live, live, until
 from tests.unit.ops import Ops, ops
 
 ADDRESS = f"#admins:{SERVER}"
@@ -174,6 +174,16 @@ async def test_a_look_at_accounts_that_fails_keeps_the_address_that_was_read(
 # --- an answer that does not come
 
 
+async def is_asked_for_users(bot: Live) -> None:
+    """Conduit gets `list-local-users` by ana's tap, and does not answer it."""
+    bot.types(ANA, "!users")
+    await bot.hears("I have never seen this server's list of users")
+    bot.busy = True
+    lines = len(bot.fake.bodies(bot.admin_room, bot.me))
+    bot.taps(ANA)
+    await until(lambda: len(bot.fake.bodies(bot.admin_room, bot.me)) > lines)
+
+
 async def test_a_command_that_waits_for_its_answer_is_no_all_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -192,12 +202,7 @@ async def test_a_list_that_was_running_when_conduit_fell_silent_is_run_again_by_
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
-        bot.types(ANA, "!users")
-        await bot.hears("I have never seen this server's list of users")
-        bot.busy = True
-        lines = len(bot.fake.bodies(bot.admin_room, bot.me))
-        bot.taps(ANA)
-        await until(lambda: len(bot.fake.bodies(bot.admin_room, bot.me)) > lines)
+        await is_asked_for_users(bot)
         await bot.timeouts()
         said = await bot.hears("Conduit has not answered")
         assert "(users, ana) was running: its answer may have been too long." in said
@@ -223,12 +228,7 @@ async def test_a_list_whose_answer_comes_late_has_not_stopped_conduit(
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
-        bot.types(ANA, "!users")
-        await bot.hears("I have never seen this server's list of users")
-        bot.busy = True
-        lines = len(bot.fake.bodies(bot.admin_room, bot.me))
-        bot.taps(ANA)
-        await until(lambda: len(bot.fake.bodies(bot.admin_room, bot.me)) > lines)
+        await is_asked_for_users(bot)
         line = bot.fake.bodies(bot.admin_room, bot.me)[-1]
         await bot.timeouts()
         await bot.hears("Failed: Conduit does not answer.")
