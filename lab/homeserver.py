@@ -7,6 +7,7 @@ double can do (faults of the handler, other versions) hangs on `double`, None on
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -215,7 +216,7 @@ class SynapseWithDouble(Homeserver):
         self.version, self.room_version = version, room_version
         self.secret = secrets.token_hex(16)
         self.double_port = free_port()
-        self._opens_at_start = True
+        self._opens_at_start, self._read_until = True, ""
         self.double = DoubleControl(http, f"http://127.0.0.1:{self.double_port}")
         self.conduit = Client(http, self.base)
         python = [sys.executable, "-m"]
@@ -347,6 +348,7 @@ class SynapseWithDouble(Homeserver):
             "version": self.version,
             "port": self.double_port,
             "registration": True,
+            "read_until": self._read_until,
         }
         (self.folder / "double.json").write_text(json.dumps(config))
         self.double_process.start()
@@ -364,6 +366,11 @@ class SynapseWithDouble(Homeserver):
         )
 
     async def stop(self) -> None:
+        """What is said as soon as Synapse is back is answered, though the double comes later."""
+        assert self.double is not None
+        with contextlib.suppress(aiohttp.ClientError):
+            await self.double.restart()  # what was sent and not answered is lost
+            self._read_until = str((await self.double.state())["read_until"])
         await self.double_process.stop(grace=1)
         await self.process.stop(grace=3)
 

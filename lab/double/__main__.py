@@ -1,6 +1,6 @@
 """`python -m lab.double CONFIG.json`: the double on a Synapse, with its control port.
 
-CONFIG: base, token, mxid, room, version, port, registration.
+CONFIG: base, token, mxid, room, version, port, registration, read_until.
 
 The control port (loopback) takes JSON:
 POST /set {knob: value}    faults and the version, see service.Knobs
@@ -85,6 +85,7 @@ def control(double: Double) -> web.Application:
                 "lost": double.lost,
                 "dead": double.dead,
                 "registration": double.handler.registration,
+                "read_until": double.read_until,
                 "disabled_rooms": sorted(double.handler.disabled_rooms),
             }
         )
@@ -112,7 +113,7 @@ async def main(config: dict[str, Any]) -> None:
         conduit.mxid, conduit.token = config["mxid"], config["token"]
         backend = SynapseServer(conduit, config["room"])
         handler = Handler(backend, config["version"], registration=config["registration"])
-        double = Double(conduit, config["room"], handler)
+        double = Double(conduit, config["room"], handler, config["read_until"])
         runner = web.AppRunner(control(double), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", config["port"]).start()

@@ -54,7 +54,10 @@ class Item:
 
 
 class Double:
-    def __init__(self, conduit: Client, room: str, handler: Handler) -> None:
+    """read_until: where the timeline was read up to when the homeserver stopped; without it, what
+    stands in the room already is left alone."""
+
+    def __init__(self, conduit: Client, room: str, handler: Handler, read_until: str = "") -> None:
         self.conduit, self.room, self.handler = conduit, room, handler
         self.knobs, self._version = Knobs(), handler.version
         self.dead = False
@@ -66,7 +69,7 @@ class Double:
         self._running: str | None = None
         self._worker: asyncio.Task[None] | None = None
         self._known: dict[str, None] = {}
-        self._token = ""
+        self.read_until = read_until
         self._reading = asyncio.Lock()
 
     @property
@@ -218,9 +221,11 @@ class Double:
 
     async def _read_room(self) -> None:
         """The timeline in order; /sync only says when to look."""
-        newest = await self.conduit.call("GET", self._messages, dir="b", limit=1)
-        self._known = {event["event_id"]: None for event in newest["chunk"]}
-        self._token, since = newest["end"], ""
+        since = ""
+        if not self.read_until:
+            newest = await self.conduit.call("GET", self._messages, dir="b", limit=1)
+            self._known = {event["event_id"]: None for event in newest["chunk"]}
+            self.read_until = newest["end"]
         print("double ready", flush=True)
         while True:
             try:
@@ -248,11 +253,11 @@ class Double:
         async with self._reading:
             while True:
                 page = await self.conduit.call(
-                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": self._token}
+                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": self.read_until}
                 )
                 new = [event for event in page["chunk"] if event["event_id"] not in self._known]
                 await self._take(new)
-                self._token = page.get("end") or self._token
+                self.read_until = page.get("end") or self.read_until
                 if len(page["chunk"]) < 100:
                     return
 

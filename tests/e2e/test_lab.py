@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import aiohttp
 import pytest
 
 from lab.chat import Chat
@@ -19,6 +22,22 @@ async def ask(room: Chat, server: Homeserver, line: str) -> str:
         after=command,
     )
     return answer.text
+
+
+async def test_what_is_typed_as_soon_as_the_server_is_back_is_answered(world: World) -> None:
+    """Conduit's handler is there before anybody can type."""
+    admin, server = await world.admin(), world.server
+    line = f"@conduit:{server.name}: create-user early{world.suffix}"
+    await server.stop()
+    coming = asyncio.ensure_future(server.resume())
+    command = ""
+    while not command:
+        try:
+            command = await admin.say(line)
+        except (aiohttp.ClientError, OSError, Refused):
+            await asyncio.sleep(0.02)
+    await coming
+    await admin.shows(f"^Created user with user_id: @early{world.suffix}:")
 
 
 async def test_a_made_account_can_sign_in_with_the_answered_password(world: World) -> None:
