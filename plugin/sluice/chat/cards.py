@@ -272,7 +272,7 @@ def not_counted(
         return _too_late(who, _late(request, here))
     if cause is Rejection.NOT_NEEDED:
         return _not_needed(request)
-    return _not_counted(who, _why_not(request.id, cause, votes))
+    return _not_counted(who, why_not(request.id, cause, votes))
 
 
 @says("⛔ {who:person}, too late: {late}")
@@ -287,7 +287,7 @@ def _not_needed(request: Request) -> None: ...
 def _not_counted(who: str, why: Text) -> None: ...
 
 
-def _why_not(n: int, cause: Rejection, votes: Standing) -> Text:
+def why_not(n: int, cause: Rejection, votes: Standing) -> Text:
     if cause is Rejection.NO_ROLE:
         return line("#{n} needs {roles:people}.", n=n, roles=[a(role) for role in votes.roles])
     if cause is Rejection.MANY:

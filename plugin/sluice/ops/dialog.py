@@ -27,6 +27,8 @@ from ..typed.values import MAX_BYTES, size
 
 LIFE = 300.0  # seconds
 _YES = "approve"
+_DAY = 86_400.0
+_KEPT = 5_000  # full lines that are remembered as said
 
 Reply = Callable[[Origin, str], Awaitable["Handled | None"]]
 Tap = Callable[[Origin], Awaitable["Handled | None"]]
@@ -54,6 +56,7 @@ class Dialog:
     def __init__(self, world: World) -> None:
         self._world = world
         self._open: dict[str, Question] = {}
+        self._said: dict[str, float] = {}  # in full, and until when a ❓ stands for it
 
     # --- open questions
 
@@ -91,6 +94,30 @@ class Dialog:
             await self._world.outbox.put(tx, origin.room, key, message, reply_to=origin.command)
 
         return Handled(commit)
+
+    def once(self, origin: Origin, about: str, message: Message) -> Handled:
+        """The message; to more of the same within a day only a ❓ on what was written.
+
+        about: what makes it the same, with the room or the person in it.
+        """
+        now = self._world.now()
+        if self._said.get(about, 0.0) > now and self._world.able(origin.room, "m.reaction"):
+            return Handled(
+                lambda tx: self._world.outbox.buttons(tx, origin.room, origin.command, ("❓",))
+            )
+        answered = self.answer(origin, message)
+
+        async def commit(tx: Tx) -> None:
+            await answered.commit(tx)
+            tx.after(lambda: self._keep(about, now + _DAY))
+
+        return Handled(commit)
+
+    def _keep(self, about: str, until: float) -> None:
+        self._said.pop(about, None)
+        self._said[about] = until
+        while len(self._said) > _KEPT:
+            del self._said[next(iter(self._said))]
 
     def not_run(self, origin: Origin, no: NotRun) -> Handled:
         """⛔; what may be a password is removed where our power allows."""

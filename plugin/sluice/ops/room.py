@@ -41,6 +41,7 @@ from .erased import Erasures, is_emptied
 from .intake import Intake
 from .mute import Mute
 from .storage import Storage
+from .talk import Talk
 
 _UNREAD_EVERY = 60.0
 _SENT_WITHIN = 5.0
@@ -67,6 +68,7 @@ class OpsRoom:
         self._dialog, self._problems = dialog, problems
         self._mute, self._storage = Mute(room, world, authority), storage
         self._edits = Edits(world, db, authority, commands, dialog)
+        self._talk = Talk(self.room, world, db, authority, dialog)
         self._erasures = Erasures(self.room, world, db, homeserver, authority, commands.moved)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
@@ -171,7 +173,8 @@ class OpsRoom:
         if isinstance(typed, NotRun):
             return await self._commands.refuse(origin, refusals.refused(typed))
         if typed is None:
-            return await self._answer(origin, content)
+            answered = await self._answer(origin, content)
+            return answered or (None if self._mute.now else await self._talk.take(origin, content))
         question = await self._question(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
             return self._dialog.called_off(origin, question)
