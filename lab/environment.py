@@ -12,19 +12,21 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHONS = (sys.executable, "/usr/bin/python3")
 SPEED = """import sys, timeit, venv
-if (3, 10) <= sys.version_info[:2] <= (3, 12):
+if (3, 10) <= sys.version_info[:2] <= (3, 13) and sys.argv[1] == str(sys.version_info[:2]):
     print(min(timeit.repeat("f(3)", "def f(n): return str(n) + str({n: n})", number=50_000)))
 """
 CONSTRAINTS = ROOT / "constraints.txt"
+CRYPTO = "maubot[encryption]"  # its python-olm has no wheel for the newest Pythons
 NEEDED = (
     "matrix-synapse",
-    "maubot[encryption]",
+    "maubot",
     "matrix-nio[e2e]",
     "tzdata",
     "pytest",
@@ -52,7 +54,7 @@ def python() -> str:
 
 
 def _digest() -> str:
-    text = CONSTRAINTS.read_text() + repr(NEEDED) + sys.version
+    text = CONSTRAINTS.read_text() + repr((CRYPTO, NEEDED)) + sys.version
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -61,6 +63,12 @@ def _install(path: Path) -> None:
     print(f"making {VENV} and installing into it, about half a minute", file=sys.stderr)
     if not _uv(maker, path):
         _pip(maker, path)
+    if subprocess.run(
+        [str(path), "-c", "import olm"], check=False, capture_output=True
+    ).returncode:
+        print(
+            "no wheel of python-olm for this Python: encrypted rooms are left out", file=sys.stderr
+        )
     # pip would compile on one core only, and all of it; what cannot be compiled is nobody's import
     options = ["-qq", "-j", "0", "-x", "/phonenumbers/|/tests?/"]
     compile_all = [str(path), "-m", "compileall", *options, str(VENV / "lib")]
@@ -68,16 +76,17 @@ def _install(path: Path) -> None:
 
 
 def _quickest() -> str:
-    """The Python that the environment is made of: Debian's, for one, needs a fifth less time for
-    all that follows than one that pyenv built."""
+    """The Python that the environment is made of, of the version that runs this: Debian's, for
+    one, needs a fifth less time for all that follows than one that pyenv built."""
     took = {}
     for path in filter(os.path.exists, PYTHONS):
-        ran = subprocess.run([path, "-c", SPEED], capture_output=True, text=True, check=False)
+        ask = [path, "-c", SPEED, str(sys.version_info[:2])]
+        ran = subprocess.run(ask, capture_output=True, text=True, check=False)
         if ran.stdout:
             took[path] = float(ran.stdout)
     if not took:
         version = sys.version.split()[0]
-        sys.exit(f"Python 3.10, 3.11 or 3.12 is needed for the lab, this is {version}")
+        sys.exit(f"Python 3.10, 3.11, 3.12 or 3.13 is needed for the lab, this is {version}")
     return min(took, key=lambda path: took[path])
 
 
@@ -94,12 +103,8 @@ def _uv(maker: str, path: Path) -> bool:
             return False
         _make(maker, "--without-pip")
         run = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(path)]
-        return not subprocess.run(
-            [*run, "-c", str(CONSTRAINTS), *NEEDED],
-            check=False,
-            stdout=sys.stderr,
-            env={**_as_uv_says_it(), **os.environ, "PYTHONPATH": folder},
-        ).returncode
+        env = {**_as_uv_says_it(), **os.environ, "PYTHONPATH": folder}
+        return _with_or_without_crypto([*run, "-c", str(CONSTRAINTS)], env)
 
 
 def _as_uv_says_it() -> dict[str, str]:
@@ -130,7 +135,22 @@ def _pip(maker: str, path: Path) -> None:
         _make(sys.executable)
         pip = [str(path), "-m", "pip"]
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "-c", str(CONSTRAINTS)]
-    subprocess.run([*pip, "install", *options, *NEEDED], check=True, stdout=sys.stderr)
+    if not _with_or_without_crypto([*pip, "install", *options], dict(os.environ)):
+        sys.exit("the lab's packages cannot be installed: see above")
+
+
+def _with_or_without_crypto(install: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether one of the two could be installed. Nothing is compiled: that needs a compiler."""
+    wanted = ([CRYPTO, *NEEDED], list(NEEDED))
+    return any(_quietly([*install, "--only-binary", "python-olm", *w], env) for w in wanted)
+
+
+def _quietly(command: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether it succeeds; what it says is shown if it does not."""
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+    if ran.returncode:
+        print(ran.stderr, file=sys.stderr)
+    return not ran.returncode
 
 
 def _pip_is_new_enough() -> bool:

@@ -1,12 +1,15 @@
-"""Packs the plugin: `python -m lab.mbp` writes dist/sluice-VERSION.mbp, the same bytes every time.
+"""Packs the plugin: `python -m lab.mbp` writes dist/sluice-VERSION.mbp, the same bytes every time,
+and its checksum beside it. Standard library only; YAML is checked where ruamel.yaml is there.
 
-`mbc build` always exits with 0, also where a module is missing or cannot be parsed, and packs
-every file that lies about. This checks what maubot would stumble over, and takes only what runs.
+`mbc build` in the root packs the same sources. But it exits with 0 also where a module is missing
+or cannot be parsed, packs every file that lies about, and does not compress. This checks what
+maubot would stumble over, and takes only what runs.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import shutil
 import sys
@@ -16,9 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+try:
+    from ruamel.yaml import YAML, YAMLError
+except ImportError:  # it comes with maubot
+    YAML = None
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 10)
@@ -36,6 +41,12 @@ KEYS = {
     "database_type",
     "webapp",
 }
+
+
+LISTS = {"modules", "extra_files"}
+WORD = r"[\w./*-]+"
+PAIR = re.compile(rf"(\w+):(?: +({WORD}|\[{WORD}(?:, *{WORD})*\]))? *")
+ITEM = re.compile(rf" *- +({WORD}) *")
 
 
 class Broken(Exception):
@@ -65,10 +76,8 @@ def stage(root: Path, target: Path) -> Plugin:
             _copy(source.with_suffix(".py"), target / f"{module}.py")
         else:
             raise Broken(f"maubot.yaml: module {module} is not in plugin/")
-    for name in plugin.extra_files:
-        if not (root / name).is_file():
-            raise Broken(f"maubot.yaml: extra file {name} does not exist")
-        _copy(root / name, target / name)
+    for file in plugin.extra_files:
+        _copy(root / file, target / file)
     _copy(root / "maubot.yaml", target / "maubot.yaml")
     problems = [*_problems(plugin, target), *_yaml_problems(plugin, root)]
     if problems:
@@ -84,47 +93,70 @@ def pack(root: Path, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         out = folder / f"sluice-{plugin.version}.mbp"
         files = sorted(file for file in staged.rglob("*") if file.is_file())
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(out, "w") as archive:
             for file in files:
                 entry = zipfile.ZipInfo(file.relative_to(staged).as_posix(), A_TIME)
                 entry.external_attr = 0o644 << 16
                 entry.create_system = 3
-                archive.writestr(entry, file.read_bytes())
+                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
         return out
 
 
 def _read_meta(root: Path) -> Plugin:
-    path = root / "maubot.yaml"
-    data = _load(path)
+    data = _parsed((root / "maubot.yaml").read_text(encoding="utf-8"))
     missing = [key for key in ("id", "version", "modules", "main_class") if not data.get(key)]
     unknown = sorted(set(data) - KEYS)
     if missing or unknown:
         wrong = [*(f"key {key} is missing" for key in missing)]
         wrong += [f"key {key} is unknown" for key in unknown]
         raise Broken("\n".join(f"maubot.yaml: {problem}" for problem in wrong))
-    version = str(data["version"])
-    if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+|\.dev\d+)?", version):
-        raise Broken(f"maubot.yaml: {version} is no version that maubot can parse")
-    modules, extra = data["modules"], data.get("extra_files") or []
-    if not isinstance(modules, list) or not isinstance(extra, list):
-        raise Broken("maubot.yaml: modules and extra_files are lists")
-    return Plugin(
-        str(data["id"]),
-        version,
-        tuple(map(str, modules)),
-        str(data["main_class"]),
-        tuple(map(str, extra)),
-    )
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+    if not LISTS & set(data) <= set(lists) or set(lists) - LISTS:
+        raise Broken("maubot.yaml: modules and extra_files are lists, and nothing else is")
+    if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+|\.dev\d+)?", texts["version"]):
+        raise Broken(f"maubot.yaml: {texts['version']} is no version that maubot can parse")
+    extra = tuple(_extra(root, lists.get("extra_files", ())))
+    return Plugin(texts["id"], texts["version"], lists["modules"], texts["main_class"], extra)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, YAMLError) as error:
-        raise Broken(f"{path.name}: {error}") from error
-    if not isinstance(data, dict):
-        raise Broken(f"{path.name}: is no mapping")
+def _extra(root: Path, patterns: tuple[str, ...]) -> Iterator[str]:
+    """The files that maubot's `glob` finds; one that matches nothing is somebody's mistake."""
+    for pattern in patterns:
+        found = sorted(path for path in root.glob(pattern) if path.is_file())
+        if not found or "**" in pattern:
+            raise Broken(f"maubot.yaml: extra file {pattern} does not exist")
+        yield from (path.relative_to(root).as_posix() for path in found)
+
+
+def _parsed(text: str) -> dict[str, str | list[str]]:
+    """The part of YAML that maubot.yaml needs: a key with a word, or with a list of words. Raises
+    Broken at anything else, so nothing is read otherwise than maubot reads it."""
+    data: dict[str, str | list[str]] = {}
+    last = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        pair, item = PAIR.fullmatch(line), ITEM.fullmatch(line)
+        items = data.get(last)
+        if pair and pair[1] not in data:
+            last, value = pair[1], pair[2] or ""
+            words = [word.strip() for word in value[1:-1].split(",")]
+            data[last] = words if value[:1] == "[" else value or []
+        elif item and isinstance(items, list):
+            items.append(item[1])
+        elif line.strip() and not line.lstrip().startswith("#"):
+            raise Broken(f"maubot.yaml:{number}: only `key: word` and lists of words stand here")
     return data
+
+
+def _yaml_error(path: Path) -> str | None:
+    if YAML is None:
+        print(f"{path.name} is not checked: ruamel.yaml is not here", file=sys.stderr)
+        return None
+    try:
+        YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        return f"{path.name}: {error}"
+    return None
 
 
 def _sources(package: Path) -> Iterator[Path]:
@@ -225,10 +257,9 @@ def _yaml_problems(plugin: Plugin, root: Path) -> Iterator[str]:
         yield "maubot.yaml: extra_files lacks base-config.yaml"
     for name in plugin.extra_files:
         if name.endswith((".yaml", ".yml")):
-            try:
-                _load(root / name)
-            except Broken as error:
-                yield str(error)
+            error = _yaml_error(root / name)
+            if error:
+                yield error
     project = re.search(r'(?m)^version = "([^"]+)"$', (root / "pyproject.toml").read_text())
     if not project or project[1] != plugin.version:
         said = project[1] if project else "none"
@@ -241,7 +272,9 @@ def main() -> int:
     except Broken as error:
         print(f"build failed:\n{error}", file=sys.stderr)
         return 1
-    print(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes")
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    Path(f"{out}.sha256").write_text(f"{digest}  {out.name}\n", encoding="utf-8")
+    print(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes, sha256 {digest}")
     return 0
 
 

@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import pytest
 from nio import AsyncClient, AsyncClientConfig
 
 from lab.chat import Chat, Said, eventually
@@ -30,6 +31,7 @@ class Person:
 
     @classmethod
     async def open(cls, client: Client, folder: Path) -> Person:
+        pytest.importorskip("olm", reason="python-olm is not here: the bot cannot encrypt")
         store = folder / client.device
         store.mkdir(parents=True)
         config = AsyncClientConfig(encryption_enabled=True, request_timeout=40)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from lab import mbp
 
@@ -87,12 +92,17 @@ def remove(name: str) -> Change:
         (rewrite("plugin/thing/bot.py", "class Thing\n"), "thing/bot.py: expected ':'"),
         (rewrite("plugin/thing/bot.py", "try: f()\nexcept* E: g()\n"), "Python 3.11"),
         (rewrite("plugin/thing_plugin.py", "from thing.bot import *\n"), "define or import Thing"),
-        (rewrite("maubot.yaml", "id: [broken"), "maubot.yaml: while parsing"),
+        (rewrite("maubot.yaml", "id: [broken"), "maubot.yaml:1: only"),
+        (rewrite("maubot.yaml", META.replace("version: 1", "version: '1")), "maubot.yaml:3: only"),
+        (rewrite("maubot.yaml", META + "id: again\n"), "maubot.yaml:9: only"),
+        (rewrite("maubot.yaml", META.replace("[thing,", "thing #")), "maubot.yaml:5: only"),
+        (rewrite("maubot.yaml", META.replace("[thing, thing_plugin]", "thing")), "are lists"),
         (rewrite("maubot.yaml", META.replace("id: org", "di: org")), "key id is missing"),
         (rewrite("maubot.yaml", META.replace("1.2.3", "one")), "one is no version"),
         (rewrite("maubot.yaml", META.replace("1.2.3", "1.2.4")), "1.2.4 in maubot.yaml, 1.2.3"),
         (rewrite("base-config.yaml", "a: [1\n"), "base-config.yaml: while parsing"),
         (remove("base-config.yaml"), "extra file base-config.yaml does not exist"),
+        (rewrite("maubot.yaml", META.replace("base-config.y", "**/b.y")), "**/b.yaml does not"),
         (rewrite("maubot.yaml", META.replace("base-config.yaml", "README.md")), "lacks base-"),
         (rewrite("plugin/thing/.env", "SECRET=1"), "only Python files run in the plugin"),
     ],
@@ -107,6 +117,82 @@ def test_a_broken_plugin_is_refused_with_the_reason(
     assert not (repository / "dist").exists() or not list((repository / "dist").iterdir())
 
 
-def test_the_plugin_of_this_repository_packs(tmp_path: Path) -> None:
-    out = mbp.pack(mbp.ROOT, tmp_path)
-    assert out.stat().st_size < 2_000_000
+def test_lists_may_stand_on_lines_of_their_own_and_name_several_files(repository: Path) -> None:
+    rewrite("maubot.yaml", META.replace("[thing, thing_plugin]", "\n  - thing\n- thing_plugin"))(
+        repository
+    )
+    shown = "extra_files:\n  # said beside them\n\n  - base-config.yaml\n  - more/*.yaml"
+    text = (repository / "maubot.yaml").read_text()
+    rewrite("maubot.yaml", text.replace("extra_files: [base-config.yaml]", shown))(repository)
+    for name in ("a.yaml", "b.yaml", "c.txt"):
+        (repository / "more").mkdir(exist_ok=True)
+        (repository / "more" / name).write_text("key: 1\n")
+    with zipfile.ZipFile(mbp.pack(repository, repository / "dist")) as archive:
+        names = archive.namelist()
+    assert {"thing_plugin.py", "more/a.yaml", "more/b.yaml"} <= set(names)
+    assert "more/c.txt" not in names
+
+
+def test_what_it_reads_of_maubot_yaml_is_what_maubot_reads() -> None:
+    text = (mbp.ROOT / "maubot.yaml").read_text()
+    theirs = YAML(typ="safe").load(text)
+    assert mbp._parsed(text) == {
+        key: str(value).lower() if isinstance(value, bool) else value
+        for key, value in theirs.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mbp.pack(mbp.ROOT, tmp_path_factory.mktemp("package"))
+
+
+def test_the_package_of_this_repository_is_small_enough_for_any_proxy(package: Path) -> None:
+    assert package.stat().st_size < 700_000, "nginx takes 1 MiB without being told"
+
+
+def test_mbc_build_packs_the_same_sources(package: Path, tmp_path: Path) -> None:
+    mbc = [sys.executable, "-m", "maubot.cli", "build", str(mbp.ROOT), "-o", str(tmp_path / "x")]
+    subprocess.run(mbc, check=True, cwd=tmp_path)
+    ours, theirs = contents(package), contents(tmp_path / "x")
+    assert YAML(typ="safe").load(theirs.pop("maubot.yaml"))["version"]
+    del ours["maubot.yaml"]  # it writes that one anew
+    assert theirs == ours
+
+
+def contents(package: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(package) as archive:
+        names = [name for name in archive.namelist() if "__pycache__" not in name]
+        return {name: archive.read(name) for name in names}
+
+
+def test_it_is_built_with_nothing_but_python(tmp_path: Path) -> None:
+    """With a Python that has no package at all."""
+    rubbish = shutil.ignore_patterns("__pycache__")
+    for name in ("lab", "plugin"):
+        shutil.copytree(mbp.ROOT / name, tmp_path / name, ignore=rubbish)
+    for name in ("build.sh", "maubot.yaml", "base-config.yaml", "__main__.py", "pyproject.toml"):
+        shutil.copy(mbp.ROOT / name, tmp_path / name)
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    built = [str(tmp_path / "build.sh")]
+    subprocess.run(built, check=True, env={"PATH": path})
+    [package] = (tmp_path / "dist").glob("*.mbp")
+    checked = ["sha256sum", "-c", f"{package.name}.sha256"]
+    subprocess.run(checked, check=True, cwd=package.parent)
+
+
+def test_the_package_runs_as_a_file(package: Path) -> None:
+    policy = str(mbp.ROOT / "docs" / "examples" / "alone.yaml")
+    ran = run(sys.executable, str(package), "check", policy)
+    assert "valid" in ran.stdout
+    bare = run(sys.executable, "-S", str(package), "check", policy)
+    assert bare.returncode == 2
+    assert "is not installed here: use the Python that maubot is installed in" in bare.stderr
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")

@@ -68,7 +68,7 @@ FLOORS = (  # from the ground up
     "announcements rooms chats clock reload",
     "parts",
     "app",
-    "bot __main__",
+    "bot offline __main__",
 )
 
 # 1: used by nothing in the plugin

@@ -1,0 +1,1 @@
+plugin/sluice_plugin.py
