@@ -24,6 +24,7 @@ def _own(
     *params: Param,
     asks: bool = False,
     at_once: bool = False,
+    stops: bool = False,
 ) -> OwnCommand:
     return OwnCommand(
         name=name,
@@ -32,7 +33,8 @@ def _own(
         example=example,
         params=params,
         asks=asks,
-        at_once=at_once,
+        at_once=at_once or stops,
+        stops=stops,
     )
 
 
@@ -47,8 +49,8 @@ _ABOUT_REQUESTS = (
     _own("pending", Right.ROLE, "open requests", "pending"),
     _own("approve", Right.REQUEST, "a vote for it", "approve 12", REQUEST, at_once=True),
     _own("deny", Right.REQUEST, "a vote against it", "deny 12 ask him", REQUEST, _WHY,
-         at_once=True),
-    _own("cancel", Right.REQUEST, "takes it back", "cancel 12", REQUEST, at_once=True),
+         stops=True),
+    _own("cancel", Right.REQUEST, "takes it back", "cancel 12", REQUEST, stops=True),
     _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", REQUEST, _END),
 )
 
@@ -56,7 +58,7 @@ _ABOUT_SLUICE = (
     _own("policy", Right.OWNER, "the rules that are live", "policy"),
     _own("status", Right.ROLE, "is all well?", "status", asks=True),
     _own("pause", Right.CHANGE, "stops what changes things", "pause odd requests", _WHY,
-         at_once=True),
+         stops=True),
     _own("resume", Right.OWNER, "goes on after a pause", "resume"),
     _own("glass", Right.LINE, "runs it without votes; reviewed afterwards",
          "glass deactivate @spam:example.org reason nobody awake", _LINE, asks=True),

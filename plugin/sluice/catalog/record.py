@@ -227,6 +227,7 @@ class OwnCommand(Command):
     """One of Sluice's own: no line, never a request. Its handler is in `own`."""
 
     asks: bool = False  # it may have to ask the server something
+    stops: bool = False  # it does nothing but stop something: in doubt it is meant
 
 
 @frozen(kw_only=True)

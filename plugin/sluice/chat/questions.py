@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..text.message import Code, Message, Text, code, quote
+from ..model.command import Typed
+from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.phrases import Here, ask, line, listed
 from ..text.saying import says
 
@@ -32,6 +33,21 @@ def near_command(here: Here, typed: str, lines: Sequence[str], *, tap: bool) -> 
     else:
         then = ("Tap ", *_choices(here.cmd(each) for each in lines))
     return ask("No command {typed}. {then}", typed=quote(typed, 30), then=then)
+
+
+def run_edited(here: Here, typed: Typed, *, secret: bool) -> Message:
+    """Chat that became a command by an edit. secret: behind its first name there may stand a
+    password, which is not repeated."""
+    rest = " ".join(typed.words[:1]) if secret else typed.rest
+    more = len(typed.words) > 1 or typed.lines if secret else typed.lines
+    return _run_edited(
+        here, one_line(f"{typed.word} {rest}", 60), " and what follows" if more else ""
+    )
+
+
+@says("""❓ Run `!{line}`{more}? Tap ✅. Nothing has run yet.
+It was no command before you edited it.""")
+def _run_edited(here: Here, line: str, more: str) -> None: ...
 
 
 def near_account(typed: str, mxids: Sequence[str], *, tap: bool) -> Message:

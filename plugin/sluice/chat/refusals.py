@@ -181,6 +181,11 @@ def cannot_log(*, full: bool = True) -> Message:
 def not_encrypted() -> None: ...
 
 
+@says("⛔ Not run: an edit made a command of that message. Send it again, as a new message.")
+def no_command_by_edit() -> None:
+    """It was chat, and is too old, or what it became cannot run by a tap."""
+
+
 @says("""⛔ Not run: I could not read your message, its key did not come.
 Send it again. If that fails too: `/discardsession`, then send it again.""")
 def unreadable() -> None: ...

@@ -118,7 +118,8 @@ class Typed:
     split at blanks, quotes around a word removed, dashes before a flag as `--`, pills and links as
     the MXID or room they mean. reason: what follows the word `reason`, None without it.
     lines: further lines, or the lines of a code block, stripped, empty ones dropped.
-    reply_to: event id of the message that this one answers.
+    reply_to: event id of the message that this one answers. thread: of the root of the thread that
+    it was written in.
     """
 
     word: str
@@ -127,6 +128,7 @@ class Typed:
     reason: str | None = None
     lines: tuple[str, ...] = ()
     reply_to: EventId | None = None
+    thread: EventId | None = None
 
 
 @frozen

@@ -12,6 +12,7 @@ from functools import partial
 
 from attrs import evolve
 
+from ..catalog.record import Command, OwnCommand, never
 from ..catalog.table import COMMANDS, find, near
 from ..chat import policy_news, questions, refusals
 from ..db.connection import Database, Tx
@@ -23,13 +24,14 @@ from ..looks.names import called
 from ..looks.preflight import Preflight
 from ..looks.reading import Reading
 from ..matrix.model import Handled, rings
-from ..model.command import Invocation, Tag, Typed
+from ..model.command import Invocation, Right, Tag, Typed
 from ..model.decision import Decision, Verdict
 from ..model.event import Json
 from ..model.origin import Origin
 from ..model.request import Request, State
 from ..own.measures import WithoutVotes
 from ..own.table import Own
+from ..policy.access import demand_of
 from ..policy.people import mxids_of, person_of
 from ..requests import measures, store, submit
 from ..requests.desk import Desk
@@ -96,6 +98,31 @@ class Intake:
         if off is not None and not (off is Cause.OURS and command.name == "status"):
             return self._missed(origin)
         return await self.run(origin, typed)
+
+    def offer(self, origin: Origin, typed: Typed, at: float | None) -> Handled | None:
+        """Chat that became a command by an edit: nobody looks at an old message, so it is asked
+        whether to run it. None where that needs no question. at: when it was chat."""
+        command = find(typed.word)
+        if command is None or self._world.settings is None:
+            return None
+        if isinstance(command, OwnCommand) and command.stops:
+            return None
+        here = self._world.here(origin.room)
+        if not self.is_young(at) or not self._may_tap(command):
+            return self._dialog.answer(origin, refusals.no_command_by_edit())
+        question = questions.run_edited(here, typed, secret=command.secret)
+        return self._dialog.confirm(origin, question, partial(self.take, typed=typed))
+
+    def is_young(self, at: float | None) -> bool:
+        """Whether what was written then is still before everybody's eyes."""
+        return at is not None and abs(self._world.now() - at) <= self.max_age
+
+    def _may_tap(self, command: Command) -> bool:
+        """Whether a tap may run it: it only looks, can be undone, or leads to a card."""
+        if isinstance(command, OwnCommand):
+            return command.at_once or command.right in (Right.ROLE, Right.CHANGE)
+        votes = demand_of(self._world.live.policy, command.name).slots
+        return command.looks or command.undo is not never or bool(votes)
 
     async def run(self, origin: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
         """A command, of whoever has a role: understood, then decided or answered. Of what no line

@@ -18,7 +18,7 @@ from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.lookups import Full, Work, looks, waits
 from ..looks.names import called
-from ..matrix.api import Homeserver, NoResponse
+from ..matrix.api import Homeserver, NoResponse, Refused, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
 from ..matrix.rooms import RoomView
@@ -158,13 +158,23 @@ class OpsRoom:
         edit = read.edit_of(content)
         if edit is not None:
             return await self._edit(event, *edit)
+        return await self._read(origin, content)
+
+    async def _read(
+        self, origin: Origin, content: Json, *, chat: RoomEvent | None = None
+    ) -> Taken:
+        """A vote, a command, an answer to a question, or chat. chat: the message that was nothing
+        until this edit of it."""
         vote = read.vote(content)
         if vote is not None and (voted := await self._vote(origin, *vote, Via.REPLY)):
+            is_old = chat is not None and not self._commands.is_young(chat.at)
+            if is_old and vote[1] is Side.APPROVE:
+                return self._dialog.answer(origin, refusals.no_command_by_edit())
             return voted
-        return await self._typed(origin, content)
+        return await self._typed(origin, content, chat)
 
-    async def _typed(self, origin: Origin, content: Json) -> Taken:
-        """A command, an answer to a question, or chat."""
+    async def _typed(self, origin: Origin, content: Json, chat: RoomEvent | None) -> Taken:
+        """A command, an answer to a question, or chat. chat: as of `_read`; it is asked first."""
         typed = self._commands.read(self.room, content)
         if typed is not None and self._mute.now and not self._mute.counts(typed):
             return await self._mute.typed(origin, typed)
@@ -182,6 +192,8 @@ class OpsRoom:
             self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
         mentioned = read.mentions_bot(content, self._world.me)
+        if chat is not None and (asked := self._commands.offer(origin, meant, chat.at)):
+            return asked
 
         async def take() -> Handled | None:
             return await self._commands.take(origin, meant, mentioned=mentioned)
@@ -254,36 +266,48 @@ class OpsRoom:
         key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
         return self._dialog.get(key, mxid)
 
-    async def _edit(self, event: RoomEvent, original: EventId, content: Json) -> Taken:
-        """An edit of what was stored as a vote, command or question, or is looked up, by the same
-        sender, here."""
+    async def _edit(self, event: RoomEvent, original: EventId, new: Json) -> Taken:
+        """An edit by whoever sent the original, here: of a vote, of what was answered, asked or
+        stored, else of chat."""
         votes = await self._db.read(lambda tx: store.votes_of(tx, self.room, original))
+        if votes and votes[0].mxid != event.sender:
+            return None
+        before = await self._original(original)
+        if before is None or before.sender != event.sender:
+            return None
+        content = read.edited(before.content, new)
         if votes and self._world.settings is not None:
-            if votes[0].mxid != event.sender:
-                return None
             return await self._edits.vote(self._origin(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
+        origin = self._origin(event, command)
         question = self._dialog.of_command(command)
-        answered = await self._db.read(
-            lambda tx: self._world.outbox.event_of(tx, self.room, f"reply.{original}")
-        )
-        typist = self._commands.lookups.whose(command)
-        if request is None and question is None and answered is None and typist is None:
-            return None  # before the server is asked: any member can name any id
-        before = await self._hs.event(self.room, original)
-        if before is None or before.sender != event.sender:
-            return None
         if question is not None:
             self._dialog.close(question.key)
+        is_looked_up = self._commands.lookups.whose(command) is not None
         self._commands.lookups.end(command)
+        if request is None and not is_looked_up and not await self._is_answered(original):
+            return await self._read(origin, content, chat=before)
         typed = self._commands.read(self.room, content)
-        origin = self._origin(event, command)
         taken = await self._looked_up(origin, lambda: self._edits.edited(origin, typed, request))
         if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
             # Nothing of the old text can run while the new one is looked up.
             await self._edits.withdraw(origin)
         return taken
+
+    async def _original(self, event_id: EventId) -> RoomEvent | None:
+        """The message that is edited, if there is one in this room."""
+        try:
+            return await self._hs.event(self.room, event_id)
+        except Refused as error:
+            if passing(error):
+                raise
+            return None
+
+    async def _is_answered(self, original: EventId) -> bool:
+        """Whether it was a command, or was taken for one."""
+        key = f"reply.{original}"
+        return await self._db.read(lambda tx: self._world.outbox.has(tx, self.room, key))
 
     # --- taps and redactions
 
@@ -321,7 +345,8 @@ class OpsRoom:
         )
         if request is None:
             return None
-        ballot = Ballot(origin.event_id, request.id, origin.mxid, side, how, self.room)
+        whose = (origin.event_id, request.id, origin.mxid)
+        ballot = Ballot(*whose, side, how, self.room, message=origin.command)
         return Handled(
             lambda tx: voting.vote(Desk.of(self._world, tx, self.room), ballot),
             self._commands.moved,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..catalog.table import find
 from ..model.command import Typed
@@ -53,6 +53,7 @@ class Said:
 
     text: str
     reply_to: EventId | None
+    thread: EventId | None = None
 
 
 @frozen
@@ -96,9 +97,9 @@ def read(
         text = resolve(raw.text, html, people)
     except (Mismatch, TooMany) as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
-        typed = _typed(raw.text, bot, prefix, raw.reply_to)
+        typed = _typed(raw.text, bot, prefix, raw)
         return _refusal(wrong) if typed and find(typed.word) else typed
-    return _typed(text, bot, prefix, raw.reply_to)
+    return _typed(text, bot, prefix, raw)
 
 
 def said(content: Json, people: People = nobody) -> Said | NotRun | None:
@@ -107,10 +108,7 @@ def said(content: Json, people: People = nobody) -> Said | NotRun | None:
     if raw is None:
         return None
     try:
-        return Said(
-            resolve(raw.text, _html(content), people).strip(),
-            raw.reply_to,
-        )
+        return evolve(raw, text=resolve(raw.text, _html(content), people).strip())
     except (Mismatch, TooMany) as wrong:
         return _refusal(wrong)
 
@@ -126,7 +124,7 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
         return Typed("")
     if text.startswith("！") and prefix == "!":
         text = prefix + text[1:]
-    return _line(text[len(prefix) :] if text.startswith(prefix) else text, None) or Typed("")
+    return _line(text[len(prefix) :] if text.startswith(prefix) else text) or Typed("")
 
 
 def edit_of(content: Json) -> tuple[EventId, Json] | None:
@@ -136,6 +134,23 @@ def edit_of(content: Json) -> tuple[EventId, Json] | None:
     if relation.get("rel_type") != "m.replace" or not isinstance(event_id, str):
         return None
     return (EventId(event_id), new) if isinstance(new, Mapping) else None
+
+
+def edited(original: Json, new: Json) -> Json:
+    """The new content of an edit, at the place of the message that it edits: what that answers,
+    and in which thread it stands, no edit changes."""
+    relation = object_in(original, "m.relates_to")
+    is_edit = relation.get("rel_type") == "m.replace"
+    return {**new, "m.relates_to": {} if is_edit else relation}
+
+
+def thread_of(content: Json) -> EventId | None:
+    """The root of the thread that a message was written in."""
+    relation = object_in(content, "m.relates_to")
+    root = relation.get("event_id")
+    if relation.get("rel_type") != "m.thread" or not isinstance(root, str):
+        return None
+    return EventId(root)
 
 
 def reaction(content: Json) -> Reaction | None:
@@ -184,16 +199,17 @@ def _raw(content: Json) -> Said | None:
     relation = object_in(content, "m.relates_to")
     if relation.get("rel_type") == "m.replace":
         return None
+    thread = thread_of(content)
     reply_to = object_in(relation, "m.in_reply_to").get("event_id")
     if not isinstance(reply_to, str):
-        return Said(body, None)
+        return Said(body, None, thread)
     lines = body.split("\n")
     quoted = 0
     while quoted < len(lines) and lines[quoted].startswith(">"):
         quoted += 1
     # A thread names its last message for clients that know no threads: nobody answered it.
     fallback = relation.get("is_falling_back") is True
-    return Said("\n".join(lines[quoted:]), None if fallback else EventId(reply_to))
+    return Said("\n".join(lines[quoted:]), None if fallback else EventId(reply_to), thread)
 
 
 def _html(content: Json) -> Html:
@@ -216,15 +232,16 @@ def _front(bot: str) -> re.Pattern[str]:
     return re.compile(rf"\s*{name}(?:\s*[:,]\s*|\s+)", re.I)
 
 
-def _typed(text: str, bot: str, prefix: str, reply_to: EventId | None) -> Typed | None:
+def _typed(text: str, bot: str, prefix: str, where: Said) -> Typed | None:
     named = _front(bot).match(text)
     text = text[named.end() :] if named else text.lstrip()
     if prefix == "!" and text.startswith("！"):
         text = prefix + text[1:]
-    return _line(text[len(prefix) :], reply_to) if text.startswith(prefix) else None
+    typed = _line(text[len(prefix) :]) if text.startswith(prefix) else None
+    return typed and evolve(typed, reply_to=where.reply_to, thread=where.thread)
 
 
-def _line(text: str, reply_to: EventId | None) -> Typed | None:
+def _line(text: str) -> Typed | None:
     head, lines = _unfenced(text)
     first, *rest = head.split() or [""]
     word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
@@ -240,7 +257,6 @@ def _line(text: str, reply_to: EventId | None) -> Typed | None:
         tuple(_bare(w) for w in rest[:at]),
         " ".join(rest[at + 1 :]) or None,
         lines,
-        reply_to,
     )
 
 
