@@ -1,0 +1,331 @@
+"""The corpus: what people send, and what it must mean. It is read from the YAML files here and
+played through a room: one event in, what the room shows out.
+
+How a file is read stands in scenes.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from attrs import field, frozen
+from ruamel.yaml import YAML
+
+from lab.chat import Said
+from sluice.model.command import Invocation
+from sluice.own.table import Own
+from sluice.typed.parse import canonical
+from tests.stage.book import Play, Step
+from tests.stage.stage import OPS, POLICY, Stage, on_stage
+
+HERE = Path(__file__).parent
+MEANS = ("run", "asked", "answered", "chat")
+SHARED = 12  # cases that leave nothing behind, one after the other in one room
+READS = "status help version pending who users rooms registration mediainfo config log".split()
+VOTES = ("approve", "deny", "cancel")  # these are seen by what becomes of the request
+_PLACE = re.compile(r"\$(said|card|question|list|result|news|file|ready|last)(\d*)\b")
+_OURS = re.compile(r"@([^\s:]+):example\.org")
+_SIGNS = {"card": "✋", "question": "❓", "list": "📋", "result": "✅⛔❌", "news": "🔔❗"}
+_LEAN = (  # the example without its tests; lists are read without a question
+    re.sub(r"^ *#.*\n", "", POLICY.partition("  # Checked whenever")[0], flags=re.M)
+    + "relay: {attacker_sized: allow}\n"
+)
+
+
+@frozen
+class Case:
+    """One message. what: the invocation, the vote, or what became of a request; words: what the
+    answer must hold; not: what it must not."""
+
+    id: str
+    means: str
+    content: Mapping[str, Any]
+    source: str = "own"
+    by: str = "bo"
+    given: str = "nothing"
+    kind: str = "m.room.message"
+    what: str = ""
+    words: tuple[str, ...] = field(default=(), converter=tuple)
+    without: tuple[str, ...] = field(default=(), converter=tuple)
+    policy: str = ""  # "old → new", of the example
+    wait: float = 0.0  # seconds before it comes
+    file: str = ""
+
+
+@lru_cache
+def _yaml(name: str) -> Any:
+    return YAML(typ="safe").load((HERE / name).read_text(encoding="utf-8"))
+
+
+def cases(name: str) -> list[Case]:
+    """Those of one file. `text` stands for the content of a plain message."""
+    return [_case(row, name) for row in _yaml(name)]
+
+
+def _case(row: Mapping[str, Any], name: str) -> Case:
+    content = row.get("content") or {"msgtype": "m.text", "body": row["text"]}
+    more = {key: value for key, value in row.items() if key not in ("content", "text")}
+    shown = str(content.get("body") or content.get("m.relates_to", {}).get("key"))
+    where = " ".join(str(more[key]) for key in ("given", "by", "policy") if key in more)
+    more["id"] = f"{name.removesuffix('.yaml')}: {shown!r:.60} {where}".strip()
+    return Case(content=content, file=name, **more)
+
+
+def files() -> list[str]:
+    """The files of cases, without the scenes and what a stranger wrote."""
+    return sorted(
+        p.name for p in HERE.glob("*.yaml") if p.name not in ("scenes.yaml", "strangers.yaml")
+    )
+
+
+# --- what happens
+
+
+class Spy:
+    """The invocations that got as far as being carried out."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def __enter__(self) -> Spy:
+        take, ran = Own.take, self.ran
+
+        async def taken(own: Own, origin: Any, invocation: Invocation, typed: Any) -> Any:
+            does = await take(own, origin, invocation, typed)
+            if invocation.command not in VOTES:
+                ran.append(canonical(invocation))
+            return does
+
+        self._patch = patch.object(Own, "take", taken)
+        self._patch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.stop()
+
+
+@frozen
+class Seen:
+    """What a room shows of one message."""
+
+    ran: tuple[str, ...]
+    votes: tuple[str, ...]  # "yes 1", "no 2 he is fine", "cancelled 1", "held 1"
+    said: tuple[Said, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(said.text or f"[{said.reaction[1]}]" for said in self.said)
+
+
+class Room:
+    """One stage with what stands in it before."""
+
+    def __init__(self, stage: Stage, spy: Spy) -> None:
+        self.stage, self._spy = stage, spy
+        self._from, self._before = 0, {}
+
+    def _fresh(self) -> None:
+        self._from = len(self.stage.said())
+        self._spy.ran.clear()
+        self._before = self._standing()
+
+    def _rows(self, query: str) -> list[Any]:
+        return list(self.stage.database.inner.execute(query).fetchall())
+
+    def _standing(self) -> dict[str, Any]:
+        requests = {r["id"]: r for r in self._rows("SELECT * FROM sluice_request")}
+        votes = {v["event_id"]: v for v in self._rows("SELECT * FROM sluice_vote")}
+        return {"requests": requests, "votes": votes}
+
+    async def begin(self, steps: Sequence[Any]) -> None:
+        play = Play(self.stage)
+        setup = [s for s in steps if isinstance(s, str) and s.startswith("(there ")]
+        for step in setup:
+            await play._direct(step)
+        await self.stage.start()
+        for step in steps[len(setup) :]:
+            if isinstance(step, str):
+                await play.step(Step(step, step.startswith("(")))
+            else:
+                await self.sends(step["by"], step.get("kind", "m.room.message"), step["content"])
+        self._fresh()
+
+    async def sends(self, who: str, kind: str, content: Any) -> None:
+        await self.stage[who].send(OPS, self.placed(content), kind)
+        await self.stage.settle(3)
+
+    # --- placeholders
+
+    def placed(self, content: Any) -> Any:
+        """With the ids of events in place of their names."""
+        text = _PLACE.sub(lambda found: self._id(*found.groups()), json.dumps(content))
+        return json.loads(text)
+
+    def _id(self, name: str, number: str) -> str:
+        texts = [s for s in self.stage.said() if s.kind == "m.room.message" and not s.edits]
+        mine = [s for s in texts if s.sender == self.stage.bot]
+        if name == "said":
+            found = [s for s in texts if s.sender != self.stage.bot]
+        elif name == "file":
+            found = [s for s in texts if s.content["msgtype"] == "m.image"]
+        elif name in ("ready", "last"):
+            found = mine[:1] if name == "ready" else mine
+        else:
+            found = [s for s in mine[1:] if s.text[:1] in _SIGNS[name]]
+        return found[int(number) - 1 if number else -1].id
+
+    # --- what is seen
+
+    def seen(self) -> Seen:
+        """Since the last look."""
+        now, before = self._standing(), self._before
+        new = [r for n, r in now["requests"].items() if n not in before["requests"]]
+        asked = [r for r in new if r["state"] != "rejected"]
+        said = [s for s in self.stage.said()[self._from :] if s.sender == self.stage.bot]
+        seen = Seen(
+            (*self._spy.ran, *(_line(r) for r in asked)),
+            tuple(self._changes(before, now)),
+            tuple(said),
+        )
+        self._fresh()
+        return seen
+
+    def _changes(self, before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+        for event, vote in now["votes"].items():
+            earlier = before["votes"].get(event)
+            side = "yes" if vote["side"] == "approve" else "no"
+            if earlier is None and not vote["withdrawn"]:
+                yield f"{side} {vote['request']} {vote['reason']}".strip()
+            elif vote["withdrawn"] and (earlier is None or not earlier["withdrawn"]):
+                yield f"withdrawn {vote['request']}"
+        for number, request in before["requests"].items():
+            state = now["requests"][number]["state"]
+            if state != request["state"] and state == "cancelled":
+                yield f"cancelled {number}"
+
+    def question(self, seen: Seen) -> Said | None:
+        return next((s for s in reversed(seen.said) if s.text.startswith("❓")), None)
+
+    async def tap(self, who: str, question: Said) -> Seen:
+        """The first button of a question, by who was asked."""
+        taps = [s.reaction[1] for s in self.stage.said() if s.reaction[0] == question.id]
+        await self.stage[who].react(OPS, question.id, taps[0] if taps else "✅")
+        await self.stage.settle(3)
+        return self.seen()
+
+
+def _line(request: Any) -> str:
+    reason = json.loads(request["invocation"]).get("reason")
+    return request["text"] + (f" reason {reason}" if reason else "")
+
+
+# --- whether it is what was meant
+
+
+async def missed(room: Room, case: Case) -> str:
+    """What is wrong with what became of it; "" if it is what it must be."""
+    if case.wait:
+        await room.stage.settle(case.wait)
+        room._fresh()
+    await room.sends(case.by, case.kind, case.content)
+    seen = room.seen()
+    wrong = await _JUDGES[case.means](room, case, seen)
+    lacks = [w for w in case.words if w.lower() not in seen.text.lower()]
+    told = [w for w in case.without if w.lower() in seen.text.lower()]
+    if not wrong and (lacks or told):
+        wrong = f"lacks {lacks}" if lacks else f"says {told}"
+    return wrong and f"{wrong}\n{_shown(seen)}"
+
+
+def _shown(seen: Seen) -> str:
+    said = seen.text.replace("\n", " ⏎ ") or "(nothing)"
+    return f"    ran {list(seen.ran)}, votes {list(seen.votes)}, said: {said}"
+
+
+def _is(got: str, what: str) -> bool:
+    """Accounts of our own server are written without it; " *" is: whatever stands behind it."""
+    got = _OURS.sub(r"\1", got)
+    return got.startswith(what[:-1]) if what.endswith(" *") else got == what
+
+
+async def _run(room: Room, case: Case, seen: Seen) -> str:
+    if len(seen.ran) != 1 or not _is(seen.ran[0], case.what):
+        return f"must run {case.what!r}"
+    if seen.votes:
+        return "changed more than that"
+    return "" if seen.said or case.what.startswith("pause") else "ran without a word"
+
+
+async def _asked(room: Room, case: Case, seen: Seen) -> str:
+    question = room.question(seen)
+    if seen.ran or any(not vote.startswith("withdrawn") for vote in seen.votes):
+        return "must be asked, but ran"
+    if question is None:
+        return "must be asked"
+    if not case.what:
+        return ""
+    then = await room.tap(case.by, question)
+    got = (*then.ran, *then.votes)
+    good = len(got) == 1 and _is(got[0], case.what)
+    return "" if good else f"must offer {case.what!r}, a tap gave {got}"
+
+
+async def _answered(room: Room, case: Case, seen: Seen) -> str:
+    if seen.ran:
+        return "must not run"
+    if not seen.said:
+        return "must be answered"
+    wanted = (case.what,) if case.what else ()
+    return "" if seen.votes == wanted else f"must be {case.what or 'no vote'!r}"
+
+
+async def _chat(room: Room, case: Case, seen: Seen) -> str:
+    return "is chat: must be nothing" if seen.ran or seen.votes or seen.said else ""
+
+
+_JUDGES = {"run": _run, "asked": _asked, "answered": _answered, "chat": _chat}
+
+
+# --- many
+
+
+def _leaves_nothing(case: Case) -> bool:
+    """Whether others may come after it in the same room."""
+    scene = _yaml("scenes.yaml")["scenes"][case.given]
+    reads = case.means == "run" and case.what.partition(" ")[0] in READS
+    return "reads" in scene and (reads or case.means == "chat")
+
+
+def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]]:
+    """Those that are played in one room; with everything else, each has a room of its own."""
+    rooms: dict[Any, list[list[Case]]] = {}
+    for case in found:
+        shares = _leaves_nothing(case) and not case.wait and case.id not in alone
+        key = (case.given, case.policy) if shares else case.id
+        made = rooms.setdefault(key, [[]])
+        if len(made[-1]) == SHARED:
+            made.append([])
+        made[-1].append(case)
+    return [batch for made in rooms.values() for batch in made]
+
+
+def play(batch: Sequence[Case]) -> dict[str, str]:
+    """What is wrong with each of these, in one room."""
+    first = batch[0]
+    scene = _yaml("scenes.yaml")["scenes"][first.given]
+
+    async def scene_and_cases(stage: Stage) -> dict[str, str]:
+        with Spy() as spy:
+            room = Room(stage, spy)
+            await room.begin(scene["steps"])
+            return {case.id: wrong for case in batch if (wrong := await missed(room, case))}
+
+    old, _, new = first.policy.partition(" → ")
+    assert old in _LEAN, old
+    return on_stage(scene_and_cases, policy=_LEAN.replace(old, new) if old else _LEAN)
