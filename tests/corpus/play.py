@@ -27,7 +27,19 @@ from tests.stage.stage import OPS, POLICY, Stage, on_stage
 HERE = Path(__file__).parent
 MEANS = ("run", "asked", "answered", "chat")
 SHARED = 12  # cases that leave nothing behind, one after the other in one room
-READS = "status help version pending who users rooms registration mediainfo config log".split()
+READS = [
+    "status",
+    "help",
+    "version",
+    "pending",
+    "who",
+    "users",
+    "rooms",
+    "registration",
+    "mediainfo",
+    "config",
+    "log",
+]
 VOTES = ("approve", "deny", "cancel")  # these are seen by what becomes of the request
 _PLACE = re.compile(r"\$(said|card|question|list|result|news|file|ready|last)(\d*)\b")
 _OURS = re.compile(r"@([^\s:]+):example\.org")
