@@ -271,7 +271,12 @@ class Running:
         await self._health_changed(admin.room)
         self._bells.opened.set()
         self._bells.rooms.set()
+        self._keep("answers the setup assistant", lambda: self._prove(admin))
         await admin.runner.run()
+
+    async def _prove(self, admin: AdminParts) -> None:
+        await self._news.greeted.wait()
+        await admin.proof.give()
 
     # --- what rings, and what changes
 

@@ -46,6 +46,7 @@ from .passwords.handover import Deliveries
 from .passwords.private import PrivateRooms
 from .passwords.reader import PrivateRoom
 from .policy_text import PolicyText
+from .proof import Proof
 from .reload import Reload
 from .rooms import Doors
 from .running.outcome import Endings
@@ -225,6 +226,7 @@ class AdminParts:
         )
         self.sending = sending = Sending(admin, hs, nonce, log)
         self.registration = Registration(world, ground.registration, db, sending.ask)
+        self.proof = Proof(world, db, hs, self.registration)
         views = Views(world, ground.registration, ground.probes, ground.files, ground.sealed)
         self.endings = ends = Endings(
             world, ground.probes, parts.deliveries, views, ground.lists, self.registration

@@ -26,6 +26,11 @@ def lines(text: str) -> str:
     return text.replace(" ⏎", "\n")
 
 
+async def _setup_asks(stage: Stage) -> None:
+    asked: Json = {"asked": "word", "at": time.time()}
+    stage.home.accounts[stage.bot].data["org.sluicebot.setup"] = asked
+
+
 # --- rooms and who writes in them
 
 
@@ -297,6 +302,7 @@ async def _groups(stage: Stage, group: str, added: str, left: str) -> None:
 
 Mishap = Callable[..., Awaitable[None]]
 MISHAPS: dict[str, Mishap] = {
+    r"setup asks for a proof": _setup_asks,
     r"there is a second ops room": _second,
     rf"(\w+) removes sluice from the {_ROOM}": _removed,
     rf"(\w+) invites sluice into the {_ROOM}": _invited,

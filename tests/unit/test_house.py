@@ -65,7 +65,7 @@ FLOORS = (  # from the ground up
     "looks",
     "own",
     "ops",
-    "announcements rooms chats clock reload",
+    "announcements rooms chats clock reload proof",
     "parts",
     "app",
     "bot offline __main__",

@@ -117,3 +117,8 @@ def emergency_over() -> None: ...
 @says("🔔 I am in Conduit's admin room again; everything runs again.")
 def inside() -> None:
     """The bot was removed from the admin room, and let in again."""
+
+
+@says("""🔔 Setup asked through me whether registration is open. Conduit answered: {state}.
+So the whole way works. What you may type: `!help`""")
+def proof(here: Here, state: str) -> None: ...

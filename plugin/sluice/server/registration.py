@@ -143,14 +143,19 @@ class Registration:
         if self._world.main_room is not None:
             await self._world.outbox.put(tx, self._world.main_room, key, message)
 
+    async def ask(self) -> str | None:
+        """What Conduit says now: on or off; None if it does not answer."""
+        answer = await self._ask("registration", _ASK)
+        state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
+        return str(state) if state is not None else None
+
     async def check(self) -> None:
         """After a doubt: is it still open? A restart closes it, or opens what the file opens."""
         told = await self._ask("config", _CONFIG)
         if told is not None and interpret(Asked(_CONFIG[0]), told[1]).kind is Kind.DONE:
             value = dict(config_in(str(told[1]["body"]))).get("Allow registration")
             self.state.is_configured({"true": True, "false": False}.get(value or ""))
-        answer = await self._ask("registration", _ASK)
-        state = interpret(Asked(_ASK[0]), answer[1]).get("state") if answer is not None else None
+        state = await self.ask()
         if state is None:
             return
         window, now = self.state.window, self._world.now()
