@@ -117,7 +117,7 @@ def _unblocked(end: End) -> Words:
 
 PURGE = Action(
     name="purge", tags=DESTRUCTIVE, conduit="purge-media", most=None,
-    params=(FILE_LIST,),
+    params=(FILE_LIST,), of_account="purgeuser",
     summary="deletes a file; also as a reply to a picture",
     about="deletes files from this server, for good",
     example="purge mxc://example.org/abc reason illegal",
@@ -133,7 +133,7 @@ PURGE = Action(
 
 BLOCK = Action(
     name="block", tags=DESTRUCTIVE, conduit="block-media", most=None,
-    params=(FILE_LIST, flag("and-purge")),
+    params=(FILE_LIST, flag("and-purge")), of_account="blockuser",
     summary="lets nobody use a file any more",
     example="block mxc://example.org/abc reason illegal",
     overview="block",

@@ -151,6 +151,7 @@ class Command:
     targets: str | None = None  # the parameter whose values are the accounts it acts on
     counted: bool = False  # each account is one act, where a limit does not say what it counts
     by_shape: bool = False  # its words come in any order, each says by its shape what it is
+    of_account: str = ""  # the command that is the same for all files of an account
     elsewhere: tuple[str, ...] | None = (ELSEWHERE, f"Ban it in your rooms. {FILES_THERE}")
     """Templates of what is said of accounts of other servers; None where they are as good."""
     at_once: bool = False

@@ -15,8 +15,21 @@ from ..catalog.server import at_next_start
 from ..families.answers import config_in, event_in, memory_in, the_event
 from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.pages import Pages, following, rows_of
-from ..text.phrases import Here, Line, codes, count, dotted, listed, not_run, person, view
+from ..text.phrases import (
+    Here,
+    Line,
+    codes,
+    count,
+    dotted,
+    listed,
+    not_run,
+    person,
+    plural,
+    view,
+)
+from ..text.saying import says
 from ..text.times import span
+from ..typed.search import Search, of_accounts, of_rooms
 from .notices import Window
 
 NOBODY: Mapping[str, str] = {}
@@ -59,21 +72,32 @@ def users(
         also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
         pages = Pages((head,), rows, _USERS, inline=True)
         return _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
-    found = [name for name in names if pattern.lower() in name.lower()]
-    word = quote(pattern, 40)
+    search = of_accounts(pattern, here.server)
+    if search is None:
+        return _no_such_name(here, pattern, to), None
+    found = [name for name in names if search.fits(name)]
+    n, none = len(found), "None" if not found else f"{len(found):,}"
+    have: Text = (plural(n or 1, " has ", " have "), quote(search.word, 40), " in the name")
+    if not search.plain:
+        have = (plural(n or 1, " matches ", " match "), quote(pattern, 40))
+    start: Text = (f"{none} of {total}", *have)
     if not found:
-        return view((f"None of {total} has ", word, " in the name."), note, to=to), None
-    have = "has" if len(found) == 1 else "have"
-    start: Text = (f"{len(found):,} of {total} {have} ", word, " in the name")
+        return view((*start, "."), note, to=to), None
     rows = tuple(row(name) for name in found)
     if len(found) <= _LINES:
         return view((*start, ": ", *listed(rows)), to=to), None
     return _first(here, Pages((*start, ", {}:"), rows, _USERS, inline=True), to=to)
 
 
+@says("""📋 No account matches {pattern:quote}: all of this list are of {here.server}.
+A pattern is a part of the name: `!users spam`, or `!users spam*` for how it begins.""")
+def _no_such_name(here: Here, pattern: str, to: str | None) -> None: ...
+
+
 def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[Message, str]:
     """`users --file`: the caption, and the text with one MXID a line."""
-    found = [m for m in sorted(mxids) if (pattern or "").lower() in here.local(m).lower()]
+    search = of_accounts(pattern, here.server) if pattern else None
+    found = [m for m in sorted(mxids) if search is None or search.fits(here.local(m))]
     which: Text = (" with ", quote(pattern, 40), " in the name") if pattern else ()
     caption: Text = (count(len(found), "account"), *which, ", one a line.")
     return view(caption), "".join(f"{one_line(mxid, 255)}\n" for mxid in found)
@@ -99,8 +123,11 @@ def who(
     joined: Sequence[str] = (),
     earlier: Sequence[Earlier] = (),
     total: int = 0,
+    close: Sequence[str] = (),
 ) -> Message:
-    """status: free, active, deactivated, not known. name: None unknown, "" none.
+    """close: accounts that may have been meant, if there is none of this name.
+
+    status: free, active, deactivated, not known. name: None unknown, "" none.
 
     joined: ops rooms that the account is in. earlier: the newest requests about it, of `total`.
     """
@@ -109,6 +136,9 @@ def who(
         called = (", calls itself ", quote(name)) if name else (", without a name",)
         called = (", name not known",) if name is None else called
     rows: list[Line] = [(code(mxid), f": {status}", *called, f", {role or 'no role'}.")]
+    if close:
+        names = listed([code(here.local(each)) for each in close], "or")
+        rows.append(("No such account. Did you mean ", *names, "?"))
     rows.append(("In the ops room ", *codes(joined)) if joined else "Not in an ops room.")
     for request in earlier[:5]:
         when = here.clock.at(request.when)
@@ -132,9 +162,10 @@ class RoomRow:
     name: str | None = None
     alias: str | None = None
 
-    def matches(self, pattern: str) -> bool:
-        texts = (self.room, self.name or "", self.alias or "")
-        return any(pattern.lower() in text.lower() for text in texts)
+    def matches(self, search: Search) -> bool:
+        ids = (self.room, self.alias or "")
+        names = (each[1:].partition(":")[0] for each in ids)
+        return any(map(search.fits, (*names, self.name or "")))
 
 
 def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | None = None) -> View:
@@ -144,7 +175,8 @@ def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | No
         "others by address or id only."
     )
     total = count(len(all_), "room")
-    found = [row for row in all_ if pattern is None or row.matches(pattern)]
+    search = None if pattern is None else of_rooms(pattern, here.server)
+    found = [row for row in all_ if search is None or row.matches(search)]
     found.sort(key=lambda row: (-row.members, row.room))
     rows = tuple(_room(n, row) for n, row in enumerate(found, 1))
     part = ", {}:" if len(rows) > _ROOMS else ":"

@@ -13,18 +13,16 @@ from attrs import evolve
 
 from ..catalog.accounts import USERS
 from ..catalog.record import Before
-from ..catalog.table import COMMANDS, alike
+from ..catalog.table import COMMANDS
 from ..chat import questions, refusals
 from ..chat.card_text import AccountFact, AccountState, RoomFact
 from ..db.connection import Database
-from ..families.answers import users_in
 from ..families.dialects import Unspellable
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.probes import Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
 from ..model.command import Invocation
 from ..model.origin import Origin
-from ..passwords import store as kept
 from ..passwords import texts
 from ..passwords.handover import Deliveries
 from ..passwords.private import CannotDeliver
@@ -32,16 +30,17 @@ from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_perso
 from ..requests.desk import only_looks, only_reads
 from ..running.views import Lists
 from ..state import World
-from ..text.message import Message, Text
+from ..text.message import Message, Text, code
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
 from ..typed.parse import AskFirst, NotRun
+from .alikes import CHANGES, LOOKS, alikes
 from .found import Choice, Look, Passed, Refusal
 from .mixed import Bads
-from .names import called_here
 from .reading import Reading, each, in_time
 from .sizes import Sizes
 
+_CLOSE = 8  # accounts of a list for which those that may have been meant are looked for
 _STATUS = {
     Account.ACTIVE: AccountState.ACTIVE,
     Account.DEACTIVATED: AccountState.DEACTIVATED,
@@ -192,7 +191,13 @@ class Preflight:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
         nobody = await each(invocation.values("user"), self._reading.is_nobody)
         missing = [mxid for mxid, missing in nobody.items() if missing]
-        return _rest(invocation, [Bad(mxid, ("no such account",)) for mxid in missing])
+        here, bad = self._world.here(origin.room), list[Bad]()
+        for mxid in missing[:_CLOSE]:
+            near = await alikes(self._world, self._db, origin.room, mxid, CHANGES)
+            close: Text = ("; did you mean ", code(here.local(near[0])), "?") if near else ()
+            bad.append(Bad(mxid, ("no such account", *close)))
+        bad += [Bad(mxid, ("no such account",)) for mxid in missing[_CLOSE:]]
+        return _rest(invocation, bad)
 
     async def _owner_of_files(self, origin: Origin, invocation: Invocation) -> Look:
         """`media`: nobody looks for the files of a slip of the pen."""
@@ -205,12 +210,9 @@ class Preflight:
         """There is no such account: whom it may have meant, as far as the last list knows. What
         changes something is never a tap away."""
         here = self._world.here(origin.room)
-        last = await self._db.read(lambda tx: kept.last_list(tx, USERS.name))
-        known = {here.local(each): each for each in users_in(last.body)} if last else {}
-        called = called_here(self._world.rooms[origin.room], here.local(mxid))
         looks = only_looks(invocation)
-        alikes = alike(here.local(mxid), known, slips=4 if looks else 2)
-        near = list(dict.fromkeys((*called, *(known[name] for name in alikes))))
+        slips = LOOKS if looks else CHANGES
+        near = await alikes(self._world, self._db, origin.room, mxid, slips)
         if not near:
             return Refusal(refusals.no_account(here, mxid))
         question = questions.near_account(here.local(mxid), near, tap=looks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..chat import answers, lists
+from ..looks.alikes import alikes
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.model import Handled
 from ..matrix.probes import Account, Name, Probes
@@ -37,7 +38,9 @@ class WhoIs:
     async def take(self, call: Call) -> Handled:
         mxid = str(call.invocation.get("user"))
         status, name = await self._look(mxid, call.world.server)
-        return call.answer(partial(_told, mxid=mxid, status=status, name=name))
+        nobody = status == _FREE[Name.FREE]
+        close = await alikes(call.world, call.db, call.origin.room, mxid) if nobody else ()
+        return call.answer(partial(_told, mxid=mxid, status=status, name=name, close=close))
 
     async def _look(self, mxid: str, own: str) -> tuple[str, str | None]:
         """(free, active …, the display name; None where it could not be had). own: our server."""
@@ -57,7 +60,13 @@ class WhoIs:
 
 
 async def _told(
-    call: Call, desk: Desk, ask: Ask, mxid: str, status: str, name: str | None
+    call: Call,
+    desk: Desk,
+    ask: Ask,
+    mxid: str,
+    status: str,
+    name: str | None,
+    close: tuple[str, ...],
 ) -> Message:
     power, distrusted = desk.asker(ask.room, mxid).power, await desk.distrusted()
     role = highest(desk.policy, roles(desk.policy, mxid, power, distrusted))
@@ -77,4 +86,5 @@ async def _told(
         joined=inside,
         earlier=earlier,
         total=found.total,
+        close=close,
     )

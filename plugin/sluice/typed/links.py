@@ -28,9 +28,14 @@ def nobody(name: str) -> Collection[str]:
 
 MAX_PILLS = 100  # in one message; each is looked for in the text
 
-_URL = r"(?:https?://matrix\.to/#/|matrix:(?=(?:u|user|r|room|roomid)/))[^\s<>()\[\]\"“”]+"
+_WEB = r"https?://[^\s/<>()\[\]\"“”#]{1,253}(?:/[^\s<>()\[\]\"“”#]{0,99})?/#/(?:user|room)/"
+_URL = rf"(?:https?://matrix\.to/#/|{_WEB}|matrix:(?=(?:u|user|r|room|roomid)/))[^\s<>()\[\]\"“”]+"
 _LINK = re.compile(_URL, re.I)
-_WRITTEN = re.compile(r"\[((?:[^\[\]\\\n]|\\.){0,255})\]\(<?(" + _URL + r")>?\)|" + _URL, re.I)
+_WRITTEN = re.compile(  # [label](link), "label" (link) of old clients, or the link alone
+    rf"\[((?:[^\[\]\\\n]|\\.){{0,255}})\]\(<?({_URL})>?\)"
+    rf"|\"([^\"\n]{{0,99}})\" ?\(({_URL})\)|{_URL}",
+    re.I,
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,15})(?![a-zA-Z0-9-])([^<>]*)>|[^<]+|<")
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I)
 _SIGILS = {"u": "@", "user": "@", "r": "#", "room": "#", "roomid": "!", "e": "$", "event": "$"}
@@ -72,9 +77,9 @@ class Html:
 def target(link: str) -> str | None:
     """The MXID, alias, room id or event id behind a matrix.to or matrix: link, None if none."""
     _, hash_, path = link.partition("/#/")
-    pieces = (path if hash_ else link.partition(":")[2]).split("?")[0].rstrip(".,;:").split("/")
+    pieces = (path if hash_ else link.partition(":")[2]).split("?")[0].rstrip(".,;:!").split("/")
     if hash_:
-        ids = [unquote(piece) for piece in pieces if piece]
+        ids = [unquote(piece) for piece in pieces if piece not in ("", "user", "room")]
     else:
         kinds, names = pieces[::2], pieces[1::2]
         ids = [
@@ -131,14 +136,15 @@ def resolve(text: str, html: Html, people: People) -> str:
         raise TooMany(len(pills))
 
     def written(match: re.Match[str]) -> str:
-        label, link = match.group(1), match.group(2) or match.group()
+        label = match.group(1) if match.group(1) is not None else match.group(3)
+        link = match.group(2) or match.group(4) or match.group()
         means = target(link)
         if means is None:
             return match.group()
         if label is not None:
             _check(re.sub(r"\\(.)", r"\1", label), means, people)
             return means
-        return means + link[len(link.rstrip(".,;:")) :]
+        return means + link[len(link.rstrip(".,;:!")) :]
 
     text = _WRITTEN.sub(written, text)
     for pill in pills:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
+from ..catalog.accounts import DEACTIVATE
 from ..catalog.record import Command
 from ..catalog.table import alias, find, meant, nearest
 from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
-from ..text.message import code, quote
+from ..text.message import Text, code, quote
 from ..text.phrases import Here, line, listed
 from ..text.times import Clock
 from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
+from .ids import account, bare, numbered
 from .needs import AskFirst as AskFirst
 from .needs import (
     Bad,
@@ -34,6 +37,7 @@ from .values import NotRun as NotRun
 from .values import reserved as reserved
 
 MAX_ENTRIES = 1_000  # of any list
+_BEFORE = re.compile(r"[\s:,;!–—-]*(?:reason\b[\s:=–—-]*)?", re.I)  # a reason, behind a number
 
 
 def parse(
@@ -74,6 +78,9 @@ def _command(typed: Typed) -> tuple[Command, Typed]:
     command = find(typed.word)
     if command is None:
         raise NotRun(("there is no command ", quote(typed.word), "."))
+    if command.params and command.params[0].type is Type.COUNT:
+        left = tuple(numbered(" ".join(typed.words)).split())
+        typed = evolve(typed, rest=numbered(typed.rest), words=left)
     words = typed.rest.split() if command.has(Type.TEXT) else typed.words
     found, left = meant(command, words)
     return found, typed if found is command else evolve(typed, words=left)
@@ -100,6 +107,7 @@ class _Reading:
         for param in self.command.params:
             if param.type is Type.TEXT:
                 value, rest = "\n".join((rest, *self.typed.lines)).strip(), ""
+                value = _BEFORE.sub("", value, count=1) if args else value
             else:
                 value, _, rest = rest.partition(" ")
             if value:
@@ -229,11 +237,13 @@ class _Reading:
         return args
 
     def _one(self, param: Param, word: str) -> Value:
+        if param.type is Type.MXC and word.startswith("@"):
+            raise self._no_file(word)
         value = read(param, word, self.around)
         if param.type is Type.USER:
-            mxid, local = str(value), word.removeprefix("@")
+            mxid, local = str(value), account(word, self.around.server)[0]
             self._check_local(mxid)
-            if ":" not in word and local != local.lower():
+            if local != mxid[1:].partition(":")[0]:
                 self.noted.append((mxid, local))
         if param.type is Type.ALIAS and (of := str(value).partition(":")[2]) != self.around.server:
             raise NotRun((code(str(value)), f" is of another server; only {of} can remove it."))
@@ -246,8 +256,18 @@ class _Reading:
             return
         values = {"mxid": mxid, "server": server, "here": self.around.server}
         here = Here(self.around.server, Clock(self.around.now), self.prefix)
-        lines = (line(each, here, **values) for each in told)
+        lines = [line(each, here, **values) for each in told]
+        if nearest(server, (self.around.server,)):
+            meant = code(f"{mxid.partition(':')[0]}:{self.around.server}")
+            lines[1:] = [("Did you mean ", meant, "? Edit your message.")]
         raise NotRun(*lines, short="other server")
+
+    def _no_file(self, word: str) -> NotRun:
+        """An account where a file is wanted."""
+        said: Text = (quote(word, 60), " is an account, and this is about a file.")
+        names = [name for name in (self.command.of_account, DEACTIVATE.name) if name]
+        meant = (code(f"{self.prefix}{name} {bare(word)}") for name in names)
+        return NotRun(said, ("About the account: ", *listed(list(meant), "or")), short="no file")
 
     def _list(self, param: Param, values: Sequence[str], on_line: int) -> tuple[str, ...]:
         """Every value once. The words of the line must all be right; of a list, bad ones are
@@ -256,10 +276,12 @@ class _Reading:
         if len(values) > MAX_ENTRIES:
             raise _too_many(len(values))
         for at, word in enumerate(values):
+            hidden = self.command.secret and at > 0
+            if hidden and bare(word) != word and like_password(word):
+                raise _no_name(at + 1, "word" if at < on_line else "name")
             try:
                 good[str(self._one(param, word))] = None
             except NotRun as wrong:
-                hidden = self.command.secret and at > 0
                 if hidden and (on_line or like_password(word)):
                     raise _no_name(at + 1, "word" if at < on_line else "name") from None
                 if at < on_line or len(values) == 1:
@@ -272,7 +294,8 @@ class _Reading:
         example = self.command.example
         try:
             read(self.command.params[0], words[0] if words else "", self.around)
-            example = f"{self.command.name} {words[0].lower()}"
+            if bare(words[0]) == words[0]:
+                example = f"{self.command.name} {words[0].lower()}"
         except NotRun:
             pass
         return NotRun(

@@ -16,6 +16,7 @@ from attrs import frozen
 from ..catalog.table import find
 from ..model.command import Param, Type, Value
 from ..text.message import Text, code, quote
+from .ids import HIDDEN, account, bare, number, room, small
 
 MAX_BYTES = 512
 MAX_ID = 255  # bytes of a Matrix id with its server
@@ -33,6 +34,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z?)?", re.A)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9][a-z0-9.+-]*)?")
 # Invisible, though Unicode calls them letters or marks.
 _HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
+_UNSEEN = re.compile(f"^[{HIDDEN}]+|[{HIDDEN}]+$")
 _ON_OFF = {"true": "on", "yes": "on", "false": "off", "no": "off"}
 
 
@@ -93,12 +95,12 @@ def _is_visible(char: str) -> bool:
 
 def read(param: Param, word: str, around: Around) -> Value:
     """The canonical value of one typed word."""
-    return _READERS[param.type](param, sound(word), around)
+    return _READERS[param.type](param, sound(_UNSEEN.sub("", word)), around)
 
 
 def duration(text: str) -> int:
     """Seconds of 30m, 1h, 7d, 1h30m. Raises NotRun."""
-    found = text.lower()
+    found = bare(text).lower().rstrip(".")
     if _SPAN.fullmatch(found):
         seconds = sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([smhdw])", found))
         if 0 < seconds <= MAX_SPAN:
@@ -137,13 +139,10 @@ def is_time(word: str) -> bool:
 
 
 def _user(param: Param, word: str, around: Around) -> str:
-    found = _MXID.fullmatch(word)
-    local = found.group(1) if found else word.removeprefix("@")
-    server = found.group(2) if found else around.server
-    mxid = f"@{local if found else local.lower()}:{server}"
-    # The typed text is checked, not what lower() made of it: that turns a Kelvin sign into a k.
-    is_small = found is None or local == local.lower()
-    if server == around.server and not (is_small and _NAME.fullmatch(local)):
+    local, server = account(word, around.server)
+    is_ours = server in ("", around.server)
+    mxid = f"@{small(local)}:{around.server}" if is_ours else f"@{local}:{server}"
+    if not (_NAME.fullmatch(local) if is_ours else _MXID.fullmatch(mxid)):
         raise NotRun(
             (quote(word), " is no user name. Allowed: a-z 0-9 . _ = / + -"), short="no user name"
         )
@@ -153,13 +152,14 @@ def _user(param: Param, word: str, around: Around) -> str:
 
 
 def _room(param: Param, word: str, around: Around) -> str:
-    if word.startswith("!") and 1 < len(word) <= MAX_ID and word.isascii():
-        return word
-    if not word.startswith("#"):
-        raise NotRun(
-            (quote(word), " is no room. Like this: #warez:example.org, or the room's id.")
-        )
-    alias = _alias(param, word, around)
+    found = room(word, around.server)
+    if found.startswith("!") and 1 < len(found) <= MAX_ID and found.isascii():
+        return found
+    if not found.startswith("#"):
+        like = found if re.fullmatch("[a-z0-9._-]+", found) else "warez"
+        address = code(f"#{like}:{around.server}")
+        raise NotRun((quote(word), " is no room. Like this: ", address, ", or the room's id."))
+    alias = _alias(param, found, around)
     if alias not in around.rooms:
         raise NeedsRoom(alias)
     if not around.rooms[alias]:
@@ -175,7 +175,7 @@ def _room(param: Param, word: str, around: Around) -> str:
 
 
 def _alias(param: Param, word: str, around: Around) -> str:
-    found = _ALIAS.fullmatch(word)
+    found = _ALIAS.fullmatch(room(word, around.server))
     alias = f"#{found.group(1)}:{found.group(2) or around.server}" if found else ""
     if not found or len(alias.encode()) > MAX_ID:
         raise NotRun((quote(word), " is no address. Like this: ", code(f"#warez:{around.server}")))
@@ -183,6 +183,7 @@ def _alias(param: Param, word: str, around: Around) -> str:
 
 
 def _mxc(param: Param, word: str, around: Around) -> str:
+    word = bare(word).rstrip(".")
     if not _MXC.fullmatch(word) or len(word) > MAX_ID:
         raise NotRun(
             (quote(word), " is no file. Like this: ", code("mxc://example.org/abc")),
@@ -192,12 +193,14 @@ def _mxc(param: Param, word: str, around: Around) -> str:
 
 
 def _event(param: Param, word: str, around: Around) -> str:
+    word = bare(word).rstrip(".")
     if not _EVENT.fullmatch(word) or len(word) > MAX_ID:
         raise NotRun((quote(word), " is no event. An event's id begins with $"))
     return word
 
 
 def _server(param: Param, word: str, around: Around) -> str:
+    word = bare(word).rstrip(".")
     if not re.fullmatch(_SERVER, word) or len(word) > 230:
         raise NotRun((quote(word), " is no server. Like this: evil.example"))
     if param.foreign and word.lower() == around.server:
@@ -206,22 +209,23 @@ def _server(param: Param, word: str, around: Around) -> str:
 
 
 def _choice(param: Param, word: str, around: Around) -> str:
-    small = word.lower()
-    small = small if small in param.choices else _ON_OFF.get(small, small)
-    if small not in param.choices:
+    said = bare(word).lower()
+    said = said if said in param.choices else _ON_OFF.get(said, said)
+    if said not in param.choices:
         known = " or ".join(param.choices)
         raise NotRun((quote(word), f" is not known here. Say {known}."))
-    return small
+    return said
 
 
 def _count(param: Param, word: str, around: Around) -> int:
-    digits = word.removeprefix("#")
+    digits = number(word)
     if not re.fullmatch("[0-9]{1,9}", digits):
         raise NotRun((quote(word), " is no number."))
     return int(digits)
 
 
 def _media_type(param: Param, word: str, around: Around) -> str:
+    word = bare(word)
     if not _MEDIA_TYPE.fullmatch(word.lower()):
         raise NotRun((quote(word), " is no file type. Like this: image, or image/png"))
     return word.lower()
@@ -249,5 +253,5 @@ _READERS: Mapping[Type, Callable[[Param, str, Around], Value]] = {
     Type.COUNT: _count,
     Type.MEDIA_TYPE: _media_type,
     Type.SERVER_COMMAND: _server_command,
-    Type.WORD: lambda param, word, around: word,
+    Type.WORD: lambda param, word, around: bare(word) if param.name == "person" else word,
 }
