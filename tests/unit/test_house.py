@@ -36,6 +36,7 @@ STORES = {
     "sluice.matrix.outbox",
     "sluice.matrix.private_rooms",
     "sluice.matrix.sealed",
+    "sluice.matrix.threads",
     "sluice.matrix.written",
     "sluice.passwords.store",
     "sluice.requests.history",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from sluice.model.request import State
 from sluice.requests import store
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, ops
 from tests.unit.scenes import SERVER
-from tests.unit.test_erased import Live
+from tests.unit.test_erased import ASK, Live
 
 PICTURE = {"msgtype": "m.image", "body": "x.png", "url": f"mxc://{SERVER}/pic"}
 
@@ -196,3 +197,77 @@ async def test_an_old_message_becomes_no_yes_but_a_no(room: Chat) -> None:
     assert await room.next() is None
     await room.edited(CY, original, {"body": "no"})
     assert await room.state(1) is State.DENIED
+
+
+# --- threads
+
+
+class Thread:
+    """A thread on some message, as clients write into it."""
+
+    def __init__(self, room: Chat, root: str = "") -> None:
+        self.room, self.root = room, root or room.says(EVE, "what a mess")
+        self.newest = self.root
+
+    async def says(self, who: str, body: str, reply_to: str = "") -> list[str]:
+        place = {"rel_type": "m.thread", "event_id": self.root, "is_falling_back": not reply_to}
+        relation = {**place, "m.in_reply_to": {"event_id": reply_to or self.newest}}
+        content = {"msgtype": "m.text", "body": body, "m.relates_to": relation}
+        said = await self.room.posted(who, content)
+        self.newest = self.room.last
+        return said
+
+    async def of(self, key: str) -> dict[str, Any]:
+        """The relation of a message of the bot's."""
+        query = "SELECT content FROM sluice_outbox WHERE kind='message' AND key=$1"
+        content = await self.room.ops.db.read(lambda tx: tx.fetchval(query, key))
+        return dict(json.loads(content).get("m.relates_to", {}))
+
+    def answer_to(self, event: str) -> dict[str, Any]:
+        place = {"rel_type": "m.thread", "event_id": self.root, "is_falling_back": False}
+        return {**place, "m.in_reply_to": {"event_id": event}}
+
+
+@pytest.mark.parametrize("line", ["!pending", "!adduser", "!nonsense-adduser x", "!purge x"])
+async def test_an_answer_goes_into_the_thread(room: Chat, line: str) -> None:
+    thread = Thread(room)
+    if await thread.says(ANA, line):
+        command = thread.newest
+        assert await thread.of(f"reply.{command}") == thread.answer_to(command)
+
+
+async def test_what_comes_later_goes_there_too_also_after_a_restart(room: Chat) -> None:
+    thread = Thread(room)
+    await thread.says(BO, ASK)
+    command = thread.newest
+    beside = {**thread.answer_to(command), "is_falling_back": True}
+    assert await thread.of("request.1.card") == beside
+    room.ops.start(room.ops.world.live)
+    await room.ops.look()
+    room.start()
+    await room.reader.load()
+    await room.tap(CY, "request.1.card")
+    await room.ops.runs(answer="x")
+    assert await thread.of("request.1.end") == beside
+
+
+async def test_a_result_without_votes_answers_in_the_thread(room: Chat) -> None:
+    thread = Thread(room)
+    await thread.says(HAL, "!memory")
+    command = thread.newest
+    await room.ops.runs(answer="x")
+    assert await thread.of("request.1.end") == thread.answer_to(command)
+
+
+async def test_chat_in_a_thread_that_becomes_a_command_is_asked_there(room: Chat) -> None:
+    thread = Thread(room)
+    await thread.says(BO, "adduser alice")
+    original = thread.newest
+    await room.edited(BO, original, {"body": "!adduser alice"})
+    assert await thread.of(await room.question()) == thread.answer_to(original)
+
+
+async def test_outside_of_threads_nothing_changes(room: Chat) -> None:
+    await room.said(HAL, "!pending")
+    thread = Thread(room)
+    assert await thread.of(f"reply.{room.last}") == {"m.in_reply_to": {"event_id": room.last}}

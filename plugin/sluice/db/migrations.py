@@ -22,9 +22,10 @@ STORES = (
     "sluice.passwords.store",
     "sluice.server.store",
     "sluice.matrix.sealed",
+    "sluice.matrix.threads",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
-SCHEMA_2, what revision 2 adds to them."""
+SCHEMA_2 and SCHEMA_3, what later revisions add to them."""
 
 upgrade_table = UpgradeTable()
 
@@ -46,5 +47,11 @@ async def second(conn: Inner) -> None:
         await conn.execute(statement)
 
 
+async def third(conn: Inner) -> None:
+    for statement in schema("SCHEMA_3"):
+        await conn.execute(statement)
+
+
 upgrade_table.register(first, description="the tables of Sluice 1.0")
 upgrade_table.register(second, description="what Sluice 1.1 adds")
+upgrade_table.register(third, description="what Sluice 1.2 adds")

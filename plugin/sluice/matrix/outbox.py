@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import evolve, frozen
 
-from ..db import meta
+from ..db import codec, meta
 from ..db.connection import Database, Tx
 from ..db.rows import Table
 from ..model.event import RoomEvent
 from ..model.ids import EventId, RoomId
-from ..text.message import Message
-from . import written
+from ..text.message import Message, Topic
+from . import threads, written
 from .files import File
 
 SCHEMA = (
@@ -44,6 +44,8 @@ SCHEMA = (
     "CREATE INDEX sluice_outbox_waiting ON sluice_outbox (room, id) WHERE state=0",
 )
 
+SCHEMA_3 = ("ALTER TABLE sluice_outbox ADD COLUMN about TEXT",)
+
 # Kinds of rows. `key` of a message is its name; of everything else what it acts on: the key of a
 # message, the txn of another row, or an event id (which begins with $).
 SAY, EDIT, REACT, REDACT = "message", "edit", "react", "redact"
@@ -61,7 +63,7 @@ class Outgoing:
     """A row: one thing to say or do in a room, in the order of the ids.
 
     content: JSON, "" once it is settled. clear: see `Outbox.put`. gone: this reaction is taken
-    away. error: why it was dropped.
+    away. error: why it was dropped. about: of a message, what it is about.
     """
 
     id: int
@@ -76,6 +78,7 @@ class Outgoing:
     state: int = WAITING
     event_id: EventId | None = None
     error: str = ""
+    about: Topic | None = None
 
 
 @frozen
@@ -87,6 +90,7 @@ class Fate:
     error: str = ""
 
 
+codec.known(Topic)
 _ROWS = Table("sluice_outbox", Outgoing)
 _SAID = f"room = $1 AND key = $2 AND kind = '{SAY}'"
 _REACTED = f"room = $1 AND key = $2 AND kind = '{REACT}' AND gone = 0"
@@ -114,20 +118,23 @@ class Outbox:
         message: Message,
         *,
         reply_to: str | None = None,
+        beside: str | None = None,
         clear: bool = False,
         file: File | None = None,
     ) -> None:
         """A new message. A key that was used in this room is not used again: nothing happens.
 
-        clear: also in a room that is encrypted while the bot has no crypto. file: what the message
-        is the caption of.
+        It stands in the thread of what it answers. beside: in the thread of this event, which it
+        does not answer. clear: also in a room that is encrypted while the bot has no crypto. file:
+        what the message is the caption of.
         """
         content = fitting(message).content()
         if file is not None:
             content.update(file.content())
-        if reply_to is not None:
-            content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
-        await self._add(tx, room, SAY, key, content=content, clear=clear)
+        if place := await threads.place(tx, reply_to, beside):
+            content["m.relates_to"] = place
+        about = message.about
+        await self._add(tx, room, SAY, key, content=content, clear=clear, about=about)
 
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
         """The message of `key` reads like this from now on. Nobody is pushed."""
@@ -182,9 +189,13 @@ class Outbox:
         return row.event_id if row is not None else None
 
     async def key_of(self, tx: Tx, room: RoomId, event_id: EventId) -> str | None:
-        where = f"WHERE event_id = $1 AND room = $2 AND kind = '{SAY}'"
-        row = await _ROWS.one(tx, where, event_id, room)
+        row = await self.said(tx, room, event_id)
         return row.key if row is not None else None
+
+    async def said(self, tx: Tx, room: RoomId, event_id: EventId) -> Outgoing | None:
+        """The message of ours that this event is."""
+        where = f"WHERE event_id = $1 AND room = $2 AND kind = '{SAY}'"
+        return await _ROWS.one(tx, where, event_id, room)
 
     # --- for who sends it
 
@@ -289,12 +300,13 @@ class Outbox:
         content: dict[str, object] | None = None,
         clear: bool = False,
         ahead: bool = False,
+        about: Topic | None = None,
     ) -> None:
         number = await self._number(tx)
         # The time too: after a restored backup the same number must not be the same txn.
         txn = meta.txn_id(self._nonce, "outbox", room, number, self._now())
         text, place = json.dumps(content or {}), -number if ahead else number
-        row = Outgoing(place, txn, room, kind, key, emoji, text, clear)
+        row = Outgoing(place, txn, room, kind, key, emoji, text, clear, about=about)
         await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
         self._written = True
 

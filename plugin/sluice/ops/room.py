@@ -7,7 +7,7 @@ answer; a redaction, a join, a new power can change what counts. Here is only th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Union
 
 from attrs import evolve
@@ -18,6 +18,7 @@ from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.lookups import Full, Work, looks, waits
 from ..looks.names import called
+from ..matrix import threads
 from ..matrix.api import Homeserver, NoResponse, Refused, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
@@ -26,7 +27,7 @@ from ..model.command import Typed
 from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
-from ..model.request import Side, State, Via
+from ..model.request import NEVER_RAN, Side, State, Via, Vote
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desk
 from ..requests.submit import QUEUED_A_PERSON
@@ -158,7 +159,7 @@ class OpsRoom:
         edit = read.edit_of(content)
         if edit is not None:
             return await self._edit(event, *edit)
-        return await self._read(origin, content)
+        return _in_thread(await self._read(origin, content), origin, content)
 
     async def _read(
         self, origin: Origin, content: Json, *, chat: RoomEvent | None = None
@@ -276,6 +277,14 @@ class OpsRoom:
         if before is None or before.sender != event.sender:
             return None
         content = read.edited(before.content, new)
+        taken = await self._edited(event, before, content, votes)
+        return _in_thread(taken, self._origin(event, original), content)
+
+    async def _edited(
+        self, event: RoomEvent, before: RoomEvent, content: Json, votes: Sequence[Vote]
+    ) -> Taken:
+        """before: the original, with these votes. content: what it says now."""
+        original = before.id
         if votes and self._world.settings is not None:
             return await self._edits.vote(self._origin(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
@@ -284,10 +293,13 @@ class OpsRoom:
         question = self._dialog.of_command(command)
         if question is not None:
             self._dialog.close(question.key)
-        is_looked_up = self._commands.lookups.whose(command) is not None
+        is_known = self._commands.lookups.whose(command) is not None
+        is_known = is_known or request is not None or await self._is_answered(original)
         self._commands.lookups.end(command)
-        if request is None and not is_looked_up and not await self._is_answered(original):
-            return await self._read(origin, content, chat=before)
+        if request is None or request.state in NEVER_RAN:
+            was_command = is_known and not self._is_chat(before)
+            again = was_command and self._commands.is_young(before.at)
+            return await self._read(origin, content, chat=None if again else before)
         typed = self._commands.read(self.room, content)
         taken = await self._looked_up(origin, lambda: self._edits.edited(origin, typed, request))
         if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
@@ -308,6 +320,12 @@ class OpsRoom:
         """Whether it was a command, or was taken for one."""
         key = f"reply.{original}"
         return await self._db.read(lambda tx: self._world.outbox.has(tx, self.room, key))
+
+    def _is_chat(self, event: RoomEvent) -> bool:
+        """Whether a message is none to the bot, as far as can be read."""
+        if event.type == ENCRYPTED:
+            return False
+        return self._commands.read(self.room, event.content) is None
 
     # --- taps and redactions
 
@@ -400,3 +418,24 @@ class OpsRoom:
             if self._world.now() > until:
                 raise NoResponse("a message of ours is still being sent")
             await asyncio.sleep(0.05)
+
+
+def _in_thread(taken: Taken, origin: Origin, content: Json) -> Taken:
+    """What a message leads to is said in the thread that it was written in."""
+    root = read.thread_of(content)
+    if taken is None or root is None:
+        return taken
+
+    def placed(handled: Handled) -> Handled:
+        async def commit(tx: Tx) -> None:
+            await threads.keep(tx, origin.command, root)
+            await handled.commit(tx)
+
+        return evolve(handled, commit=commit)
+
+    async def later(work: asyncio.Task[Handled]) -> Handled:
+        return placed(await work)
+
+    if isinstance(taken, Later):
+        return Later(asyncio.create_task(later(taken.work)))
+    return placed(taken)

@@ -233,6 +233,14 @@ class Desk:
         key = f"reply.{event_id}"
         await self.outbox.put(self.tx, room, key, message, reply_to=to or event_id)
 
+    async def say(
+        self, request: Request, key: str, message: Message, *, answers: bool = False
+    ) -> None:
+        """A message of a request, in the thread of its command. answers: as a reply to that."""
+        reply_to = request.command if answers else None
+        room, beside = request.room, request.command
+        await self.outbox.put(self.tx, room, key, message, reply_to=reply_to, beside=beside)
+
     async def show(self, request: Request, card: Message) -> None:
         """Edits the card if it changes; its buttons stay only while votes count."""
         key = card_key(request.id)

@@ -38,10 +38,10 @@ async def closed(
     key = f"request.{request.id}.end"
     if has_card:
         message = cards.over(request, told, desk.here, why)
-        await desk.outbox.put(desk.tx, request.room, key, message)
+        await desk.say(request, key, message)
     elif request.note:
         message = cards.not_started(request, desk.here)
-        await desk.outbox.put(desk.tx, request.room, key, message, reply_to=request.command)
+        await desk.say(request, key, message, answers=True)
 
 
 async def _elsewhere(desk: Desk, request: Request) -> None:
@@ -107,8 +107,7 @@ async def _ended(
         await desk.show(request, cards.ended(request, told, request.approved, desk.here))
     direct = event is Event.END and not request.slots and not request.glass
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
-    reply_to = request.command if direct else None
-    await desk.outbox.put(desk.tx, request.room, key, message, reply_to=reply_to)
+    await desk.say(request, key, message, answers=direct)
     if message.sign is Sign.ALARM:
         await desk.elsewhere(request.room, key, message)
     return request

@@ -77,7 +77,7 @@ async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
         push = desk.push(request.room, weighed.votes.helpers)
         message = cards.reminder(request, weighed.votes.standing, push, desk.here)
         key = f"request.{request.id}.half"  # a stored word: 1.1.0 called it so
-        await desk.outbox.put(desk.tx, request.room, key, message)
+        await desk.say(request, key, message)
 
 
 def _end(request: Request) -> float:

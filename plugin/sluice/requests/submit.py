@@ -176,7 +176,7 @@ async def post_card(desk: Desk, request: Request) -> None:
     taps = desk.taps(request, votes.standing)
     message = cards.card(request, about, votes.standing, push, desk.here, taps=taps)
     key = card_key(request.id)
-    await desk.outbox.put(desk.tx, request.room, key, message)
+    await desk.say(request, key, message)
     await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))
 
 

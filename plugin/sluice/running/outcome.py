@@ -219,8 +219,9 @@ class Endings:
     async def _with_file(self, tx: Tx, request: Request, shown: Shown) -> None:
         """Said here, because of its file; what `end` says under the same key is said already."""
         key, reply = f"request.{request.id}.end", None if request.slots else request.command
+        room, beside, said = request.room, request.command, shown.message
         outbox = self._world.outbox
-        await outbox.put(tx, request.room, key, shown.message, reply_to=reply, file=shown.file)
+        await outbox.put(tx, room, key, said, reply_to=reply, beside=beside, file=shown.file)
 
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Takes an answer that may hold a password out of the admin room."""
@@ -243,7 +244,7 @@ class Endings:
         said = contradicted(desk.here, ending, request.invocation, outcome)
         await desk.record("late answer", request, outcome=outcome.kind.value, code=outcome.code)
         key = f"request.{request.id}.contradicted"
-        await self._world.outbox.put(tx, request.room, key, said)
+        await desk.say(request, key, said)
 
     async def in_case(self, tx: Tx, request: Request) -> None:
         """What must follow of a line of which nobody knows whether it was done."""

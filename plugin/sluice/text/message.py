@@ -79,16 +79,31 @@ def quote(text: str, limit: int = MAX_QUOTE) -> Code:
 
 
 @frozen
+class Topic:
+    """What a message is about: what a command means that is typed as a reply to it.
+
+    All that a list holds, also what its page does not show. requests: their numbers.
+    """
+
+    requests: tuple[int, ...] = ()
+    accounts: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@frozen
 class Message:
     """One outgoing message. Each line is a tuple of own words and Code.
 
-    push: MXIDs put into m.mentions. text: m.text instead of m.notice (what pushes at all).
+    push: MXIDs put into m.mentions. text: m.text instead of m.notice (what pushes at all). about:
+    None where its place says it (the card or the result of a request), or nothing does.
     """
 
     sign: Sign
     lines: tuple[Text, ...] = field(repr=False)  # may be the one that hands a password over
     push: tuple[str, ...] = ()
     text: bool = False
+    about: Topic | None = field(default=None, eq=False)
 
     @property
     def body(self) -> str:
