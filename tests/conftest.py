@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fake.postgres import binaries, postgres
 from tests.stage import reach
 
-reach.watch()  # sluice is imported after this, so test_book.py knows what no scene reaches
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Mark what makes text, before sluice is imported, so that test_book.py knows what no scene
+    reaches; not for end-to-end tests alone, because the marks cost seconds at each start."""
+    if any("e2e" not in Path(each).parts for each in config.args):
+        reach.watch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
