@@ -216,7 +216,7 @@ class SynapseWithDouble(Homeserver):
         self.version, self.room_version = version, room_version
         self.secret = secrets.token_hex(16)
         self.double_port = free_port()
-        self._opens_at_start, self._read_until = True, ""
+        self._opens_at_start, self._read_until = True, ["", ""]
         self.double = DoubleControl(http, f"http://127.0.0.1:{self.double_port}")
         self.conduit = Client(http, self.base)
         python = [sys.executable, "-m"]
@@ -370,7 +370,7 @@ class SynapseWithDouble(Homeserver):
         assert self.double is not None
         with contextlib.suppress(aiohttp.ClientError):
             await self.double.restart()  # what was sent and not answered is lost
-            self._read_until = str((await self.double.state())["read_until"])
+            self._read_until = (await self.double.state())["read_until"]
         await self.double_process.stop(grace=1)
         await self.process.stop(grace=3)
 

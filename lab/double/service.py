@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +55,13 @@ class Item:
 
 
 class Double:
-    """read_until: where the timeline was read up to when the homeserver stopped; without it, what
-    stands in the room already is left alone."""
+    """read_until: the token and the newest event up to which the timeline was read when the
+    homeserver stopped; without them, or if that event is gone with a restore, what stands in the
+    room already is left alone."""
 
-    def __init__(self, conduit: Client, room: str, handler: Handler, read_until: str = "") -> None:
+    def __init__(
+        self, conduit: Client, room: str, handler: Handler, read_until: Sequence[str] = ("", "")
+    ) -> None:
         self.conduit, self.room, self.handler = conduit, room, handler
         self.knobs, self._version = Knobs(), handler.version
         self.dead = False
@@ -69,8 +73,12 @@ class Double:
         self._running: str | None = None
         self._worker: asyncio.Task[None] | None = None
         self._known: dict[str, None] = {}
-        self.read_until = read_until
+        self._token, self._newest = read_until
         self._reading = asyncio.Lock()
+
+    @property
+    def read_until(self) -> tuple[str, str]:
+        return self._token, self._newest
 
     @property
     def waiting(self) -> int:
@@ -222,10 +230,10 @@ class Double:
     async def _read_room(self) -> None:
         """The timeline in order; /sync only says when to look."""
         since = ""
-        if not self.read_until:
+        if not await self._is_there(self._newest):
             newest = await self.conduit.call("GET", self._messages, dir="b", limit=1)
             self._known = {event["event_id"]: None for event in newest["chunk"]}
-            self.read_until = newest["end"]
+            self._token, self._newest = newest["end"], next(iter(self._known), "")
         print("double ready", flush=True)
         while True:
             try:
@@ -248,16 +256,24 @@ class Double:
             params["since"] = since
         return str((await self.conduit.call("GET", f"{V3}/sync", **params))["next_batch"])
 
+    async def _is_there(self, event: str) -> bool:
+        path = f"{V3}/rooms/{esc(self.room)}/event/{esc(event)}"
+        try:
+            return bool(event and await self.conduit.call("GET", path))
+        except Refused:
+            return False
+
     async def _read_on(self) -> None:
         """To the newest event; one reading at a time, so that the order stays."""
         async with self._reading:
             while True:
                 page = await self.conduit.call(
-                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": self.read_until}
+                    "GET", self._messages, **{"dir": "f", "limit": 100, "from": self._token}
                 )
                 new = [event for event in page["chunk"] if event["event_id"] not in self._known]
                 await self._take(new)
-                self.read_until = page.get("end") or self.read_until
+                self._token = page.get("end") or self._token
+                self._newest = new[-1]["event_id"] if new else self._newest
                 if len(page["chunk"]) < 100:
                     return
 
