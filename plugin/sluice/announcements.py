@@ -14,13 +14,14 @@ from .chat import alarms, policy_news, server_news
 from .db import meta
 from .db.connection import Database, Tx
 from .matrix.model import Gap, Handled
+from .matrix.outbox import Outbox
 from .model.request import State
 from .model.server_state import Health
 from .own.status import Status
 from .policy.access import read_out
 from .requests import store
 from .server.problems import Drift
-from .state import Absences, World
+from .state import Absences, Live, Rooms, ServerState
 from .text.message import Message
 from .text.phrases import Here
 
@@ -34,17 +35,22 @@ class Announcements:
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
         absences: Absences,
         db: Database,
         drift: Drift,
         status: Status,
+        version: str,
         problems: asyncio.Event,
     ) -> None:
-        """problems: the bell that what is around Sluice may have changed."""
-        self._world, self._absences, self._db = world, absences, db
+        """version: of Sluice. problems: the bell that what is around Sluice may have changed."""
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._absences, self._db = absences, db
         self._drift, self._status, self._problems = drift, status, problems
-        self.greeted = asyncio.Event()
+        self._version, self.greeted = version, asyncio.Event()
         self._waits = False  # to say hello
         self._away: tuple[float, float] | None = None  # from, to: before this start
         self._health = Health()  # as it was told
@@ -55,27 +61,27 @@ class Announcements:
     async def say(self, tx: Tx, key: str, message: Message | None) -> None:
         if message is None:
             return
-        for room in self._world.told_rooms:
-            if room != self._world.main_room and message.push:
-                message = evolve(message, push=self._world.owners_in(room))
-            await self._world.outbox.put(tx, room, f"{key}.{self._world.now()}", message)
+        for room in self._rooms.told_rooms:
+            if room != self._rooms.main_room and message.push:
+                message = evolve(message, push=self._rooms.owners_in(room))
+            await self._outbox.put(tx, room, f"{key}.{self._live.now()}", message)
 
     # --- the start
 
     async def opens(self, room: str) -> None:
         """An ops room is read from now on. Before anything in the main one that was missed is: how
         long the bot was away, if it was."""
-        if room == self._world.main_room:
+        if room == self._rooms.main_room:
             await self._db.write(self._returned)
 
     async def _returned(self, tx: Tx) -> None:
-        room, alive = self._world.main_room, await meta.get(tx, ALIVE)
-        if room is None or alive is None or self._world.problems:
+        room, alive = self._rooms.main_room, await meta.get(tx, ALIVE)
+        if room is None or alive is None or self._live.problems:
             return
-        away = (float(alive), self._world.now())
-        message = server_news.back(self._world.here(room), *away, 0)
+        away = (float(alive), self._live.now())
+        message = server_news.back(self._rooms.here(room), *away, 0)
         if message is not None:
-            await self._world.outbox.put(tx, room, f"back.{away[1]}", message)
+            await self._outbox.put(tx, room, f"back.{away[1]}", message)
         tx.after(lambda: self._is_back(*away))
 
     def _is_back(self, since: float, until: float) -> None:
@@ -84,14 +90,14 @@ class Announcements:
 
     def slept(self, since: float) -> None:
         """The host slept, or our clock stood still since then: away, in effect."""
-        now = self._world.now()
+        now = self._live.now()
         if now - since > _AWAY:
             self._absences.was_away(since, now)
 
     async def invited(self, room: str) -> None:
         """Whoever invited us sees what is still missing; the first time the hello says it."""
         if self.greeted.is_set():
-            await self._status.say(room, f"welcome.{self._world.now()}")
+            await self._status.say(room, f"welcome.{self._live.now()}")
 
     async def started(self) -> bool:
         """Says hello the first time, and later only what was missed. False: not yet, because the
@@ -101,14 +107,14 @@ class Announcements:
         return is_said
 
     async def _says_hello(self) -> bool:
-        now, settings = self._world.now(), self._world.settings
-        room = self._world.main_room
+        now, settings = self._live.now(), self._live.settings
+        room = self._rooms.main_room
         if room is None:
             return False
-        here = self._world.here(room)
+        here = self._rooms.here(room)
         first = await self._db.read(lambda tx: meta.get(tx, _STARTED)) is None
-        if first and settings is not None and not self._world.problems:
-            if not self._world.conduit.room:
+        if first and settings is not None and not self._live.problems:
+            if not self._conduit.room:
                 if not self._waits:
                     await self._status.say(room, "welcome")
                     self._waits = True
@@ -116,16 +122,16 @@ class Announcements:
             await self._drift.look(accounts=True)  # later it has time
 
         async def commit(tx: Tx) -> None:
-            if self._world.problems or self._world.deaf(room):
+            if self._live.problems or self._rooms.deaf(room):
                 pass  # safe mode and an unreadable room have a message of their own: no hello
             elif first and settings is not None:
-                conduit = f"Conduit {self._world.conduit_version}"
+                conduit = f"Conduit {self._conduit.health.version}"
                 hello = policy_news.ready(
                     here,
-                    self._world.version,
+                    self._version,
                     conduit,
                     read_out(settings.policy),
-                    encrypted=self._world.crypto,
+                    encrypted=self._rooms.crypto,
                     remove_after=settings.secrets.remove_after,
                     problems=await self._drift.words(tx, room, start=True),
                 )
@@ -134,7 +140,7 @@ class Announcements:
                 await meta.put(tx, _STARTED, "1")
             else:
                 await self._back(tx, room)
-            await audit.append(tx, now, "start", {"version": self._world.version})
+            await audit.append(tx, now, "start", {"version": self._version})
             await meta.put(tx, ALIVE, str(now))
             tx.after(self._absences.are_told)
 
@@ -145,22 +151,22 @@ class Announcements:
         """How many commands were missed."""
         if self._away is None or not self._absences.missed:
             return
-        key, outbox = f"back.{self._away[1]}", self._world.outbox
-        message = server_news.back(self._world.here(room), *self._away, self._absences.missed)
+        key, outbox = f"back.{self._away[1]}", self._outbox
+        message = server_news.back(self._rooms.here(room), *self._away, self._absences.missed)
         if message is not None:
             await outbox.put(tx, room, key, message)
             await outbox.revise(tx, room, key, message)
 
     async def stopping(self) -> None:
         """The absence begins now."""
-        await self._db.write(lambda tx: meta.put(tx, ALIVE, str(self._world.now())))
+        await self._db.write(lambda tx: meta.put(tx, ALIVE, str(self._live.now())))
 
     # --- the other side
 
     async def health_changed(self) -> None:
         """One message per change, with the remedy. The clock looks too: when the bell rang there
         may have been no storage to say it."""
-        conduit = self._world.conduit
+        conduit = self._conduit
         if not conduit.room:
             return
         if (health := conduit.health) != self._health:
@@ -172,8 +178,8 @@ class Announcements:
             self._back_told = back
 
     async def _tell_health(self, tx: Tx, health: Health) -> None:
-        now, told = self._world.now(), self._health
-        here = self._world.here(self._world.main_room or "")
+        now, told = self._live.now(), self._health
+        here = self._rooms.here(self._rooms.main_room or "")
         since = self._silent_since
         if health.quiet and not told.quiet:
             since = health.silent_since or now
@@ -206,10 +212,10 @@ class Announcements:
         return server_news.silent(here, since, *told)
 
     async def _tell_back(self, tx: Tx, since: float, until: float) -> None:
-        if until - since < _AWAY or self._world.settings is None:
+        if until - since < _AWAY or self._live.settings is None:
             return
-        here = self._world.here(self._world.main_room or "")
-        age = float(self._world.settings.command_max_age)
+        here = self._rooms.here(self._rooms.main_room or "")
+        age = float(self._live.settings.command_max_age)
         await self.say(tx, "away", server_news.homeserver_back(here, since, until, age))
 
     # --- gaps and errors of ours
@@ -217,7 +223,7 @@ class Announcements:
     def history_replaced(self, gap: Gap, inner: Handled | None) -> Handled:
         """A room's history was not read for a while: said once for all rooms, with what is now
         unknown."""
-        here = self._world.here(self._world.main_room or "")
+        here = self._rooms.here(self._rooms.main_room or "")
 
         async def commit(tx: Tx) -> None:
             told = gap.since < self._gap + _AWAY
@@ -228,7 +234,7 @@ class Announcements:
             if inner is None and gap.why != "replaced":
                 running = []  # only of an ops room: lines are read as they should
             said = server_news.history_replaced(here, gap.since, gap.until, running)
-            await audit.append(tx, self._world.now(), "gap", {"room": gap.room, "why": gap.why})
+            await audit.append(tx, self._live.now(), "gap", {"room": gap.room, "why": gap.why})
             if not told:
                 await self.say(tx, "gap", said)
 
@@ -249,23 +255,23 @@ class Announcements:
         room: where it stands. Only an event of an ops room is named: of the other rooms nothing
         is, and no id of them leaves the database.
         """
-        if room not in self._world.rooms:
+        if room not in self._rooms.views:
             event_id = room = ""
-        here = self._world.here(self._world.main_room or "")
+        here = self._rooms.here(self._rooms.main_room or "")
 
         async def commit(tx: Tx) -> None:
             record = {"event": event_id, "error": error, "room": room}
-            await audit.append(tx, self._world.now(), "error", record)
-            main = self._world.main_room
+            await audit.append(tx, self._live.now(), "error", record)
+            main = self._rooms.main_room
             if main is not None:
-                key = alarms.error_key(error, self._world.now())
+                key = alarms.error_key(error, self._live.now())
                 said = alarms.own_error(here, error, event_id)
-                await self._world.outbox.put(tx, main, key, said)
+                await self._outbox.put(tx, main, key, said)
 
         return Handled(commit)
 
     async def stopped(self, tx: Tx, does: str, error: str) -> None:
         """A loop stopped on a bug and goes on. does: what it is for."""
-        now, here = self._world.now(), self._world.here(self._world.main_room or "")
+        now, here = self._live.now(), self._rooms.here(self._rooms.main_room or "")
         await audit.append(tx, now, "error", {"event": does, "error": error})
         await self.say(tx, f"stopped.{does}", alarms.stopped(here, does, error))

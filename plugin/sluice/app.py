@@ -118,7 +118,8 @@ class Running:
         self.parts, ground = parts, parts.ground
         self.admin: AdminParts | None = None  # once the admin room is read
         self._hs, self._db, self._log, self._tasks = ground.hs, ground.db, ground.log, ground.tasks
-        self._session, self._world, self._conduit = ground.session, ground.world, ground.conduit
+        self._session, self._conduit = ground.session, ground.conduit
+        self._live, self._rooms = ground.live, ground.rooms
         self._bells, self._doors, self._news = ground.bells, parts.doors, parts.news
         self._device = ""
         self._hello = False  # whether all is said that is to be said at the start
@@ -184,7 +185,7 @@ class Running:
     async def _greet(self) -> None:
         """Once, when the start is over and the ops rooms are read."""
         await self.parts.account.tell()
-        rooms = self._world.rooms
+        rooms = self._rooms.views
         if self._hello or not self._bells.opened.is_set() or not rooms:
             return
         if first := not self._news.greeted.is_set():
@@ -203,7 +204,7 @@ class Running:
         it may have been read before the last stop, and was applied again."""
         await self._doors.heard(room)
         try:
-            await self._world.rooms[room].refresh(self._hs)
+            await self._rooms.views[room].refresh(self._hs)
         except (MatrixError, KeyError) as error:
             self._log.warning("Who is in %s is not read anew: %s", room, error)
 
@@ -215,7 +216,7 @@ class Running:
         joined = await self._hs.joined_rooms()
         if self.admin is not None:
             await self._back_in(self.admin, joined)
-        elif self._world.settings is not None:
+        elif self._live.settings is not None:
             await self._open_admin(joined)
         rooms = (room for room in self._doors.ops_rooms if room in joined)
         await self.parts.account.look(rooms)
@@ -233,7 +234,7 @@ class Running:
         await room.view.refresh(self._hs)  # who is in it may have changed unseen
 
     async def _open_admin(self, joined: tuple[str, ...]) -> None:
-        settings = self._world.live
+        settings = self._live.in_force
         alias = f"#admins:{settings.server}"
         room = settings.admin_room or await self._hs.alias(alias)
         if room is None:

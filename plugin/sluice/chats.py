@@ -15,7 +15,7 @@ from .db.connection import Database, Tx
 from .matrix.api import Homeserver, MatrixError
 from .matrix.sealed import CHATS, seal
 from .policy.people import person_of
-from .state import World
+from .state import Live, Rooms
 
 _CHAT_OF = "chat.of"  # in the database: person -> room, the oldest first
 _MOST = 200
@@ -26,14 +26,15 @@ class Chats:
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
         db: Database,
         homeserver: Homeserver,
         opened: Callable[[str], None],
         closed: Callable[[str], Awaitable[None]],
         log: Logger,
     ) -> None:
-        self._world, self._db, self._hs, self._log = world, db, homeserver, log
+        self._live, self._rooms, self._db, self._hs, self._log = live, rooms, db, homeserver, log
         self._opened, self._closed = opened, closed
         self._invitations: dict[str, str] = {}  # person -> the newest room
         self._newest: dict[str, int] = {}  # person -> the number of the newest invitation
@@ -53,10 +54,10 @@ class Chats:
 
         number: counts invitations in the order in which they came; here they may come in another.
         """
-        if not self._world.has_role(mxid):
+        if not self._rooms.has_role(mxid):
             self._log.info("An invitation to %s by %s is not accepted", room, mxid)
             return
-        person = person_of(self._world.live.policy, mxid)
+        person = person_of(self._live.in_force.policy, mxid)
         if number < self._newest.get(person, 0):
             return
         self._newest[person] = number

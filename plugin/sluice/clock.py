@@ -11,14 +11,15 @@ from .announcements import ALIVE, Announcements
 from .chat import alarms
 from .db import meta
 from .db.connection import Database, Tx
+from .matrix.outbox import Outbox
 from .model.request import State
 from .ops.dialog import Dialog
 from .passwords.handover import Deliveries
 from .requests import reweigh, store
-from .requests.desk import Desk
+from .requests.desk import Desks
 from .requests.finish import HOURGLASS
 from .server.notices import Notices
-from .state import World
+from .state import Live, Rooms
 
 _ALIVE_EVERY = 15.0
 _HOURGLASS_AFTER = 2.0
@@ -28,21 +29,25 @@ _WORKING = (State.PENDING, State.EXECUTING)
 class Timers:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        desk: Desks,
         db: Database,
         deliveries: Deliveries,
         dialog: Dialog,
         notices: Notices,
         news: Announcements,
     ) -> None:
-        self._world, self._db, self._deliveries = world, db, deliveries
+        self._live, self._rooms, self._outbox, self._desk = live, rooms, outbox, desk
+        self._db, self._deliveries = db, deliveries
         self._dialog, self._notices, self._news = dialog, notices, news
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
 
     async def tick(self) -> None:
         """Once a second."""
-        if self._world.settings is None or not self._world.rooms:
+        if self._live.settings is None or not self._rooms.views:
             return
         if self._alive:
             self._news.slept(self._alive)
@@ -50,35 +55,35 @@ class Timers:
         gone = self._dialog.due()
         slow = await self._db.read(self._slow)
         due = await self._db.read(self._due)
-        alive = self._world.now() - self._alive >= _ALIVE_EVERY
+        alive = self._live.now() - self._alive >= _ALIVE_EVERY
         if gone or slow or due or alive or self._notices.due:
 
             async def commit(tx: Tx) -> None:
                 for question in gone:
-                    where, outbox = question.origin, self._world.outbox
+                    where, outbox = question.origin, self._outbox
                     await outbox.edit(tx, where.room, question.key, question.late)
                     await outbox.buttons(tx, where.room, question.key, ())
                     tx.after(partial(self._dialog.close, question.key))
                 for room, event_id in slow:
-                    await self._world.outbox.buttons(tx, room, event_id, (HOURGLASS,))
+                    await self._outbox.buttons(tx, room, event_id, (HOURGLASS,))
                 await self._deliveries.tick(tx)
                 await self._notices.tick(tx)
                 await self._seal(tx)
-                await meta.put(tx, ALIVE, str(self._world.now()))
+                await meta.put(tx, ALIVE, str(self._live.now()))
 
             await self._db.write(commit)  # apart: no request keeps a password where it is
-            await self._db.write(lambda tx: reweigh.tick(Desk.of(self._world, tx)))
-            self._alive = self._world.now()
+            await self._db.write(lambda tx: reweigh.tick(self._desk(tx)))
+            self._alive = self._live.now()
             self._shown |= {event_id for _, event_id in slow}
 
     async def _due(self, tx: Tx) -> bool:
-        now = self._world.now()
-        next_due = await reweigh.next_due(Desk.of(self._world, tx))
+        now = self._live.now()
+        next_due = await reweigh.next_due(self._desk(tx))
         return (next_due is not None and next_due <= now) or await self._deliveries.due(tx)
 
     async def _slow(self, tx: Tx) -> list[tuple[str, str]]:
         """Commands without a card that take longer than two seconds and do not show it yet."""
-        before = self._world.now() - _HOURGLASS_AFTER
+        before = self._live.now() - _HOURGLASS_AFTER
         working = await store.in_state(tx, *_WORKING)
         self._shown &= {request.command for request in working}
         return [
@@ -90,6 +95,6 @@ class Timers:
         ]
 
     async def _seal(self, tx: Tx) -> None:
-        head = await audit.seal(tx, self._world.now())
+        head = await audit.seal(tx, self._live.now())
         if head is not None:
             await self._news.say(tx, "seal", alarms.seal(head.seq, head.chain))

@@ -40,14 +40,19 @@ from .ops.dialog import Dialog
 from .ops.intake import Intake
 from .ops.room import OpsRoom
 from .ops.storage import Storage
+from .own.call import Call
+from .own.log import Log
+from .own.rights import Can
 from .own.status import Status
 from .own.table import Own
+from .own.who import WhoIs
 from .passwords.handover import Deliveries
 from .passwords.private import PrivateRooms
 from .passwords.reader import PrivateRoom
 from .policy_text import PolicyText
 from .proof import Proof
 from .reload import Reload
+from .requests.desk import Desks
 from .rooms import Doors
 from .running.outcome import Endings
 from .running.runner import PASSES, Runner
@@ -56,7 +61,7 @@ from .server.notices import Notices
 from .server.problems import Drift
 from .server.registration import Registration
 from .server.sources import sources
-from .state import Absences, Bells, RegistrationState, ServerState, ToRead, World
+from .state import Absences, Bells, Live, RegistrationState, Reopenings, Rooms, ServerState, ToRead
 from .supervise import Supervisor, Tasks
 
 
@@ -86,14 +91,16 @@ class Ground:
         self.outbox = Outbox(db, nonce, me, clock)
         self.conduit, self.absences = ServerState(self.bells.health), Absences()
         self.registration = RegistrationState()
-        self.world = world = World(
-            me, version, clock, self.outbox, self.conduit, self.encryption.available
-        )
+        self.live = live = Live(me, clock)
+        self.rooms = rooms = Rooms(live, self.outbox, self.encryption.available)
+        self.base = live, rooms, self.outbox  # what most parts get
+        self.desk = Desks(*self.base, self.conduit)
+        self.reopenings, self.version = Reopenings(), version
         self.direct = Direct(hs, self.encryption, self.outbox)
-        self.probes = Probes(hs, lambda: world.server)
+        self.probes = Probes(hs, lambda: live.server)
         self.files, self.sealed = Files(hs, self.encryption), Sealed(db, hs)
-        self.lists, self.dialog = Lists(), Dialog(world)
-        self.authority = Authority(world, db)
+        self.lists, self.dialog = Lists(), Dialog(*self.base)
+        self.authority = Authority(live, rooms, self.desk, db)
 
 
 class Parts:
@@ -101,80 +108,95 @@ class Parts:
 
     def __init__(self, ground: Ground) -> None:
         self.ground, bells = ground, ground.bells
-        world, db, hs, log = ground.world, ground.db, ground.hs, ground.log
-        encryption, nonce, absences = ground.encryption, ground.nonce, ground.absences
-        self.reload = Reload(world, db, ground.text, bells)
-        self.storage = Storage(world, db, ground.direct)
-        opened = ToRead(bells.rooms)
-        rooms = PrivateRooms(hs, db, encryption)
-        self.deliveries = Deliveries(world, db, hs, rooms, nonce, opened, log)
-        self.notices = Notices(world, ground.registration, self.deliveries)
-        life, text = sources(world, ground.registration, ground.session), ground.text
-        self.drift = Drift(world, db, hs, lambda: text.autojoin, life, bells.problems)
-        self.status = Status(world, ground.registration, db, hs, self.drift, ground.direct)
+        rooms, conduit, desk, base = ground.rooms, ground.conduit, ground.desk, ground.base
+        db, hs, log, version = ground.db, ground.hs, ground.log, ground.version
+        text, encryption, nonce = ground.text, ground.encryption, ground.nonce
+        absences, registration = ground.absences, ground.registration
+        self.reload = Reload(*base, conduit, desk, db, text, bells, version)
+        self.storage = Storage(ground.live, rooms, db, ground.direct)
+        opened, private = ToRead(bells.rooms), PrivateRooms(hs, db, encryption)
+        self.deliveries = Deliveries(*base, conduit, desk, db, hs, private, nonce, opened, log)
+        self.notices = Notices(*base, registration, self.deliveries)
+        life = sources(rooms, registration, ground.session)
+        self.drift = drift = Drift(
+            *base, conduit, db, hs, lambda: text.autojoin, life, bells.problems
+        )
+        self.status = Status(*base, conduit, registration, db, hs, drift, ground.direct, version)
         self.commands = self._intake()
-        self.account = OwnAccount(world, db, hs, encryption, nonce)
-        self.news = Announcements(world, absences, db, self.drift, self.status, bells.problems)
+        self.account = OwnAccount(*base, conduit, db, hs, encryption, nonce)
+        self.news = news = Announcements(
+            *base, conduit, absences, db, drift, self.status, version, bells.problems
+        )
         self.supervisor = Supervisor(PASSES, self._stopped, log)
-        self.timers = Timers(world, db, self.deliveries, ground.dialog, self.notices, self.news)
+        self.timers = Timers(*base, desk, db, self.deliveries, ground.dialog, self.notices, news)
         self.doors = Doors(
-            world,
+            *base,
+            conduit,
+            desk,
             absences,
             db,
             hs,
             encryption,
             self.account,
-            self.news,
+            news,
             self.ops_room,
             self.private_room,
             opened,
             bells.rooms,
             ground.tasks,
-            log,
         )
         self.sender = Sender(hs, db, encryption, ground.outbox, self._speech(), ground.clock)
 
     def _speech(self) -> Speech:
-        world = self.ground.world
+        rooms = self.ground.rooms
         return Speech(
-            may=world.may_speak,
-            able=world.able,
-            held=lambda room: alarms.held_back(world.here(room)),
+            may=rooms.may_speak,
+            able=rooms.able,
+            held=lambda room: alarms.held_back(rooms.here(room)),
             refused=self._refused,
             failed=self._cannot_send,
         )
 
     def _intake(self) -> Intake:
         ground, bells = self.ground, self.ground.bells
-        world, db, hs, probes = ground.world, ground.db, ground.hs, ground.probes
-        authority, lists = ground.authority, ground.lists
-        reading = Reading(world, db, hs, probes, ground.encryption.unseal)
+        live, rooms, conduit, desk = ground.live, ground.rooms, ground.conduit, ground.desk
+        db, hs, probes, authority = ground.db, ground.hs, ground.probes, ground.authority
+        lists, sealed, unseal = ground.lists, ground.sealed, ground.encryption.unseal
+        opened = bells.opened
+        reading = Reading(*ground.base, db, hs, probes, self.notices, unseal)
         own = Own(
-            world,
-            db,
-            hs,
-            probes,
-            ground.files,
-            lists,
+            partial(Call, *ground.base, desk, db, lists),
+            Can(authority, reading),
+            WhoIs(hs, probes),
+            Log(hs, ground.files, conduit),
             self.status,
-            authority,
-            reading,
             self.reload.again,
             rings(bells.line),
         )
         preflight = Preflight(
-            world, db, hs, probes, self.deliveries, lists, ground.sealed, reading, bells.opened
+            live, rooms, conduit, db, hs, probes, self.deliveries, lists, sealed, reading, opened
         )
-        arrivals = Arrivals(world, hs, ground.absences)
         return Intake(
-            world, db, authority, reading, preflight, ground.dialog, arrivals, own, bells.line
+            live,
+            rooms,
+            desk,
+            db,
+            authority,
+            reading,
+            preflight,
+            ground.dialog,
+            Arrivals(live, rooms, conduit, hs, ground.absences),
+            own,
+            ground.reopenings,
+            bells.line,
         )
 
     def ops_room(self, room: str) -> OpsRoom:
         ground = self.ground
         return OpsRoom(
             room,
-            ground.world,
+            *ground.base,
+            ground.desk,
             ground.db,
             ground.hs,
             ground.authority,
@@ -185,7 +207,7 @@ class Parts:
         )
 
     def private_room(self, room: str) -> Handler:
-        return PrivateRoom(room, self.ground.world, self.deliveries).take
+        return PrivateRoom(room, *self.ground.base, self.deliveries).take
 
     async def _stopped(self, does: str, error: str) -> None:
         await self.ground.db.write(lambda tx: self.news.stopped(tx, does, error))
@@ -208,12 +230,13 @@ class AdminParts:
 
     def __init__(self, parts: Parts, room: str, device: str) -> None:
         ground, doors = parts.ground, parts.doors
-        world, db, hs, log = ground.world, ground.db, ground.hs, ground.log
+        live, rooms, desk, base = ground.live, ground.rooms, ground.desk, ground.base
+        db, hs, log, state = ground.db, ground.hs, ground.log, ground.registration
         nonce, line = ground.nonce, ground.bells.line
         self.room = admin = AdminRoom(
             room=room,
-            server=world.server,
-            me=world.me,
+            server=live.server,
+            me=live.me,
             nonce=nonce,
             db=db,
             homeserver=hs,
@@ -225,18 +248,22 @@ class AdminParts:
             line=line,
         )
         self.sending = sending = Sending(admin, hs, nonce, log)
-        self.registration = Registration(world, ground.registration, db, sending.ask)
-        self.proof = Proof(world, db, hs, self.registration)
-        views = Views(world, ground.registration, ground.probes, ground.files, ground.sealed)
+        self.registration = Registration(*base, state, db, sending.ask)
+        self.proof = Proof(*base, ground.conduit, db, hs, self.registration, ground.version)
+        probes, files, sealed = ground.probes, ground.files, ground.sealed
+        views = Views(live, rooms, ground.conduit, state, probes, files, sealed)
+        deliveries, lists, reopenings = parts.deliveries, ground.lists, ground.reopenings
         self.endings = ends = Endings(
-            world, ground.probes, parts.deliveries, views, ground.lists, self.registration
+            *base, desk, probes, deliveries, views, lists, self.registration, reopenings
         )
-        self.runner = Runner(world, db, admin, sending, ends, device, line, doors.heard, log)
+        self.runner = Runner(
+            live, rooms, desk, db, admin, sending, ends, device, line, doors.heard, log
+        )
         self.watch = Watch(admin, sending, hs, log)
         holds = self.watch.address_holds
-        self.pulse = Pulse(admin, sending, ground.clock, partial(_timeouts, world), holds, log)
+        self.pulse = Pulse(admin, sending, ground.clock, partial(_timeouts, live), holds, log)
 
 
-def _timeouts(world: World) -> Timeouts:
-    relay = world.live.relay
+def _timeouts(live: Live) -> Timeouts:
+    relay = live.in_force.relay
     return Timeouts(float(relay.timeout), float(relay.slow_timeout))

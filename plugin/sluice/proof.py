@@ -10,9 +10,10 @@ from __future__ import annotations
 from .chat import server_news
 from .db.connection import Database
 from .matrix.api import Homeserver
+from .matrix.outbox import Outbox
 from .model.event import object_in, text_in
 from .server.registration import Registration
-from .state import World
+from .state import Live, Rooms, ServerState
 
 KIND = "org.sluicebot.setup"  # the type of the account data
 ASKED, AT, ANSWER = "asked", "at", "answer"  # its keys: a random word, seconds since the epoch
@@ -21,28 +22,37 @@ _FRESH = 3600.0  # seconds
 
 class Proof:
     def __init__(
-        self, world: World, db: Database, homeserver: Homeserver, registration: Registration
+        self,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
+        db: Database,
+        homeserver: Homeserver,
+        registration: Registration,
+        version: str,
     ) -> None:
-        self._world, self._db, self._hs = world, db, homeserver
-        self._registration = registration
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._db, self._hs = db, homeserver
+        self._registration, self._version = registration, version
 
     async def give(self) -> None:
         """At the start, once Conduit answers and the hello is said."""
         request = await self._hs.account_data(KIND) or {}
         asked, at = text_in(request, ASKED), request.get(AT)
-        room, now = self._world.main_room, self._world.now()
+        room, now = self._rooms.main_room, self._live.now()
         fresh = isinstance(at, (int, float)) and 0 <= now - at < _FRESH
         if not asked or object_in(request, ANSWER) or room is None or not fresh:
             return
         state = await self._registration.ask()
         if state is None:
             return
-        said = server_news.proof(self._world.here(room), state)
-        await self._db.write(lambda tx: self._world.outbox.put(tx, room, f"proof.{asked}", said))
+        said = server_news.proof(self._rooms.here(room), state)
+        await self._db.write(lambda tx: self._outbox.put(tx, room, f"proof.{asked}", said))
         answer = {
             "registration": state,
-            "conduit": self._world.conduit_version,
-            "version": self._world.version,
+            "conduit": self._conduit.health.version,
+            "version": self._version,
             "room": room,
         }
         await self._hs.set_account_data(KIND, {**request, ANSWER: answer})

@@ -22,15 +22,16 @@ from .chat import policy_news
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
+from .matrix.outbox import Outbox
 from .policy.access import lost_by, read_out
 from .policy.document import Problem
 from .policy.people import owners
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
-from .requests.desk import Desk
+from .requests.desk import Desks
 from .server import named
 from .settings import Loaded, Settings, load
-from .state import Bells, World
+from .state import Bells, Live, Rooms, ServerState
 from .text.message import Message, Text, plain
 
 _LAST, _BY = "policy", "policy by"  # the last valid text, and the version that found it valid
@@ -45,9 +46,22 @@ log = logging.getLogger("sluice.policy")
 
 
 class Reload:
-    def __init__(self, world: World, db: Database, text: PolicyText, bells: Bells) -> None:
-        self._world, self._db, self._text, self._bells = world, db, text, bells
-        self._server = world.me.partition(":")[2]
+    def __init__(
+        self,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
+        desk: Desks,
+        db: Database,
+        text: PolicyText,
+        bells: Bells,
+        version: str,
+    ) -> None:
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._desk, self._db, self._text, self._bells = desk, db, text, bells
+        self._version = version
+        self._server = live.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
         self._lock = asyncio.Lock()  # one edit after the other
         self._edits: set[asyncio.Task[str | None]] = set()
@@ -59,7 +73,7 @@ class Reload:
         try:
             source = await self._text.read()
         except Unreadable as error:
-            self._world.reads(file=True)
+            self._live.reads(file=True)
             source = Source("config", "")
             loaded = Loaded(None, (Problem(1, str(error)),), ())
         else:
@@ -67,12 +81,12 @@ class Reload:
             loaded = load(
                 source.text,
                 server=self._server,
-                now=self._world.now(),
-                admin_room=self._world.conduit.room or None,
+                now=self._live.now(),
+                admin_room=self._conduit.room or None,
                 proven=source.text == self._last,
                 accepted=source.text == accepted,
             )
-            self._world.reads(file=is_file, ops_rooms=loaded.rooms)
+            self._live.reads(file=is_file, ops_rooms=loaded.rooms)
             if loaded.settings is not None and (fixed := self._fixed(loaded.settings)):
                 loaded = Loaded(None, fixed, loaded.warnings)
         for problem in loaded.errors:
@@ -83,7 +97,7 @@ class Reload:
 
     def _fixed(self, new: Settings) -> tuple[Problem, ...]:
         """What a running Sluice cannot change: which Conduit it talks to."""
-        live, how = self._world.conduit, "is read at the start only: stop Sluice, save, start it"
+        live, how = self._conduit, "is read at the start only: stop Sluice, save, start it"
         if not live.room:
             return ()
         found = []
@@ -96,10 +110,10 @@ class Reload:
     # --- the start
 
     async def first(self) -> None:
-        """At start. Afterwards the world has settings, or problems, or both."""
+        """At start. Afterwards there are settings, or problems, or both."""
         last = await self._db.read(lambda tx: meta.get(tx, _LAST))
         by = await self._db.read(lambda tx: meta.get(tx, _BY))
-        self._last = last if by == self._world.version else None
+        self._last = last if by == self._version else None
         told = await self._db.read(lambda tx: meta.get(tx, _TOLD)) or last
         source, loaded = await self._read(last)
         before = self._earlier(last, source)
@@ -107,12 +121,12 @@ class Reload:
         loaded = _for_somebody(loaded, before)
         settings = loaded.settings
         if settings is None:
-            self._world.starts_with(before, loaded.errors)
+            self._live.starts_with(before, loaded.errors)
             if last == source.text:  # valid for an earlier version, not for this one
                 log.error("The last valid policy is not valid for this version of Sluice")
             return
         self._text.accept(source)
-        self._world.goes_live(settings)
+        self._live.goes_live(settings)
         try:
             await self._db.write(lambda tx: self._take(tx, settings, before))
         except StorageFailed as error:  # nothing is sent either as long as nothing is stored
@@ -126,28 +140,28 @@ class Reload:
 
     async def greet(self) -> None:
         """What is to be said of the policy at the start: safe mode, its end, other rights."""
-        room = self._world.main_room
+        room = self._rooms.main_room
         if room is None:
             return
 
         async def commit(tx: Tx) -> None:
-            world, said = self._world, list[Message]()
+            live, said = self._live, list[Message]()
             safe = await meta.get(tx, _SAFE) is not None
-            if world.problems:
+            if live.problems:
                 said.append(self._safe_mode(room))
                 await meta.put(tx, _SAFE, "1")
-            elif world.settings is not None:
-                old = self._told or (world.settings if safe else None)
-                requests = await reweigh.policy_changed(Desk.of(world, tx)) if self._told else ()
-                push = self._owners(room, old, world.settings)
-                if safe or (old is not None and difference(old, world.settings).lines):
-                    said += self._changed(room, old, world.settings, requests, push, safe=safe)
-                said += await self._outdated(tx, room, world.settings)
+            elif live.settings is not None:
+                old = self._told or (live.settings if safe else None)
+                requests = await reweigh.policy_changed(self._desk(tx)) if self._told else ()
+                push = self._owners(room, old, live.settings)
+                if safe or (old is not None and difference(old, live.settings).lines):
+                    said += self._changed(room, old, live.settings, requests, push, safe=safe)
+                said += await self._outdated(tx, room, live.settings)
                 await meta.drop(tx, _SAFE)
-                await meta.put(tx, _TOLD, world.settings.text)
-            await self._say(tx, room, f"policy.{world.now()}", said)
-            if world.settings is not None:
-                await self._tell_groups(tx, room, world.settings)
+                await meta.put(tx, _TOLD, live.settings.text)
+            await self._say(tx, room, f"policy.{live.now()}", said)
+            if live.settings is not None:
+                await self._tell_groups(tx, room, live.settings)
 
         await self._db.write(commit)
         self._told = None
@@ -163,7 +177,7 @@ class Reload:
         safe: bool,
     ) -> Sequence[Message]:
         """The news of a new text. old: what was live, None without one."""
-        here = evolve(self._world.here(room), owners=push)
+        here = evolve(self._rooms.here(room), owners=push)
         change = difference(old, new) if old is not None else None
         told = tuple(word for line in requests for word in (*line, " "))[:-1]
         if safe:
@@ -172,7 +186,7 @@ class Reload:
 
     def _owners(self, room: str, *texts: Settings | None) -> tuple[str, ...]:
         """The owners of both texts: nobody ceases to be one unseen."""
-        found = (m for text in texts if text for m in self._world.owners_in(room, text))
+        found = (m for text in texts if text for m in self._rooms.owners_in(room, text))
         return tuple(dict.fromkeys(found))
 
     async def _outdated(self, tx: Tx, room: str, settings: Settings) -> Sequence[Message]:
@@ -181,30 +195,30 @@ class Reload:
         if not told or await meta.get(tx, _OUTDATED) == json.dumps(told):
             return ()
         await meta.put(tx, _OUTDATED, json.dumps(told))
-        return (policy_news.outdated(self._world.here(room), told),)
+        return (policy_news.outdated(self._rooms.here(room), told),)
 
     async def _tell_groups(self, tx: Tx, room: str, settings: Settings) -> None:
         """At the first start of a version: what a group holds since then, and what no longer."""
-        world, here = self._world, self._world.here(room)
+        live, here = self._live, self._rooms.here(room)
         gained, lost = await _regrouped(tx)
         if gained:
-            said = policy_news.groups_grew(here, world.version, gained)
-            await world.outbox.put(tx, room, f"groups.{world.now()}", said)
+            said = policy_news.groups_grew(here, self._version, gained)
+            await self._outbox.put(tx, room, f"groups.{live.now()}", said)
         for group, name in lost:
             if who := lost_by(settings.policy, group, name):
-                said = policy_news.group_shrank(here, world.version, group, name, who)
-                await world.outbox.put(tx, room, f"lost.{name}.{world.now()}", said)
+                said = policy_news.group_shrank(here, self._version, group, name, who)
+                await self._outbox.put(tx, room, f"lost.{name}.{live.now()}", said)
 
     async def _say(self, tx: Tx, room: str, key: str, said: Sequence[Message]) -> None:
         for n, message in enumerate(said):
-            await self._world.outbox.put(tx, room, f"{key}.{n}" if n else key, message)
+            await self._outbox.put(tx, room, f"{key}.{n}" if n else key, message)
 
     def admin_room_is(self, room: str) -> None:
         """Where `#admins` leads is known only once it was asked: no ops room may be there."""
-        settings = self._world.settings
+        settings = self._live.settings
         if settings is not None and room in settings.ops_rooms:
             found = load(settings.text, server=self._server, now=0, admin_room=room, accepted=True)
-            self._world.is_refused(found.errors)
+            self._live.is_refused(found.errors)
             for problem in found.errors:
                 log.error("policy:%d: %s", problem.line, problem.text)
 
@@ -223,7 +237,7 @@ class Reload:
     async def _one_by_one(self) -> str | None:
         async with self._lock:
             problem = await self._again()
-        if self._world.conduit.room:  # else it is looked at once that is open
+        if self._conduit.room:  # else it is looked at once that is open
             self._bells.problems.set()  # whether the accounts that it names exist
         else:
             self._bells.opened.clear()  # it may name the room that there was none to look for
@@ -234,7 +248,7 @@ class Reload:
     async def _again(self) -> str | None:
         try:
             source, loaded = await self._read()
-            loaded = _for_somebody(loaded, self._world.settings)
+            loaded = _for_somebody(loaded, self._live.settings)
             settings = loaded.settings
             if settings is None:
                 await self._refuse(loaded)
@@ -248,30 +262,29 @@ class Reload:
 
     def _is_live(self, settings: Settings, source: Source) -> None:
         """It is committed."""
-        self._world.goes_live(settings)
+        self._live.goes_live(settings)
         self._text.accept(source)
 
     async def _swap(self, tx: Tx, settings: Settings, source: Source) -> None:
-        world = evolve(self._world)  # as it will be: who looks meanwhile sees what is live
+        live = self._live  # who looks meanwhile sees what is live
         tx.after(lambda: self._is_live(settings, source))
-        old, safe, told = world.settings, bool(world.problems), world.main_room
+        old, safe, told = live.settings, bool(live.problems), self._rooms.main_room
         await self._take(tx, settings, old)
         # To both: whoever moves the ops room elsewhere does not do it unseen.
         rooms = [room for room in (told, *settings.ops_rooms[:1]) if room is not None]
         push = {room: self._owners(room, old, settings) for room in rooms}
-        world.goes_live(settings)
         await meta.drop(tx, _SAFE)
         await meta.put(tx, _TOLD, settings.text)
-        requests = await reweigh.policy_changed(Desk.of(world, tx))
+        requests = await reweigh.policy_changed(self._desk.under(settings)(tx))
         fresh = safe or old is None
         for room, pushed in push.items():
             said = self._changed(room, old, settings, requests, pushed, safe=fresh)
-            await self._say(tx, room, f"policy.{settings.digest[:16]}.{world.now()}", said)
+            await self._say(tx, room, f"policy.{settings.digest[:16]}.{live.now()}", said)
 
     async def _take(self, tx: Tx, settings: Settings, old: Settings | None) -> None:
         """Keeps the text for a later start, and records it if it is another one."""
         before = await meta.get(tx, _LAST)
-        await meta.put(tx, _BY, self._world.version)
+        await meta.put(tx, _BY, self._version)
         tx.after(lambda: setattr(self, "_last", settings.text))
         await limits.carry_over(tx, settings.policy.rules)
         await named.forget(tx, settings.policy)
@@ -281,36 +294,36 @@ class Reload:
         digest = hashlib.sha256(before.encode()).hexdigest() if before is not None else None
         record: dict[str, object] = {"old": digest, "new": settings.digest}
         if old is None:
-            await audit.append(tx, self._world.now(), "policy", record)
+            await audit.append(tx, self._live.now(), "policy", record)
             return
         change = difference(old, settings)
         record["change"] = change.head
         for kind, lines in _records(change):
-            await audit.append(tx, self._world.now(), kind, {**record, "lines": lines})
+            await audit.append(tx, self._live.now(), kind, {**record, "lines": lines})
 
     async def _refuse(self, loaded: Loaded) -> None:
         self._text.refuse()
-        world, room = self._world, self._world.main_room
-        if world.problems or world.settings is None:
-            world.is_refused(loaded.errors)
+        live, room = self._live, self._rooms.main_room
+        if live.problems or live.settings is None:
+            live.is_refused(loaded.errors)
             said = self._safe_mode(room or "")
         else:
             tests = sum(each.kind == "test" for each in loaded.errors)
             said = policy_news.policy_rejected(
-                world.here(room or ""), _told(loaded.errors), tests=tests
+                self._rooms.here(room or ""), _told(loaded.errors), tests=tests
             )
 
         async def tell(tx: Tx) -> None:
-            now = world.now()
+            now = live.now()
             await audit.append(tx, now, "policy refused", {"line": loaded.errors[0].line})
             if room is not None:
-                await world.outbox.put(tx, room, f"policy.refused.{now}", said)
+                await self._outbox.put(tx, room, f"policy.refused.{now}", said)
 
         await self._db.write(tell)
 
     def _safe_mode(self, room: str) -> Message:
-        world = self._world
-        return policy_news.safe_mode(world.here(room), _told(world.problems), file=world.file)
+        live, here = self._live, self._rooms.here(room)
+        return policy_news.safe_mode(here, _told(live.problems), file=live.file)
 
 
 async def _regrouped(tx: Tx) -> tuple[Mapping[str, Sequence[str]], Sequence[tuple[str, str]]]:

@@ -4,14 +4,13 @@ It goes where it is configured to be (the ops rooms, the admin room) and into pr
 people who have a role; every other invitation is left alone, and no upgraded room is followed.
 Each room has one reader; what sync says of a room only rings its bell. A room that we were removed
 from keeps its reader, which waits and then goes on where it was; until then the room is *away*
-(`World.away`), and nothing of it runs.
+(`Rooms.away`), and nothing of it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from logging import Logger
 
 from attrs import frozen
 
@@ -24,6 +23,7 @@ from .matrix import cursor, private_rooms
 from .matrix.api import Homeserver, MatrixError
 from .matrix.encryption import Encryption
 from .matrix.model import Gap, Handled, Handler, Later, NotJoined, OnGap
+from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .matrix.timeline import Reader
 from .model.event import Json, RoomEvent, events_in, object_in
@@ -34,8 +34,8 @@ from .passwords import store as secrets
 from .policy.people import person_of
 from .policy_text import line_of
 from .requests import erased, reweigh
-from .requests.desk import Desk
-from .state import Absences, Aside, ToRead, World
+from .requests.desk import Desks
+from .state import Absences, Aside, Live, Rooms, ServerState, ToRead
 from .supervise import Tasks
 
 _NAMED_WITHIN = 5.0  # seconds in which sync names who removed us, if it does
@@ -95,7 +95,11 @@ class Doors:
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
+        desk: Desks,
         absences: Absences,
         db: Database,
         homeserver: Homeserver,
@@ -107,17 +111,17 @@ class Doors:
         opened: ToRead,
         wanted: asyncio.Event,
         tasks: Tasks,
-        log: Logger,
     ) -> None:
-        self._world, self._db, self._hs, self._encryption = world, db, homeserver, encryption
+        self._live, self._rooms, self._outbox, self._desk = live, rooms, outbox, desk
+        self._conduit, self._db, self._hs, self._encryption = conduit, db, homeserver, encryption
         self._absences, self._account, self._news = absences, account, news
         self._ops_room, self._private_room, self._opened = ops, private, opened
-        self._wanted, self._spawn, self._log = wanted, tasks.spawn, log
+        self._wanted, self._spawn, self._log = wanted, tasks.spawn, tasks.log
         self._readers: dict[str, Reader] = {}
         self._dormant: set[str] = set()  # private rooms that are read once a bell rings
         self._private: set[str] = set()  # private rooms that are read, or are about to be
         self._rang: set[str] | None = set()  # rooms whose bell rang before those were known
-        self._chats = Chats(world, db, homeserver, self.open_private, self._close, log)
+        self._chats = Chats(live, rooms, db, homeserver, self.open_private, self._close, tasks.log)
         self._invitations = 0  # how many came since the start
         self._ops: set[str] = set()  # rooms that are read as ops rooms
         self._absent: set[str] = set()  # rooms of which the log says that we are not in them
@@ -132,12 +136,12 @@ class Doors:
 
     @property
     def ops_rooms(self) -> tuple[str, ...]:
-        settings = self._world.settings
-        return settings.ops_rooms if settings is not None else self._world.named
+        settings = self._live.settings
+        return settings.ops_rooms if settings is not None else self._live.named
 
     @property
     def missing(self) -> bool:
-        away = self._world.away
+        away = self._rooms.away
         return any(room not in self._ops or room in away for room in self.ops_rooms)
 
     async def open_ops_rooms(self, joined: tuple[str, ...]) -> None:
@@ -145,7 +149,7 @@ class Doors:
         for room in self._ops - set(self.ops_rooms):
             await self._close(room)
         for room in self.ops_rooms:
-            if room == self._world.conduit.room:
+            if room == self._conduit.room:
                 continue
             try:
                 await self._open(room, joined)
@@ -155,7 +159,7 @@ class Doors:
     async def _open(self, room: str, joined: tuple[str, ...]) -> None:
         """One ops room: for the first time, or because we are in it again."""
         opened = room in self._ops
-        if opened and room in joined and (room not in self._world.away or room in self._behind):
+        if opened and room in joined and (room not in self._rooms.away or room in self._behind):
             return
         if room not in joined:
             await self._lost(room)
@@ -190,47 +194,47 @@ class Doors:
         """Once in the log."""
         if room not in self._absent:
             self._absent.add(room)
-            line = line_of(self._world.settings.text, why) if self._world.settings else 1
-            me, by = self._world.me, self._removers.get(room)
+            line = line_of(self._live.settings.text, why) if self._live.settings else 1
+            me, by = self._live.me, self._removers.get(room)
             how = f"{by} removed me from" if by else "I am not in"
             self._log.error("config:%d: %s: %s %s, invite %s there", line, why, how, room, me)
 
     def _is_out(self, room: str) -> bool:
-        away = self._world.away.get(room)
+        away = self._rooms.away.get(room)
         return away is not None and away.why is WhyKind.ROOM_LEFT
 
     async def _lost(self, room: str) -> None:
         """We are not in this ops room. If we were, owners in another one are told, once."""
         if not self._is_out(room):
-            self._world.away[room] = Aside(self._world.now(), WhyKind.ROOM_LEFT)
-        where = self._world.main_room
-        nowhere = where is None or where in self._world.aside
+            self._rooms.away[room] = Aside(self._live.now(), WhyKind.ROOM_LEFT)
+        where = self._rooms.main_room
+        nowhere = where is None or where in self._rooms.aside
         if where is None or nowhere or room not in self._ops or room in self._told:
             return
-        since = self._world.away[room].since
-        if room not in self._removers and self._world.now() - since < _NAMED_WITHIN:
+        since = self._rooms.away[room].since
+        if room not in self._removers and self._live.now() - since < _NAMED_WITHIN:
             return  # sync may still name who did it
-        said = alarms.removed(self._world.here(where), room, self._remover(room))
+        said = alarms.removed(self._rooms.here(where), room, self._remover(room))
         key = f"removed.{room}.{since}"
-        await self._db.write(lambda tx: self._world.outbox.put(tx, where, key, said))
+        await self._db.write(lambda tx: self._outbox.put(tx, where, key, said))
         self._told.add(room)
 
     def _remover(self, room: str) -> str | None:
         """The name of who removed us, where that is known."""
-        by, settings = self._removers.get(room), self._world.settings
+        by, settings = self._removers.get(room), self._live.settings
         return person_of(settings.policy, by) if by and settings else by
 
     async def _return(self, room: str) -> None:
         """We are in an ops room again: who is in it is asked anew, and its timeline is read on
         from where we were. The server may hide what was said meanwhile, so the time is named."""
-        since = self._world.away[room].since  # what waits below may find it read again meanwhile
+        since = self._rooms.away[room].since  # what waits below may find it read again meanwhile
         self._encryption.changed(room)
-        await self._world.rooms[room].refresh(self._hs)
+        await self._rooms.views[room].refresh(self._hs)
         await self._say_back(room, since)
         self._forget(room)
         self._readers[room].doubt()
-        if self._world.settings is not None:
-            await self._db.write(lambda tx: reweigh.room_changed(Desk.of(self._world, tx), room))
+        if self._live.settings is not None:
+            await self._db.write(lambda tx: reweigh.room_changed(self._desk(tx), room))
 
     async def _read_until(self, room: str) -> float | None:
         """When an earlier run read this ops room last; None if none did."""
@@ -238,11 +242,11 @@ class Doors:
         return found[1] if found is not None else None
 
     async def _say_back(self, room: str, since: float) -> None:
-        now, here = self._world.now(), self._world.here(room)
+        now, here = self._live.now(), self._rooms.here(room)
         said = alarms.let_in_again(here, since, self._remover(room))
 
         async def commit(tx: Tx) -> None:
-            await self._world.outbox.put(tx, room, f"again.{now}", said)
+            await self._outbox.put(tx, room, f"again.{now}", said)
             await audit.append(tx, now, "gap", {"room": room, "why": "removed"})
 
         await self._db.write(commit)
@@ -254,9 +258,9 @@ class Doors:
         self._told.discard(room)
 
     def _is_back(self, room: str) -> None:
-        away = self._world.away.pop(room, None)
+        away = self._rooms.away.pop(room, None)
         if away is not None:
-            self._absences.was_away(away.since, self._world.now(), room)
+            self._absences.was_away(away.since, self._live.now(), room)
 
     async def join(self, room: str) -> bool:
         try:
@@ -268,7 +272,7 @@ class Doors:
     async def _open_ops(self, room: str) -> None:
         view = RoomView(room)
         await view.refresh(self._hs)
-        self._world.rooms[room] = view
+        self._rooms.open(view)
         await self._news.opens(room)
         part = self._ops_room(room)
         await self._db.write(part.warn)
@@ -280,7 +284,7 @@ class Doors:
     async def _close(self, room: str) -> None:
         """Not read any more. If it is once again, it begins with what is said then."""
         self._ops.discard(room)
-        self._world.rooms.pop(room, None)
+        self._rooms.close(room)
         self._forget(room)
         self._dormant.discard(room)
         self._private.discard(room)
@@ -349,7 +353,7 @@ class Doors:
         """The way back into a private room of ours is taken from whoever has a role; a chat as
         `Chats` has it. Configured rooms are joined by `open_ops_rooms`; nothing else is."""
         ours = [made for made, _ in await self._db.read(self._made)]
-        if not self._world.has_role(mxid) or room not in (*ours, *await self._chats.known()):
+        if not self._rooms.has_role(mxid) or room not in (*ours, *await self._chats.known()):
             if chat:
                 await self._chats.invited(room, mxid, number)
             else:
@@ -374,7 +378,7 @@ class Doors:
     ) -> Reader:
         """The one reader of a room, not started. poll: if it need not be read as often as the
         policy says. expects, passes_by: see Reader."""
-        settings = self._world.settings
+        settings = self._live.settings
 
         async def hear(event: RoomEvent) -> Handled | Later | None:
             if event.type in ("m.room.member", "m.room.encryption"):
@@ -396,7 +400,7 @@ class Doors:
             poll=max(float(settings.relay.poll if settings is not None else 2), poll),
             expects=expects,
             passes_by=passes_by,
-            now=self._world.now,
+            now=self._live.now,
         )
 
     async def start(self, reader: Reader) -> None:
@@ -418,20 +422,20 @@ class Doors:
         somebody who could say no has said something whose key has not come."""
         if room not in self._readers and room not in self.ops_rooms:
             return True  # a room that is none any more says nothing
-        now = self._world.now()
+        now = self._live.now()
         if room not in self._readers:
-            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
+            self._rooms.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             return False
         reading = asyncio.ensure_future(self._readers[room].catch_up())
         try:
             await asyncio.wait_for(asyncio.shield(reading), _HEARD_WITHIN)
         except NotJoined:
-            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
+            self._rooms.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             self._wanted.set()  # who goes in again finds out why
             return False
         except asyncio.TimeoutError:
             self._log.warning("%s cannot be read: what stands in line there steps aside", room)
-            self._world.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
+            self._rooms.away.setdefault(room, Aside(now, WhyKind.ROOM_UNREAD))
             self._behind.add(room)
             reading.add_done_callback(lambda done: self._read_again(room, done))
             return False
@@ -439,11 +443,11 @@ class Doors:
             reading.cancel()
             raise
         senders = self._readers[room].waits_for_keys
-        if not senders or self._world.settings is None:
+        if not senders or self._live.settings is None:
             return True
 
         async def heeded(tx: Tx) -> bool:
-            return await erased.heeded(Desk.of(self._world, tx, room), room, senders)
+            return await erased.heeded(self._desk(tx, room), room, senders)
 
         return not await self._db.read(heeded)
 
@@ -459,7 +463,7 @@ class Doors:
     def _moved(self, room: str) -> None:
         """Whether we are in a room that is read has changed."""
         self._wanted.set()
-        if room in self.ops_rooms or self._world.conduit.room in ("", room):
+        if room in self.ops_rooms or self._conduit.room in ("", room):
             return  # `enter` says it
         if not self._readers[room].joined:
             self._absent.add(room)
@@ -478,19 +482,19 @@ class Doors:
             if room in self._dormant:
                 self.open_private(room)
             if room in self._readers:
-                rung = bell(data, self._world.me)
+                rung = bell(data, self._live.me)
                 self._readers[room].doorbell(rung.events, active=rung.active)
         left = rooms.get("leave")
         for room, data in left.items() if isinstance(left, Mapping) else ():
-            if (by := remover(data, self._world.me)) is not None and room in self._readers:
+            if (by := remover(data, self._live.me)) is not None and room in self._readers:
                 self._removers[room] = by
             self.doubt(room)
         invited = rooms.get("invite")
         if isinstance(invited, Mapping):
             self._wanted.set()
             for room, data in invited.items():
-                host = inviter(data, self._world.me)
-                if room in self.ops_rooms or room == self._world.conduit.room:
+                host = inviter(data, self._live.me)
+                if room in self.ops_rooms or room == self._conduit.room:
                     continue  # `open_ops_rooms` and `_back_in` join them
                 if host is not None:
                     self._invitations += 1

@@ -13,13 +13,12 @@ from enum import Enum
 from attrs import define, field, frozen
 
 from .families import correlator
-from .families.dialects import lines
 from .families.fences import Fences
 from .matrix.encryption import MEGOLM, MESSAGE
 from .matrix.late import ENCRYPTED
 from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
-from .model.command import Dialect, Invocation, Line
+from .model.command import Dialect
 from .model.decision import Facts
 from .model.ids import PersonName
 from .model.request import WhyKind
@@ -52,7 +51,7 @@ class Aside:
 
 @frozen
 class View:
-    """The world at one moment. facts: without limits and distrust, which the database knows.
+    """What is true at one moment. facts: without limits and distrust, which the database knows.
 
     max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
     heard; what is queued there lets that of the other rooms pass, and is given up when that
@@ -66,6 +65,7 @@ class View:
     rooms: Mapping[str, RoomView]
     facts: Facts
     health: Readiness = Readiness.GOOD
+    dialect: Dialect = Dialect.V0_10
     max_age: float = 300
     aside: Mapping[str, Aside] = field(factory=dict)
     mute: frozenset[str] = frozenset()
@@ -171,6 +171,11 @@ class ServerState:
         return () if self.back is None else (self.back,)
 
     @property
+    def dialect(self) -> Dialect:
+        """What is spoken with the Conduit that is there."""
+        return self.health.dialect or Dialect.V0_10
+
+    @property
     def doubt(self) -> bool:
         """A fence must echo before the next line."""
         return self.fences.wanted or self.fences.out or correlator.must_fence(self.queue)
@@ -179,6 +184,24 @@ class ServerState:
         """Since when the oldest command, or fence, waits for its answer; now without one."""
         head = correlator.head(self.queue)
         return min(head[1] if head else now, now - self.fences.age(now))
+
+
+class Reopenings:
+    """The last commands that make a deactivated account usable again: their events."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, None] = {}
+
+    def add(self, event: str) -> None:
+        self._events[event] = None
+        while len(self._events) > _KEPT:
+            del self._events[next(iter(self._events))]
+
+    def __contains__(self, event: str) -> bool:
+        return event in self._events
+
+    def discard(self, event: str) -> None:
+        self._events.pop(event, None)
 
 
 class ToRead:
@@ -240,28 +263,23 @@ class Bells:
 
 
 @define
-class World:
-    """settings: the last valid ones, also in safe mode. problems: why it is safe mode; else ()."""
+class Live:
+    """Who the bot is, what time it has, and the settings in force; those are written by `reload`.
+
+    settings: the last valid ones, also in safe mode. problems: why it is safe mode; else ().
+    file: the policy is a policy_file. named: ops rooms of a text that is not valid, for safe mode.
+    """
 
     me: str
-    version: str
     now: Callable[[], float]
-    outbox: Outbox
-    conduit: ServerState
-    crypto: bool = False
-    file: bool = False  # the policy is a policy_file
     settings: Settings | None = None
     problems: tuple[Problem, ...] = ()
-    named: tuple[str, ...] = ()  # ops rooms of a text that is not valid, for safe mode
-    rooms: dict[str, RoomView] = field(factory=dict)
-    away: dict[str, Aside] = field(factory=dict)  # ops rooms that Doors cannot hear
-    notice_about: dict[str, tuple[str, ...]] = field(factory=dict)  # key of a notice -> account
-    reopening: dict[str, None] = field(factory=dict)  # commands that open an account again
+    file: bool = False
+    named: tuple[str, ...] = ()
 
     def goes_live(self, settings: Settings) -> None:
         """These settings are in force from now on."""
         self.settings, self.problems = settings, ()
-        self.rooms = {room: v for room, v in self.rooms.items() if room in settings.ops_rooms}
 
     def is_refused(self, problems: tuple[Problem, ...]) -> None:
         """Safe mode, until a text without these problems comes."""
@@ -276,35 +294,65 @@ class World:
         self.file = file
         self.named = self.named if ops_rooms is None else ops_rooms
 
-    def reopens(self, command: str) -> None:
-        """This command makes a deactivated account usable again."""
-        self.reopening[command] = None
-        while len(self.reopening) > _KEPT:
-            del self.reopening[next(iter(self.reopening))]
-
-    @property
-    def conduit_version(self) -> str:
-        return self.conduit.health.version
-
     @property
     def server(self) -> str:
         return self.settings.server if self.settings else self.me.partition(":")[2]
 
     @property
-    def live(self) -> Settings:
+    def in_force(self) -> Settings:
         """The settings that decide; only called where there are some."""
         assert self.settings is not None
         return self.settings
 
+    def owner_names(self) -> tuple[PersonName, ...]:
+        policy = self.in_force.policy
+        return members_of(policy, policy.owners)
+
+
+@define
+class Rooms:
+    """The ops rooms: who is in them, and what can be heard and said there; written by `rooms`.
+
+    crypto: the bot can read and write encrypted messages. away: ops rooms that cannot be heard.
+    """
+
+    _live: Live
+    _outbox: Outbox
+    crypto: bool = False
+    away: dict[str, Aside] = field(factory=dict)
+    _opened: dict[str, RoomView] = field(factory=dict)
+
+    def open(self, view: RoomView) -> None:
+        """This room is read from now on."""
+        self._opened[view.room] = view
+
+    def close(self, room: str) -> None:
+        self._opened.pop(room, None)
+
+    @property
+    def views(self) -> Mapping[str, RoomView]:
+        """The rooms that are read, without those that a policy of just now knows no more."""
+        settings = self._live.settings
+        if settings is None:
+            return dict(self._opened)
+        return {room: v for room, v in self._opened.items() if room in settings.ops_rooms}
+
+    @property
+    def _in_order(self) -> tuple[str, ...]:
+        """The rooms that are read, in the order of the policy."""
+        wanted = self._live.settings.ops_rooms if self._live.settings else tuple(self._opened)
+        return tuple(room for room in wanted if room in self._opened)
+
     def here(self, room: str) -> Here:
         """What texts for this room need."""
-        clock = Clock(self.now(), *([self.settings.timezone] if self.settings else []))
-        prefix = self.settings.prefix if self.settings else "!"
-        return Here(self.server, clock, prefix, self.me, self.owners_in(room))
+        settings = self._live.settings
+        clock = Clock(self._live.now(), *([settings.timezone] if settings else []))
+        prefix = settings.prefix if settings else "!"
+        return Here(self._live.server, clock, prefix, self._live.me, self.owners_in(room))
 
     def owners_in(self, room: str, settings: Settings | None = None) -> tuple[str, ...]:
         """The MXIDs of owners who are in this room: whom an alarm pushes. settings: not of now."""
-        view, settings = self.rooms.get(room), settings or self.settings
+        view, settings = self.views.get(room), settings or self._live.settings
         if settings is None or view is None:
             return ()
         policy = settings.policy
@@ -314,7 +362,7 @@ class World:
     def deaf(self, room: str) -> bool:
         """An ops room that is encrypted while the bot has no crypto: nothing typed there counts,
         and nothing can be said there but that."""
-        view = self.rooms.get(room)
+        view = self.views.get(room)
         return view is not None and view.encrypted and not self.crypto
 
     @property
@@ -323,7 +371,7 @@ class World:
 
         What stands in line there steps aside for the other rooms, and is given up when that lasts.
         """
-        wanted = self.settings.ops_rooms if self.settings else ()
+        wanted = self._live.settings.ops_rooms if self._live.settings else ()
         return {room: why for room, why in self.away.items() if room in wanted}
 
     def mute(self, room: str) -> str:
@@ -331,11 +379,11 @@ class World:
         is typed there is not run, and what is open waits: nobody would be told of it."""
         if found := self.silenced(room):
             return found
-        return "refused" if room in self.outbox.refused else ""
+        return "refused" if room in self._outbox.refused else ""
 
     def silenced(self, room: str) -> str:
         """As `mute`, by the room's own state."""
-        view = self.rooms.get(room)
+        view = self.views.get(room)
         if view is None or not view.known:
             return ""
         if self.deaf(room):
@@ -343,33 +391,32 @@ class World:
         if view.encrypted and view.algorithm not in ("", MEGOLM):
             return "odd_crypto"
         kind = ENCRYPTED if view.encrypted else MESSAGE
-        return "" if view.can_send(kind, self.me) else "mute"
+        return "" if view.can_send(kind, self._live.me) else "mute"
 
     def may_speak(self, room: str) -> bool:
         """Whether a message of ours can stand in a room, as far as is known."""
-        view = self.rooms.get(room)
-        inside = view is None or not view.known or self.me in view.joined
+        view = self.views.get(room)
+        inside = view is None or not view.known or self._live.me in view.joined
         return inside and not self.silenced(room)
 
     def able(self, room: str, kind: str) -> bool:
         """Whether the bot has the power for events of this type, as far as is known."""
-        view = self.rooms.get(room)
-        return view is None or not view.known or view.can_send(kind, self.me)
+        view = self.views.get(room)
+        return view is None or not view.known or view.can_send(kind, self._live.me)
 
     def has_role(self, mxid: str) -> bool:
         """In any of the ops rooms, as a member of it, with the power they have there."""
-        if self.settings is None:
+        if self._live.settings is None:
             return False
-        inside = [view for view in self.rooms.values() if mxid in view.joined]
-        policy = self.settings.policy
+        inside = [view for view in self.views.values() if mxid in view.joined]
+        policy = self._live.settings.policy
         return any(roles(policy, mxid, view.power(mxid)) for view in inside)
 
     @property
     def main_room(self) -> str | None:
         """Where alarms, reloads, seals and server notices go: the first that is configured and
         not aside, else the first."""
-        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
-        opened, aside = [room for room in wanted if room in self.rooms], self.aside
+        opened, aside = self._in_order, self.aside
         return next((room for room in opened if room not in aside), next(iter(opened), None))
 
     @property
@@ -383,51 +430,45 @@ class World:
 
     def speaking(self, besides: str = "") -> tuple[str, ...]:
         """The ops rooms where something can be said, in their order."""
-        wanted = self.settings.ops_rooms if self.settings else tuple(self.rooms)
-        there = (room for room in wanted if room in self.rooms and room != besides)
+        there = (room for room in self._in_order if room != besides)
         return tuple(room for room in there if not self.mute(room))
 
-    def facts(self) -> Facts:
-        """What the policy may know, without limits and distrust."""
-        view = self.conduit.view
-        inside = view.joined | view.invited if view else frozenset()
-        own = f":{self.server}"
-        protected = {*self.rooms, *([self.conduit.room] if self.conduit.room else [])}
-        return Facts(
-            admin_room=frozenset(inside),
-            protected_rooms=frozenset(protected),
-            # Not known until the admin room is open; `health` is BAD until then.
-            remote_in_admin_room=any(not m.endswith(own) for m in inside),
-            bot=self.me,
-        )
 
-    def health(self) -> Readiness:
-        """Whether a line may be sent at all."""
-        if self.problems or not self.conduit.room or not self.conduit.health.good:
-            return Readiness.BAD
-        return Readiness.DOUBT if self.conduit.doubt else Readiness.GOOD
+def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View:
+    """All of it at this moment, for what is said in this room, or in the main one."""
+    settings, views = live.in_force, rooms.views
+    unread = RoomView("")  # of a room that was not read yet nothing is said
+    return View(
+        now=live.now(),
+        here=rooms.here(room or rooms.main_room or ""),
+        policy=settings.policy,
+        rooms={each: views.get(each, unread) for each in settings.ops_rooms},
+        facts=_facts(live, rooms, conduit),
+        health=_health(live, conduit),
+        dialect=conduit.dialect,
+        max_age=settings.command_max_age,
+        aside=rooms.aside,
+        mute=frozenset(room for room in settings.ops_rooms if rooms.mute(room)),
+        told=rooms.told_rooms,
+    )
 
-    def owner_names(self) -> tuple[PersonName, ...]:
-        policy = self.live.policy
-        return members_of(policy, policy.owners)
 
-    def planned(self, invocation: Invocation) -> tuple[Line, ...]:
-        """The lines of an invocation for the Conduit that is there."""
-        return lines(invocation, self.conduit.health.dialect or Dialect.V0_10, self.server)
+def _facts(live: Live, rooms: Rooms, conduit: ServerState) -> Facts:
+    """What the policy may know, without limits and distrust."""
+    inside = conduit.view.joined | conduit.view.invited if conduit.view else frozenset()
+    own = f":{live.server}"
+    protected = {*rooms.views, *([conduit.room] if conduit.room else [])}
+    return Facts(
+        admin_room=frozenset(inside),
+        protected_rooms=frozenset(protected),
+        # Not known until the admin room is open; `health` is BAD until then.
+        remote_in_admin_room=any(not m.endswith(own) for m in inside),
+        bot=live.me,
+    )
 
-    def view(self, room: str = "") -> View:
-        """All of it at this moment, for what is said in this room, or in the main one."""
-        settings = self.live
-        unread = RoomView("")  # of a room that was not read yet nothing is said
-        return View(
-            now=self.now(),
-            here=self.here(room or self.main_room or ""),
-            policy=settings.policy,
-            rooms={each: self.rooms.get(each, unread) for each in settings.ops_rooms},
-            facts=self.facts(),
-            health=self.health(),
-            max_age=settings.command_max_age,
-            aside=self.aside,
-            mute=frozenset(room for room in settings.ops_rooms if self.mute(room)),
-            told=self.told_rooms,
-        )
+
+def _health(live: Live, conduit: ServerState) -> Readiness:
+    """Whether a line may be sent at all."""
+    if live.problems or not conduit.room or not conduit.health.good:
+        return Readiness.BAD
+    return Readiness.DOUBT if conduit.doubt else Readiness.GOOD

@@ -76,7 +76,7 @@ class Tasks:
     """What runs in the background; each task is ended and awaited by `stop`."""
 
     def __init__(self, log: Logger) -> None:
-        self._log = log
+        self.log = log
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Awaitable[None]) -> None:
@@ -86,7 +86,7 @@ class Tasks:
             try:
                 await work
             except Exception:  # of one room, or one invitation
-                self._log.exception("A task ended with an error")
+                self.log.exception("A task ended with an error")
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)

@@ -25,7 +25,7 @@ from sluice.db.migrations import upgrade_table
 from sluice.matrix.skew import Skew
 from sluice.parts import AdminParts, Parts
 from sluice.policy_text import PolicyText
-from sluice.state import World
+from sluice.state import Live as State
 from tests.fake.homeserver import FakeHomeserver
 from tests.fake.world import account
 from tests.unit.ops import POLICY
@@ -109,8 +109,8 @@ class Live:
         return self.app.running.parts
 
     @property
-    def world(self) -> World:
-        return self.parts.ground.world
+    def live(self) -> State:
+        return self.parts.ground.live
 
     @property
     def relay(self) -> AdminParts:

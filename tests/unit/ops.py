@@ -14,19 +14,19 @@ from typing import Any
 
 from sluice import audit
 from sluice.families.correlator import Queue
+from sluice.families.dialects import lines
 from sluice.matrix.api import Homeserver
 from sluice.matrix.model import Later
 from sluice.matrix.rooms import RoomView
 from sluice.matrix.sealed import seal
 from sluice.matrix.session import Session
-from sluice.model.command import Dialect, Kind, Outcome
+from sluice.model.command import Dialect, Invocation, Kind, Line, Outcome
 from sluice.model.origin import Origin
 from sluice.model.request import LineState, Request
 from sluice.model.server_state import Health
 from sluice.own import measures
 from sluice.parts import AdminParts, Ground, Parts
 from sluice.requests import finish, guard, store
-from sluice.requests.desk import Desk
 from sluice.settings import Settings, load
 from sluice.text.message import Sign
 from sluice.text.phrases import say
@@ -78,8 +78,9 @@ class Ops:
             log,
         )
         self.parts = parts = Parts(ground)
-        self.world = ground.world
-        self.world.settings = settings
+        self.live, self.rooms, self.outbox = ground.base
+        self.desk = ground.desk
+        self.live.settings = settings
         ground.registration.is_told(False)
         self.relay = AdminParts(parts, self.admin_room, "DEVICE")
         self.conduit = ground.conduit
@@ -101,8 +102,8 @@ class Ops:
     async def look(self) -> None:
         """The rooms as the server has them now."""
         await self.db.write(lambda tx: seal(tx, self.admin_room))
-        self.world.rooms[self.room] = RoomView(self.room)
-        for view in (self.world.rooms[self.room], self.relay.room.view):
+        self.rooms.open(RoomView(self.room))
+        for view in (self.rooms.views[self.room], self.relay.room.view):
             await view.refresh(self.hs)
 
     def power(self, mxid: str, level: int, room: str = "") -> None:
@@ -134,7 +135,7 @@ class Ops:
         content: dict[str, Any] = {"msgtype": "m.text", "body": line}
         if reply_to:
             content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
-        typed = read(content, bot=self.world.me)
+        typed = read(content, bot=self.live.me)
         assert typed is not None, line
         return await self._done(await self.commands.take(self._where(who), typed))
 
@@ -164,6 +165,10 @@ class Ops:
         )
         await self.db.write(lambda tx: tx.execute(used, number - 1))
 
+    def planned(self, invocation: Invocation) -> tuple[Line, ...]:
+        """Its lines for the Conduit that is there."""
+        return lines(invocation, self.conduit.dialect, SERVER)
+
     async def request(self, number: int) -> Request:
         found = await self.db.read(lambda tx: store.get(tx, number))
         assert found is not None
@@ -171,10 +176,10 @@ class Ops:
 
     async def runs(self, kind: Kind = Kind.DONE, answer: str = "", took: float = 0.1) -> None:
         """The next in line is sent, answered and over."""
-        desk = partial(Desk.of, self.world)
+        desk = self.desk
         turn = await self.db.read(lambda tx: guard.next_turn(desk(tx)))
         request = await self.request(turn.request)
-        planned = self.world.planned(request.invocation)
+        planned = self.planned(request.invocation)
         for number in range(1, len(planned) + 1):
             turn = guard.Turn(request.id, number)
             went = await self.db.write(lambda tx, t=turn: guard.begin(desk(tx), t, planned, {}))

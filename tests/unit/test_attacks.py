@@ -16,7 +16,6 @@ from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.policy.pattern import compile_pattern
 from sluice.requests import reweigh, store
-from sluice.requests.desk import Desk
 from sluice.settings import Settings, load
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, Ops, ops
 from tests.unit.scenes import SERVER
@@ -232,7 +231,7 @@ async def test_the_longest_list_breaks_neither_the_relay_nor_the_clock(room: Roo
     await room.says(ANA, "!deactivateall reason x\n" + "\n".join(names))
     assert await room.state(1) is State.PENDING
     room.ops.clock.go(7200)
-    await room.ops.db.write(lambda tx: reweigh.tick(Desk.of(room.ops.world, tx, room.ops.room)))
+    await room.ops.db.write(lambda tx: reweigh.tick(room.ops.desk(tx, room.ops.room)))
     assert await room.state(1) is State.EXPIRED
 
 
@@ -288,7 +287,7 @@ async def reset(room: Room, who: str, voter: str) -> int:
 
 async def test_a_second_reset_that_fails_gives_no_role_back(room: Room) -> None:
     """Whoever got the first password would be two people, for the price of a failed line."""
-    room.ops.world.settings = await without_staff(room)
+    room.ops.live.settings = await without_staff(room)
     first = await reset(room, BO, DAN)
     await room.ops.runs(answer="x")
     assert await room.state(first) is State.DONE
@@ -302,7 +301,7 @@ async def test_a_second_reset_that_fails_gives_no_role_back(room: Room) -> None:
 async def test_who_asked_for_the_first_password_does_not_trust_after_the_second(
     room: Room,
 ) -> None:
-    room.ops.world.settings = await without_staff(room)
+    room.ops.live.settings = await without_staff(room)
     for who, voter in ((ANA, DAN), (DAN, ANA)):
         await reset(room, who, voter)
         await room.ops.runs(answer="x")
@@ -313,7 +312,8 @@ async def test_who_asked_for_the_first_password_does_not_trust_after_the_second(
 
 async def without_staff(room: Room) -> Settings:
     """The policy without the line that forbids new passwords of mods."""
-    text = str(room.ops.world.live.text).replace('["#destructive", resetpw]', '["#destructive"]')
+    before = str(room.ops.live.in_force.text)
+    text = before.replace('["#destructive", resetpw]', '["#destructive"]')
     loaded = load(text, server=SERVER, now=room.ops.clock.now)
     assert loaded.settings is not None, loaded.errors
     return loaded.settings
@@ -357,14 +357,14 @@ async def test_a_vote_that_did_not_count_does_not_count_when_it_is_read_again(ro
     taps = [(HAL, "$hal"), (EVE, "$eve")]
     for who, event_id in taps:
         await room.event(who, "m.reaction", {"m.relates_to": relation}, event_id=event_id)
-    text = room.ops.world.live.text.replace("members: [bo, cy]", "members: [bo, cy, hal, eve]")
+    text = room.ops.live.in_force.text.replace("members: [bo, cy]", "members: [bo, cy, hal, eve]")
     text = text.replace(
         "    cy:  ", '    hal: "@hal:example.org"\n    eve: "@eve:example.org"\n    cy:  '
     )
     text = text.replace("  tests:", "  x:").partition("  x:")[0]
     loaded = load(text, server=SERVER, now=room.ops.clock.now)
     assert loaded.settings is not None, loaded.errors
-    room.ops.world.settings = loaded.settings
+    room.ops.live.settings = loaded.settings
     for who, event_id in taps:
         await room.event(who, "m.reaction", {"m.relates_to": relation}, event_id=event_id)
         assert (await room.ops.request(1)).queued_since is None

@@ -44,8 +44,8 @@ class Relay:
     def make(self) -> None:
         """What the office has now: it may be another process."""
         made = self.ops.relay
-        self.world, self.room, self.sending, self.runner = (
-            self.ops.world,
+        self.live, self.room, self.sending, self.runner = (
+            self.ops.live,
             made.room,
             made.sending,
             made.runner,
@@ -56,7 +56,7 @@ class Relay:
         self, room: str, sender: str, kind: str, content: Any, *more: Any, **top: Any
     ) -> str:
         event_id = self._put(room, sender, kind, content, *more, **top)
-        if (room, sender, kind) == (self.room.room, self.world.me, "m.room.message"):
+        if (room, sender, kind) == (self.room.room, self.live.me, "m.room.message"):
             self.lines.append(content["body"])
             answer = self.answers(content["body"])
             if answer is not None:
@@ -265,7 +265,7 @@ async def test_a_password_is_nowhere_but_where_it_belongs_and_the_seen_one_is_wo
     assert fresh != seen
     with pytest.raises(Refused):
         await relay.ops.hs.login(user, seen, "THIEF")
-    private = [room for room in fake.rooms.values() if room.id not in relay.ops.world.rooms]
+    private = [room for room in fake.rooms.values() if room.id not in relay.ops.rooms.views]
     holds = [room.id for room in private if fresh in json.dumps(room.events)]
     made = [row["room"] for row in await rows(relay, "SELECT room FROM sluice_private")]
     assert holds == made
@@ -299,7 +299,7 @@ async def test_what_a_member_says_in_the_words_of_the_server_is_no_answer(relay:
     turn = asyncio.create_task(relay.turn())
     while not relay.lines:
         await asyncio.sleep(0.01)
-    for sender in (ANA, HAL, relay.world.me, "@conduit:evil.org", "@Conduit:example.org"):
+    for sender in (ANA, HAL, relay.live.me, "@conduit:evil.org", "@Conduit:example.org"):
         content = {"msgtype": "m.text", "body": "Room enabled."}
         relay._put(relay.room.room, sender, "m.room.message", content)
     await relay.room.reader.catch_up()

@@ -47,7 +47,7 @@ def test_an_invitation_of_any_shape_is_nothing(data: Any) -> None:
 
 
 async def test_who_has_no_role_gets_silence_in_a_private_room_too(office: Ops) -> None:
-    private = PrivateRoom("!chat:example.org", office.world, office.deliveries)
+    private = PrivateRoom("!chat:example.org", *office.parts.ground.base, office.deliveries)
     content = {"msgtype": "m.text", "body": "!users"}
     event = {"event_id": "$1", "type": "m.room.message", "content": content}
     assert await private.take(event_of({**event, "sender": EVE})) is None

@@ -71,4 +71,4 @@ async def test_a_flood_of_reports_is_not_kept() -> None:
             await office.db.write(
                 lambda tx, n=number, c=content: notices.take(tx, f"${n}", c, False)
             )
-        assert 0 < len(office.world.notice_about) <= 500
+        assert 0 < len(office.parts.notices._about) <= 500

@@ -66,8 +66,8 @@ async def unread(office: Ops) -> Callable[[], int]:
 
 async def reopened(office: Ops) -> Callable[[], int]:
     for number in range(MANY):
-        office.world.reopens(f"${number}")
-    return lambda: len(office.world.reopening)
+        office.parts.ground.reopenings.add(f"${number}")
+    return lambda: len(office.parts.ground.reopenings._events)
 
 
 async def replaced(office: Ops) -> Callable[[], int]:

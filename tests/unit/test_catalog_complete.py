@@ -75,7 +75,7 @@ def test_every_command_has_every_column(command: Command) -> None:
     assert command.conduit in {*SERVER_COMMANDS, "help"}
     if command.tags <= LOOKS:
         assert isinstance(command, ReadOnly)
-        has_page = command.name in Views(None, None, None, None, None)._rows
+        has_page = command.name in Views(*[None] * 7)._rows
         assert bool(command.shows) is not has_page, "one of them shows it"
         return
     assert isinstance(command, Action), "its card and its end have words"
@@ -132,7 +132,7 @@ async def test_what_only_looks_is_shown_as_its_record_says(
     async with ops() as office:
         asked = Invocation("uptime")
         made = Request(1, "$a", "$a", office.room, ANA, "ana", "", asked, "uptime", State.DONE, 0)
-        views = Views(office.world, None, None, None, None)
+        views = Views(office.live, office.rooms, office.conduit, None, None, None, None)
         shown = await views.show(made, outcome, {}, None)
     assert shown is not None
     assert shown.message.body == "📋 Up “3 days”."

@@ -107,7 +107,7 @@ def test_the_clock_of_the_server_is_read_from_its_answers() -> None:
 
 async def types(office: Ops, who: str, line: str, off: float) -> str:
     """Dated so many seconds before now."""
-    typed = read({"msgtype": "m.text", "body": line}, bot=office.world.me)
+    typed = read({"msgtype": "m.text", "body": line}, bot=office.live.me)
     where = evolve(office._where(who), at=office.clock.now - off)
     said = await office._done(await office.commands.take(where, typed))  # type: ignore[arg-type]
     assert len(said) == 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from sluice.matrix.late import ENCRYPTED, Unseal
 from sluice.matrix.timeline import Reader
 from sluice.model.request import State, WhyKind
 from sluice.requests import guard, holds, reweigh, store
-from sluice.requests.desk import Desk
 from tests.fake.homeserver import Fault
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, POLICY, Ops, ops
 
@@ -103,9 +101,7 @@ class Live:
 
     async def id_of(self, key: str) -> str:
         """The event of something that the bot said; sent now, if it was not."""
-        event_id = await self.ops.db.read(
-            lambda tx: self.ops.world.outbox.event_of(tx, self.id, key)
-        )
+        event_id = await self.ops.db.read(lambda tx: self.ops.outbox.event_of(tx, self.id, key))
         if event_id is None:
             event_id = f"$of.{key}"
             query = "UPDATE sluice_outbox SET event_id=$1, state=1 WHERE key=$2 AND kind='message'"
@@ -126,11 +122,11 @@ class Live:
 
     async def next(self) -> int | None:
         """Which request the guard would let run next."""
-        desk = partial(Desk.of, self.ops.world)
+        desk = self.ops.desk
         turn = await self.ops.db.read(lambda tx: guard.next_turn(desk(tx)))
         if turn is None:
             return None
-        planned = self.ops.world.planned((await self.ops.request(turn.request)).invocation)
+        planned = self.ops.planned((await self.ops.request(turn.request)).invocation)
 
         class Undone(Exception):
             pass
@@ -386,8 +382,8 @@ async def test_of_a_list_that_runs_the_rest_is_not_sent(room: Live) -> None:
     for who in (CY, DAN):
         room.taps(who, await room.card(number))
     await room.reads()
-    desk = partial(Desk.of, room.ops.world)
-    planned = room.ops.world.planned((await room.ops.request(number)).invocation)
+    desk = room.ops.desk
+    planned = room.ops.planned((await room.ops.request(number)).invocation)
     turn = guard.Turn(number, 1)
     await room.ops.db.write(lambda tx: guard.begin(desk(tx, room.id), turn, planned, {}))
     assert await room.state(number) is State.EXECUTING
@@ -486,7 +482,7 @@ async def test_an_owner_with_a_part_in_it_does_not_release_it() -> None:
         assert await room.held() == {1}
         assert await room.next() is None
         made.now("15:30")
-        await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
+        await made.db.write(lambda tx: reweigh.tick(made.desk(tx)))
         assert await room.state() is State.EXPIRED
 
 
@@ -518,13 +514,13 @@ async def test_what_needs_no_vote_is_cancelled_when_nobody_releases_it(room: Liv
     assert await room.next() is None
     made = room.ops
     made.clock.go(299)
-    await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
+    await made.db.write(lambda tx: reweigh.tick(made.desk(tx)))
     assert await room.state() is State.PENDING
     made.clock.go(2)
-    due = await made.db.read(lambda tx: reweigh.next_due(Desk.of(made.world, tx)))
+    due = await made.db.read(lambda tx: reweigh.next_due(made.desk(tx)))
     assert due is not None
     assert due <= made.clock.now
-    await made.db.write(lambda tx: reweigh.tick(Desk.of(made.world, tx)))
+    await made.db.write(lambda tx: reweigh.tick(made.desk(tx)))
     assert await room.state() is State.CANCELLED
     assert "erased" in " ".join(await made.news())
 

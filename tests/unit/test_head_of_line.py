@@ -19,7 +19,6 @@ from sluice.db import meta
 from sluice.model.request import Side, State, Via
 from sluice.passwords.private import PrivateRooms
 from sluice.requests import guard, reweigh, store, voting
-from sluice.requests.desk import Desk
 from sluice.requests.voting import Ballot
 from sluice.rooms import remover
 from sluice.running.outcome import Endings
@@ -40,7 +39,7 @@ class Floor:
     def __init__(self, office: Ops) -> None:
         self.ops, self.fake, self.db = office, office.fake, office.db
         self.first = office.room
-        self.second = office.fake.room(ANA, DAN, BO, CY, HAL, EVE, office.world.me, version="10")
+        self.second = office.fake.room(ANA, DAN, BO, CY, HAL, EVE, office.live.me, version="10")
         self.relay = Relay(office)
         self.relay.answers = conduit
         self._made()
@@ -52,20 +51,19 @@ class Floor:
         text = POLICY.replace('"!opsroom:example.org"', listed)
         loaded = load(text, server=SERVER, now=at("09:00"))
         assert loaded.settings is not None, loaded.errors
-        self.world.settings = loaded.settings
-        wanted = loaded.settings.ops_rooms
-        self.world.rooms = {r: v for r, v in self.world.rooms.items() if r in wanted}
+        self.live.settings = loaded.settings
 
     async def restart(self) -> None:
         """Another process, on the same database."""
         await self.doors.stop()
-        self.ops.start(self.world.live)
+        self.ops.start(self.live.in_force)
         self.relay.make()
         self._made()
         await self.relay.start()
 
     def _made(self) -> None:
-        self.world, self.doors = self.ops.world, self.ops.parts.doors
+        self.live, self.rooms, self.desk = self.ops.live, self.ops.rooms, self.ops.desk
+        self.doors = self.ops.parts.doors
         self.sender, self.encryption = self.ops.parts.sender, self.ops.parts.ground.encryption
 
     # --- what happens
@@ -78,7 +76,7 @@ class Floor:
         self, room: str, by: str = ANA, *, membership: str = "leave", seen: bool = True
     ) -> None:
         """seen: sync tells it, as far as Conduit does."""
-        me = self.world.me
+        me = self.live.me
         event = self.fake.put(room, by, "m.room.member", {"membership": membership}, me)
         if seen:
             found = next(e for _, e in self.fake.rooms[room].events if e["event_id"] == event)
@@ -86,8 +84,8 @@ class Floor:
 
     def invite(self, room: str, by: str = ANA, *, seen: bool = True, **content: Any) -> None:
         member = {"membership": "invite", **content}
-        self.fake.put(room, by, "m.room.member", member, self.world.me)
-        event = {"type": "m.room.member", "state_key": self.world.me, "sender": by}
+        self.fake.put(room, by, "m.room.member", member, self.live.me)
+        event = {"type": "m.room.member", "state_key": self.live.me, "sender": by}
         if seen:
             state = {"events": [{**event, "content": member}]}
             self.doors.doorbell({"invite": {room: {"invite_state": state}}})
@@ -104,14 +102,14 @@ class Floor:
         for room in rooms or (self.first, self.second):
             if (
                 room in self.doors._readers
-                and self.fake.rooms[room].membership(self.world.me) == "join"
+                and self.fake.rooms[room].membership(self.live.me) == "join"
             ):
                 await asyncio.wait_for(self.doors._readers[room].catch_up(), 5)
 
     async def shows(self, room: str) -> list[str]:
         """What the bot has said there."""
         await self.sender.drain()
-        return self.fake.bodies(room, self.world.me)
+        return self.fake.bodies(room, self.live.me)
 
     async def runs(self, until: Callable[[], Awaitable[bool]]) -> None:
         """The runner, until this holds."""
@@ -128,7 +126,7 @@ class Floor:
         return (await self.ops.request(number)).state in states
 
     async def tick(self) -> None:
-        await self.db.write(lambda tx: reweigh.tick(Desk.of(self.world, tx)))
+        await self.db.write(lambda tx: reweigh.tick(self.desk(tx)))
 
     async def stop(self) -> None:
         await self.ops.parts.ground.tasks.stop()
@@ -183,11 +181,11 @@ async def test_who_was_removed_from_an_ops_room_is_back_by_an_invitation(
     assert floor.doors.missing
     typed = await floor.says(room, BO, ENABLE.format(1))  # while we are out
     assert room not in floor.fake.read_from_outside
-    assert f"{BO} removed me from {room}, invite {floor.world.me} there" in caplog.text
+    assert f"{BO} removed me from {room}, invite {floor.live.me} there" in caplog.text
     (told,) = await floor.shows(other)
     assert told.startswith(f"❗ bo removed me from the ops room {room}: nothing typed there runs.")
     if membership == "ban":  # lifted: that alone is no way back
-        floor.fake.put(room, ANA, "m.room.member", {"membership": "leave"}, floor.world.me)
+        floor.fake.put(room, ANA, "m.room.member", {"membership": "leave"}, floor.live.me)
         await floor.look()
         assert floor.doors.missing
     floor.ops.clock.go(60)
@@ -249,7 +247,7 @@ async def test_who_left_while_we_were_out_does_not_count_afterwards(floor: Floor
     vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
     floor.kick(floor.second)
     await floor.look()
-    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), vote))
+    await floor.db.write(lambda tx: voting.vote(floor.desk(tx), vote))
     floor.fake.leave(floor.second, CY)
     floor.invite(floor.second)
     await floor.look()
@@ -267,7 +265,7 @@ async def test_a_start_outside_a_room_goes_on_when_it_is_let_in(floor: Floor, pl
     floor.kick(room)
     await floor.restart()
     await floor.look()
-    assert room in floor.world.aside
+    assert room in floor.rooms.aside
     assert floor.doors.missing
     await floor.says(other, BO, ENABLE.format(2))
     await floor.runs(lambda: floor.is_state(2, State.DONE))
@@ -284,11 +282,11 @@ async def test_a_room_that_is_named_again_is_read_again(floor: Floor) -> None:
     await floor.look()
     floor.names(floor.first)
     await floor.look()
-    assert floor.world.aside == {}
+    assert floor.rooms.aside == {}
     assert not floor.doors.missing
     floor.invite(floor.second)
     await floor.look()
-    assert floor.fake.rooms[floor.second].membership(floor.world.me) == "invite", "named by nobody"
+    assert floor.fake.rooms[floor.second].membership(floor.live.me) == "invite", "named by nobody"
     floor.names(floor.first, floor.second)
     await floor.look()
     await floor.read()
@@ -362,7 +360,7 @@ async def test_the_way_back_into_a_room_for_passwords_is_open(floor: Floor) -> N
 
 
 async def is_in(floor: Floor, room: str) -> bool:
-    return bool(floor.fake.rooms[room].membership(floor.world.me) == "join")
+    return bool(floor.fake.rooms[room].membership(floor.live.me) == "join")
 
 
 async def reads(floor: Floor, room: str) -> bool:
@@ -408,7 +406,7 @@ async def test_the_clock_is_woken_for_what_waits_for_a_lost_room(floor: Floor) -
     await floor.says(floor.second, BO, ENABLE.format(1))
     floor.kick(floor.second)
     await floor.look()
-    due = await floor.db.read(lambda tx: reweigh.next_due(Desk.of(floor.world, tx)))
+    due = await floor.db.read(lambda tx: reweigh.next_due(floor.desk(tx)))
     assert due == floor.ops.clock.now + 300
 
 
@@ -416,7 +414,7 @@ async def test_what_is_approved_waits_for_a_lost_room_no_longer(floor: Floor) ->
     """Its votes cannot be looked at: somebody may have taken one back."""
     await floor.says(floor.second, BO, WIPE)
     vote = Ballot("$vote", 1, CY, Side.APPROVE, Via.COMMAND, floor.second)
-    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), vote))
+    await floor.db.write(lambda tx: voting.vote(floor.desk(tx), vote))
     floor.kick(floor.second)
     await floor.look()
     assert not await floor.relay.turn()
@@ -463,12 +461,12 @@ async def test_a_room_that_cannot_be_read_steps_aside_and_comes_back(
     floor.fake.faults = [Fault(f"rooms/{floor.second}/messages", 500, times=9999)]
     await floor.runs(lambda: floor.is_state(2, State.DONE))
     assert await floor.is_state(1, State.PENDING)
-    assert floor.second in floor.world.aside
+    assert floor.second in floor.rooms.aside
     await floor.look()  # we are in it: that is no reason to take it for read
-    assert floor.second in floor.world.aside
+    assert floor.second in floor.rooms.aside
     floor.fake.faults = []
     await floor.runs(lambda: floor.is_state(1, State.DONE))
-    assert floor.world.aside == {}
+    assert floor.rooms.aside == {}
 
 
 async def test_a_list_whose_room_is_lost_in_the_middle_ends_with_what_was_done(
@@ -626,12 +624,12 @@ async def cast(floor: Floor, event: str, who: str, side: Side = Side.APPROVE, **
     how = more.pop("how", Via.REACTION)
     floor.ops.clock.go(0.01)
     one = Ballot(event, 1, who, side, how, more.get("room", floor.first))
-    await floor.db.write(lambda tx: voting.vote(Desk.of(floor.world, tx), one))
+    await floor.db.write(lambda tx: voting.vote(floor.desk(tx), one))
 
 
 async def withdraw(floor: Floor, event: str, who: str) -> None:
     room = floor.first
-    await floor.db.write(lambda tx: voting.redacted(Desk.of(floor.world, tx), room, event, who))
+    await floor.db.write(lambda tx: voting.redacted(floor.desk(tx), room, event, who))
 
 
 async def kept(floor: Floor, number: int = 1) -> list[Any]:
@@ -676,7 +674,7 @@ async def test_taps_that_do_not_count_are_kept_and_answered_within_bounds(
 async def test_who_changes_their_mind_without_end_is_told_once_and_can_still_say_no(
     floor: Floor,
 ) -> None:
-    floor.world.settings = evolved(floor, n=2)
+    floor.live.settings = evolved(floor, n=2)
     await floor.says(floor.first, BO, WIPE)
     for n in range(30):
         await cast(floor, f"$tap{n}", CY)
@@ -719,7 +717,7 @@ async def test_taps_after_the_end_are_answered_once_however_many(floor: Floor) -
 
 async def test_a_tap_that_is_taken_back_leaves_the_other_one(floor: Floor) -> None:
     """👍 and ✅ of one person; the log says which of them still stands."""
-    floor.world.settings = evolved(floor, n=2)
+    floor.live.settings = evolved(floor, n=2)
     await floor.says(floor.first, BO, WIPE)
     await cast(floor, "$thumb", CY)
     await cast(floor, "$tick", CY)
@@ -733,7 +731,7 @@ async def test_a_tap_that_is_taken_back_leaves_the_other_one(floor: Floor) -> No
 
 
 async def test_the_intent_names_no_vote_that_was_taken_back_or_rejected(floor: Floor) -> None:
-    floor.world.settings = evolved(floor, n=2)
+    floor.live.settings = evolved(floor, n=2)
     await floor.says(floor.first, BO, WIPE)
     await cast(floor, "$away", CY)
     await withdraw(floor, "$away", CY)
@@ -783,7 +781,7 @@ async def test_every_reason_against_a_break_glass_is_named(floor: Floor) -> None
     text = POLICY.replace("break_glass: {role: owner, max: 1", "break_glass: {role: owner, max: 2")
     listed = f'"{floor.first}", "{floor.second}"'
     loaded = load(text.replace('"!opsroom:example.org"', listed), server=SERVER, now=at("09:00"))
-    floor.world.settings = loaded.settings
+    floor.live.settings = loaded.settings
     for name in ("spam", "max"):  # both taken at once, by another policy: none was reviewed
         await floor.says(floor.first, ANA, f"!glass deactivate @{name}:example.org reason x")
         await floor.db.write(

@@ -114,7 +114,7 @@ async def test_a_key_that_never_comes_is_given_up_and_told(room: Sealed) -> None
         assert await doors.heard(room.id) is False
         room.ops.clock.go(PATIENCE + 1)
         assert await doors.heard(room.id) is True
-    room.ops.world.crypto = True
+    room.ops.rooms.crypto = True
 
 
 async def test_what_waits_for_its_key_and_is_erased_was_read(room: Sealed) -> None:

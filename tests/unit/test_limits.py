@@ -87,7 +87,7 @@ async def test_accepted_limits_that_share_a_counter_count_each_use_once(back: bo
         text = text.replace("!opsroom:example.org", room.room)
         accepted = load(text, server="example.org", now=0, accepted=True)
         assert [problem.line for problem in accepted.settings.outdated] == [11]
-        room.world.settings = accepted.settings
+        room.live.settings = accepted.settings
         assert await ran(room, 6) == 3, "both hold: the stricter one"
 
 

@@ -50,7 +50,7 @@ def nothing(bot: Live) -> None:
 
 def closes(bot: Live) -> None:
     """A window of registration whose time is over."""
-    window = Window(1, "ana", bot.world.now() - 5)
+    window = Window(1, "ana", bot.live.now() - 5)
     bot.parts.ground.registration.may_be_open(window)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from sluice.model.command import Typed
 from sluice.model.event import event_of
 from sluice.model.request import State
 from sluice.requests import guard, reweigh
-from sluice.requests.desk import Desk
 from sluice.settings import load
 from sluice.text.message import Sign
 from sluice.text.phrases import say
@@ -38,13 +36,13 @@ NO_ALGORITHM: dict[str, Any] = {}
 async def office() -> AsyncIterator[Ops]:
     """With a second ops room, the first one's sister: ana and cy are in it."""
     async with ops() as made:
-        other = made.fake.room(ANA, CY, made.world.me, version="10")
+        other = made.fake.room(ANA, CY, made.live.me, version="10")
         text = POLICY.replace('"!opsroom:example.org"', f'"{made.room}", "{other}"')
         loaded = load(text, server=SERVER, now=at("09:00"))
         assert loaded.settings is not None, loaded.errors
-        made.world.settings = loaded.settings
-        made.world.rooms[other] = RoomView(other)
-        await made.world.rooms[other].refresh(made.hs)
+        made.live.settings = loaded.settings
+        made.rooms.open(RoomView(other))
+        await made.rooms.views[other].refresh(made.hs)
         yield made
 
 
@@ -54,7 +52,7 @@ def room(office: Ops) -> Room:
 
 
 def other_of(office: Ops) -> str:
-    return office.world.live.ops_rooms[1]
+    return office.live.in_force.ops_rooms[1]
 
 
 async def levels(room: Room, **changed: Any) -> str:
@@ -177,33 +175,33 @@ async def test_what_is_typed_where_the_bot_cannot_write_is_not_run(
 async def test_an_encrypted_room_needs_the_power_for_encrypted_messages(
     office: Ops, room: Room
 ) -> None:
-    office.world.crypto = True
+    office.rooms.crypto = True
     algorithm = {"algorithm": MEGOLM}
     await room.event(ANA, "m.room.encryption", algorithm, state_key="")
-    assert office.world.mute(office.room) == ""
+    assert office.rooms.mute(office.room) == ""
     await levels(room, events={SPEAK: 50})
-    assert office.world.mute(office.room) == ""
+    assert office.rooms.mute(office.room) == ""
     await levels(room, events={"m.room.encrypted": 50})
-    assert office.world.mute(office.room) == "mute"
-    office.world.crypto = False
-    assert office.world.mute(office.room) == "no_crypto"
-    office.world.crypto = True
+    assert office.rooms.mute(office.room) == "mute"
+    office.rooms.crypto = False
+    assert office.rooms.mute(office.room) == "no_crypto"
+    office.rooms.crypto = True
     await levels(room, events={})
     await room.event(ANA, "m.room.encryption", {"algorithm": "m.other.v9"}, state_key="")
-    assert office.world.mute(office.room) == "odd_crypto"
+    assert office.rooms.mute(office.room) == "odd_crypto"
     await room.event(ANA, "m.room.encryption", NO_ALGORITHM, state_key="")
-    assert office.world.mute(office.room) == "", "emptied: encrypted, as it was"
-    assert office.world.rooms[office.room].encrypted
+    assert office.rooms.mute(office.room) == "", "emptied: encrypted, as it was"
+    assert office.rooms.views[office.room].encrypted
 
 
 async def test_what_the_server_refuses_counts_whatever_the_power_levels_say(
     office: Ops, room: Room
 ) -> None:
-    office.world.outbox.refused[office.room] = "403 M_FORBIDDEN"
+    office.outbox.refused[office.room] = "403 M_FORBIDDEN"
     before = await count(office)
     await room.says(BO, "!memory")
     assert await count(office) == before
-    office.world.outbox.refused.clear()
+    office.outbox.refused.clear()
     await room.says(BO, "!memory")
     assert await count(office) == before + 1
 
@@ -214,10 +212,10 @@ async def test_a_no_counts_in_a_mute_room_and_a_yes_waits_there(office: Ops, roo
     await mutes(room)
     await room.taps(CY, card)
     assert (await office.request(1)).queued_since is not None, "the vote is stored"
-    assert await office.db.read(lambda tx: guard.next_turn(Desk.of(office.world, tx))) is None
+    assert await office.db.read(lambda tx: guard.next_turn(office.desk(tx))) is None
     turn = guard.Turn(1, 1)
-    planned = office.world.planned((await office.request(1)).invocation)
-    desk = partial(Desk.of, office.world)
+    planned = office.planned((await office.request(1)).invocation)
+    desk = office.desk
     went = await office.db.write(lambda tx: guard.begin(desk(tx), turn, planned, {}))
     assert isinstance(went, guard.Wait), "muted between the approval and the line"
     await unmutes(room)
@@ -284,13 +282,13 @@ async def test_what_stands_in_a_mute_room_expires_and_does_not_block_other_rooms
     typed = office.commands.read(where.room, {"msgtype": "m.text", "body": "!memory"})
     assert isinstance(typed, Typed)
     await office._done(await office.commands.take(where, typed))
-    turn = await office.db.read(lambda tx: guard.next_turn(Desk.of(office.world, tx)))
+    turn = await office.db.read(lambda tx: guard.next_turn(office.desk(tx)))
     assert turn == guard.Turn(2, 1), "the one behind it goes"
     await unmutes(room)
     await room.says(BO, ASK)
     await mutes(room)
     office.clock.go(3700)
-    await office.db.write(lambda tx: reweigh.tick(Desk.of(office.world, tx)))
+    await office.db.write(lambda tx: reweigh.tick(office.desk(tx)))
     assert (await office.request(3)).state is State.EXPIRED
 
 
@@ -323,9 +321,9 @@ async def test_an_alarm_for_a_mute_main_room_is_said_where_it_can_be_heard_too(
     office: Ops, room: Room
 ) -> None:
     await mutes(room)
-    assert office.world.told_rooms == (office.room, other_of(office))
+    assert office.rooms.told_rooms == (office.room, other_of(office))
     await unmutes(room)
-    assert office.world.told_rooms == (office.room,)
+    assert office.rooms.told_rooms == (office.room,)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +344,7 @@ async def test_missing_power_for_reactions_and_redactions_is_a_problem_and_stops
     await levels(room, **changed)
     words = ["".join(str(word) for word in line) for line in await said_of(office, office.room)]
     assert any(said in line for line in words), words
-    assert office.world.mute(office.room) == ""
+    assert office.rooms.mute(office.room) == ""
     await room.says(BO, "!memory")
     assert await count(office) == 1
 
@@ -365,7 +363,7 @@ async def test_the_card_says_what_to_type_where_voters_cannot_tap(office: Ops, r
 
 
 async def test_an_emptied_encryption_is_an_alarm(office: Ops, room: Room) -> None:
-    office.world.crypto = True
+    office.rooms.crypto = True
     put, algorithm = office.fake.put, {"algorithm": MEGOLM}
     put(office.room, ANA, "m.room.encryption", algorithm, "")
     await office.drift.hourly()
@@ -374,7 +372,7 @@ async def test_an_emptied_encryption_is_an_alarm(office: Ops, room: Room) -> Non
     await office.drift.hourly()
     [said] = await said_in(office, office.room)
     assert said["body"].startswith("❗ Somebody erased this room's encryption setting")
-    assert office.world.rooms[office.room].encrypted
+    assert office.rooms.views[office.room].encrypted
 
 
 # --- what is said later

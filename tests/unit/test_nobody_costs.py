@@ -132,7 +132,7 @@ async def test_who_was_asked_may_answer_whatever_became_of_the_role(
     question = next(iter(office.dialog._open.values()))
     target = await room.sent(question.key)
     office.power(HAL, 0)
-    await office.world.rooms[office.room].refresh(office.hs)
+    await office.rooms.views[office.room].refresh(office.hs)
     assert await office.authority.roles(office._where(HAL)) == frozenset()
     await room.says(HAL, "mxc://example.org/x", reply_to=target)
     assert not office.dialog._open
@@ -145,7 +145,7 @@ async def test_a_long_display_name_is_read_once_for_all_the_links_of_a_message(
         name = {"membership": "join", "displayname": "x" * 40_000}
         mxid = f"@long{n}:{SERVER}"
         office.fake.put(office.room, mxid, "m.room.member", name, mxid)
-    view = office.world.rooms[office.room]
+    view = office.rooms.views[office.room]
     await view.refresh(office.hs)
     looked: list[str] = []
     real = RoomView.display_name
@@ -241,8 +241,8 @@ async def test_an_edit_into_what_no_line_covers_looks_nothing_up(office: Ops, ro
 async def test_a_password_in_a_command_without_a_right_is_still_removed(
     office: Ops, room: Room
 ) -> None:
-    office.power(office.world.me, 50, office.room)
-    await office.world.rooms[office.room].refresh(office.hs)
+    office.power(office.live.me, 50, office.room)
+    await office.rooms.views[office.room].refresh(office.hs)
     await room.says(HAL, "!create-user mia hunter2")
     assert "hunter2" not in await room.everything()
     assert await room.rows("SELECT * FROM sluice_outbox WHERE kind = 'redact'")
@@ -330,7 +330,7 @@ async def test_too_many_links_are_refused_before_any_is_looked_up(office: Ops, r
 async def test_a_link_is_looked_for_in_ops_rooms_only(office: Ops, room: Room) -> None:
     """Not in every room that the bot is in: one request for each, and some of them are sealed."""
     for _ in range(30):
-        office.fake.room(office.world.me)
+        office.fake.room(office.live.me)
     await room.says(BO, f"!purge {LINK}!r:x/$unknown reason illegal")
     assert (asked(office, "/event/"), asked(office, "joined_rooms")) == (1, 0)
 
@@ -373,7 +373,7 @@ class Live:
 
     async def again(self) -> None:
         await self.reader.stop()
-        self.ops.start(self.ops.world.live)
+        self.ops.start(self.ops.live.in_force)
         await self.ops.look()
         self._start()
         await self.start()
@@ -561,9 +561,9 @@ async def test_a_member_who_left_is_not_back_when_a_look_is_read_again_after_a_c
     fake.leave(office.room, CY)
     await live.reader.catch_up()
     await live.reader.stop()
-    await office.world.rooms[office.room].refresh(office.hs)
+    await office.rooms.views[office.room].refresh(office.hs)
     await live.again()
-    assert CY not in office.world.rooms[office.room].joined
+    assert CY not in office.rooms.views[office.room].joined
 
 
 async def test_the_reader_stops_while_something_is_looked_up(live: Live) -> None:
@@ -590,7 +590,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 async def known_rooms(office: Ops, count: int) -> list[str]:
     """Private rooms of earlier runs; a password stands in the first."""
-    rooms = [office.fake.room(office.world.me, BO) for _ in range(count)]
+    rooms = [office.fake.room(office.live.me, BO) for _ in range(count)]
     put = "INSERT INTO sluice_private (mxid, room) VALUES ($1, $2)"
     now = office.clock.now
     handed = kept.Handover(1, 1, "@new:example.org", BO, rooms[0], "$p", now, (), now)
@@ -633,7 +633,7 @@ async def test_a_bell_that_rings_before_the_private_rooms_are_known_is_kept(
 
 def invites(office: Ops, room: str, mxid: str) -> dict[str, Any]:
     """What a sync response says of it."""
-    me = office.world.me
+    me = office.live.me
     office.fake.put(room, mxid, "m.room.member", {"membership": "invite"}, me)
     content = {"membership": "invite", "is_direct": True}
     event = {"type": "m.room.member", "state_key": me, "sender": mxid, "content": content}
@@ -641,7 +641,7 @@ def invites(office: Ops, room: str, mxid: str) -> dict[str, Any]:
 
 
 def inside(office: Ops, rooms: list[str]) -> list[str]:
-    me = office.world.me
+    me = office.live.me
     return [room for room in rooms if office.fake.rooms[room].membership(me) == "join"]
 
 
@@ -665,7 +665,7 @@ async def test_nobody_outside_of_the_ops_rooms_gets_a_chat(named: bool) -> None:
         if named:
             who = ANA
             office.fake.leave(office.room, ANA)
-            await office.world.rooms[office.room].refresh(office.hs)
+            await office.rooms.views[office.room].refresh(office.hs)
         rooms = [office.fake.room(who) for _ in range(50)]
         for room in rooms:
             doors.doorbell(invites(office, room, who))
@@ -704,7 +704,7 @@ async def test_chats_of_before_are_known_and_only_so_many_are_kept(office: Ops) 
         closed.append(room)
 
     log = logging.getLogger("test")
-    chats = Chats(office.world, office.db, office.hs, lambda room: None, close, log)
+    chats = Chats(office.live, office.rooms, office.db, office.hs, lambda room: None, close, log)
     assert (await chats.known())[:2] == ["!old:x", "!c0:x"]
     new = office.fake.room(BO)
     invites(office, new, BO)
@@ -738,7 +738,7 @@ async def test_a_room_that_is_spoiled_again_and_again_is_replaced_three_times_a_
 ) -> None:
     for _ in range(3):
         room = await private.ensure(BO)
-        office.fake.put(room, office.world.me, "m.room.join_rules", {"join_rule": "public"}, "")
+        office.fake.put(room, office.live.me, "m.room.join_rules", {"join_rule": "public"}, "")
     for _ in range(5):
         with pytest.raises(CannotDeliver):
             await private.ensure(BO)
@@ -771,7 +771,7 @@ async def test_what_the_bot_says_itself_makes_no_room_lively(office: Ops) -> Non
     live = Live(office)
     await live.start()
     office.clock.go(600)
-    office.fake.say(office.room, office.world.me, "of the bot")
+    office.fake.say(office.room, office.live.me, "of the bot")
     await live.reader.catch_up()
     assert live.reader.delay() == 2.0
     live.reader.doorbell(["$of-the-bot"], active=False)
@@ -789,7 +789,7 @@ async def test_lines_that_were_read_in_the_admin_room_are_not_kept_for_ever(offi
     admin = office.relay.room
     for number in range(1000):
         content = {"msgtype": "m.text", "body": "x", "org.sluicebot.line": f"nonce/r{number}"}
-        me = office.world.me
+        me = office.live.me
         handled = admin.take(RoomEvent(f"$l{number}", me, "m.room.message", content))
         if handled is not None and handled.after is not None:
             await handled.after()
@@ -813,7 +813,7 @@ async def test_hourglasses_of_requests_that_are_over_are_not_kept(office: Ops, r
 async def test_who_was_told_of_an_unreadable_message_is_forgotten_after_a_minute(
     office: Ops, room: Room
 ) -> None:
-    office.world.crypto = True
+    office.rooms.crypto = True
     for who in (ANA, BO, CY):
         await room.event(who, "m.room.encrypted", {})
         office.clock.go(61)

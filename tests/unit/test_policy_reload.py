@@ -29,12 +29,21 @@ class Desk:
     """Sluice with its policy in a file, as a restart, an edit or an upgrade finds it."""
 
     def __init__(self, room: Ops, path: Path) -> None:
-        self.room, self.path = room, path
+        self.room, self.path, self.version = room, path, "1.0.0"
         self.reload = self._made()
 
     def _made(self) -> Reload:
         config: Any = SimpleNamespace(_load_proxy=lambda: {"policy_file": str(self.path)})
-        return Reload(self.room.world, self.room.db, PolicyText(config, None), Bells())
+        ground = self.room.parts.ground
+        return Reload(
+            *ground.base,
+            ground.conduit,
+            ground.desk,
+            ground.db,
+            PolicyText(config, None),
+            Bells(),
+            self.version,
+        )
 
     def writes(self, text: str) -> None:
         self.path.write_text(text.replace("!opsroom:example.org", self.room.room))
@@ -51,8 +60,8 @@ class Desk:
         """It is started anew, maybe in another version and with another text; what is said."""
         if text is not None:
             self.writes(text)
-        world = self.room.world
-        world.version, world.settings, world.problems = version, None, ()
+        self.version = version
+        self.room.live.settings, self.room.live.problems = None, ()
         self.room.clock.go(1)
         self.reload = self._made()
         await self.reload.first()
@@ -186,7 +195,7 @@ async def test_who_stops_waiting_for_a_reload_takes_nothing_of_it_back(
     go.set()
     await asyncio.gather(*desk.reload._edits)
     stored = await desk.room.db.read(lambda tx: meta.get(tx, "policy"))
-    assert desk.room.world.live.text == stored == desk.path.read_text()
+    assert desk.room.live.in_force.text == stored == desk.path.read_text()
 
 
 # --- the upgrade
@@ -226,26 +235,26 @@ async def test_an_accepted_text_goes_on_and_owners_are_told_once(
     line = line_of(text, needle)
     await desk.ran_under_the_old_version(text)
     said = await desk.starts(version="1.1.0")
-    assert not desk.room.world.problems, "safe mode"
+    assert not desk.room.live.problems, "safe mode"
     assert said[0].startswith("🔔 This version wants 1 line of the policy written differently.")
     row = next(row for row in said[0].split("\n") if row.startswith(f"Line {line}: "))
     assert row.endswith(remedy)
     assert await pushed(desk.room) == {ANA, DAN}
     assert any(f"Policy line {line}: " in row for row in await desk.room.types(ANA, "!status"))
     assert not any("This version" in row for row in await desk.starts(version="1.1.0"))
-    assert not desk.room.world.problems, "the second start too"
+    assert not desk.room.live.problems, "the second start too"
 
 
 @pytest.mark.parametrize(("text", "needle", "remedy"), OLD)
 async def test_the_next_text_is_held_to_it(
     desk: Desk, text: str, needle: str, remedy: str
 ) -> None:
-    before = desk.room.world.live.text
+    before = desk.room.live.in_force.text
     (said,) = await desk.saves(text)
     line = line_of(text, needle)
     assert said.startswith(f"❗ New policy not taken, the old one stays live. Line {line}: "), said
     assert remedy in said
-    assert desk.room.world.live.text == before
+    assert desk.room.live.in_force.text == before
 
 
 async def test_an_account_in_another_spelling_has_no_right_and_all_protection(desk: Desk) -> None:
@@ -303,11 +312,11 @@ NOBODY = [
 @pytest.mark.parametrize("text", NOBODY)
 async def test_a_text_that_nobody_could_take_back_is_not_taken(desk: Desk, text: str) -> None:
     assert text != BARE
-    before = desk.room.world.live.text
+    before = desk.room.live.in_force.text
     (said,) = await desk.saves(text)
     assert said.startswith("❗ New policy not taken, the old one stays live. Line "), said
     assert "nobody could correct it here. Is it saved whole?" in said
-    assert desk.room.world.live.text == before
+    assert desk.room.live.in_force.text == before
     assert await pushed(desk.room) == {ANA, DAN}
 
 
@@ -332,7 +341,7 @@ async def test_the_first_half_of_a_file_is_not_taken_for_the_whole(desk: Desk) -
         await asyncio.sleep(0.15)
         desk.path.write_text(part.replace("!opsroom:example.org", desk.room.room))
     assert await reading is None
-    assert desk.room.world.live.text == desk.path.read_text()
+    assert desk.room.live.in_force.text == desk.path.read_text()
     assert "limit wipes: 50 an hour (was 5)" in (await desk.room.news())[0]
 
 

@@ -416,7 +416,7 @@ async def test_58_version_and_policy(room: Ops) -> None:
     assert said.startswith("📋 Sluice 1.0.0, Conduit 0.10.12, policy of 23 Nov 09:00 UTC.")
     (said,) = await room.types(ANA, "!policy")
     assert said.startswith("📋 Policy of 23 Nov 09:00 UTC: 11 rules, 10 tests.\nOwners: ana, dan.")
-    assert room.world.live.digest[:16] in said
+    assert room.live.in_force.digest[:16] in said
     (said,) = await room.types(BO, "!policy")
     assert said == "⛔ Not allowed (#1): policy is for owners. ana or dan can."
 
@@ -438,7 +438,7 @@ async def test_46_all_is_good(room: Ops) -> None:
 
 async def test_46_the_worst_first(room: Ops) -> None:
     room.fake.join(room.admin_room, "@kim:evil.example")
-    room.power(room.world.me, 0, room.admin_room)
+    room.power(room.live.me, 0, room.admin_room)
     room.fake.put(room.room, ANA, "m.room.join_rules", {"join_rule": "public"}, "")
     await room.look()
     room.now("14:40")
@@ -475,12 +475,12 @@ async def test_46_a_log_that_was_cut_off_is_found(room: Ops) -> None:
 
 
 async def test_46_status_works_in_safe_mode_without_any_policy(room: Ops) -> None:
-    room.world.problems = (Problem(20, "unknown command “adusser”"),)
+    room.live.problems = (Problem(20, "unknown command “adusser”"),)
     room.power(BO, 50)
     await room.look()
     (said,) = await room.types(ANA, "!status")
     assert "The policy has an error in line 20: every command is refused." in said
-    room.world.settings = None
+    room.live.settings = None
     room.conduit.open("", "", RoomView(""))
     (said,) = await room.types(BO, "!status")
     assert said.startswith("📋 1 problem at 14:03 UTC, here it is:\n1. The policy has an error")
@@ -590,7 +590,7 @@ async def test_reload_is_for_owners_and_in_safe_mode_for_all_who_are_answered(ro
     assert said == "⛔ Not allowed (#1): reload is for owners. ana or dan can."
     assert room.reloads == [None]
     assert await room.types(ANA, "!reload") == ["[✅]"]
-    room.world.problems = (Problem(1, "x"),)
+    room.live.problems = (Problem(1, "x"),)
     room.reloads = ["line 1: x"]
     assert await room.types(HAL, "!reload") == []  # what is wrong is told by the reload itself
     assert room.reloads == []

@@ -59,7 +59,7 @@ async def an_older_private_room(office: Ops) -> str:
 
 
 async def accepted_chat(office: Ops) -> str:
-    room = office.fake.room(BO, office.world.me)
+    room = office.fake.room(BO, office.live.me)
     await office.db.write(lambda tx: meta.put(tx, CHATS, json.dumps([room])))
     return room
 
@@ -80,8 +80,8 @@ async def test_an_event_of_a_sealed_room_is_asked_of_nobody(
     relay: Relay, which: Any, who: str
 ) -> None:
     office = relay.ops
-    text = relay.world.live.text.replace('do: "#inspect"', 'do: ["#inspect", event]')
-    relay.world.settings = loaded(text)
+    text = relay.live.in_force.text.replace('do: "#inspect"', 'do: ["#inspect", event]')
+    relay.live.settings = loaded(text)
     room = await which(office)
     event = office.fake.say(room, CONDUIT, SECRET)
     (answer,) = await office.types(who, f"!event {event}")
@@ -495,12 +495,20 @@ async def test_the_first_start_says_once_who_lost_it(
     relay: Relay, change: tuple[str, str], told: str
 ) -> None:
     office = relay.ops
-    text = relay.world.live.text.replace(*change) if change else relay.world.live.text
+    text = relay.live.in_force.text.replace(*change) if change else relay.live.in_force.text
     before = {"#read": [], "#inspect": ["blocked", "event", "media", "mediainfo"], "*": []}
     await office.db.write(lambda tx: meta.put(tx, "groups", json.dumps(before)))
     await office.news()
     for start in (1, 2):
-        made = Reload(relay.world, office.db, _Text(text), Bells())  # type: ignore[arg-type]
+        made = Reload(
+            *office.parts.ground.base,
+            office.conduit,
+            office.desk,
+            office.db,
+            _Text(text),  # type: ignore[arg-type]
+            Bells(),
+            "1.0.0",
+        )
         await made.first()
         await made.greet()
         found = [m for m in await office.news() if "no longer allows event" in m]

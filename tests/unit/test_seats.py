@@ -187,7 +187,7 @@ async def test_of_somebody_else_a_registration_is_news_only(office: Ops) -> None
 
 
 async def test_in_safe_mode_and_without_a_room_it_is_stored_all_the_same(office: Ops) -> None:
-    office.world.rooms.clear()
+    office.rooms.close(office.room)
     await notice(office, ZED)
     assert await doubted(office) == {ZED}
 

@@ -40,7 +40,7 @@ async def space(office: Ops) -> None:
 
 
 def said(office: Ops) -> list[str]:
-    return office.fake.bodies(office.room, office.world.me)
+    return office.fake.bodies(office.room, office.live.me)
 
 
 async def test_owners_are_told_once_an_hour_while_it_lasts(office: Ops) -> None:
@@ -103,7 +103,7 @@ async def test_what_was_said_past_the_outbox_is_known_as_ours_when_it_is_read_ba
     await office.storage.look()
     event = office.fake.rooms[office.room].events[-1][1]
     await space(office)
-    stored: Callable[..., Awaitable[None]] | None = office.world.outbox.seen(event_of(event))
+    stored: Callable[..., Awaitable[None]] | None = office.outbox.seen(event_of(event))
     assert stored is not None
     await office.db.write(stored)
     await office.db.write(stored)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
 
 from sluice.model.request import Review, State
 from sluice.requests import finish, guard, reweigh, store
-from sluice.requests.desk import Desk
 from sluice.settings import load
 from sluice.text.phrases import alarm
 from tests.unit.ops import ANA, BO, DAN, POLICY, Ops
@@ -58,7 +56,7 @@ async def second(office: Ops) -> Second:
 async def leave_first(office: Ops, mxid: str) -> None:
     content = {"membership": "leave"}
     office.fake.put(office.room, mxid, "m.room.member", content, mxid)
-    office.world.rooms[office.room].apply(state("m.room.member", content, mxid, mxid))
+    office.rooms.views[office.room].apply(state("m.room.member", content, mxid, mxid))
 
 
 async def test_break_glass_in_another_room_is_told_in_the_main_room_and_reviewed_there(
@@ -110,7 +108,7 @@ async def test_with_one_owner_break_glass_runs_unreviewed_and_says_so(office: Op
     text = text.replace('"!opsroom:example.org"', f'"{office.room}"')
     loaded = load(text, server=SERVER, now=at("09:00"))
     assert loaded.settings is not None, loaded.errors
-    office.world.settings = loaded.settings
+    office.live.settings = loaded.settings
     await Room(office).says(ANA, GLASS)
     assert (await office.request(1)).state is State.PENDING
     assert "There is no other owner" in (await bodies(office, office.room))[-1]
@@ -123,7 +121,7 @@ async def test_an_open_review_is_named_once_a_day_to_who_can_give_it(
     await office.runs()
 
     async def due() -> list[dict[str, Any]]:
-        await office.db.write(lambda tx: reweigh.tick(Desk.of(office.world, tx)))
+        await office.db.write(lambda tx: reweigh.tick(office.desk(tx)))
         said = await said_in(office, office.room)
         return [each for each in said if "not reviewed yet" in each["body"]]
 
@@ -172,8 +170,8 @@ async def test_how_a_request_ended_is_told_to_all_owners_if_it_is_an_alarm(
     await second.says(BO, "!memory")
     await second.joins(BO)
     await second.says(BO, "!memory")
-    desk = partial(Desk.of, office.world)
-    planned = office.world.planned((await office.request(1)).invocation)
+    desk = office.desk
+    planned = office.planned((await office.request(1)).invocation)
     await office.db.write(lambda tx: guard.begin(desk(tx), guard.Turn(1, 1), planned, {}))
     await office.db.write(lambda tx: finish.settled(desk(tx, second.id), 1, said))
     here = (await said_in(office, office.room))[-1]

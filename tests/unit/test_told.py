@@ -56,7 +56,7 @@ async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
     notices = office.parts.notices
     return (
         lambda tx: notices.take(tx, "$n", registered(1), False),
-        lambda: dict(office.world.notice_about),
+        lambda: dict(office.parts.notices._about),
     )
 
 
@@ -258,11 +258,11 @@ async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
 ) -> None:
     async with live(monkeypatch) as bot:
         await bot.ready()
-        old, seen = bot.world.settings, []
+        old, seen = bot.live.settings, []
         bot.policy = bot.policy.replace("command_max_age: 5m", "command_max_age: 7m")
 
         async def fails(*_: Any) -> None:
-            seen.append(bot.world.settings)
+            seen.append(bot.live.settings)
             raise StorageFailed("database or disk is full")
 
         with monkeypatch.context() as patch:
@@ -270,9 +270,9 @@ async def test_a_policy_whose_commit_fails_is_not_seen_by_anybody_meanwhile(
             with pytest.raises(StorageFailed):
                 await bot.app.reload()
         assert seen == [old]
-        assert bot.world.settings is old
+        assert bot.live.settings is old
         assert await bot.app.reload() is None
-        assert bot.world.live.command_max_age == 420
+        assert bot.live.in_force.command_max_age == 420
 
 
 async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
@@ -295,6 +295,6 @@ async def test_a_policy_whose_reload_was_cancelled_is_live_if_it_is_stored(
         reload.cancel()
         await asyncio.gather(reload, return_exceptions=True)
         go_on.set()
-        await until(lambda: bot.world.live.command_max_age == 420)
+        await until(lambda: bot.live.in_force.command_max_age == 420)
         stored = await bot.rows("SELECT value FROM sluice_meta WHERE key='policy'")
         assert "7m" in stored[0]["value"]

@@ -242,7 +242,7 @@ async def test_what_comes_later_goes_there_too_also_after_a_restart(room: Chat) 
     command = thread.newest
     beside = {**thread.answer_to(command), "is_falling_back": True}
     assert await thread.of("request.1.card") == beside
-    room.ops.start(room.ops.world.live)
+    room.ops.start(room.ops.live.in_force)
     await room.ops.look()
     room.start()
     await room.reader.load()

@@ -7,17 +7,17 @@ from ..catalog.table import alike
 from ..db.connection import Database
 from ..families.answers import users_in
 from ..passwords import store as kept
-from ..state import World
+from ..state import Rooms
 from .names import called_here
 
 LOOKS, CHANGES = 4, 2  # slips that are forgiven in what only looks, and in what changes something
 
 
 async def alikes(
-    world: World, db: Database, room: str, mxid: str, slips: int = LOOKS
+    rooms: Rooms, db: Database, room: str, mxid: str, slips: int = LOOKS
 ) -> tuple[str, ...]:
     """As far as the last list of accounts knows, and the display names in this room."""
-    here, view = world.here(room), world.rooms.get(room)
+    here, view = rooms.here(room), rooms.views.get(room)
     last = await db.read(lambda tx: kept.last_list(tx, USERS.name))
     known = {here.local(each): each for each in users_in(last.body)} if last else {}
     name = here.local(mxid)

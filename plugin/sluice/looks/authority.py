@@ -9,20 +9,20 @@ from ..model.decision import Decision
 from ..model.origin import Origin
 from ..policy.people import person_of, roles
 from ..requests import store
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.standing import judge
-from ..state import World
+from ..state import Live, Rooms
 
 _SAFE_POWER = 50  # who is answered in safe mode without any valid policy
 
 
 class Authority:
-    def __init__(self, world: World, db: Database) -> None:
-        self._world, self._db = world, db
+    def __init__(self, live: Live, rooms: Rooms, desk: Desks, db: Database) -> None:
+        self._live, self._rooms, self._desk, self._db = live, rooms, desk, db
 
     async def roles(self, origin: Origin) -> frozenset[str]:
         """What the sender holds in this room now."""
-        settings, view = self._world.settings, self._world.rooms.get(origin.room)
+        settings, view = self._live.settings, self._rooms.views.get(origin.room)
         if view is None or origin.mxid not in view.joined:
             return frozenset()
         power = view.power(origin.mxid)
@@ -30,18 +30,18 @@ class Authority:
             return frozenset({"safe mode"}) if power >= _SAFE_POWER else frozenset()
         if not roles(settings.policy, origin.mxid, power):
             return frozenset()  # the database is not asked for just anybody
-        lost = await self._db.read(lambda tx: store.distrusted(tx, self._world.now()))
+        lost = await self._db.read(lambda tx: store.distrusted(tx, self._live.now()))
         return roles(settings.policy, origin.mxid, power, frozenset(lost))
 
     def name(self, mxid: str) -> str:
         """The policy's name of whoever has this account, else the MXID."""
-        settings = self._world.settings
+        settings = self._live.settings
         return person_of(settings.policy, mxid) if settings else mxid
 
     async def covers(self, origin: Origin, word: str) -> bool:
         """Whether a line allows this command to any role that the sender holds. Without one it is
         a no, and nothing that could be looked up would change that."""
-        command, settings = find(word), self._world.settings
+        command, settings = find(word), self._live.settings
         if command is None or command.own or settings is None:
             return True
         held, plans = await self.roles(origin), settings.policy.plans
@@ -51,7 +51,7 @@ class Authority:
 
     async def judge(self, origin: Origin, what: Invocation, *, glass: bool = False) -> Decision:
         """What the policy says of it now; what is stored is judged again in its commit."""
-        world, room, mxid = self._world, origin.room, origin.mxid
+        room, mxid = origin.room, origin.mxid
         return await self._db.read(
-            lambda tx: judge(Desk.of(world, tx, room), what, room, mxid, glass=glass)
+            lambda tx: judge(self._desk(tx, room), what, room, mxid, glass=glass)
         )

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..matrix.rooms import RoomView
 from ..policy.people import mxids_of
-from ..state import World
+from ..state import Live
 from ..typed.links import People
 
 _LONGEST = 100  # characters of a display name that count: members choose how long theirs is
@@ -20,10 +20,10 @@ Index = tuple[frozenset[str], Mapping[str, tuple[str, ...]]]
 _indexes: WeakKeyDictionary[RoomView, Index] = WeakKeyDictionary()  # members then, and by name
 
 
-def called(world: World, view: RoomView) -> People:
+def called(live: Live, view: RoomView) -> People:
     """The accounts that go by a name here. Of a person of the policy only what the policy says:
     nobody becomes Ana by a display name."""
-    policy = world.settings.policy if world.settings else None
+    policy = live.settings.policy if live.settings else None
     people = {each.lower(): each for each in policy.people} if policy else {}
 
     def accounts(name: str) -> tuple[str, ...]:

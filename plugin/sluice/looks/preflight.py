@@ -17,7 +17,7 @@ from ..catalog.table import COMMANDS
 from ..chat import questions, refusals
 from ..chat.card_text import AccountFact, AccountState, RoomFact
 from ..db.connection import Database
-from ..families.dialects import Unspellable
+from ..families.dialects import Unspellable, lines
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.probes import Account, Media, Name, Probes
 from ..matrix.sealed import Seal, Sealed
@@ -29,7 +29,7 @@ from ..passwords.private import CannotDeliver
 from ..policy.people import is_named, mxids_of, person_of, roles, roles_of_person
 from ..requests.desk import only_looks, only_reads
 from ..running.views import Lists
-from ..state import World
+from ..state import Live, Rooms, ServerState
 from ..text.message import Message, Text, code
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
@@ -53,7 +53,9 @@ _STATUS = {
 class Preflight:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        conduit: ServerState,
         db: Database,
         homeserver: Homeserver,
         probes: Probes,
@@ -64,10 +66,11 @@ class Preflight:
         opened: asyncio.Event,
     ) -> None:
         """opened: set while it is known whether Conduit answers."""
-        self._world, self._db, self._hs, self._probes = world, db, homeserver, probes
+        self._live, self._rooms, self._conduit = live, rooms, conduit
+        self._db, self._hs, self._probes = db, homeserver, probes
         self._deliveries, self._sealed, self._reading = deliveries, sealed, reading
         self._opened = opened
-        self._sizes = Sizes(world, db, lists)
+        self._sizes = Sizes(live, rooms, db, lists)
         self._rows: Mapping[Before, Callable[[Origin, Invocation], Awaitable[Look]]] = {
             Before.NAMES: self._new_accounts,
             Before.PASSWORD: self._reset,
@@ -111,7 +114,7 @@ class Preflight:
 
     def stopped(self, origin: Origin, invocation: Invocation) -> Message | None:
         """Whether nothing can run now, or not this: no answer, unknown version, public room."""
-        here, conduit = self._world.here(origin.room), self._world.conduit
+        here, conduit = self._rooms.here(origin.room), self._conduit
         health = conduit.health
         if not conduit.room or health.outside:
             return refusals.outside(here)
@@ -125,10 +128,10 @@ class Preflight:
             return refusals.silent(here, health.silent_since)
         if health.dialect is None and not only_reads(invocation):
             return refusals.unknown_version(here, f"Conduit {health.version}", USERS.name)
-        if self._world.rooms[origin.room].public and not only_looks(invocation):
+        if self._rooms.views[origin.room].public and not only_looks(invocation):
             return refusals.public_room()
         try:
-            self._world.planned(invocation)
+            lines(invocation, self._conduit.dialect, self._live.server)
         except Unspellable as error:
             if health.dialect is not None:
                 if not error.lacks:
@@ -142,7 +145,7 @@ class Preflight:
         await self._deliveries.prepare(origin.mxid)
         names = invocation.values("user")
         bad: list[tuple[str, Text, Message]] = []
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         for mxid in names:
             problem = await self._name(here, mxid)
             if problem is not None:
@@ -154,7 +157,7 @@ class Preflight:
     async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:
         """Why an account of this name cannot be made: in a list, and alone."""
         local = mxid[1:].partition(":")[0]
-        settings = self._world.live
+        settings = self._live.in_force
         if (pattern := settings.reserved(local)) is not None:
             kind = "a bridge's name" if pattern.startswith("_") else "a reserved name"
             return (kind,), refusals.reserved(pattern)
@@ -191,9 +194,9 @@ class Preflight:
         """Conduit runs nothing of a list with one bad name, hence the look before."""
         nobody = await each(invocation.values("user"), self._reading.is_nobody)
         missing = [mxid for mxid, missing in nobody.items() if missing]
-        here, bad = self._world.here(origin.room), list[Bad]()
+        here, bad = self._rooms.here(origin.room), list[Bad]()
         for mxid in missing[:_CLOSE]:
-            near = await alikes(self._world, self._db, origin.room, mxid, CHANGES)
+            near = await alikes(self._rooms, self._db, origin.room, mxid, CHANGES)
             close: Text = ("; did you mean ", code(here.local(near[0])), "?") if near else ()
             bad.append(Bad(mxid, ("no such account", *close)))
         bad += [Bad(mxid, ("no such account",)) for mxid in missing[_CLOSE:]]
@@ -209,10 +212,10 @@ class Preflight:
     async def _unknown(self, origin: Origin, invocation: Invocation, mxid: str) -> Look:
         """There is no such account: whom it may have meant, as far as the last list knows. What
         changes something is never a tap away."""
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         looks = only_looks(invocation)
         slips = LOOKS if looks else CHANGES
-        near = await alikes(self._world, self._db, origin.room, mxid, slips)
+        near = await alikes(self._rooms, self._db, origin.room, mxid, slips)
         if not near:
             return Refusal(refusals.no_account(here, mxid))
         question = questions.near_account(here.local(mxid), near, tap=looks)
@@ -231,7 +234,7 @@ class Preflight:
 
     def _role(self, room: str, mxid: str) -> str:
         """The highest that it can hold, if the policy names it, or holds here through a glob."""
-        policy, view = self._world.live.policy, self._world.rooms[room]
+        policy, view = self._live.in_force.policy, self._rooms.views[room]
         if is_named(policy, mxid):
             held = roles_of_person(policy, person_of(policy, mxid))
         else:
@@ -258,7 +261,7 @@ class Preflight:
     async def _files(self, origin: Origin, invocation: Invocation) -> Look:
         for mxc in invocation.values("mxc"):
             if await self._probes.media(mxc) is Media.GONE:
-                return Refusal(refusals.not_there(self._world.here(origin.room), mxc))
+                return Refusal(refusals.not_there(self._rooms.here(origin.room), mxc))
         return await self._posters(origin, invocation)
 
     async def _posters(self, origin: Origin, invocation: Invocation) -> Look:
@@ -274,9 +277,9 @@ class Preflight:
     # --- passwords
 
     def _undeliverable(self, origin: Origin, reason: str) -> Message:
-        policy = self._world.live.policy
+        policy = self._live.in_force.policy
         mine = mxids_of(policy, person_of(policy, origin.mxid))
-        other = next((m for m in mine if m.endswith(f":{self._world.server}")), None)
+        other = next((m for m in mine if m.endswith(f":{self._live.server}")), None)
         return texts.not_safe(origin.mxid, reason, other)
 
 

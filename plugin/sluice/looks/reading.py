@@ -21,12 +21,14 @@ from ..chat.card_text import FileFact
 from ..db.connection import Database
 from ..matrix.api import Homeserver, MatrixError, Refused
 from ..matrix.late import ENCRYPTED, NoKey
+from ..matrix.outbox import Outbox
 from ..matrix.probes import LIMIT, Probes
 from ..model.command import Invocation, Typed
 from ..model.event import RoomEvent, object_in
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
-from ..state import World
+from ..server.notices import Notices
+from ..state import Live, Rooms
 from ..typed.parse import AskFirst, Missing, NotRun, parse
 from .names import called_here
 
@@ -41,14 +43,18 @@ T = TypeVar("T")
 class Reading:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
         db: Database,
         homeserver: Homeserver,
         probes: Probes,
+        notices: Notices,
         unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
     ) -> None:
-        self._world, self._db, self._hs = world, db, homeserver
-        self._probes, self._unseal = probes, unseal
+        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self._db, self._hs = db, homeserver
+        self._probes, self._notices, self._unseal = probes, notices, unseal
         # in messages that were replied to
         self._posted: OrderedDict[str, FileFact] = OrderedDict()
 
@@ -64,12 +70,12 @@ class Reading:
         def parsed(rooms: Mapping[str, str], files: Mapping[str, tuple[str, ...]]) -> Invocation:
             return parse(
                 typed,
-                server=self._world.server,
-                prefix=self._world.here(origin.room).prefix,
+                server=self._live.server,
+                prefix=self._rooms.here(origin.room).prefix,
                 rooms=rooms,
                 media=files,
                 about=about,
-                now=self._world.now(),
+                now=self._live.now(),
             )
 
         wanted = _Wanted()
@@ -101,9 +107,9 @@ class Reading:
         people. Raises NotRun."""
         if COMMANDS[made.command].does is Does.MAKES_ACCOUNTS:
             return
-        view, meant = self._world.rooms[origin.room], frozenset(made.values("user"))
+        view, meant = self._rooms.views[origin.room], frozenset(made.values("user"))
         for word in (*typed.words, *typed.lines):
-            mxid = f"@{word.removeprefix('@').lower()}:{self._world.server}"
+            mxid = f"@{word.removeprefix('@').lower()}:{self._live.server}"
             if mxid not in meant:
                 continue
             others = [other for other in called_here(view, word) if other != mxid]
@@ -126,8 +132,8 @@ class Reading:
 
     async def _about(self, room: RoomId, event_id: EventId) -> tuple[str, ...]:
         """The account that a server notice, or a message that was replied to, is about."""
-        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, room, event_id))
-        return () if key is None else self._world.notice_about.get(key, ())
+        key = await self._db.read(lambda tx: self._outbox.key_of(tx, room, event_id))
+        return () if key is None else self._notices.about(key)
 
     # --- files in messages
 
@@ -162,7 +168,7 @@ class Reading:
         the admin room and in private rooms is nobody's to name. Conduit shows an event under any
         room's address, so the room in its answer counts."""
         try:
-            for place in (room, *(r for r in self._world.rooms if r != room)):
+            for place in (room, *(r for r in self._rooms.views if r != room)):
                 event = await self._event(place, event_id)
                 if event is not None and event.room == place:
                     return await self._unseal(event) if event.type == ENCRYPTED else event

@@ -23,7 +23,7 @@ from ..passwords import store as kept
 from ..policy.people import person_of
 from ..running.views import Lists
 from ..server import stoppers
-from ..state import World
+from ..state import Live, Rooms
 from ..text.message import Message
 from .found import Passed, Refusal
 
@@ -33,24 +33,24 @@ _DAY = 86400.0
 
 
 class Sizes:
-    def __init__(self, world: World, db: Database, lists: Lists) -> None:
-        self._world, self._db, self._lists = world, db, lists
+    def __init__(self, live: Live, rooms: Rooms, db: Database, lists: Lists) -> None:
+        self._live, self._rooms, self._db, self._lists = live, rooms, db, lists
 
     async def by_others(self, origin: Origin, found: Passed) -> Passed | Refusal:
         """Commands whose answer any user can make large: asked once a day for each of them."""
-        how, name = self._world.live.relay.attacker_sized, found.invocation.command
+        how, name = self._live.in_force.relay.attacker_sized, found.invocation.command
         if how == "refuse":
             return Refusal(refusals.attacker_sized())
         if (stopped := await self._stopped(origin, found.invocation)) is not None:
             return stopped
         asked = await self._db.read(lambda tx: meta.get(tx, _asked(name)))
-        if how == "allow" or self._world.now() - float(asked or 0) < _DAY:
+        if how == "allow" or self._live.now() - float(asked or 0) < _DAY:
             return found
         return evolve(found, question=questions.attacker_sized(name))
 
     async def confirmed(self, invocation: Invocation) -> None:
         """Somebody tapped ✅ on that question."""
-        command, now = COMMANDS[invocation.command], str(self._world.now())
+        command, now = COMMANDS[invocation.command], str(self._live.now())
         if not command.can_stop:
             return
 
@@ -66,20 +66,20 @@ class Sizes:
         last = await self._db.read(lambda tx: stoppers.stopper(tx, invocation.command))
         if last is None:
             return None
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         if self._is_owner(origin):
             question = questions.may_stop_again(here, last.command, last.person, last.at)
             return Passed(invocation, question=question)
-        owners = self._world.owner_names()
+        owners = self._live.owner_names()
         return Refusal(refusals.stopped_conduit(here, last.command, last.at, owners))
 
     def _is_owner(self, origin: Origin) -> bool:
-        return person_of(self._world.live.policy, origin.mxid) in self._world.owner_names()
+        return person_of(self._live.in_force.policy, origin.mxid) in self._live.owner_names()
 
     async def grown(self, origin: Origin, invocation: Invocation) -> Passed | Refusal:
         """users, rooms: they grow with the server, and no filter makes the answer smaller."""
-        what, now = invocation.command, self._world.now()
-        here = self._world.here(origin.room)
+        what, now = invocation.command, self._live.now()
+        here = self._rooms.here(origin.room)
         if (stopped := await self._stopped(origin, invocation)) is not None:
             return stopped
         last = await self._db.read(lambda tx: kept.last_list(tx, what))
@@ -100,12 +100,12 @@ class Sizes:
     ) -> Passed | Refusal:
         if self._is_owner(origin):
             return Passed(invocation, question=question)
-        owners = self._world.owner_names()
+        owners = self._live.owner_names()
         return Refusal(refusals.owner_must_ask(invocation.command, owners))
 
     def _too_large(self, origin: Origin, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         if what == USERS.name:
             found = users_in(last.body)
             _, pages = views.users(here, found, None)

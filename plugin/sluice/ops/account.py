@@ -28,10 +28,11 @@ from ..matrix.api import Homeserver, Refused
 from ..matrix.encryption import Encryption
 from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.model import Handled, Handler, Later
+from ..matrix.outbox import Outbox
 from ..model.event import RoomEvent, object_in
 from ..model.request import ITSELF, Pause
 from ..requests import store
-from ..state import World
+from ..state import Live, Rooms, ServerState
 from ..text.message import Sign, Text
 
 _TO_TELL = "account"  # in the database: what no room was there to be told of
@@ -91,13 +92,17 @@ class Past:
 class OwnAccount:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
         db: Database,
         homeserver: Homeserver,
         encryption: Encryption,
         nonce: str,
     ) -> None:
-        self._world, self._db, self._hs = world, db, homeserver
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._db, self._hs = db, homeserver
         self._encryption, self._nonce = encryption, nonce
         self._looked: set[str] = set()  # rooms whose past was looked through
         self._recorded = 0
@@ -108,10 +113,10 @@ class OwnAccount:
     async def take(self, room: str, event: RoomEvent, handler: Handler) -> Handled | Later | None:
         """One event of a timeline, to who handles it; one of ours that is not ours loses its
         marks first, so that nobody takes it for what it claims to be."""
-        if not written.asked(event, self._world.me):
+        if not written.asked(event, self._live.me):
             return await handler(event)
-        now = self._world.now()
-        ours = self._world.outbox.is_unstored(room, written.mark(event))
+        now = self._live.now()
+        ours = self._outbox.is_unstored(room, written.mark(event))
         ours = ours or await self._db.read(lambda tx: written.is_ours(tx, room, event, now))
         handled = await handler(event if ours else written.without_marks(event))
         if isinstance(handled, Later) or (ours and handled is None):
@@ -131,7 +136,7 @@ class OwnAccount:
     async def _stop(self, tx: Tx, room: str, kind: str, *, before: bool) -> None:
         """Pauses and leaves a word, once until somebody resumes; the log has the first of them.
         Neither has the event: what is said in the admin room stays there."""
-        now, pause = self._world.now(), await store.pause(tx)
+        now, pause = self._live.now(), await store.pause(tx)
         if pause is None or not pause.by_itself:
             self._recorded = 0
             await store.put_pause(tx, Pause(ITSELF, now, _WHY))
@@ -150,22 +155,22 @@ class OwnAccount:
 
     async def tell(self) -> None:
         """What could not be told yet, as soon as there is an ops room."""
-        if self._untold and self._world.main_room is not None:
+        if self._untold and self._rooms.main_room is not None:
             await self._db.write(self._tell)
             self._untold = False
 
     async def _tell(self, tx: Tx) -> None:
-        room, left = self._world.main_room, json.loads(await meta.get(tx, _TO_TELL) or "{}")
+        room, left = self._rooms.main_room, json.loads(await meta.get(tx, _TO_TELL) or "{}")
         if room is None or not left:
             return
-        here = self._world.here(room)
+        here = self._rooms.here(room)
         if "restored" in left:
             said = alarms.restored(here, **left["restored"])
-            await self._world.outbox.put(tx, room, f"restored.{here.clock.now}", said)
+            await self._outbox.put(tx, room, f"restored.{here.clock.now}", said)
         if "foreign" in left:
             where = self._where(left["foreign"]["room"], left["foreign"]["kind"])
             said = alarms.somebody_else(here, where, before=left["foreign"]["before"])
-            await self._world.outbox.put(tx, room, f"foreign.{here.clock.now}", said)
+            await self._outbox.put(tx, room, f"foreign.{here.clock.now}", said)
         await meta.drop(tx, _TO_TELL)
 
     def _where(self, room: str, kind: str) -> Text:
@@ -174,9 +179,9 @@ class OwnAccount:
             "m.room.member": "an invitation, kick or ban",
             "m.room.power_levels": "new power levels",
         }.get(kind, "a message")
-        if room in self._world.rooms:
+        if room in self._rooms.views:
             return (f"{what} in an ops room",)
-        if room == self._world.conduit.room:
+        if room == self._conduit.room:
             return (f"{what} in the admin room",)
         return (f"{what} in a private room",)
 
@@ -203,7 +208,7 @@ class OwnAccount:
         async def keep(tx: Tx) -> None:
             await meta.put(tx, _LOOKED.format(room), "1")
             for event_id in past.events:
-                await written.admit(tx, event_id, room, self._world.now())
+                await written.admit(tx, event_id, room, self._live.now())
             await self._follow(tx, room, past)
 
         if past.events or not known:
@@ -219,13 +224,13 @@ class OwnAccount:
                 if error.status not in (400, 403, 404):
                     raise
                 return own  # a token of another server, or not our room any more
-            own += [e for e in page.events if written.asked(e, self._world.me)]
+            own += [e for e in page.events if written.asked(e, self._live.me)]
             if not page.events or page.end in (None, token):
                 return [event for event in own if event.id]
             token = str(page.end)
 
     async def _sort(self, room: str, own: Sequence[RoomEvent], past: Past, known: bool) -> None:
-        now = self._world.now()
+        now = self._live.now()
 
         async def strange(tx: Tx) -> list[RoomEvent]:
             ids = [event.id for event in own]
@@ -254,10 +259,10 @@ class OwnAccount:
         number = max(past.number + past.unread + 1, await store.next_id(tx), left.get("number", 0))
         await store.go_on_above(tx, number - 1)
         for card in past.cards:
-            await self._world.outbox.edit(tx, room, card, alarms.gone_with_restore())
+            await self._outbox.edit(tx, room, card, alarms.gone_with_restore())
         for tap, target in past.taps.items():
             if target in past.cards:
-                await self._world.outbox.redact(tx, room, tap)
+                await self._outbox.redact(tx, room, tap)
         since = min(past.since, left.get("since", past.since))
         fields = {
             "since": since,
@@ -266,7 +271,7 @@ class OwnAccount:
         }
         await self._leave(tx, "restored", fields)
         record = {"room": room, "since": since, "number": number, "unknown": past.ours}
-        await audit.append(tx, self._world.now(), "restored", record)
+        await audit.append(tx, self._live.now(), "restored", record)
 
 
 async def _nothing(_: Tx) -> None:

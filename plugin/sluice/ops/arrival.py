@@ -18,7 +18,7 @@ from ..db.connection import Tx
 from ..matrix.api import Homeserver
 from ..matrix.skew import DIFFER
 from ..model.origin import Origin
-from ..state import Absences, World
+from ..state import Absences, Live, Rooms, ServerState
 from ..text.message import Message
 
 UNREAD = 10.0  # seconds before an absence in which what was sent may not have been read
@@ -67,25 +67,33 @@ def cause(a: Arrival, max_age: float) -> tuple[Cause, float]:
 
 
 class Arrivals:
-    def __init__(self, world: World, homeserver: Homeserver, absences: Absences) -> None:
-        self._world, self._hs, self._absences = world, homeserver, absences
+    def __init__(
+        self,
+        live: Live,
+        rooms: Rooms,
+        conduit: ServerState,
+        homeserver: Homeserver,
+        absences: Absences,
+    ) -> None:
+        self._live, self._rooms, self._conduit = live, rooms, conduit
+        self._hs, self._absences = homeserver, absences
         self._off: OrderedDict[str, float] = OrderedDict()  # server -> age of its last command
 
     def off(self, origin: Origin, max_age: float) -> Cause | None:
         """Why a command is too old, or dated in the future; None if it is in time."""
-        if abs(self._world.now() - origin.at) > max_age:
+        if abs(self._live.now() - origin.at) > max_age:
             return self._why(origin, max_age)[0]
         self._off.pop(_server(origin), None)
         return None
 
     def _why(self, origin: Origin, max_age: float) -> tuple[Cause, float]:
-        now, server = self._world.now(), _server(origin)
+        now, server = self._live.now(), _server(origin)
         arrival = Arrival(
             at=origin.at,
             now=now,
-            local=server == self._world.server,
+            local=server == self._live.server,
             ahead=self._hs.skew.seconds,
-            absences=(*self._absences.of(origin.room), *self._world.conduit.absences(now)),
+            absences=(*self._absences.of(origin.room), *self._conduit.absences(now)),
             before=self._off.get(server),
         )
         return cause(arrival, max_age)
@@ -93,7 +101,7 @@ class Arrivals:
     def refusal(self, origin: Origin, who: str, max_age: float) -> Message:
         """What is said of a command that is off."""
         why, by = self._why(origin, max_age)
-        here, server = self._world.here(origin.room), _server(origin)
+        here, server = self._rooms.here(origin.room), _server(origin)
         if why is Cause.AWAY:
             return refusals.too_old(here, who, origin.mxid, origin.at)
         if why is Cause.LATE:
@@ -103,7 +111,7 @@ class Arrivals:
 
     def told(self, tx: Tx, origin: Origin, max_age: float) -> None:
         """It was said, in this transaction."""
-        why, seems = self._why(origin, max_age)[0], self._world.now() - origin.at
+        why, seems = self._why(origin, max_age)[0], self._live.now() - origin.at
         tx.after(lambda: self._is_told(_server(origin), why, seems))
 
     def _is_told(self, server: str, why: Cause, seems: float) -> None:

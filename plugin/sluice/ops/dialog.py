@@ -15,9 +15,10 @@ from attrs import evolve, field, frozen
 from ..chat import questions, refusals
 from ..db.connection import Tx
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..model.command import Type, Typed
 from ..model.origin import Origin
-from ..state import World
+from ..state import Live, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
 from ..typed import read
@@ -53,8 +54,8 @@ class Question:
 class Dialog:
     """The open questions; at most one for a command."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, live: Live, rooms: Rooms, outbox: Outbox) -> None:
+        self._live, self._rooms, self._outbox = live, rooms, outbox
         self._open: dict[str, Question] = {}
         self._said: dict[str, float] = {}  # in full, and until when a ❓ stands for it
 
@@ -82,7 +83,7 @@ class Dialog:
         self._open.pop(key, None)
 
     def _is_over(self, question: Question) -> bool:
-        return self._world.now() > question.asked + LIFE
+        return self._live.now() > question.asked + LIFE
 
     # --- answers
 
@@ -91,7 +92,7 @@ class Dialog:
 
         async def commit(tx: Tx) -> None:
             key = f"reply.{origin.event_id}"
-            await self._world.outbox.put(tx, origin.room, key, message, reply_to=origin.command)
+            await self._outbox.put(tx, origin.room, key, message, reply_to=origin.command)
 
         return Handled(commit)
 
@@ -100,10 +101,10 @@ class Dialog:
 
         about: what makes it the same, with the room or the person in it.
         """
-        now = self._world.now()
-        if self._said.get(about, 0.0) > now and self._world.able(origin.room, "m.reaction"):
+        now = self._live.now()
+        if self._said.get(about, 0.0) > now and self._rooms.able(origin.room, "m.reaction"):
             return Handled(
-                lambda tx: self._world.outbox.buttons(tx, origin.room, origin.command, ("❓",))
+                lambda tx: self._outbox.buttons(tx, origin.room, origin.command, ("❓",))
             )
         answered = self.answer(origin, message)
 
@@ -121,15 +122,15 @@ class Dialog:
 
     def not_run(self, origin: Origin, no: NotRun) -> Handled:
         """⛔; what may be a password is removed where our power allows."""
-        view = self._world.rooms[origin.room]
-        able = no.redact and view.power(self._world.me) >= view.needed("redact")
+        view = self._rooms.views[origin.room]
+        able = no.redact and view.power(self._live.me) >= view.needed("redact")
         answered = self.answer(origin, refusals.refused(no, removed=able))
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
             if able:
                 reason = "may be a password"
-                await self._world.outbox.redact(tx, origin.room, origin.event_id, reason)
+                await self._outbox.redact(tx, origin.room, origin.event_id, reason)
 
         return Handled(commit)
 
@@ -141,7 +142,7 @@ class Dialog:
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
-            await self._world.outbox.buttons(tx, origin.room, question.key, ())
+            await self._outbox.buttons(tx, origin.room, question.key, ())
 
         return Handled(commit)
 
@@ -170,7 +171,7 @@ class Dialog:
 
         async def reply(again: Origin, words: str) -> Handled | None:
             is_free = gap.param.type is Type.TEXT
-            if not is_free and (word := is_command(words, self._world.server, reason=False)):
+            if not is_free and (word := is_command(words, self._live.server, reason=False)):
                 return self.answer(again, questions.a_command(what, word))
             return await go_on(again, _longer(typed, words))
 
@@ -180,7 +181,7 @@ class Dialog:
         """Asks for the reason. votes: somebody will read it before it runs."""
 
         async def reply(again: Origin, words: str) -> Handled | None:
-            if word := is_command(words, self._world.server, reason=True):
+            if word := is_command(words, self._live.server, reason=True):
                 return self.answer(again, questions.a_command("reason", word))
             reason = without_label(" ".join(words.split()))
             if size(reason) > MAX_BYTES:
@@ -202,12 +203,12 @@ class Dialog:
     ) -> Handled:
         """wants: what did not come, if nobody answers in time. emojis: its buttons."""
         answered, late = self.answer(origin, message), questions.nothing_came(wants)
-        key, now = f"reply.{origin.event_id}", self._world.now()
+        key, now = f"reply.{origin.event_id}", self._live.now()
         question = Question(origin, key, now, late, reply, taps or {})
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
-            await self._world.outbox.buttons(tx, origin.room, key, emojis)
+            await self._outbox.buttons(tx, origin.room, key, emojis)
 
         async def after() -> None:
             self._open[key] = question

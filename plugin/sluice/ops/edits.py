@@ -16,11 +16,11 @@ from ..model.event import Json
 from ..model.origin import Origin
 from ..model.request import Request, Via, Vote
 from ..requests import store, submit, voting
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..requests.voting import Ballot
-from ..state import World
+from ..state import Live, Rooms
 from ..typed import read
 from ..typed.parse import NotRun
 from .dialog import Dialog
@@ -30,13 +30,16 @@ from .intake import Intake
 class Edits:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        desk: Desks,
         db: Database,
         authority: Authority,
         commands: Intake,
         dialog: Dialog,
     ) -> None:
-        self._world, self._db, self._authority = world, db, authority
+        self._live, self._rooms, self._desk = live, rooms, desk
+        self._db, self._authority = db, authority
         self._commands, self._dialog = commands, dialog
         self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
@@ -44,8 +47,8 @@ class Edits:
         self, origin: Origin, typed: Typed | NotRun | None, before: Request | None
     ) -> Handled | None:
         """The sender changed a command that was stored or answered here."""
-        old = abs(self._world.now() - origin.at) > self._commands.max_age
-        if old or self._world.problems or self._world.mute(origin.room):
+        old = abs(self._live.now() - origin.at) > self._commands.max_age
+        if old or self._live.problems or self._rooms.mute(origin.room):
             typed = None
         if before is not None and before.state in submit.SENT:
             typed = None  # nobody looks there any more
@@ -56,7 +59,7 @@ class Edits:
         found, said = await self._reread(origin, typed)
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self._world, tx, origin.room)
+            desk = self._desk(tx, origin.room)
             anew = None
             if found is not None:
                 what = found.invocation
@@ -90,7 +93,7 @@ class Edits:
 
         async def commit(tx: Tx) -> None:
             does = then.commit if then is not None else None
-            desk = Desk.of(self._world, tx, origin.room)
+            desk = self._desk(tx, origin.room)
             await voting.edited(desk, before, origin.event_id, cast=cast, then=does)
 
         async def after() -> None:
@@ -111,9 +114,7 @@ class Edits:
     async def withdraw(self, origin: Origin) -> None:
         """The old text is gone now; what the new one says is still looked up."""
         whose = (origin.room, origin.command, origin.mxid, origin.event_id)
-        await self._db.write(
-            lambda tx: submit.edited(Desk.of(self._world, tx, origin.room), *whose, None)
-        )
+        await self._db.write(lambda tx: submit.edited(self._desk(tx, origin.room), *whose, None))
         self._withdrawn.add(origin.event_id)
 
     async def _reread(

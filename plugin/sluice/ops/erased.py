@@ -15,15 +15,16 @@ from ..looks.authority import Authority
 from ..matrix.api import PAGE, Homeserver, MatrixError, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
 from ..model.event import RoomEvent, object_in, text_in
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..model.request import Side
 from ..requests import erased
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.erased import Erasure, What
-from ..state import World
+from ..state import Live
 
 _PAGES = 50  # that are looked through for a redaction, before there is none
 _MOST = 10_000  # redactions that are remembered, so that many deleted events are looked up once
@@ -48,19 +49,22 @@ class Erasures:
     def __init__(
         self,
         room: RoomId,
-        world: World,
+        live: Live,
+        outbox: Outbox,
+        desk: Desks,
         db: Database,
         homeserver: Homeserver,
         authority: Authority,
         moved: Callable[[], Awaitable[None]],
     ) -> None:
-        self._room, self._world, self._db, self._hs = room, world, db, homeserver
+        self._live, self._outbox, self._desk = live, outbox, desk
+        self._room, self._db, self._hs = room, db, homeserver
         self._authority, self._moved = authority, moved
         self._removed: dict[str, set[str]] = {}  # event -> who removed it here
 
     async def take(self, origin: Origin, event: RoomEvent, view: RoomView) -> Handled | None:
         """An event that is empty at its first reading."""
-        if self._world.settings is None or not await self._authority.roles(origin):
+        if self._live.settings is None or not await self._authority.roles(origin):
             return None
         because = object_in(event.unsigned, "redacted_because")
         by, room = text_in(because, "sender"), text_in(because, "room_id")
@@ -77,20 +81,16 @@ class Erasures:
             room,
             may_remove=view.can("redact", origin.mxid),
         )
-        return Handled(
-            lambda tx: erased.hold(Desk.of(self._world, tx, self._room), told), self._moved
-        )
+        return Handled(lambda tx: erased.hold(self._desk(tx, self._room), told), self._moved)
 
     async def tap(self, origin: Origin, target: EventId, side: Side) -> Handled | None:
         """A yes or no to an alarm about something that was erased."""
-        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self._room, target))
+        key = await self._db.read(lambda tx: self._outbox.key_of(tx, self._room, target))
         if key is None or not key.startswith(erased.KEY):
             return None
         event_id, by = key.removeprefix(erased.KEY), (origin.mxid, side, origin.event_id)
         return Handled(
-            lambda tx: erased.tapped(
-                Desk.of(self._world, tx, self._room), self._room, event_id, *by
-            ),
+            lambda tx: erased.tapped(self._desk(tx, self._room), self._room, event_id, *by),
             self._moved,
         )
 

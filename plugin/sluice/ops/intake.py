@@ -34,10 +34,10 @@ from ..own.table import Own
 from ..policy.access import demand_of
 from ..policy.people import mxids_of, person_of
 from ..requests import measures, store, submit
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.standing import judge
 from ..requests.submit import Ask
-from ..state import World
+from ..state import Live, Reopenings, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
 from ..typed import read
@@ -51,7 +51,9 @@ _AGAIN = 60.0  # seconds in which the same command is a message that was sent tw
 class Intake:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        desk: Desks,
         db: Database,
         authority: Authority,
         reading: Reading,
@@ -59,21 +61,24 @@ class Intake:
         dialog: Dialog,
         arrivals: Arrivals,
         own: Own,
+        reopenings: Reopenings,
         line: asyncio.Event,
     ) -> None:
         """line: the bell of the runner."""
-        self._world, self._db, self._authority = world, db, authority
+        self._live, self._rooms, self._desk = live, rooms, desk
+        self._db, self._authority = db, authority
         self._reading, self._preflight, self._dialog = reading, preflight, dialog
         self._arrivals, self._own, self.lookups = arrivals, own, Lookups()
+        self._reopenings = reopenings
         self.moved = rings(line)  # after a commit that may have put something in line
 
     def read(self, room: str, content: Json) -> Typed | NotRun | None:
         """What a message in an ops room asks for."""
         people, prefix = (
-            called(self._world, self._world.rooms[room]),
-            self._world.here(room).prefix,
+            called(self._live, self._rooms.views[room]),
+            self._rooms.here(room).prefix,
         )
-        return read.read(content, bot=self._world.me, prefix=prefix, people=people)
+        return read.read(content, bot=self._live.me, prefix=prefix, people=people)
 
     async def refuse(self, origin: Origin, message: Message) -> Handled | None:
         """An answer for whoever has a role; silence for all others."""
@@ -91,8 +96,8 @@ class Intake:
         command = find(typed.word)
         if command is None:
             return self._unknown(origin, typed, mentioned)
-        if self._world.problems and command.name not in ("reload", "status"):
-            problems = [(each.line, each.text) for each in self._world.problems]
+        if self._live.problems and command.name not in ("reload", "status"):
+            problems = [(each.line, each.text) for each in self._live.problems]
             return self._dialog.answer(origin, policy_news.refused_in_safe_mode(problems))
         off = self._arrivals.off(origin, self.max_age)
         if off is not None and not (off is Cause.OURS and command.name == "status"):
@@ -103,11 +108,11 @@ class Intake:
         """Chat that became a command by an edit: nobody looks at an old message, so it is asked
         whether to run it. None where that needs no question. at: when it was chat."""
         command = find(typed.word)
-        if command is None or self._world.settings is None:
+        if command is None or self._live.settings is None:
             return None
         if isinstance(command, OwnCommand) and command.stops:
             return None
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         if not self.is_young(at) or not self._may_tap(command):
             return self._dialog.answer(origin, refusals.no_command_by_edit())
         question = questions.run_edited(here, typed, secret=command.secret)
@@ -115,13 +120,13 @@ class Intake:
 
     def is_young(self, at: float | None) -> bool:
         """Whether what was written then is still before everybody's eyes."""
-        return at is not None and abs(self._world.now() - at) <= self.max_age
+        return at is not None and abs(self._live.now() - at) <= self.max_age
 
     def _may_tap(self, command: Command) -> bool:
         """Whether a tap may run it: it only looks, can be undone, or leads to a card."""
         if isinstance(command, OwnCommand):
             return command.at_once or command.right in (Right.ROLE, Right.CHANGE)
-        votes = demand_of(self._world.live.policy, command.name).slots
+        votes = demand_of(self._live.in_force.policy, command.name).slots
         return command.looks or command.undo is not never or bool(votes)
 
     async def run(self, origin: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
@@ -163,7 +168,7 @@ class Intake:
         who = (origin.event_id, origin.command, origin.room, origin.mxid)
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self._world, tx, origin.room)
+            desk = self._desk(tx, origin.room)
             if not await store.known(tx, origin.event_id):
                 await submit.reject(desk, Ask(*who, invocation, decision))
 
@@ -171,7 +176,7 @@ class Intake:
 
     @property
     def max_age(self) -> float:
-        return float(self._world.settings.command_max_age if self._world.settings else 300)
+        return float(self._live.settings.command_max_age if self._live.settings else 300)
 
     def _missed(self, origin: Origin) -> Handled:
         """Too old, or dated in the future."""
@@ -188,14 +193,14 @@ class Intake:
         """Chat, unless it is near a command or meant for the bot."""
         close = near(typed.word)
         if not close:
-            message = refusals.no_such_command(self._world.here(origin.room), typed.word)
+            message = refusals.no_such_command(self._rooms.here(origin.room), typed.word)
             return self._dialog.answer(origin, message) if mentioned else None
         best = close[0]
         name = best.name.partition(".")[0]
         # Behind a name there may stand a password: it is not repeated.
         rest = " ".join(typed.words[:1]) if Tag.SECRET in best.tags else typed.rest
         line = f"{name} {rest}".strip()
-        here = self._world.here(origin.room)
+        here = self._rooms.here(origin.room)
         may_tap = Tag.DESTRUCTIVE not in best.tags or bool(typed.reason)
         if len(close) > 1 or not may_tap:
             names = [each.name for each in close]
@@ -248,7 +253,7 @@ class Intake:
         if (decision.reason or glass) and not invocation.reason:
             return self._why(origin, found, glass, votes=bool(decision.slots))
         if (earlier := await self._just_now(origin, invocation)) is not None:
-            seconds = self._world.now() - earlier.created
+            seconds = self._live.now() - earlier.created
             question = questions.again(earlier.id, seconds, ended=earlier.state is State.DONE)
             repeat = partial(self._repeated, found=found, glass=glass)
             return self._dialog.confirm(origin, question, repeat)
@@ -273,7 +278,7 @@ class Intake:
         password makes the first worthless, which may have been passed on by then."""
         if Tag.SECRET not in COMMANDS[invocation.command].tags:
             return None
-        policy, since = self._world.live.policy, self._world.now() - _AGAIN
+        policy, since = self._live.in_force.policy, self._live.now() - _AGAIN
         mxids, wanted = mxids_of(policy, person_of(policy, origin.mxid)), store.digest(invocation)
         return await self._db.read(lambda tx: store.same_since(tx, wanted, mxids, since))
 
@@ -281,12 +286,12 @@ class Intake:
         """The request, or the stored "not allowed"."""
 
         async def commit(tx: Tx) -> None:
-            desk, what = Desk.of(self._world, tx, origin.room), found.invocation
+            desk, what = self._desk(tx, origin.room), found.invocation
             decision = await judge(desk, what, origin.room, origin.mxid, glass=glass)
             whose = (origin.event_id, origin.command, origin.room, origin.mxid)
             asked = Ask(*whose, what, decision, found.facts)
             if found.reopens:
-                tx.after(lambda: self._world.reopens(origin.event_id))
+                tx.after(lambda: self._reopenings.add(origin.event_id))
             await (measures.break_glass(desk, asked) if glass else submit.submit(desk, asked))
 
         return Handled(commit, self.moved)

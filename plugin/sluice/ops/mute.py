@@ -12,9 +12,10 @@ from ..chat import refusals
 from ..db.connection import Tx
 from ..looks.authority import Authority
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..model.command import Typed
 from ..model.origin import Origin
-from ..state import World
+from ..state import Rooms
 from ..typed.parse import NotRun
 
 _MOST = 500  # commands that are counted
@@ -23,13 +24,13 @@ _MOST = 500  # commands that are counted
 class Mute:
     """One room; what it remembers is of the time that it is mute now."""
 
-    def __init__(self, room: str, world: World, authority: Authority) -> None:
-        self._room, self._world, self._authority = room, world, authority
+    def __init__(self, room: str, rooms: Rooms, outbox: Outbox, authority: Authority) -> None:
+        self._room, self._rooms, self._outbox, self._authority = room, rooms, outbox, authority
         self._unheard: dict[str, str] = {}  # event -> who
 
     @property
     def now(self) -> bool:
-        mute = bool(self._world.mute(self._room))
+        mute = bool(self._rooms.mute(self._room))
         if not mute:
             self._unheard.clear()
         return mute
@@ -56,7 +57,7 @@ class Mute:
         message = refusals.unheard(len(self._unheard), tuple(push))
 
         async def commit(tx: Tx) -> None:
-            outbox = self._world.outbox
+            outbox = self._outbox
             if await outbox.has(tx, self._room, key):
                 await outbox.revise(tx, self._room, key, message)
             else:

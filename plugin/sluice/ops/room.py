@@ -22,6 +22,7 @@ from ..matrix import threads
 from ..matrix.api import Homeserver, NoResponse, Refused, passing
 from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
+from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
 from ..model.command import Typed
 from ..model.event import Json, RoomEvent
@@ -29,10 +30,10 @@ from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..model.request import NEVER_RAN, Side, State, Via, Vote
 from ..requests import reweigh, store, voting
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.submit import QUEUED_A_PERSON
 from ..requests.voting import Ballot
-from ..state import World
+from ..state import Live, Rooms
 from ..typed import read
 from ..typed.answering import is_no, is_no_command
 from ..typed.parse import NotRun
@@ -54,7 +55,10 @@ class OpsRoom:
     def __init__(
         self,
         room: str,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        desk: Desks,
         db: Database,
         homeserver: Homeserver,
         authority: Authority,
@@ -64,24 +68,27 @@ class OpsRoom:
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
-        self.room, self._world, self._db, self._hs = RoomId(room), world, db, homeserver
+        self._live, self._rooms, self._outbox, self._desk = live, rooms, outbox, desk
+        self.room, self._db, self._hs = RoomId(room), db, homeserver
         self._authority, self._commands = authority, commands
         self._dialog, self._problems = dialog, problems
-        self._mute, self._storage = Mute(room, world, authority), storage
-        self._edits = Edits(world, db, authority, commands, dialog)
-        self._talk = Talk(self.room, world, db, authority, dialog)
-        self._erasures = Erasures(self.room, world, db, homeserver, authority, commands.moved)
+        self._mute, self._storage = Mute(room, rooms, outbox, authority), storage
+        self._edits = Edits(live, rooms, desk, db, authority, commands, dialog)
+        self._talk = Talk(self.room, live, rooms, desk, db, authority, dialog)
+        self._erasures = Erasures(
+            self.room, live, outbox, desk, db, homeserver, authority, commands.moved
+        )
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
     def view(self) -> RoomView:
-        return self._world.rooms.get(self.room) or RoomView(self.room)  # gone: nobody is in it
+        return self._rooms.views.get(self.room) or RoomView(self.room)  # gone: nobody is in it
 
     async def take(self, event: RoomEvent) -> Taken:
         """One event, in order. May ask the server; what it stores is one commit."""
-        if self.room not in self._world.rooms:
+        if self.room not in self._rooms.views:
             return None  # a policy that came just now knows it no more
-        if event.sender == self._world.me:
+        if event.sender == self._live.me:
             return self._own(event)
         if event.is_state:
             return self._state(event)
@@ -93,15 +100,15 @@ class OpsRoom:
             return await self._tap(event)
         if event.type == "m.room.redaction":
             return await self._redaction(event)
-        if event.type == ENCRYPTED and self._world.crypto:
+        if event.type == ENCRYPTED and self._rooms.crypto:
             return await self._unreadable(event)
         return None
 
     async def warn(self, tx: Tx) -> None:
         """What nobody would see otherwise: that nothing typed here is read, or that people were
         led elsewhere. Once for each event that makes it so."""
-        here, outbox, view = self._world.here(self.room), self._world.outbox, self.view
-        if self._world.deaf(self.room):
+        here, outbox, view = self._rooms.here(self.room), self._outbox, self.view
+        if self._rooms.deaf(self.room):
             key = f"unreadable.{view.event_of('m.room.encryption')}"
             await outbox.put(tx, self.room, key, alarms.unreadable_room(here), clear=True)
         if view.replaced_by:
@@ -112,7 +119,7 @@ class OpsRoom:
         return Origin(event.id, command or event.id, self.room, event.sender, event.at or 0.0)
 
     def _own(self, event: RoomEvent) -> Handled | None:
-        commit = self._world.outbox.seen(event)
+        commit = self._outbox.seen(event)
         if event.is_state:
             self._apply(event)
         return Handled(commit) if commit else None
@@ -124,16 +131,16 @@ class OpsRoom:
             return Handled(self.warn)
         if event.type not in ("m.room.member", "m.room.power_levels"):
             return None
-        if self._world.settings is None or not is_new:
+        if self._live.settings is None or not is_new:
             return None
-        return Handled(lambda tx: reweigh.room_changed(Desk.of(self._world, tx), self.room))
+        return Handled(lambda tx: reweigh.room_changed(self._desk(tx), self.room))
 
     def _apply(self, event: RoomEvent) -> None:
-        before = self._world.may_speak(self.room)
+        before = self._rooms.may_speak(self.room)
         self.view.apply(event)
-        if self._world.may_speak(self.room) and not before:
-            self._world.outbox.refused.pop(self.room, None)
-            self._world.outbox.wake.set()
+        if self._rooms.may_speak(self.room) and not before:
+            self._outbox.refused.pop(self.room, None)
+            self._outbox.wake.set()
         if event.type in ("m.room.power_levels", "m.room.encryption"):
             self._problems.set()
 
@@ -192,7 +199,7 @@ class OpsRoom:
         if question is not None:  # a command is no answer: it stands for itself
             self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
-        mentioned = read.mentions_bot(content, self._world.me)
+        mentioned = read.mentions_bot(content, self._live.me)
         if chat is not None and (asked := self._commands.offer(origin, meant, chat.at)):
             return asked
 
@@ -229,7 +236,7 @@ class OpsRoom:
     async def _unreadable(self, event: RoomEvent) -> Handled | None:
         """Its key did not come within a minute, and may never come. One answer a minute: behind
         one lost key there are many messages."""
-        sender, now = event.sender, self._world.now()
+        sender, now = event.sender, self._live.now()
         told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
         if sender in told or self._mute.now:
             return None
@@ -247,7 +254,7 @@ class OpsRoom:
         """A reply to a question; anything else is chat."""
         if not self._dialog.of_person(origin.mxid):
             return None
-        said = read.said(content, called(self._world, self.view))
+        said = read.said(content, called(self._live, self.view))
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
         question = await self._question(said.reply_to, origin.mxid)
@@ -264,7 +271,7 @@ class OpsRoom:
     async def _question(self, event_id: EventId | None, mxid: str) -> Question | None:
         if event_id is None:
             return None
-        key = await self._db.read(lambda tx: self._world.outbox.key_of(tx, self.room, event_id))
+        key = await self._db.read(lambda tx: self._outbox.key_of(tx, self.room, event_id))
         return self._dialog.get(key, mxid)
 
     async def _edit(self, event: RoomEvent, original: EventId, new: Json) -> Taken:
@@ -285,7 +292,7 @@ class OpsRoom:
     ) -> Taken:
         """before: the original, with these votes. content: what it says now."""
         original = before.id
-        if votes and self._world.settings is not None:
+        if votes and self._live.settings is not None:
             return await self._edits.vote(self._origin(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         command = request.command if request is not None else original
@@ -319,7 +326,7 @@ class OpsRoom:
     async def _is_answered(self, original: EventId) -> bool:
         """Whether it was a command, or was taken for one."""
         key = f"reply.{original}"
-        return await self._db.read(lambda tx: self._world.outbox.has(tx, self.room, key))
+        return await self._db.read(lambda tx: self._outbox.has(tx, self.room, key))
 
     def _is_chat(self, event: RoomEvent) -> bool:
         """Whether a message is none to the bot, as far as can be read."""
@@ -354,19 +361,19 @@ class OpsRoom:
 
     async def _vote(self, origin: Origin, target: EventId, side: Side, how: Via) -> Handled | None:
         """A yes or no to an alarm about something that was erased, or to a card of ours."""
-        if self._world.settings is None:
+        if self._live.settings is None:
             return None
         if (released := await self._erasures.tap(origin, target, side)) is not None:
             return released
         request = await self._db.read(
-            lambda tx: voting.of_card(Desk.of(self._world, tx, self.room), self.room, target)
+            lambda tx: voting.of_card(self._desk(tx, self.room), self.room, target)
         )
         if request is None:
             return None
         whose = (origin.event_id, request.id, origin.mxid)
         ballot = Ballot(*whose, side, how, self.room, message=origin.command)
         return Handled(
-            lambda tx: voting.vote(Desk.of(self._world, tx, self.room), ballot),
+            lambda tx: voting.vote(self._desk(tx, self.room), ballot),
             self._commands.moved,
         )
 
@@ -375,7 +382,7 @@ class OpsRoom:
         an event, and the server only does not apply it; and what comes encrypted can call itself
         a redaction."""
         target, sender = event.removes, event.sender
-        if target is None or self._world.settings is None:
+        if target is None or self._live.settings is None:
             return None
         able = self.view.can("redact", sender)
         question = self._dialog.of_command(target)
@@ -393,9 +400,7 @@ class OpsRoom:
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
             if able or own or await store.votes_of(tx, self.room, target):
-                await voting.redacted(
-                    Desk.of(self._world, tx, self.room), self.room, target, sender
-                )
+                await voting.redacted(self._desk(tx, self.room), self.room, target, sender)
 
         return Handled(commit, self._commands.moved)
 
@@ -411,11 +416,11 @@ class OpsRoom:
         async def unclear(tx: Tx) -> bool:
             if await self._is_known(tx, target):
                 return False
-            return await self._world.outbox.unclear(tx, self.room, target)
+            return await self._outbox.unclear(tx, self.room, target)
 
-        until = self._world.now() + _SENT_WITHIN
+        until = self._live.now() + _SENT_WITHIN
         while await self._db.read(unclear):
-            if self._world.now() > until:
+            if self._live.now() > until:
                 raise NoResponse("a message of ours is still being sent")
             await asyncio.sleep(0.05)
 

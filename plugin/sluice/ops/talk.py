@@ -11,9 +11,9 @@ from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..model.request import Rejection, Request, State
 from ..requests import voting
-from ..requests.desk import Desk
+from ..requests.desk import Desks
 from ..requests.standing import Count, weigh
-from ..state import World
+from ..state import Live, Rooms
 from ..typed import read
 from ..typed.parse import NotRun
 from .dialog import Dialog
@@ -25,12 +25,15 @@ class Talk:
     def __init__(
         self,
         room: RoomId,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        desk: Desks,
         db: Database,
         authority: Authority,
         dialog: Dialog,
     ) -> None:
-        self._room, self._world, self._db = room, world, db
+        self._room, self._live, self._rooms = room, live, rooms
+        self._desk, self._db = desk, db
         self._authority, self._dialog = authority, dialog
 
     async def take(self, origin: Origin, content: Json) -> Handled | None:
@@ -38,7 +41,7 @@ class Talk:
         said = read.said(content)
         if said is None or isinstance(said, NotRun) or said.reply_to is None:
             return None
-        if self._world.settings is None or not await self._authority.roles(origin):
+        if self._live.settings is None or not await self._authority.roles(origin):
             return None
         answers = said.reply_to
         found = await self._db.read(lambda tx: self._open(tx, answers))
@@ -48,13 +51,13 @@ class Talk:
         cause = votes.cause(origin.mxid, request.mxid)
         if cause is Rejection.NOT_NEEDED:
             return None
-        message = texts.no_vote(request, cause, votes.standing, self._world.here(self._room))
+        message = texts.no_vote(request, cause, votes.standing, self._rooms.here(self._room))
         person = self._authority.name(origin.mxid)
         return self._dialog.once(origin, f"no vote.{request.id}.{person}", message)
 
     async def _open(self, tx: Tx, event_id: EventId) -> tuple[Request, Count] | None:
         """The open request that a message of ours is about."""
-        desk = Desk.of(self._world, tx, self._room)
+        desk = self._desk(tx, self._room)
         request = await voting.of_card(desk, self._room, event_id)
         if request is None or request.state is not State.PENDING:
             return None

@@ -14,16 +14,17 @@ from attrs import evolve, frozen
 from ..db.connection import Database, Tx
 from ..matrix.files import File
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..model.command import Invocation, Typed
 from ..model.decision import Decision, Verdict
 from ..model.origin import Origin
 from ..policy.reasons import roles_above
 from ..policy.rules import Policy
-from ..requests.desk import Desk
+from ..requests.desk import Desk, Desks
 from ..requests.standing import judge
 from ..requests.submit import Ask, reject
 from ..running.views import Lists
-from ..state import World
+from ..state import Live, Rooms
 from ..text.message import Message
 from ..text.pages import Pages
 
@@ -32,9 +33,12 @@ KEPT = 300  # characters of free text that are stored with a refusal, a vote or 
 
 @frozen
 class Call:
-    """What a handler gets. world, db, lists: what all of them may use."""
+    """What a handler gets. live to lists: what all of them may use."""
 
-    world: World
+    live: Live
+    rooms: Rooms
+    outbox: Outbox
+    desk: Desks
     db: Database
     lists: Lists
     origin: Origin
@@ -58,7 +62,7 @@ class Call:
     async def allowed(self) -> bool:
         """Looked at before anything is fetched or sent for who asks."""
         room = self.origin.room
-        decision = await self.db.read(lambda tx: self._judged(Desk.of(self.world, tx, room)))
+        decision = await self.db.read(lambda tx: self._judged(self.desk(tx, room)))
         return decision.verdict is not Verdict.DENY
 
     async def _ask(self, desk: Desk) -> Ask:
@@ -73,7 +77,7 @@ class Call:
         """One commit: the "not allowed" with its id, or what `build` does and says."""
 
         async def commit(tx: Tx) -> None:
-            desk = Desk.of(self.world, tx, self.origin.room)
+            desk = self.desk(tx, self.origin.room)
             ask = await self._ask(desk)
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)
@@ -89,7 +93,7 @@ class Call:
     async def put(self, tx: Tx, message: Message, file: File | None = None) -> None:
         """The reply itself, where nobody's right is looked at or it holds a file."""
         key, origin = f"reply.{self.origin.event_id}", self.origin
-        outbox = self.world.outbox
+        outbox = self.outbox
         await outbox.put(tx, origin.room, key, message, reply_to=origin.command, file=file)
 
     def keep(self, desk: Desk, left: Pages | None) -> None:

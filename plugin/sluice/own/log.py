@@ -24,6 +24,7 @@ from ..policy.people import mxids_of
 from ..requests import history, store, voting
 from ..requests.desk import Desk
 from ..requests.submit import Ask
+from ..state import ServerState
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import codes, count, person, say, view
@@ -82,8 +83,8 @@ _TOLD = ("review", "trust", "cancelled", "held", "released")
 
 
 class Log:
-    def __init__(self, homeserver: Homeserver, files: Files) -> None:
-        self._hs, self._files = homeserver, files
+    def __init__(self, homeserver: Homeserver, files: Files, conduit: ServerState) -> None:
+        self._hs, self._files, self._conduit = homeserver, files, conduit
 
     async def take(self, call: Call) -> Handled | None:
         word = call.text("filter")
@@ -96,7 +97,7 @@ class Log:
             return await self._export(call)
         if kind in _WORDS:
             return call.answer(partial(_of_kinds, kinds=_WORDS[kind]))
-        if word.startswith("@") or word in call.world.live.policy.people:
+        if word.startswith("@") or word in call.live.in_force.policy.people:
             return call.answer(partial(_of_person, word=word))
         return call.say(_unknown(call, word)) if word else call.answer(_everything)
 
@@ -114,7 +115,7 @@ class Log:
         if last.outcome.kind is Kind.UNKNOWN or last.outcome.code == "unrecognised":
             return None
         try:
-            event = await self._hs.event(call.world.conduit.room, last.answer_event)
+            event = await self._hs.event(self._conduit.room, last.answer_event)
         except MatrixError:
             return None
         body = event.content.get("body") if event is not None else None
@@ -123,7 +124,7 @@ class Log:
     async def _export(self, call: Call) -> Handled:
         if not await call.allowed():
             return call.say(None)
-        now = datetime.fromtimestamp(call.world.now(), timezone.utc)
+        now = datetime.fromtimestamp(call.live.now(), timezone.utc)
         name = f"sluice-log-{now:%Y-%m-%d-%H%M}.jsonl"
         data, entries, erased = await call.db.read(_whole)
         try:
@@ -225,7 +226,7 @@ def _names(call: Call, desk: Desk, request: Request, lines: Sequence[LineRow]) -
     """The values of a list with what became of each; None of a request with one."""
     if len(users(request.invocation)) < 2 and len(lines) < 2:
         return None
-    planned = call.world.planned(request.invocation) if lines else ()
+    planned = desk.planned(request.invocation) if lines else ()
     if not planned:
         return None
     ends: dict[str, list[str]] = {}
@@ -315,7 +316,7 @@ def _told(desk: Desk, record: Record) -> Text:
 
 
 def _unknown(call: Call, word: str) -> Message:
-    cmd = call.world.here(call.origin.room).cmd
+    cmd = call.rooms.here(call.origin.room).cmd
     return view(
         ("There is no log of ", quote(word, 40), "."),
         ("A person: ", cmd("log @bo"), " · one request: ", cmd("log 12")),

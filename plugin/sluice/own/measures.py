@@ -44,7 +44,7 @@ class WithoutVotes:
 
 async def glass(call: Call) -> Handled | WithoutVotes:
     """The line inside, with the same questions as without break-glass."""
-    here = call.world.here(call.origin.room)
+    here = call.rooms.here(call.origin.room)
     typed = read_line(str(call.invocation.get("line")), prefix=here.prefix)
     command = find(typed.word)
     if command is None or command.own:
@@ -61,15 +61,15 @@ async def reload(
 
     again: reads the policy; its first error, None if it is live now.
     """
-    world, origin = call.world, call.origin
-    if not world.problems and not await call.allowed():
+    origin = call.origin
+    if not call.live.problems and not await call.allowed():
         return call.say(None)
     problem = await again()
 
     async def commit(tx: Tx) -> None:
         if problem is None:
-            await world.outbox.react(tx, origin.room, origin.event_id, "✅")
-        elif origin.room != world.main_room:  # there it is told already
+            await call.outbox.react(tx, origin.room, origin.event_id, "✅")
+        elif origin.room != call.rooms.main_room:  # there it is told already
             await call.put(tx, not_run(("Not run: ", *marked(problem))))
 
     return Handled(commit, moved)

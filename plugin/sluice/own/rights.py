@@ -99,9 +99,9 @@ class Can:
         whom = _Whom("", call.origin.mxid)
         if line.startswith("@"):
             word, _, line = line.partition(" ")
-            name = person_meant(call.world.live.policy, word)
+            name = person_meant(call.live.in_force.policy, word)
             whom = _Whom(name, _account(call, name))
-        prefix = call.world.here(call.origin.room).prefix
+        prefix = call.rooms.here(call.origin.room).prefix
         typed = evolve(read_line(line, prefix=prefix), reply_to=call.typed.reply_to)
         glass = typed.word == "glass"
         if glass:
@@ -123,8 +123,8 @@ class Can:
 
 def _account(call: Call, name: str) -> str:
     """The account of somebody that speaks here: one that is in the room, if any is."""
-    mxids = mxids_of(call.world.live.policy, name)
-    view = call.world.rooms.get(call.origin.room)
+    mxids = mxids_of(call.live.in_force.policy, name)
+    view = call.rooms.views.get(call.origin.room)
     return next((m for m in mxids if view is not None and m in view.joined), mxids[0])
 
 

@@ -15,13 +15,14 @@ from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.direct import Direct
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..model.request import State
 from ..policy.access import read_out
 from ..requests import store
 from ..requests.desk import Desk
 from ..requests.submit import Ask
 from ..server.problems import Drift
-from ..state import RegistrationState, World
+from ..state import Live, RegistrationState, Rooms, ServerState
 from ..text.message import Message, Text
 from ..text.phrases import marked
 from .call import Call
@@ -36,7 +37,7 @@ async def policy_since(tx: Tx, at: float | None = None) -> float | None:
 
 
 async def policy(call: Call, desk: Desk, ask: Ask) -> Message:
-    settings = call.world.live
+    settings = call.live.in_force
     message = answers.policy_live(
         desk.here,
         await policy_since(desk.tx) or desk.now,
@@ -51,27 +52,26 @@ async def policy(call: Call, desk: Desk, ask: Ask) -> Message:
     return evolve(message, lines=(*message.lines, *warned))
 
 
-async def version(call: Call, desk: Desk, ask: Ask) -> Message:
-    conduit = f"Conduit {call.world.conduit_version or 'not known yet'}"
-    since = await policy_since(desk.tx)
-    return answers.version(desk.here, call.world.version, conduit, since, _SOURCE)
-
-
 class Status:
-    """direct: how it answers while nothing can be stored."""
+    """direct: how it answers while nothing can be stored. version: of Sluice."""
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
         registration: RegistrationState,
         db: Database,
         homeserver: Homeserver,
         drift: Drift,
         direct: Direct,
+        version: str,
     ) -> None:
         self._registration = registration
-        self._world, self._db, self._hs, self._drift = world, db, homeserver, drift
-        self._direct = direct
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._db, self._hs, self._drift = db, homeserver, drift
+        self._direct, self._version = direct, version
 
     async def take(self, call: Call) -> Handled | None:
         await self._drift.look()
@@ -79,7 +79,7 @@ class Status:
 
         async def write(tx: Tx) -> Message:
             return answers.status(
-                self._world.here(origin.room), await self._shown(tx, origin.room, took)
+                self._rooms.here(origin.room), await self._shown(tx, origin.room, took)
             )
 
         if self._db.failing is not None:
@@ -93,42 +93,47 @@ class Status:
 
         return Handled(commit)
 
+    async def version(self, call: Call, desk: Desk, ask: Ask) -> Message:
+        conduit = f"Conduit {self._conduit.health.version or 'not known yet'}"
+        since = await policy_since(desk.tx)
+        return answers.version(desk.here, self._version, conduit, since, _SOURCE)
+
     async def say(self, room: str, key: str) -> None:
         """Unasked, for a room where the bot is new."""
         await self._drift.look(accounts=True)
         took = await self._took()
 
         async def commit(tx: Tx) -> None:
-            message = answers.status(self._world.here(room), await self._shown(tx, room, took))
-            await self._world.outbox.put(tx, room, key, message)
+            message = answers.status(self._rooms.here(room), await self._shown(tx, room, took))
+            await self._outbox.put(tx, room, key, message)
 
         await self._db.write(commit)
 
     async def _took(self) -> float | None:
         """Seconds that the server took to answer just now; None if admin commands get none."""
-        conduit = self._world.conduit
+        conduit = self._conduit
         if not conduit.room or conduit.health.silent_since is not None:
             return None
-        start = self._world.now()
+        start = self._live.now()
         try:
             await self._hs.version()
         except MatrixError:
             return None
-        return max(self._world.now() - start, 0.0)
+        return max(self._live.now() - start, 0.0)
 
     async def _shown(self, tx: Tx, room: str, took: float | None) -> Overview:
-        world = self._world
-        view, pause = world.conduit.view, await store.pause(tx)
+        live, conduit = self._live, self._conduit
+        view, pause = conduit.view, await store.pause(tx)
         running = await store.in_state(tx, State.EXECUTING)
         waiting = await store.in_state(tx, State.PENDING)
-        valid = world.settings is not None and not world.problems
-        scrubs = world.settings is None or world.settings.secrets.scrub_admin_room
+        valid = live.settings is not None and not live.problems
+        scrubs = live.settings is None or live.settings.secrets.scrub_admin_room
         return Overview(
-            conduit=f"Conduit {world.conduit_version}".strip(),
+            conduit=f"Conduit {conduit.health.version}".strip(),
             answers=took,
             running=len(running),
             open=len(waiting),
-            policy_at=(await policy_since(tx) or world.now()) if valid else None,
+            policy_at=(await policy_since(tx) or live.now()) if valid else None,
             entries=(await audit.head(tx)).seq,
             unbroken=self._drift.broken is None,
             admins=len(view.joined) if view is not None else 0,

@@ -9,21 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Union
 
-from ..db.connection import Database
-from ..looks.authority import Authority
-from ..looks.reading import Reading
-from ..matrix.api import Homeserver
-from ..matrix.files import Files
 from ..matrix.model import Handled
-from ..matrix.probes import Probes
 from ..model.command import Invocation, Typed
 from ..model.origin import Origin
-from ..running.views import Lists
-from ..state import World
 from . import lists, measures, rights, status, votes
 from .call import Build, Call
 from .log import Log
 from .measures import WithoutVotes
+from .rights import Can
 from .status import Status
 from .who import WhoIs
 
@@ -33,30 +26,26 @@ After = Callable[[], Awaitable[None]]
 
 
 class Own:
-    """reload: reads the policy; its first error, None if it is live now. moved: to be called after
-    a commit that may have put something in line."""
+    """call: makes what a handler gets. reload: reads the policy; its first error, None if it is
+    live now. moved: to be called after a commit that may have put something in line."""
 
     def __init__(
         self,
-        world: World,
-        db: Database,
-        homeserver: Homeserver,
-        probes: Probes,
-        files: Files,
-        open_lists: Lists,
+        call: Callable[[Origin, Invocation, Typed], Call],
+        can: Can,
+        who: WhoIs,
+        log: Log,
         shown: Status,
-        authority: Authority,
-        reading: Reading,
         reload: Callable[[], Awaitable[str | None]],
         moved: After,
     ) -> None:
-        self._world, self._db, self._lists = world, db, open_lists
+        self._call = call
         self._rows: Mapping[str, Handler] = {
             "help": _plain(rights.help),
-            "can": rights.Can(authority, reading).take,
+            "can": can.take,
             "why": _plain(rights.why),
-            "who": WhoIs(homeserver, probes).take,
-            "log": Log(homeserver, files).take,
+            "who": who.take,
+            "log": log.take,
             "more": _plain(lists.more),
             "pending": _plain(votes.pending),
             "approve": _plain(votes.approve, moved),
@@ -70,13 +59,12 @@ class Own:
             "reload": partial(measures.reload, again=reload, moved=moved),
             "status": shown.take,
             "policy": _plain(status.policy),
-            "version": _plain(status.version),
+            "version": _plain(shown.version),
         }
 
     async def take(self, origin: Origin, invocation: Invocation, typed: Typed) -> Does:
         """Nobody without a role gets here. Raises NotRun."""
-        call = Call(self._world, self._db, self._lists, origin, invocation, typed)
-        return await self._rows[invocation.command](call)
+        return await self._rows[invocation.command](self._call(origin, invocation, typed))
 
 
 def _plain(build: Build, after: After | None = None) -> Handler:

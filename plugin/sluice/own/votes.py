@@ -64,7 +64,7 @@ async def _resolved(call: Call, desk: Desk, request: Request, kind: Kind, by: st
     rows = await store.lines(desk.tx, request.id)
     said = Outcome(kind, "said")
     parts = []
-    for line, row in zip(call.world.planned(request.invocation), rows, strict=False):
+    for line, row in zip(desk.planned(request.invocation), rows, strict=False):
         known = row.outcome if row.outcome and row.outcome.kind is not Kind.UNKNOWN else None
         parts.append(Part(line.items, known or said))
     ending = evolve(await ending_of(desk, request, How.SAID), by=by)

@@ -37,9 +37,9 @@ class WhoIs:
 
     async def take(self, call: Call) -> Handled:
         mxid = str(call.invocation.get("user"))
-        status, name = await self._look(mxid, call.world.server)
+        status, name = await self._look(mxid, call.live.server)
         nobody = status == _FREE[Name.FREE]
-        close = await alikes(call.world, call.db, call.origin.room, mxid) if nobody else ()
+        close = await alikes(call.rooms, call.db, call.origin.room, mxid) if nobody else ()
         return call.answer(partial(_told, mxid=mxid, status=status, name=name, close=close))
 
     async def _look(self, mxid: str, own: str) -> tuple[str, str | None]:
@@ -70,7 +70,7 @@ async def _told(
 ) -> Message:
     power, distrusted = desk.asker(ask.room, mxid).power, await desk.distrusted()
     role = highest(desk.policy, roles(desk.policy, mxid, power, distrusted))
-    inside = [room for room, view in call.world.rooms.items() if mxid in view.joined]
+    inside = [room for room, view in call.rooms.views.items() if mxid in view.joined]
     found = await history.about(desk.tx, mxid)
     earlier = [
         lists.Earlier(r.id, r.text, answers.state_word(r.state), r.created)

@@ -17,13 +17,14 @@ from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import password_in
 from ..matrix.api import Homeserver, Login, MatrixError, Refused
+from ..matrix.outbox import Outbox
 from ..model.admin_room import Asked, Content
 from ..model.command import Line
 from ..model.request import LineRow, Request
 from ..model.result import Delivery, Handed
 from ..model.secret import Secret
-from ..requests.desk import Desk
-from ..state import ToRead, World
+from ..requests.desk import Desks
+from ..state import Live, Rooms, ServerState, ToRead
 from . import store
 from . import texts as texts
 from .private import CannotDeliver, PrivateRooms
@@ -48,21 +49,27 @@ class Deliveries:
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
+        desk: Desks,
         db: Database,
         homeserver: Homeserver,
-        rooms: PrivateRooms,
+        private: PrivateRooms,
         nonce: str,
         opened: ToRead,
         log: Logger,
     ) -> None:
-        self._world, self._db, self._hs, self._rooms = world, db, homeserver, rooms
+        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self._conduit, self._desk, self._private = conduit, desk, private
+        self._db, self._hs = db, homeserver
         self._nonce, self._opened, self._log = nonce, opened, log
         self.replaced: dict[str, float] = {}  # accounts whose password we changed, and when
 
     async def prepare(self, mxid: str) -> str:
         """The private room of who asks, before anything runs. Raises CannotDeliver."""
-        room = await self._rooms.ensure(mxid)
+        room = await self._private.ensure(mxid)
         self._opened.add(room)
         return room
 
@@ -105,13 +112,13 @@ class Deliveries:
         seen_by: tuple[str, ...] = ()
         try:
             password, seen_by = await self._replace(request, account, given)
-            does, welcome = COMMANDS[request.invocation.command].does, self._world.live.welcome
+            does, welcome = COMMANDS[request.invocation.command].does, self._live.in_force.welcome
             said = texts.handover(
                 account, password, new=does is Does.MAKES_ACCOUNTS, welcome=welcome
             )
-            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+            event = await self._private.send(room, request.mxid, said.content(), txn)
         except (CannotDeliver, _Useless) as error:
-            sent = await self._rooms.sent(room, txn)
+            sent = await self._private.sent(room, txn)
             if sent is None:
                 self._log.error(
                     "#%d: the password could not be handed over: %s", request.id, error
@@ -130,13 +137,13 @@ class Deliveries:
         seen_by: tuple[str, ...] = (),
     ) -> Handover:
         async def block(tx: Tx) -> Handover:
-            now = self._world.now()
-            joined = now if room in self._rooms.inside else None
+            now = self._live.now()
+            joined = now if room in self._private.inside else None
             handed = Handover(
                 request.id, row.number, account, request.mxid, room, event, now, seen_by, joined
             )
             await store.put_handover(tx, handed)
-            await self._world.outbox.react(tx, room, event, DONE)
+            await self._outbox.react(tx, room, event, DONE)
             return handed
 
         handed = await self._db.write(block)
@@ -146,26 +153,26 @@ class Deliveries:
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Removes Conduit's answer from the admin room, in the commit that settles its line: until
         then it is read again after a crash."""
-        admin_room = self._world.conduit.room
+        admin_room = self._conduit.room
         if admin_room and self.scrubs:
             reason = "holds a password"
-            await self._world.outbox.redact(tx, admin_room, answer, reason)
+            await self._outbox.redact(tx, admin_room, answer, reason)
 
     @property
     def scrubs(self) -> bool:
-        view, wanted = self._world.conduit.view, self._world.live.secrets.scrub_admin_room
-        return wanted and view is not None and view.power(self._world.me) >= _REDACT_POWER
+        view, wanted = self._conduit.view, self._live.in_force.secrets.scrub_admin_room
+        return wanted and view is not None and view.power(self._live.me) >= _REDACT_POWER
 
     async def joined(self, tx: Tx, room: str) -> None:
         """The recipient is in: the time of what stands there begins now."""
-        self._rooms.inside.add(room)
-        await store.joined(tx, room, self._world.now())
+        self._private.inside.add(room)
+        await store.joined(tx, room, self._live.now())
 
     async def _replace(
         self, request: Request, account: str, given: Secret
     ) -> tuple[Secret, tuple[str, ...]]:
         """A password that nobody saw; Conduit's own, with who saw it, if that fails."""
-        if self._world.live.secrets.replace:
+        if self._live.in_force.secrets.replace:
             fresh = new_password()
             sign_out = bool(request.invocation.get("sign-out"))
             session = await self._sign_in(account, given)
@@ -178,8 +185,8 @@ class Deliveries:
             if session is None:
                 raise _Useless("nobody can say whether it was replaced")
             await self._sign_out(session)
-        view = self._world.conduit.view
-        besides = {self._world.me, f"@conduit:{self._world.server}"}
+        view = self._conduit.view
+        besides = {self._live.me, f"@conduit:{self._live.server}"}
         return given, tuple(sorted(view.joined - besides)) if view else ()
 
     async def _sign_in(self, account: str, given: Secret) -> Login | None:
@@ -197,7 +204,7 @@ class Deliveries:
         return None
 
     async def _change(self, session: Login, given: Secret, fresh: Secret, out: bool) -> bool:
-        now = self._world.now()
+        now = self._live.now()
         recent = {user: at for user, at in self.replaced.items() if now - at < REPLACED}
         self.replaced = {**recent, session.user_id: now}
         try:
@@ -222,7 +229,7 @@ class Deliveries:
             room = await self.prepare(request.mxid)
             said = texts.unread_answer(request.id, request.text, body)
             txn = meta.txn_id(self._nonce, "unread", room, request.id, row.number)
-            event = await self._rooms.send(room, request.mxid, said.content(), txn)
+            event = await self._private.send(room, request.mxid, said.content(), txn)
         except CannotDeliver:
             return Delivery(Handed.LOST)
         # Nobody's password for certain, and removed like one: `account` is who was given it.
@@ -231,7 +238,7 @@ class Deliveries:
     def _as_told(self, handed: Handover | None) -> Delivery:
         if handed is None:
             return Delivery(Handed.LOST)
-        after = float(self._world.live.secrets.remove_after)
+        after = float(self._live.in_force.secrets.remove_after)
         if handed.joined_at is None:
             until = handed.sent_at + _JOIN_WITHIN
             return Delivery(Handed.INVITED, until, after, handed.seen_by)
@@ -246,19 +253,19 @@ class Deliveries:
             return
         last = handed[-1]
         until = self._as_told(last).until if last.joined_at is not None else None
-        here = self._world.here(request.room)
+        here = self._rooms.here(request.room)
         accounts = [each.account for each in handed]
         said = texts.handed_over(here, request.person, request.mxid, accounts, until)
-        await self._world.outbox.put(tx, last.room, _key(request.id), said)
+        await self._outbox.put(tx, last.room, _key(request.id), said)
 
     async def due(self, tx: Tx) -> bool:
         """Whether `tick` has something to do."""
-        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        now, after = self._live.now(), float(self._live.in_force.secrets.remove_after)
         return any(_is_due(each, now, after) for each in await store.standing(tx))
 
     async def tick(self, tx: Tx) -> None:
         """The clock: what has stood long enough goes."""
-        now, after = self._world.now(), float(self._world.live.secrets.remove_after)
+        now, after = self._live.now(), float(self._live.in_force.secrets.remove_after)
         for handed in await store.standing(tx):
             if _is_due(handed, now, after):
                 never = handed.joined_at is None
@@ -273,19 +280,19 @@ class Deliveries:
     async def _remove(self, tx: Tx, handed: Handover, *, tapped: bool, never: bool) -> None:
         if not await store.remove(tx, handed):
             return
-        outbox = self._world.outbox
+        outbox = self._outbox
         await outbox.redact(tx, handed.room, handed.event_id, "the time is over")
         every = await store.handovers(tx, handed.request)
         if any(not each.removed for each in every):
             return
-        where = self._world.main_room or ""
-        here = self._world.here(where)
+        where = self._rooms.main_room or ""
+        here = self._rooms.here(where)
         accounts = [each.account for each in every]
-        after = float(self._world.live.secrets.remove_after)
+        after = float(self._live.in_force.secrets.remove_after)
         said = texts.removed(here, accounts, tapped=tapped, after=after)
         await outbox.edit(tx, handed.room, _key(handed.request), said)
         if never:
-            who = Desk.of(self._world, tx).name(handed.mxid)
+            who = self._desk(tx).name(handed.mxid)
             said = texts.never_joined(here, who, handed.mxid, accounts)
             await outbox.put(tx, where, f"{_key(handed.request)}.never", said)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..catalog.table import find
 from ..db.connection import Tx
 from ..matrix.model import Handled
+from ..matrix.outbox import Outbox
 from ..model.event import RoomEvent
-from ..state import World
+from ..state import Live, Rooms
 from ..typed import read
 from ..typed.read import SIDES
 from . import texts as texts
@@ -14,12 +15,15 @@ from .handover import DONE, Deliveries
 
 
 class PrivateRoom:
-    def __init__(self, room: str, world: World, deliveries: Deliveries) -> None:
-        self.room, self._world, self._deliveries = room, world, deliveries
+    def __init__(
+        self, room: str, live: Live, rooms: Rooms, outbox: Outbox, deliveries: Deliveries
+    ) -> None:
+        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self.room, self._deliveries = room, deliveries
 
     async def take(self, event: RoomEvent) -> Handled | None:
-        if event.sender == self._world.me:
-            commit = self._world.outbox.seen(event)
+        if event.sender == self._live.me:
+            commit = self._outbox.seen(event)
             return Handled(commit) if commit else None
         if event.type == "m.room.member" and event.content.get("membership") == "join":
             return Handled(lambda tx: self._deliveries.joined(tx, self.room))
@@ -38,17 +42,17 @@ class PrivateRoom:
 
     def _message(self, event: RoomEvent) -> Handled | None:
         """A command here never runs; that is said once for each, to who has a role."""
-        if not self._world.has_role(event.sender):
+        if not self._rooms.has_role(event.sender):
             return None
-        prefix = self._world.settings.prefix if self._world.settings else "!"
-        typed = read.read(event.content, bot=self._world.me, prefix=prefix)
+        prefix = self._live.settings.prefix if self._live.settings else "!"
+        typed = read.read(event.content, bot=self._live.me, prefix=prefix)
         word = getattr(typed, "word", None)
         if word is None or find(word) is None:
             return None
         key = event.id
 
         async def commit(tx: Tx) -> None:
-            outbox = self._world.outbox
+            outbox = self._outbox
             await outbox.put(tx, self.room, f"reply.{key}", texts.wrong_room(), reply_to=key)
 
         return Handled(commit)

@@ -1,4 +1,4 @@
-"""What every step of a request has at hand: the transaction, the world as it is, two outlets.
+"""What every step of a request has at hand: the transaction, what is true now, two outlets.
 
 A step gets one Desk, made inside the writer lock, and does all it does through it: it reads and
 writes the database, writes audit records and hands messages to the outbox in one transaction, so
@@ -20,14 +20,16 @@ from ..chat.card_text import About
 from ..chat.undo import takes_back
 from ..db import codec
 from ..db.connection import Tx
+from ..families.dialects import lines
 from ..matrix.outbox import Outbox
-from ..model.command import Invocation, Tag
+from ..model.command import Invocation, Line, Tag
 from ..model.decision import Asker
 from ..model.ids import PersonName
 from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
-from ..state import Readiness, View, World
+from ..settings import Settings
+from ..state import Live, Readiness, Rooms, ServerState, View, view
 from ..text.message import Message, Text
 from ..text.phrases import Here
 from . import store
@@ -73,11 +75,6 @@ class Desk:
     append: Append
     outbox: Outbox
 
-    @classmethod
-    def of(cls, world: World, tx: Tx, room: str = "") -> Desk:
-        """What a step in this room works with; to be made inside the writer lock."""
-        return cls(tx, world.view(room), audit.append, world.outbox)
-
     @property
     def now(self) -> float:
         return self.view.now
@@ -89,6 +86,10 @@ class Desk:
     @property
     def policy(self) -> Policy:
         return self.view.policy
+
+    def planned(self, invocation: Invocation) -> tuple[Line, ...]:
+        """The lines of an invocation for the Conduit that is there."""
+        return lines(invocation, self.view.dialect, self.here.server)
 
     async def apply(
         self,
@@ -282,3 +283,24 @@ class Desk:
         total = sum(row.size for row in rows)
         told = await self.about(request)
         await self.show(request, cards.running(request, told, request.approved, done, total))
+
+
+@frozen
+class Desks:
+    """Makes the desk of a step, of what is true at its moment."""
+
+    _live: Live
+    _rooms: Rooms
+    _outbox: Outbox
+    _conduit: ServerState
+
+    def __call__(self, tx: Tx, room: str = "") -> Desk:
+        """What a step in this room works with; to be made inside the writer lock."""
+        now = view(self._live, self._rooms, self._conduit, room)
+        return Desk(tx, now, audit.append, self._outbox)
+
+    def under(self, settings: Settings) -> Desks:
+        """As it will be once these settings are in force."""
+        live = evolve(self._live)
+        live.goes_live(settings)
+        return evolve(self, live=live, rooms=evolve(self._rooms, live=live))

@@ -18,6 +18,7 @@ from ..chat import ended
 from ..chat.results import contradicted, result
 from ..db.connection import Tx
 from ..matrix.api import MatrixError
+from ..matrix.outbox import Outbox
 from ..matrix.probes import Account, Media, Probes
 from ..model.admin_room import Asked, Content
 from ..model.command import Invocation, Kind, Line, Outcome, Tag
@@ -27,12 +28,12 @@ from ..passwords import store as kept
 from ..passwords.handover import Deliveries
 from ..policy.people import in_order, person_of
 from ..requests import store
-from ..requests.desk import Desk
+from ..requests.desk import Desk, Desks
 from ..requests.finish import DISTRUST
 from ..requests.standing import ending_of, judge
 from ..server import stoppers
 from ..server.registration import Registration
-from ..state import World
+from ..state import Live, Reopenings, Rooms
 from ..text.message import Message
 from .views import Lists, Shown, Views
 
@@ -76,15 +77,21 @@ class Look:
 class Endings:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        desk: Desks,
         probes: Probes,
         deliveries: Deliveries,
         views: Views,
         lists: Lists,
         registration: Registration,
+        reopenings: Reopenings,
     ) -> None:
-        self._world, self._probes, self._registration = world, probes, registration
+        self._live, self._rooms, self._outbox, self._desk = live, rooms, outbox, desk
+        self._probes, self._registration = probes, registration
         self._deliveries, self._views, self._lists = deliveries, views, lists
+        self._reopenings = reopenings
 
     async def look(self, end: LineEnd) -> Look:
         """What became of the line, with everything that can be found out before it is said."""
@@ -105,7 +112,7 @@ class Endings:
             facts = await self._probes.room(str(request.invocation.get("room")))
             return Look(outcome, name=facts.name if facts else "")
         body = str(content.get("body", ""))
-        slow = self._world.now() - request.created > _SLOW
+        slow = self._live.now() - request.created > _SLOW
         to = request.mxid if slow else None
         shown = await self._views.show(request, outcome, content, to)
         return Look(outcome, shown=shown, body=body if command.sized else None)
@@ -177,12 +184,12 @@ class Endings:
         self, tx: Tx, request: Request, rows: Sequence[LineRow], looks: Mapping[int, Look]
     ) -> Message:
         """The result, from the outcomes of all lines."""
-        desk = Desk.of(self._world, tx, request.room)
+        desk = self._desk(tx, request.room)
         ending = await self._ending(desk, request, looks)
         ending = await self._in_doubt(desk, request, ending)
-        ending = await self._handed(tx, request, rows, ending)
-        here = self._world.here(request.room)
-        parts = self._parts(request, rows)
+        ending = await self._handed(desk, request, rows, ending)
+        here = self._rooms.here(request.room)
+        parts = _parts(desk, request, rows)
         await stoppers.ended(tx, request, parts[0].outcome, here.clock.now)
         last = looks.get(rows[-1].number)
         if last is not None and last.shown is not None and last.outcome.kind is Kind.DONE:
@@ -203,14 +210,14 @@ class Endings:
         return result(here, ending, request.invocation, parts)
 
     async def _handed(
-        self, tx: Tx, request: Request, rows: Sequence[LineRow], ending: Ending
+        self, desk: Desk, request: Request, rows: Sequence[LineRow], ending: Ending
     ) -> Ending:
         """Where the new passwords are, from what was stored of each line: some of it may have
         happened before a restart."""
         if Tag.SECRET not in COMMANDS[request.invocation.command].tags:
             return ending
-        handed = await self._deliveries.handed(tx, request)
-        planned = self._world.planned(request.invocation)
+        handed = await self._deliveries.handed(desk.tx, request)
+        planned = desk.planned(request.invocation)
         done = [row for row in rows if row.outcome and row.outcome.kind is Kind.DONE]
         lost = tuple(planned[r.number - 1].items[0] for r in done if r.number not in handed)
         told = handed[max(handed)] if handed else Delivery(Handed.LOST if lost else Handed.PRIVATE)
@@ -220,7 +227,7 @@ class Endings:
         """Said here, because of its file; what `end` says under the same key is said already."""
         key, reply = f"request.{request.id}.end", None if request.slots else request.command
         room, beside, said = request.room, request.command, shown.message
-        outbox = self._world.outbox
+        outbox = self._outbox
         await outbox.put(tx, room, key, said, reply_to=reply, beside=beside, file=shown.file)
 
     async def scrub(self, tx: Tx, answer: str) -> None:
@@ -231,14 +238,14 @@ class Endings:
         self, tx: Tx, request: Request, outcome: Outcome, answer: str | None
     ) -> None:
         """An answer after a person has said what became of it: told if it says something else."""
-        await stoppers.ended(tx, request, outcome, self._world.now())
+        await stoppers.ended(tx, request, outcome, self._live.now())
         if Tag.SECRET in COMMANDS[request.invocation.command].tags and answer is not None:
             await self.scrub(tx, answer)
         ended, _ = await audit.page(tx, request=request.id, kinds=("ended",), limit=1)
         by = str(ended[0].what.get("by") or "") if ended else ""
         if not by or (outcome.kind is Kind.DONE) is (request.state is State.DONE):
             return
-        desk = Desk.of(self._world, tx, request.room)
+        desk = self._desk(tx, request.room)
         ending = await self._ending(desk, request, {})
         ending = evolve(ending, by=desk.name(by))
         said = contradicted(desk.here, ending, request.invocation, outcome)
@@ -258,14 +265,6 @@ class Endings:
         window = await self._registration.done(tx, request.id, request.person, on=on, span=seconds)
         at_start = self._registration.state.at_start
         return evolve(ending, until=window.until if window else None, at_start=at_start)
-
-    def _parts(self, request: Request, rows: Sequence[LineRow]) -> list[Part]:
-        planned = self._world.planned(request.invocation)
-        not_sent = Outcome(Kind.FAILED, "not_sent")
-        return [
-            Part(line.items, row.outcome or not_sent)
-            for line, row in zip(planned, rows, strict=False)
-        ]
 
     async def _ending(self, desk: Desk, request: Request, looks: Mapping[int, Look]) -> Ending:
         seen = list(looks.values())
@@ -292,19 +291,19 @@ class Endings:
         if _does(request) is not Does.RESETS_PASSWORD:
             return ending
         target = str(request.invocation.get("user"))
-        if request.event_id in self._world.reopening:
-            desk.tx.after(lambda: self._world.reopening.pop(request.event_id, None))
+        if request.event_id in self._reopenings:
+            desk.tx.after(lambda: self._reopenings.discard(request.event_id))
             back = back_if_reopened(request.invocation)
             votes = (await judge(desk, back, request.room, request.mxid)).slots
             ending = evolve(ending, reopened=True, undo_needs_votes=bool(votes))
         if (await store.distrusted(desk.tx, desk.now)).get(target) != request.id:
             return ending
-        policy = self._world.live.policy
+        policy = self._live.in_force.policy
         name = person_of(policy, target)
-        trusts = [p for p in self._world.owner_names() if p not in (request.person, name)]
+        trusts = [p for p in self._live.owner_names() if p not in (request.person, name)]
         return evolve(
             ending,
-            distrusted=self._world.now() + DISTRUST,
+            distrusted=self._live.now() + DISTRUST,
             holder="" if name == target else name,
             trusts=in_order(policy, trusts),
         )
@@ -326,3 +325,10 @@ async def _quota(desk: Desk, request: Request) -> tuple[int, int, float] | None:
 def _words(request: Request) -> str:
     words = ended.alone(request.stop) if request.stop else ()
     return "".join(part if isinstance(part, str) else part.plain for part in words)
+
+
+def _parts(desk: Desk, request: Request, rows: Sequence[LineRow]) -> list[Part]:
+    planned, not_sent = desk.planned(request.invocation), Outcome(Kind.FAILED, "not_sent")
+    return [
+        Part(line.items, row.outcome or not_sent) for line, row in zip(planned, rows, strict=False)
+    ]

@@ -28,10 +28,10 @@ from ..matrix.api import MatrixError
 from ..model.command import Dialect, Kind, Line, Outcome
 from ..model.request import LineRow, LineState, Request, State
 from ..requests import guard, store
-from ..requests.desk import Changed, Desk, only_looks, only_reads
+from ..requests.desk import Changed, Desks, only_looks, only_reads
 from ..requests.finish import closed, settled
 from ..requests.guard import Go, Stop, Turn, Wait
-from ..state import World
+from ..state import Live, Rooms
 from .outcome import Endings, LineEnd, Look
 
 _IDLE = 1.0  # seconds between looks at the line while something is in the way
@@ -47,7 +47,9 @@ _AFTER_RESTART = NotSent("it did not arrive before the restart")
 class Runner:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        desk: Desks,
         db: Database,
         room: AdminRoom,
         sending: Sending,
@@ -59,7 +61,8 @@ class Runner:
     ) -> None:
         """line: the bell that something may stand in line now, or may go on. heard: whether all
         that stands in a room is known."""
-        self._world, self._db, self._room, self._sending = world, db, room, sending
+        self._live, self._rooms, self._desk = live, rooms, desk
+        self._db, self._room, self._sending = db, room, sending
         self._endings, self._device, self._log = endings, device, log
         self._line, self._heard = line, heard
         self._tries: dict[Turn, int] = {}
@@ -95,8 +98,8 @@ class Runner:
         return True
 
     async def _end_badly(self, tx: Tx, error: str, request: Request, row: LineRow) -> None:
-        await audit.append(tx, self._world.now(), "error", {"event": "relay", "error": error})
-        turn, desk = Turn(row.request, row.number), Desk.of(self._world, tx, request.room)
+        await audit.append(tx, self._live.now(), "error", {"event": "relay", "error": error})
+        turn, desk = Turn(row.request, row.number), self._desk(tx, request.room)
         self._room.forget(_ref(turn))
         await guard.line_settled(desk, turn, Outcome(Kind.UNKNOWN, "lost"))
         await self._endings.in_case(tx, request)
@@ -119,7 +122,7 @@ class Runner:
 
     async def _find(self, tx: Tx) -> tuple[tuple[Request, LineRow] | None, Turn | None]:
         """The line that is out, or else the next one to send."""
-        desk = Desk.of(self._world, tx)
+        desk = self._desk(tx)
         for request, rows in await guard.executing(desk):
             for row in rows:
                 if row.state in _OUT:
@@ -131,8 +134,8 @@ class Runner:
     async def _take(self, turn: Turn) -> bool:
         request = await self._db.read(lambda tx: store.get(tx, turn.request))
         assert request is not None
-        waited = self._world.now() - request.created > _JUST_NOW
-        aside = request.room in self._world.aside  # then all that can be is that it is stopped
+        waited = self._live.now() - request.created > _JUST_NOW
+        aside = request.room in self._rooms.aside  # then all that can be is that it is stopped
         asks = request.slots or request.glass or waited
         if not aside and asks and not await self._heard(request.room):
             self._unheard[request.room] = asyncio.get_running_loop().time()
@@ -168,11 +171,11 @@ class Runner:
             self._log.error("#%d is not sent: %s", request.id, error)
             planned, body = (Line(()),) * turn.number, ""
         txn = self._sending.txn("line", request.event_id, turn.number)
-        intent = {"txn": txn, "device": self._device, "policy": self._world.live.digest}
+        intent = {"txn": txn, "device": self._device, "policy": self._live.in_force.digest}
 
         async def begin(tx: Tx) -> Union[Go, Wait, Stop]:
             await meta.put(tx, "device", self._device)
-            desk = Desk.of(self._world, tx, request.room)
+            desk = self._desk(tx, request.room)
             verdict = await guard.begin(desk, turn, planned, intent)
             if isinstance(verdict, Go):
                 await written.note(tx, txn, self._room.room, desk.now)
@@ -185,7 +188,7 @@ class Runner:
         stands behind it goes on."""
 
         async def give_up(tx: Tx, *, tell: bool) -> Request | None:
-            desk = Desk.of(self._world, tx, request.room)
+            desk = self._desk(tx, request.room)
             record = {"event": "relay", "error": error, "request": request.id}
             await audit.append(tx, desk.now, "error", record)
             after = await guard.broken(desk, request.id, error)
@@ -217,7 +220,7 @@ class Runner:
             self._log.error("#%d ends without its result", request.id, exc_info=error)
 
             async def block(tx: Tx) -> None:
-                desk = Desk.of(self._world, tx, request.room)
+                desk = self._desk(tx, request.room)
                 said = alarms.cannot_begin(desk.here, name, request.id, request.text)
                 await settled(desk, request.id, said)
 
@@ -238,9 +241,7 @@ class Runner:
                 sent = Unclear(_DEVICE)  # its txn id would not protect it from a second run
             elif isinstance(sent, NotSent):
                 self._room.forget(ref)
-                await self._db.write(
-                    lambda tx: guard.line_not_sent(Desk.of(self._world, tx), turn)
-                )
+                await self._db.write(lambda tx: guard.line_not_sent(self._desk(tx), turn))
                 return
         await self._was_sent(request, row, sent, fate)
 
@@ -277,7 +278,7 @@ class Runner:
             self._log.error("#%d: the line was not sent: %s", turn.request, sent.cause)
             await self._settle(turn, Outcome(Kind.FAILED, _NOT_SENT))
             return
-        await self._db.write(lambda tx: guard.line_not_sent(Desk.of(self._world, tx), turn))
+        await self._db.write(lambda tx: guard.line_not_sent(self._desk(tx), turn))
         await asyncio.sleep(min(sent.retry_after or 0.2 * 4**tries, _LONGEST))
 
     # --- what became of it
@@ -339,14 +340,14 @@ class Runner:
         return next((row for row in rows if row.number == turn.number), None)
 
     def _spelling(self) -> tuple[Dialect, str]:
-        return self._room.health.dialect or Dialect.V0_10, self._world.server
+        return self._room.health.dialect or Dialect.V0_10, self._live.server
 
     async def _settle(self, turn: Turn, outcome: Outcome, scrub: str | None = None) -> None:
         """Stores the outcome; with the last line the request ends in the same transaction."""
         self._tries.pop(turn, None)
 
         async def block(tx: Tx) -> None:
-            desk = Desk.of(self._world, tx)
+            desk = self._desk(tx)
             if await guard.line_settled(desk, turn, outcome):
                 if scrub is not None:
                     await self._endings.scrub(tx, scrub)
@@ -368,7 +369,7 @@ class Runner:
             return
         looks = self._looks.pop(number, {})
         message = await self._endings.message(tx, request, rows, looks)
-        await settled(Desk.of(self._world, tx, request.room), number, message)
+        await settled(self._desk(tx, request.room), number, message)
 
 
 def _ref(turn: Turn) -> str:

@@ -35,7 +35,7 @@ from ..model.admin_room import Content
 from ..model.command import Outcome
 from ..model.request import Request
 from ..policy.people import highest, is_named, person_of, roles_of_person
-from ..state import RegistrationState, World
+from ..state import Live, RegistrationState, Rooms, ServerState
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, line, view
@@ -95,13 +95,16 @@ class Case:
 class Views:
     def __init__(
         self,
-        world: World,
+        live: Live,
+        ops_rooms: Rooms,
+        conduit: ServerState,
         registration: RegistrationState,
         probes: Probes,
         files: Files,
         sealed: Sealed,
     ) -> None:
-        self._world, self._state = world, registration
+        self._live, self._ops_rooms = live, ops_rooms
+        self._conduit, self._state = conduit, registration
         self._probes, self._files, self._sealed = probes, files, sealed
         self._rows: Mapping[str, Callable[[Case], Awaitable[View]]] = {
             accounts.USERS.name: self._users,
@@ -125,7 +128,7 @@ class Views:
         command = COMMANDS[request.invocation.command]
         if not isinstance(command, ReadOnly):
             return None
-        case = Case(self._world.here(request.room), request, content, outcome, to)
+        case = Case(self._ops_rooms.here(request.room), request, content, outcome, to)
         if request.invocation.get("file"):
             return await self._as_file(case)
         row = self._rows.get(command.name)
@@ -150,7 +153,7 @@ class Views:
         return Shown(caption, file=file)
 
     async def _users(self, case: Case) -> View:
-        mxids, policy = users_in(case.body), self._world.live.policy
+        mxids, policy = users_in(case.body), self._live.in_force.policy
         named = {
             m: roles_of_person(policy, person_of(policy, m)) for m in mxids if is_named(policy, m)
         }
@@ -158,9 +161,9 @@ class Views:
         return lists.users(case.here, mxids, case.value("pattern"), case.to, roles)
 
     async def _rooms(self, case: Case) -> View:
-        admin_room = self._world.conduit.room
+        admin_room = self._conduit.room
         known = await self._probes.names(
-            [*self._world.rooms, *([admin_room] if admin_room else [])]
+            [*self._ops_rooms.views, *([admin_room] if admin_room else [])]
         )
         rows = []
         for room in rooms_in(case.body):
@@ -176,7 +179,7 @@ class Views:
         return lists.registration(case.here, on, *opened, config), None
 
     async def _config(self, case: Case) -> View:
-        version = f"Conduit {self._world.conduit_version}"
+        version = f"Conduit {self._conduit.health.version}"
         until = self._state.until
         return lists.config(case.here, version, case.body, until, case.to)
 

@@ -13,35 +13,57 @@ from collections.abc import Iterable
 from .. import audit
 from ..chat import alarms
 from ..db.connection import Tx
+from ..matrix.outbox import Outbox
 from ..policy.people import members_of, mxids_of, person_of
 from ..policy.rules import Policy
 from ..requests import store
-from ..state import World
+from ..state import Live, Rooms
 from . import store as named
 
 NO_REQUEST = 0  # what stands for the request that put the account in doubt
 _NEVER = 253402214400.0  # the end of the year 9999: only an owner ends it
 
 
-async def registered(world: World, tx: Tx, mxid: str) -> None:
-    """Conduit says that this account was made just now."""
-    if mxid in world.live.policy.named:
-        await named.remember(tx, mxid, True)
-        await _doubt(world, tx, mxid)
+class NamedAccounts:
+    def __init__(self, live: Live, rooms: Rooms, outbox: Outbox) -> None:
+        self._live, self._rooms, self._outbox = live, rooms, outbox
 
-
-async def looked(world: World, tx: Tx, there: Iterable[str], missing: Iterable[str]) -> None:
-    """What a look at the server found of the named accounts."""
-    known = await named.looked_for(tx)
-    in_policy = world.live.policy.named  # another policy may have come meanwhile
-    for mxid in in_policy.intersection(missing):
-        if mxid not in known:
-            await named.remember(tx, mxid, False)
-    for mxid in sorted(in_policy.intersection(there)):
-        if not known.get(mxid):
+    async def registered(self, tx: Tx, mxid: str) -> None:
+        """Conduit says that this account was made just now."""
+        if mxid in self._live.in_force.policy.named:
             await named.remember(tx, mxid, True)
-        if known.get(mxid) is False:
-            await _doubt(world, tx, mxid)
+            await self._doubt(tx, mxid)
+
+    async def looked(self, tx: Tx, there: Iterable[str], missing: Iterable[str]) -> None:
+        """What a look at the server found of the named accounts."""
+        known = await named.looked_for(tx)
+        in_policy = self._live.in_force.policy.named  # another policy may have come meanwhile
+        for mxid in in_policy.intersection(missing):
+            if mxid not in known:
+                await named.remember(tx, mxid, False)
+        for mxid in sorted(in_policy.intersection(there)):
+            if not known.get(mxid):
+                await named.remember(tx, mxid, True)
+            if known.get(mxid) is False:
+                await self._doubt(tx, mxid)
+
+    async def _doubt(self, tx: Tx, mxid: str) -> None:
+        """Whoever made it is not believed to be who the policy means; owners are told."""
+        live, rooms = self._live, self._rooms
+        policy, now = live.in_force.policy, live.now()
+        await store.distrust(tx, mxid, _NEVER, NO_REQUEST)
+        await audit.append(tx, now, "named account made", {"about": mxid})
+        doubted = await store.distrusted(tx, now)
+        left = [
+            owner
+            for owner in members_of(policy, policy.owners)
+            if owner != person_of(policy, mxid)
+            and not doubted.keys() >= {*mxids_of(policy, owner)}
+        ]
+        room = rooms.main_room or next(iter(live.in_force.ops_rooms), None)
+        if room is not None:
+            said = alarms.named_made(rooms.here(room), mxid, trusted_by=left)
+            await self._outbox.put(tx, room, f"named.{mxid}.{now}", said)
 
 
 async def forget(tx: Tx, policy: Policy) -> None:
@@ -49,20 +71,3 @@ async def forget(tx: Tx, policy: Policy) -> None:
     for mxid in (await named.looked_for(tx)).keys() - policy.named:
         await named.forget(tx, mxid)
         await store.trust_again(tx, NO_REQUEST, mxid)
-
-
-async def _doubt(world: World, tx: Tx, mxid: str) -> None:
-    """Whoever made it is not believed to be who the policy means; owners are told."""
-    policy, now = world.live.policy, world.now()
-    await store.distrust(tx, mxid, _NEVER, NO_REQUEST)
-    await audit.append(tx, now, "named account made", {"about": mxid})
-    doubted = await store.distrusted(tx, now)
-    left = [
-        owner
-        for owner in members_of(policy, policy.owners)
-        if owner != person_of(policy, mxid) and not doubted.keys() >= {*mxids_of(policy, owner)}
-    ]
-    room = world.main_room or next(iter(world.live.ops_rooms), None)
-    if room is not None:
-        said = alarms.named_made(world.here(room), mxid, trusted_by=left)
-        await world.outbox.put(tx, room, f"named.{mxid}.{now}", said)

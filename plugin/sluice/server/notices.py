@@ -20,30 +20,39 @@ from ..families.answers import (
     server_notice,
 )
 from ..matrix import sealed
+from ..matrix.outbox import Outbox
 from ..model.admin_room import Content
 from ..passwords import store
 from ..passwords.handover import REPLACED, Deliveries
 from ..policy.people import members_of, mxids_of
-from ..state import RegistrationState, World
+from ..state import Live, RegistrationState, Rooms
 from ..text.message import Message
-from . import named
+from .named import NamedAccounts
 
 _KEPT = 500  # notices of which it is known whom they are about
 
 
 class Notices:
     def __init__(
-        self, world: World, registration: RegistrationState, deliveries: Deliveries
+        self,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        registration: RegistrationState,
+        deliveries: Deliveries,
     ) -> None:
-        self._world, self._registration, self._deliveries = world, registration, deliveries
+        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self._registration, self._deliveries = registration, deliveries
+        self._named = NamedAccounts(live, rooms, outbox)
+        self._about: dict[str, tuple[str, ...]] = {}  # key of a notice -> the account
         self._waves: dict[str, Wave] = {}
 
     async def take(self, tx: Tx, event_id: str, content: Content, raw: bool) -> None:
         """One server notice, in the transaction in which it was read."""
-        room, notice = self._world.main_room, server_notice(content)
-        if isinstance(notice, Registered) and self._world.settings is not None:
-            await named.registered(self._world, tx, notice.user)
-        if room is None or self._world.settings is None:
+        room, notice = self._rooms.main_room, server_notice(content)
+        if isinstance(notice, Registered) and self._live.settings is not None:
+            await self._named.registered(tx, notice.user)
+        if room is None or self._live.settings is None:
             return
         if isinstance(notice, Registered):
             await store.came(tx, notice.user)
@@ -55,16 +64,20 @@ class Notices:
         kind, about, message = found
         key = f"notice.{event_id}"
         if kind:
-            wave, alone = arrive(self._waves.get(kind, Wave()), about, self._world.now())
+            wave, alone = arrive(self._waves.get(kind, Wave()), about, self._live.now())
             tx.after(partial(self._waves.__setitem__, kind, wave))
             if not alone:
                 return
         if about:  # of what is said only: anybody can register, report, or change a password
             tx.after(lambda: self._known(key, about))
-        await self._world.outbox.put(tx, room, key, message)
+        await self._outbox.put(tx, room, key, message)
+
+    def about(self, key: str) -> tuple[str, ...]:
+        """The account that one of the last notices is about, by its key in the outbox."""
+        return self._about.get(key, ())
 
     def _known(self, key: str, about: str) -> None:
-        known = self._world.notice_about
+        known = self._about
         known[key] = (about,)
         while len(known) > _KEPT:
             del known[next(iter(known))]
@@ -73,8 +86,8 @@ class Notices:
         self, notice: object, content: Content, raw: bool
     ) -> tuple[str, str, Message] | None:
         """(kind for folding, account it is about, message); None: not passed on."""
-        wanted, room = self._world.live.notices, self._world.main_room or ""
-        here = self._world.here(room)
+        wanted, room = self._live.in_force.notices, self._rooms.main_room or ""
+        here = self._rooms.here(room)
         if isinstance(notice, Registered) and wanted.registered:
             return (
                 "registered",
@@ -82,7 +95,7 @@ class Notices:
                 texts.registered(here, notice.user, self._registration.until),
             )
         if isinstance(notice, PasswordChanged) and wanted.passwords:
-            if self._world.now() - self._deliveries.replaced.get(notice.user, 0.0) < REPLACED:
+            if self._live.now() - self._deliveries.replaced.get(notice.user, 0.0) < REPLACED:
                 return None
             return "password_changed", notice.user, texts.password_changed(notice.user)
         if isinstance(notice, SelfDeactivated) and wanted.registered:
@@ -98,14 +111,14 @@ class Notices:
         return None
 
     def _report(self, notice: Report) -> Message:
-        policy, wanted = self._world.live.policy, self._world.live.notices.reports
-        room = self._world.main_room or ""
-        view, push = self._world.rooms.get(room), []
+        policy, wanted = self._live.in_force.policy, self._live.in_force.notices.reports
+        room = self._rooms.main_room or ""
+        view, push = self._rooms.views.get(room), []
         if isinstance(wanted, str) and view is not None:
             persons = members_of(policy, wanted)
             push = [m for p in persons for m in mxids_of(policy, p) if m in view.joined]
         return texts.report(
-            self._world.here(room),
+            self._rooms.here(room),
             notice.reporter,
             notice.sender,
             notice.event,
@@ -117,14 +130,14 @@ class Notices:
 
     async def tick(self, tx: Tx) -> None:
         """The folded message of a flood, when it is due."""
-        room, now = self._world.main_room, self._world.now()
+        room, now = self._rooms.main_room, self._live.now()
         for kind, wave in self._waves.items():
-            left, message = ebb(self._world.here(room or ""), kind, wave, now)
+            left, message = ebb(self._rooms.here(room or ""), kind, wave, now)
             tx.after(partial(self._waves.__setitem__, kind, left))
             if message is not None and room is not None:
-                await self._world.outbox.put(tx, room, f"wave.{kind}.{now}", message)
+                await self._outbox.put(tx, room, f"wave.{kind}.{now}", message)
 
     @property
     def due(self) -> bool:
-        now = self._world.now()
+        now = self._live.now()
         return any(wave.due is not None and wave.due <= now for wave in self._waves.values())

@@ -22,15 +22,16 @@ from ..db.connection import Database, Tx
 from ..matrix.api import Homeserver, MatrixError
 from ..matrix.encryption import MESSAGE
 from ..matrix.late import ENCRYPTED
+from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
 from ..matrix.skew import DIFFER
 from ..model.request import WhyKind
 from ..policy.people import in_order, members_of, mxids_of, person_of, roles
-from ..state import World
+from ..state import Live, Rooms, ServerState
 from ..text.message import Text, code, plain
 from ..text.phrases import Word
 from ..text.times import about
-from . import named
+from .named import NamedAccounts
 
 _ORDER = tuple(health.PROBLEMS)
 _TAPS = (("m.reaction", "no_react", "no_tap"), ("m.room.redaction", "no_unreact", "no_untap"))
@@ -68,7 +69,10 @@ class Drift:
 
     def __init__(
         self,
-        world: World,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        conduit: ServerState,
         db: Database,
         homeserver: Homeserver,
         autojoin: Callable[[], bool | None],
@@ -76,8 +80,10 @@ class Drift:
         due: asyncio.Event,
     ) -> None:
         """due: the bell that something may have changed, or an hour is over."""
-        self._sources: tuple[Source, ...] = (self._of_world, *sources)
-        self._world, self._db, self._hs, self._autojoin = world, db, homeserver, autojoin
+        self._sources: tuple[Source, ...] = (self._around, *sources)
+        self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
+        self._db, self._hs, self._autojoin = db, homeserver, autojoin
+        self._named = NamedAccounts(live, rooms, outbox)
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
@@ -100,34 +106,34 @@ class Drift:
         accounts: those of the policy too, if it was not done within the hour.
         """
         await self.check_log()
-        if self._world.settings is None:
+        if self._live.settings is None:
             return
         try:
-            for view in tuple(self._world.rooms.values()):
+            for view in tuple(self._rooms.views.values()):
                 await view.refresh(self._hs)  # what was emptied from outside shows nowhere else
         except MatrixError as error:
             log.warning("A room cannot be looked at: %s", error)
         try:
-            self._address = await self._hs.alias(f"#admins:{self._world.server}") or ""
+            self._address = await self._hs.alias(f"#admins:{self._live.server}") or ""
         except MatrixError:
             self._address = None
-        names = self._world.live.policy.named
-        due = self._world.now() - self._accounts_at >= _HOUR
+        names = self._live.in_force.policy.named
+        due = self._live.now() - self._accounts_at >= _HOUR
         if accounts and (due or names != self._names):
             try:
                 self._without = await self._missing()
             except MatrixError:
                 return  # what was found the last time holds, and it is tried again
-            self._accounts_at, self._names = self._world.now(), names
+            self._accounts_at, self._names = self._live.now(), names
 
     async def _missing(self) -> tuple[str, ...]:
-        policy = self._world.live.policy
-        own = [m for m in sorted(policy.named) if m.endswith(f":{self._world.server}")]
+        policy = self._live.in_force.policy
+        own = [m for m in sorted(policy.named) if m.endswith(f":{self._live.server}")]
         missing, there = list[str](), list[str]()
         for mxid in own[:_MOST_ACCOUNTS]:
             found = await self._hs.profile(mxid)
             (missing if found is None else there).append(mxid)
-        await self._db.write(lambda tx: named.looked(self._world, tx, there, missing))
+        await self._db.write(lambda tx: self._named.looked(tx, there, missing))
         return tuple(missing)
 
     async def check_log(self) -> None:
@@ -144,10 +150,10 @@ class Drift:
                 self.log = after
 
     async def _tell_broken(self, tx: Tx, *, seq: int) -> None:
-        for room in self._world.told_rooms:
-            key = f"log.broken.{seq}.{self._world.now()}"
-            said = alarms.log_broken(self._world.here(room), seq)
-            await self._world.outbox.put(tx, room, key, said)
+        for room in self._rooms.told_rooms:
+            key = f"log.broken.{seq}.{self._live.now()}"
+            said = alarms.log_broken(self._rooms.here(room), seq)
+            await self._outbox.put(tx, room, key, said)
         tx.after(lambda: setattr(self, "broken", seq))
 
     # --- what is wrong now
@@ -157,9 +163,9 @@ class Drift:
         found = [each for source in self._sources for each in await source(tx)]
         return tuple(sorted(found, key=lambda each: _ORDER.index(each.kind)))
 
-    async def _of_world(self, _: Tx) -> Iterable[Trouble]:
+    async def _around(self, _: Tx) -> Iterable[Trouble]:
         """What needs no look into the database."""
-        rooms = (t for room, view in self._world.rooms.items() for t in self._of_room(room, view))
+        rooms = (t for room, view in self._rooms.views.items() for t in self._of_room(room, view))
         found = (*self._of_sluice(), *self._of_conduit(), *self._of_admin_room())
         return (*found, *rooms)
 
@@ -168,17 +174,17 @@ class Drift:
             yield Trouble("storage", "disk full" if failing.full else "the database fails")
         if self.broken is not None:
             yield Trouble("log_broken")
-        if self._world.problems:
-            yield Trouble("safe_mode", str(self._world.problems[0].line))
+        if self._live.problems:
+            yield Trouble("safe_mode", str(self._live.problems[0].line))
         if self._autojoin():
             yield Trouble("autojoin")
-        if self._world.settings is None:
+        if self._live.settings is None:
             return
-        for room, away in self._world.away.items():
+        for room, away in self._rooms.away.items():
             left = away.why is WhyKind.ROOM_LEFT
             yield Trouble("not_in_ops_room" if left else "unread_room", room)
-        policy = self._world.settings.policy
-        for problem in self._world.settings.outdated:
+        policy = self._live.settings.policy
+        for problem in self._live.settings.outdated:
             yield Trouble("outdated", f"{problem.line}: {problem.text}")
         if len(members_of(policy, policy.owners)) == 1 and policy.break_glass is not None:
             yield Trouble("one_owner")
@@ -187,18 +193,18 @@ class Drift:
                 yield Trouble("no_account", mxid)
 
     def _of_conduit(self) -> Iterator[Trouble]:
-        if self._world.settings is None:
+        if self._live.settings is None:
             return
-        conduit, address = self._world.conduit, f"#admins:{self._world.server}"
+        conduit, address = self._conduit, f"#admins:{self._live.server}"
         if not conduit.room:
-            gone = self._address == "" and self._world.settings.admin_room is None
-            outside = Trouble("not_in_admin_room", self._world.me)
+            gone = self._address == "" and self._live.settings.admin_room is None
+            outside = Trouble("not_in_admin_room", self._live.me)
             yield Trouble("address_gone", address) if gone else outside
             return
-        health, now = conduit.health, self._world.now()
-        clock, waits = self._world.here("").clock, conduit.busy_since(now)
+        health, now = conduit.health, self._live.now()
+        clock, waits = self._rooms.here("").clock, conduit.busy_since(now)
         if health.outside:
-            yield Trouble("not_in_admin_room", self._world.me)
+            yield Trouble("not_in_admin_room", self._live.me)
         if self._address == "" or (self._address is None and health.alias_lost):
             yield Trouble("address_gone", address)
         elif self._address is not None and self._address != conduit.room:
@@ -217,18 +223,18 @@ class Drift:
 
     def _of_admin_room(self) -> Iterator[Trouble]:
         """Every member of it is all-powerful, whatever the policy says."""
-        view, settings = self._world.conduit.view, self._world.settings
+        view, settings = self._conduit.view, self._live.settings
         if view is None or not view.known or settings is None:
             return
-        server, policy = self._world.server, settings.policy
+        server, policy = self._live.server, settings.policy
         owners = {m for p in members_of(policy, policy.owners) for m in mxids_of(policy, p)}
-        expected = {self._world.me, f"@conduit:{server}", *owners}
+        expected = {self._live.me, f"@conduit:{server}", *owners}
         for mxid in sorted(view.joined | view.invited):
             if not mxid.endswith(f":{server}"):
                 yield Trouble("remote_member", mxid)
             elif mxid not in expected:
                 yield Trouble("not_owner", mxid)
-        power = view.power(self._world.me)
+        power = view.power(self._live.me)
         if power < view.needed("redact") and settings.secrets.scrub_admin_room:
             yield Trouble("no_scrub", f"{power:g}")
 
@@ -239,12 +245,12 @@ class Drift:
             yield Trouble("world_readable", room=room)
         if view.replaced_by:
             yield Trouble("upgraded", room=room)
-        mute = self._world.mute(room)
+        mute = self._rooms.mute(room)
         kind = ENCRYPTED if view.encrypted else MESSAGE
-        power = f"{view.power(self._world.me):g}"
+        power = f"{view.power(self._live.me):g}"
         about = {
             "mute": power,
-            "refused": self._world.outbox.refused.get(room, ""),
+            "refused": self._outbox.refused.get(room, ""),
             "odd_crypto": view.algorithm,
         }
         if mute:
@@ -252,16 +258,16 @@ class Drift:
         if view.encrypted and not view.algorithm:
             yield Trouble("emptied", view.event_of("m.room.encryption"), room)
         for kind, own, theirs in _TAPS:
-            if not mute and not view.can_send(kind, self._world.me):
+            if not mute and not view.can_send(kind, self._live.me):
                 yield Trouble(own, power, room, _needs(view, kind))
             if names := self._unable(view, kind):
                 yield Trouble(theirs, ", ".join(names), room, _needs(view, kind))
 
     def _unable(self, view: RoomView, kind: str) -> tuple[str, ...]:
         """Who can vote here by their role, and not send this."""
-        if self._world.settings is None:
+        if self._live.settings is None:
             return ()
-        policy = self._world.settings.policy
+        policy = self._live.settings.policy
         voting = {slot.role for rule in policy.rules for slot in rule.slots}
         able = (m for m in view.joined if voting & roles(policy, m, view.power(m)))
         return in_order(policy, {person_of(policy, m) for m in able if not view.can_send(kind, m)})
@@ -273,7 +279,7 @@ class Drift:
         return tuple(self._said(room, each, start) for each in await self.troubles(tx))
 
     def _said(self, room: str, trouble: Trouble, start: bool = False) -> Text:
-        here = self._world.here(room)
+        here = self._rooms.here(room)
         said = health.problem(here, trouble.kind, trouble.about, *trouble.more, start=start)
         return (code(trouble.room), ": ", *said) if trouble.room not in ("", room) else said
 
@@ -288,7 +294,7 @@ class Drift:
 
     async def _hourly(self) -> None:
         await self.look(accounts=True)
-        if self._world.settings is not None and self._world.main_room is not None:
+        if self._live.settings is not None and self._rooms.main_room is not None:
             await self._db.write(self.tell)
 
     async def tell(self, tx: Tx, *, silent: bool = False) -> None:
@@ -301,21 +307,21 @@ class Drift:
         await self._tell_mute(tx, [each for each in new if each.kind in _MUTE], silent)
         new = [e for e in new if not health.PROBLEMS[e.kind].alarm and e.kind not in _MUTE]
         if new and not silent:
-            for room in self._world.told_rooms:
+            for room in self._rooms.told_rooms:
                 await self._put(tx, room, new)
 
     async def _tell_mute(self, tx: Tx, new: list[Trouble], silent: bool) -> None:
         """In every other room, and in the log: in the room itself nobody can be told."""
         for each in new:
             log.error("%s: %s", each.room, plain(self._said(each.room, each)))
-        for room in self._world.speaking(besides=(self._world.main_room or "") if silent else ""):
+        for room in self._rooms.speaking(besides=(self._rooms.main_room or "") if silent else ""):
             await self._put(tx, room, [each for each in new if each.room != room])
 
     async def _put(self, tx: Tx, room: str, new: list[Trouble]) -> None:
         if new:
-            said = health.drifted(self._world.here(room), [self._said(room, each) for each in new])
-            key = f"drift.{self._world.now()}.{new[0].key}"
-            await self._world.outbox.put(tx, room, key, said)
+            said = health.drifted(self._rooms.here(room), [self._said(room, each) for each in new])
+            key = f"drift.{self._live.now()}.{new[0].key}"
+            await self._outbox.put(tx, room, key, said)
 
 
 def _needs(view: RoomView, kind: str) -> tuple[str]:

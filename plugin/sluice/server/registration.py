@@ -14,11 +14,12 @@ from .. import audit
 from ..chat import notices as texts
 from ..db.connection import Database, Tx
 from ..families.answers import config_in, interpret
+from ..matrix.outbox import Outbox
 from ..model.admin_room import Asked, Content
 from ..model.command import Kind
 from ..passwords import store
 from ..requests import store as requests
-from ..state import RegistrationState, Window, World
+from ..state import Live, RegistrationState, Rooms, Window
 from ..text.message import Message
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
@@ -30,8 +31,17 @@ Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
 class Registration:
     """ask: puts one question of the house to Conduit."""
 
-    def __init__(self, world: World, state: RegistrationState, db: Database, ask: Ask) -> None:
-        self._world, self.state, self._db, self._ask = world, state, db, ask
+    def __init__(
+        self,
+        live: Live,
+        rooms: Rooms,
+        outbox: Outbox,
+        state: RegistrationState,
+        db: Database,
+        ask: Ask,
+    ) -> None:
+        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self.state, self._db, self._ask = state, db, ask
         self._tried = 0.0
 
     async def load(self) -> None:
@@ -51,7 +61,7 @@ class Registration:
         self, tx: Tx, request: int, person: str, *, on: bool, span: float | None
     ) -> Window | None:
         """A `registration.set` has ended well: the window that is open now."""
-        until = self._world.now() + span if on and span is not None else None
+        until = self._live.now() + span if on and span is not None else None
         await store.open_window(tx, request, until)
         window = Window(request, person, until) if on else None
         tx.after(lambda: self.state.is_now(window, on))
@@ -59,7 +69,7 @@ class Registration:
 
     async def perhaps(self, tx: Tx, request: int, person: str, span: float) -> None:
         """Nobody knows whether it is open: it is closed in time all the same."""
-        until = self._world.now() + span
+        until = self._live.now() + span
         await store.open_window(tx, request, until)
         window = Window(request, person, until)
         tx.after(lambda: self.state.may_be_open(window))
@@ -72,7 +82,7 @@ class Registration:
 
     async def tick(self) -> None:
         """Closes a window whose time is over; once a minute, until Conduit says that it is."""
-        window, now = self.state.window, self._world.now()
+        window, now = self.state.window, self._live.now()
         if window is None or window.until is None or now < window.until:
             return
         if now - self._tried < _AGAIN:
@@ -93,7 +103,7 @@ class Registration:
 
     async def _record(self, tx: Tx, kind: str, window: Window, **fields: object) -> None:
         record = {"request": window.request, "command": "registration off", "by": "timer"}
-        await audit.append(tx, self._world.now(), kind, {**record, **fields})
+        await audit.append(tx, self._live.now(), kind, {**record, **fields})
 
     async def _closed(self, window: Window) -> None:
         lasted = await self._db.read(lambda tx: self._lasted(tx, window))
@@ -105,11 +115,11 @@ class Registration:
 
     async def _lasted(self, tx: Tx, window: Window) -> float:
         request = await requests.get(tx, window.request)
-        began = request.ended if request is not None and request.ended else self._world.now()
-        return (window.until or self._world.now()) - began
+        began = request.ended if request is not None and request.ended else self._live.now()
+        return (window.until or self._live.now()) - began
 
     async def _stuck(self, window: Window, *, sent: bool) -> None:
-        here = self._world.here(self._world.main_room or "")
+        here = self._rooms.here(self._rooms.main_room or "")
         config = self.state.at_start
         said = texts.registration_stuck(here, window.until or here.clock.now, config=config)
         kept = await self._db.read(store.window)
@@ -140,8 +150,8 @@ class Registration:
         self._tried = 0.0  # the next window has its own first try
 
     async def _say(self, tx: Tx, key: str, message: Message) -> None:
-        if self._world.main_room is not None:
-            await self._world.outbox.put(tx, self._world.main_room, key, message)
+        if self._rooms.main_room is not None:
+            await self._outbox.put(tx, self._rooms.main_room, key, message)
 
     async def ask(self) -> str | None:
         """What Conduit says now: on or off; None if it does not answer."""
@@ -158,9 +168,9 @@ class Registration:
         state = await self.ask()
         if state is None:
             return
-        window, now = self.state.window, self._world.now()
+        window, now = self.state.window, self._live.now()
         self.state.is_told(state == "on")
         if window is not None and state == "off":
-            here = self._world.here(self._world.main_room or "")
+            here = self._rooms.here(self._rooms.main_room or "")
             left = max((window.until or now) - now, 0.0)
             await self._over(window, texts.registration_reset(here, left))

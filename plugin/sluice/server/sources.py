@@ -10,7 +10,7 @@ from ..db.connection import Tx
 from ..matrix.session import Session
 from ..model.request import State
 from ..requests import store
-from ..state import RegistrationState, World
+from ..state import RegistrationState, Rooms
 from ..text.message import code
 from .problems import Source, Trouble
 from .stoppers import stoppers
@@ -19,10 +19,10 @@ _SHOWN = 3  # requests with an unknown outcome, one line each
 _LATE = 60.0  # seconds that closing registration may take
 
 
-def sources(world: World, state: RegistrationState, session: Session) -> tuple[Source, ...]:
+def sources(rooms: Rooms, state: RegistrationState, session: Session) -> tuple[Source, ...]:
     async def account(tx: Tx) -> Iterable[Trouble]:
         """Whether the bot's account is ours alone, and signed in as before."""
-        found, clock = [], world.here("").clock
+        found, clock = [], rooms.here("").clock
         pause = await store.pause(tx)
         if pause is not None and pause.by_itself:
             found.append(Trouble("foreign", clock.at(pause.at)))
@@ -41,7 +41,7 @@ def sources(world: World, state: RegistrationState, session: Session) -> tuple[S
         return shown
 
     async def stopped(tx: Tx) -> Iterable[Trouble]:
-        here = world.here("")
+        here = rooms.here("")
         return [
             Trouble(
                 "stopper", s.command, more=(here.cmd(s.command), s.person, here.clock.at(s.at))
@@ -53,8 +53,8 @@ def sources(world: World, state: RegistrationState, session: Session) -> tuple[S
         """Where Conduit's config file opens it that is the owner's own wish."""
         window = state.window
         if window is not None and window.until is not None:
-            late = world.now() - window.until > _LATE
-            clock = world.here("").clock
+            clock = rooms.here("").clock
+            late = clock.now - window.until > _LATE
             return [Trouble("registration_late", clock.at(window.until))] if late else []
         return [Trouble("registration_open")] if state.until and not state.is_meant else []
 
