@@ -70,7 +70,8 @@ class World:
             old = next(line for line in policy.splitlines() if line.strip().startswith(f"{key}:"))
             indent = old[: len(old) - len(old.lstrip())]
             policy = policy.replace(old, f"{indent}{key}: {value}")
-        policy = policy.replace("!opsroom:example.org", self.ops_room)
+        policy = policy.replace("!opsroom:example.org", "!opsroom")
+        policy = policy.replace("!opsroom", self.ops_room)
         for name, client in self.people.items():
             policy = policy.replace(f"@{name}:example.org", client.mxid)
         return policy.replace("example.org", self.server.name)

@@ -18,7 +18,7 @@ from .catalog.table import COMMANDS
 from .chat import answers
 from .difference import difference
 from .model.decision import Decision, Facts, Verdict
-from .policy.access import demand_of, who_can
+from .policy.access import demand_of, unsaid, who_can
 from .policy.checks import asker_of, invocation_of, moment
 from .policy.document import BadValue, unknown
 from .policy.explain import explain
@@ -147,6 +147,9 @@ def _as_json(decision: Decision) -> dict[str, object]:
 
 def _print_matrix(settings: Settings) -> None:
     policy = settings.policy
+    for person in policy.people:
+        if accounts := unsaid(policy, person):
+            print(f"{person} is {', '.join(accounts)}")
     print(f"{settings.server}: valid. Who can:")
     for command, some in who_can(policy).items():
         need = demand_of(policy, command)

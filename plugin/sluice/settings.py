@@ -7,6 +7,7 @@ A text with any error gives no settings; nothing of it is used.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
 
@@ -15,9 +16,11 @@ from attrs import frozen
 from .policy import checks, loader
 from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, quoted, read
 from .policy.keys import KEYS, SERVER
-from .policy.loading import Loading
+from .policy.loading import Loading, is_example
 from .policy.rules import Policy
 from .typed.values import reserved
+
+_NEWER_ROOM = re.compile(r"![A-Za-z0-9_-]{43}")  # since version 12: a hash, and no server
 
 
 @frozen
@@ -119,8 +122,8 @@ def load(
         return Loaded(None, problems.of("error"), ())
     section = read(top, KEYS["top"], problems, "the text")
     admin_room = section["admin_room"] or admin_room
-    _together(section, admin_room, problems)
     name, guessed = _server(section, server, problems)
+    _together(section, admin_room, name, problems)
     about = read(section["policy"], KEYS["policy"], problems, "policy")
     loading = Loading(problems, name, section["timezone"], about)
     policy = loader.load(loading, section, admin_room)
@@ -153,8 +156,9 @@ _PARTS: Mapping[str, type] = {
 }
 
 
-def _together(section: Section, admin_room: str | None, problems: Problems) -> None:
+def _together(section: Section, admin_room: str | None, server: str, problems: Problems) -> None:
     """Keys that do not go with each other."""
+    _rooms_meant(section, server, problems)
     if section["policy_file"] is not None:
         line = section.line_of("policy_file")
         if len(section.lines) > 1:
@@ -166,6 +170,19 @@ def _together(section: Section, admin_room: str | None, problems: Problems) -> N
     if admin_room in section["ops_rooms"]:
         line = section.line_of("ops_rooms")
         problems.add(line, "ops_rooms holds the admin room; commands are typed in another room")
+
+
+def _rooms_meant(section: Section, server: str, problems: Problems) -> None:
+    """Rooms of the list that are hardly those that are meant."""
+    line = section.line_of("ops_rooms")
+    for room in section["ops_rooms"]:
+        name, _, host = room.partition(":")
+        if host and _NEWER_ROOM.fullmatch(name):
+            said = f'{quoted(room)}: ids of this length have no server part; write "{name}"'
+            problems.add(line, said, "warning")
+        if name == "!opsroom" and not is_example(server):
+            said = f"{quoted(room)} is of the example: put the id of your room in its place"
+            problems.add(line, said, "warning")
 
 
 def _server(section: Section, server: str | None, problems: Problems) -> tuple[str, str | None]:

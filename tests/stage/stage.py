@@ -32,9 +32,15 @@ from .server import Json, Person, StageServer
 
 SERVER = "example.org"
 MORNING = datetime(2026, 11, 23, 14, 0, tzinfo=timezone.utc).timestamp()  # a Monday
-POLICY = (Path(__file__).parents[2] / "base-config.yaml").read_text(encoding="utf-8")
 CAST = ("ana", "dan", "bo", "cy", "hal", "eve")
 OPS, ADMIN = f"!opsroom:{SERVER}", f"!adminroom:{SERVER}"
+BASE = (Path(__file__).parents[2] / "base-config.yaml").read_text(encoding="utf-8")
+POLICY = (
+    BASE.replace("!opsroom", OPS)
+    .replace("@ana:example.net", "@ana:matrix.org")
+    .replace('"08:00-20:00"}', '"08:00-20:00", tz: Europe/Berlin}')
+)
+"""The shipped example, with a room of before version 12, an account elsewhere and a zone."""
 EXACT = 10.0  # seconds: a longer time is not played second by second
 SECOND = f"!second:{SERVER}"  # another ops room, in the scenes that need one
 

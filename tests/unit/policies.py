@@ -15,9 +15,10 @@ from sluice.model.command import Invocation
 from sluice.model.decision import Asker
 from sluice.policy.rules import Policy
 from sluice.settings import Loaded, Settings, load
+from tests.stage.stage import POLICY
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = (ROOT / "base-config.yaml").read_text(encoding="utf-8")
+EXAMPLE = POLICY
 SERVER = "example.org"
 NOW = 1795442400.0  # Monday 23 Nov 2026, 14:00 UTC
 RUNS = int(os.environ.get("SLUICE_RUNS", "25"))

@@ -380,7 +380,10 @@ def test_a_limit_without_id_is_counted_under_the_same_key_when_lines_or_numbers_
     def key(text: str) -> str:
         return next(rule.key for rule in settings_of(text).policy.rules if rule.verb == "limit")
 
-    text = "policy:\n  limit:\n    - {do: users, per: person, max: 3, every: 1h}\n"
+    text = (
+        "policy:\n  roles: {mod: {members: ['@bo:b.org']}}\n"
+        "  limit:\n    - {do: users, per: person, max: 3, every: 1h}\n"
+    )
     moved = text.replace("policy:", "# a\npolicy:").replace("max: 3", "max: 4")
     assert key(text) == key(moved)
     assert key(text) != key(text.replace("users", "rooms"))
@@ -441,9 +444,9 @@ def test_a_condition_of_an_allow_line(where, line, allowed):
 
 def test_the_roles_as_they_are_read_out():
     assert read_out(POLICY) == (
-        ("owner", ("ana", "dan"), 0.0),
-        ("mod", ("bo", "cy"), 0.0),
-        ("helper", ("@*:example.org",), 25.0),
+        ("owner", (("ana", ("@ana:example.org", "@ana:matrix.org")), ("dan", ())), 0.0),
+        ("mod", (("bo", ()), ("cy", ())), 0.0),
+        ("helper", (("@*:example.org", ()),), 25.0),
     )
 
 

@@ -15,9 +15,9 @@ from sluice.text.phrases import alarm
 from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
 
 ROLES = (
-    ("owner", ("ana", "dan"), 0.0),
-    ("mod", ("bo", "cy"), 0.0),
-    ("helper", ("@*:example.org",), 25.0),
+    ("owner", (("ana", ()), ("dan", ())), 0.0),
+    ("mod", (("bo", ()), ("cy", ())), 0.0),
+    ("helper", (("@*:example.org", ()),), 25.0),
 )
 READ_OUT = (
     "Owners: ana, dan. Mods: bo, cy. Helpers: accounts of example.org with power 25 or more here."

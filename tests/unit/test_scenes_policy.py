@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from sluice.chat import answers, not_allowed
@@ -13,10 +11,10 @@ from sluice.policy.explain import explain
 from sluice.policy.reasons import reasons
 from sluice.settings import load
 from sluice.typed.parse import parse
+from tests.stage.stage import POLICY
 from tests.unit.scenes import ANA, BO, BOT, SERVER, at, check, expect, here
 
-EXAMPLE = (Path(__file__).parents[2] / "base-config.yaml").read_text(encoding="utf-8")
-LOADED = load(EXAMPLE, server=SERVER, now=at("14:20"))
+LOADED = load(POLICY, server=SERVER, now=at("14:20"))
 ADMIN_ROOM = "!admins:example.org"
 
 

@@ -18,8 +18,18 @@ DOCS = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
 TOP = ("top", "relay", "secrets", "notices", "policy")
 
 
-def test_an_empty_text_and_an_empty_policy_are_the_defaults():
-    for text in ("", "policy:\n", "policy: {}\n", "# nothing\n", "{}"):
+SOMEBODY = "policy: {roles: {mod: {members: ['@bo:b.org']}}}\n"
+
+
+@pytest.mark.parametrize("text", ["", "policy:\n", "policy: {}\n", "# nothing\n", "{}"])
+def test_a_text_that_gives_nobody_a_role_is_refused(text):
+    said = ["1: nobody has a role, so nobody could use this. Is it saved whole?"]
+    assert problems_of(text) == said
+    assert loaded(text, accepted=True).settings is not None
+
+
+def test_what_is_not_written_has_its_default():
+    for text in (SOMEBODY, f"# nothing\n{SOMEBODY}"):
         settings = settings_of(text)
         assert (settings.prefix, settings.command_max_age, settings.owners) == ("!", 300, "owner")
         assert (settings.relay.timeout, settings.relay.slow_timeout) == (60, 600)
@@ -58,15 +68,18 @@ def test_the_text_and_its_digest_are_kept():
 
 
 def test_the_server_comes_from_the_text_then_the_bot_then_the_first_account():
-    assert loaded("server: a.org", server="b.org").settings.server == "a.org"
-    assert loaded("{}", server="b.org").settings.server == "b.org"
-    result = loaded("policy: {people: {ana: ['@ana:c.org', '@ana:d.org']}}", server=None)
+    assert loaded(f"server: a.org\n{SOMEBODY}", server="b.org").settings.server == "a.org"
+    assert loaded(SOMEBODY, server="b.org").settings.server == "b.org"
+    result = loaded(
+        "policy: {people: {ana: ['@ana:c.org', '@ana:d.org']}, roles: {mod: {members: [ana]}}}",
+        server=None,
+    )
     assert (result.settings.server, result.guessed) == ("c.org", "c.org")
     assert loaded("{}", server=None).guessed == "localhost"
 
 
 def test_the_admin_room_that_the_caller_knows_is_no_ops_room_either():
-    text = "ops_rooms: ['!a:b.org']\n"
+    text = f"ops_rooms: ['!a:b.org']\n{SOMEBODY}"
     assert problems_of(text) == []
     assert problems_of(text, admin_room="!a:b.org") == [
         "1: ops_rooms holds the admin room; commands are typed in another room"
@@ -74,7 +87,8 @@ def test_the_admin_room_that_the_caller_knows_is_no_ops_room_either():
 
 
 def test_a_failing_test_is_no_error_in_a_text_that_was_valid():
-    text = "policy:\n  tests: [{as: '@a:b.org', run: users, expect: allow}]\n"
+    roles = SOMEBODY.removeprefix("policy: ").strip()[1:-1]
+    text = f"policy:\n  {roles}\n  tests: [{{as: '@a:b.org', run: users, expect: allow}}]\n"
     assert loaded(text).settings is None
     assert loaded(text, proven=True).settings is not None
     assert loaded(EXAMPLE, proven=True).warnings == loaded(EXAMPLE).warnings
@@ -116,7 +130,7 @@ def test_the_example_shows_every_key_of_its_sections():
 
 
 def test_the_example_says_the_defaults_where_it_does_not_choose():
-    settings, defaults = settings_of(EXAMPLE), settings_of("")
+    settings, defaults = settings_of(EXAMPLE), settings_of(SOMEBODY)
     for name in ("relay", "secrets", "notices", "prefix", "command_max_age", "timezone",
                  "owners", "reserved_names", "admin_room"):  # fmt: skip
         assert getattr(settings, name) == getattr(defaults, name), name

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from ..catalog.table import COMMANDS
 from ..difference import Change
+from ..policy.access import Member
 from ..text.message import MAX_LINES, Message, Sign, Text, code, plain
 from ..text.phrases import (
     Here,
@@ -19,13 +20,14 @@ from ..text.phrases import (
     marked,
     news,
     not_run,
+    people,
     person,
     say,
 )
 from ..text.saying import says
 from .health import numbered
 
-Role = tuple[str, tuple[str, ...], float]
+Role = tuple[str, tuple[Member, ...], float]
 """A role as it is read out: name, members (persons, MXIDs, `@*:server`), least room power."""
 Problem = tuple[int, str]
 """A line of the policy, and what is wrong there."""
@@ -38,11 +40,17 @@ def roles_line(roles: Sequence[Role]) -> Text:
     return listed([_role(*role) for role in roles], between=" ")
 
 
-def _role(name: str, members: Sequence[str], power: float) -> Text:
-    who = [f"accounts of {m[3:]}" if m.startswith("@*:") else person(m) for m in members]
+def _role(name: str, members: Sequence[Member], power: float) -> Text:
+    who = [_member(*member) for member in members]
     many = name if name.endswith("s") else f"{name}s"
     with_power = f" with power {power:g} or more here" if power else ""
     return (f"{many[:1].upper()}{many[1:]}: ", *listed(who or ["nobody"]), f"{with_power}.")
+
+
+def _member(who: str, accounts: Sequence[str]) -> Text:
+    if who.startswith("@*:"):
+        return (f"accounts of {who[3:]}",)
+    return (person(who), " (", *people(accounts, ""), ")") if accounts else (person(who),)
 
 
 # --- start --------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ from attrs import frozen
 
 from ..catalog.table import COMMANDS
 from ..model.decision import Slot
+from ..model.ids import PersonName
 from .decide import largest
 from .people import roles_of_person
 from .reasons import demand
-from .roles import NOBODY
+from .roles import NOBODY, Role
 from .rules import NO_PLAN, Plan, Policy, Rule
 
 
@@ -117,8 +118,22 @@ def lost_by(policy: Policy, group: str, command: str) -> tuple[tuple[str, str], 
     return tuple(found.items())
 
 
-def read_out(policy: Policy) -> tuple[tuple[str, tuple[str, ...], float], ...]:
-    """The roles as they are read out: name, members as written, power; the highest first."""
+Member = tuple[str, tuple[str, ...]]
+"""As written, and the accounts that this does not say."""
+
+
+def read_out(policy: Policy) -> tuple[tuple[str, tuple[Member, ...], float], ...]:
+    """The roles as they are read out: name, members, power; the highest first."""
     ranked = sorted(policy.roles.values(), key=lambda role: -len(policy.closure[role.name]))
     ranked.sort(key=lambda role: role.name != policy.owners)
-    return tuple((role.name, role.members, float(role.min_power)) for role in ranked)
+    return tuple((role.name, _members(policy, role), float(role.min_power)) for role in ranked)
+
+
+def _members(policy: Policy, role: Role) -> tuple[Member, ...]:
+    return tuple((each, unsaid(policy, each)) for each in role.members)
+
+
+def unsaid(policy: Policy, name: str) -> tuple[str, ...]:
+    """All accounts of a person, unless there is none but the one that the name makes think of."""
+    accounts = policy.people.get(PersonName(name), ())
+    return () if set(accounts) <= {f"@{name}:{policy.server}"} else accounts

@@ -258,9 +258,11 @@ def warn(policy: Policy, problems: Problems) -> None:
     some = owners(policy)
     line = policy.roles[policy.owners].line if policy.owners in policy.roles else 1
     servers = {m.partition(":")[2] for person in some for m in mxids_of(policy, person)}
-    if not some:
+    if not policy.persons and not policy.by_server:
+        problems.add_late(1, "nobody has a role, so nobody could use this. Is it saved whole?")
+    elif not some:
         add(line, "there are no owners: nobody can resume, reload or review", "warning")
-    elif len(some) == 1:
+    elif len(some) == 1 and policy.break_glass is not None:
         add(line, f"{some[0]} is the only owner: break-glass is not reviewed then", "warning")
     if len(servers) == 1 and policy.server not in servers:
         where = servers.pop()

@@ -8,7 +8,7 @@ depth), and the fast parser written in C serves where it is installed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Union
 
@@ -18,12 +18,15 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
+    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
 )
+
+from . import slips
 
 MAX_TEXT = 500_000  # characters
 MAX_DEPTH = 20
@@ -56,10 +59,14 @@ class BadValue(Exception):
 
 @frozen
 class Node:
-    """A value of the text: None, True or False, a number, text, items, or entries."""
+    """A value of the text: None, True or False, a number, text, items, or entries.
+
+    hidden: what stands there, where the value is None because YAML takes it for a comment.
+    """
 
     line: int
     value: Union[bool, int, str, Items, Entries, None]
+    hidden: str = ""
 
     @property
     def shown(self) -> str:
@@ -142,41 +149,42 @@ def parse(text: str, problems: Problems) -> Node | None:
     if len(text) > MAX_TEXT:
         problems.add(1, f"the text is longer than {MAX_TEXT:,} characters")
         return None
+    rows = text.splitlines()
     for pure in (False, True):
         # The parser in C is older than YAML 1.2 and refuses `{run: who @a:b.org}`, which maubot's
         # own reading takes; so what it refuses is read again by the slow one.
         try:
-            return _build(YAML(typ="safe", pure=pure).parse(text), problems)
+            return _build(YAML(typ="safe", pure=pure).parse(text), rows, problems)
         except BadValue as bad:
-            problems.add(bad.line, str(bad))
+            meant = slips.remedy(text) if bad.line else None
+            problems.add(*((meant.line, meant.text) if meant else (bad.line, str(bad))))
             return None
         except (YAMLError, ValueError) as error:
             if pure:
-                problems.add(*_broken(error, text))
+                problems.add(*_broken(error, text, rows or [""]))
     return None
 
 
-def _broken(error: Exception, text: str) -> tuple[int, str]:
+def _broken(error: Exception, text: str, rows: Sequence[str]) -> tuple[int, str]:
     """Line and words for a text that is no YAML."""
-    rows = text.splitlines() or [""]
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = min(mark.line, len(rows) - 1) if mark is not None else 0
     if rows[line].lstrip(" ").startswith("\t"):
         return line + 1, "a tab stands before the text; indent with blanks"
+    if (meant := slips.remedy(text)) is not None:
+        return meant.line, meant.text
     words = getattr(error, "problem", None) or str(error)
-    return line + 1, f"this is no YAML: {' '.join(words.split())[:200]}"
+    return line + 1, slips.plainer(" ".join(words.split())[:200])
 
 
-def _build(events: Iterator[Any], problems: Problems) -> Node:
+def _build(events: Iterator[Any], rows: Sequence[str], problems: Problems) -> Node:
     """Follows the events with an own stack, so that depth is ours to bound."""
     tops: list[Node] = []
     stack: list[tuple[int, bool, list[Node]]] = []  # line, is a section, what it holds so far
+    after = 0  # where the event before ended
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise BadValue("& and * (anchors) are not used here; write the value again", line)
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise BadValue(f"tags like {event.tag} are not used here", line)
+        _is_ours(event, line)
         if isinstance(event, DocumentStartEvent) and tops:
             raise BadValue("a second document begins here; one text, one policy", line)
         if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
@@ -185,7 +193,8 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
             stack.append((line, isinstance(event, MappingStartEvent), []))
             continue
         if isinstance(event, ScalarEvent):
-            node = Node(line, _scalar(event.value) if event.implicit[0] else event.value)
+            node = _scalar(event, line, rows[after:line], problems)
+            after = event.end_mark.line
         elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
             line, section, inner = stack.pop()
             node = Node(line, _entries(inner, problems) if section else Items(tuple(inner)))
@@ -196,10 +205,31 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
     return Node(1, Entries(())) if top.value is None else top
 
 
-def _scalar(text: str) -> bool | int | str | None:
-    if text in _WORDS:
-        return _WORDS[text]
-    return int(text) if _WHOLE.fullmatch(text) else text
+def _is_ours(event: Event, line: int) -> None:
+    """Raises BadValue for what YAML has and a policy does not."""
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        raise BadValue("& and * (anchors) are not used here; write the value again", line)
+    if slips.is_foreign(event):
+        raise BadValue(f"tags like {getattr(event, 'tag', None)} are not used here", line)
+
+
+def _scalar(event: ScalarEvent, line: int, rows: Sequence[str], problems: Problems) -> Node:
+    """rows: the lines in which it may stand."""
+    value = event.value
+    if not event.implicit[0]:
+        return Node(line, value)
+    if not value:
+        return Node(line, None, slips.hidden(rows))
+    if value in _WORDS:
+        return Node(line, _WORDS[value])
+    if _WHOLE.fullmatch(value):
+        return Node(line, int(value))
+    if (said := slips.odd_blank(value)) is not None:
+        problems.add_late(line, said)
+    if (inner := slips.unquoted(value)) is not None:
+        problems.add_late(line, slips.curly(value))
+        return Node(line, value if problems.accepted else inner)
+    return Node(line, value)
 
 
 def _entries(inner: list[Node], problems: Problems) -> Entries:
@@ -274,7 +304,10 @@ def read(node: Node | None, keys: Mapping[str, Key], problems: Problems, what: s
             continue
         lines[word] = value.line
         if value.value is None:
-            if not known.null:
+            if value.hidden and (value.hidden != "#" or not known.null):
+                sound = False
+                problems.add_late(name.line, f"{word}: {slips.signed(value.hidden)}")
+            elif not known.null:
                 sound = False
                 problems.add(name.line, f"{word} has no value; write one or leave the key out")
             continue
@@ -299,6 +332,8 @@ def anything(node: Node) -> Node:
 
 
 def text(node: Node) -> str:
+    if node.hidden:
+        raise BadValue(slips.signed(node.hidden))
     if not isinstance(node.value, str):
         quotes = "" if isinstance(node.value, (Items, Entries)) else "; put it in quotes"
         raise BadValue(f"{node.shown} is no text{quotes}")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timezone, tzinfo
-from zoneinfo import ZoneInfo
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, available_timezones
 
+from ..typed.links import target
 from .document import (
     BadValue,
     Key,
@@ -68,7 +70,11 @@ def room(node: Node) -> str:
     if word.startswith("#"):
         raise BadValue(f"{quoted(word)} is an address, which can be re-pointed; write the id (!…)")
     if not _ROOM.fullmatch(word):
-        raise BadValue(f"{quoted(word)} is no room id (!…)")
+        ways = (target(word) or "", f"!{word}" if ":" in word else "")
+        meant = next((way for way in ways if _ROOM.fullmatch(way)), None)
+        raise BadValue(
+            f"{quoted(word)} is no room id" + (f'; write "{meant}"' if meant else " (!…)")
+        )
     return word
 
 
@@ -89,16 +95,27 @@ def zone(node: Node) -> tzinfo:
     try:
         return ZoneInfo(word)
     except (KeyError, OSError, ValueError):
-        raise BadValue(
-            f"unknown time zone {quoted(word)}; if it is right, install tzdata "
-            "(pip install tzdata)"
-        ) from None
+        raise BadValue(f"unknown time zone {quoted(word)}{_zone_meant(word)}") from None
+
+
+def _zone_meant(word: str) -> str:
+    """How to get a zone that is not known here."""
+    known = available_timezones()
+    if not known:  # a slim container, most often
+        return ": no zone but UTC is known here. Write UTC, or install tzdata (pip install tzdata)"
+    cities = {name_.rpartition("/")[2].lower(): name_ for name_ in sorted(known)}
+    asked = word.rpartition("/")[2].replace(" ", "_").lower()
+    near = get_close_matches(asked, cities, n=1, cutoff=0.75) if len(word) < 100 else []
+    return f", did you mean “{cities[near[0]]}”?" if near else ". Like this: Europe/Berlin"
 
 
 def prefix(node: Node) -> str:
     word = text(node)
+    said = "" if word else ', and in quotes, like "!"'
     if not 1 <= len(word) <= 8 or not word.isprintable() or " " in word or word[0] in "@#/<":
-        raise BadValue(f"{quoted(word)} is no prefix: up to 8 signs without blanks, not @ # / <")
+        raise BadValue(
+            f"{quoted(word)} is no prefix: up to 8 signs without blanks, not @ # / <" + said
+        )
     return word
 
 

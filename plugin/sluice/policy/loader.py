@@ -6,7 +6,7 @@ from ..model.ids import PersonName
 from .document import BadValue, Node, Section, quoted, read, text
 from .keys import KEYS, name
 from .lines import read_lines
-from .loading import Loading
+from .loading import Loading, no_account
 from .roles import Role, closures, glob_held
 from .rules import Glass, Policy
 
@@ -54,7 +54,7 @@ def _people(section: Section, loading: Loading) -> None:
         for node in nodes:
             word = text(node)
             if not word.startswith("@"):
-                loading.problems.add(node.line, f"{quoted(word)} is no account (@name:server)")
+                loading.problems.add(node.line, no_account(word, loading.server))
             elif word in owner:
                 twice = f"{quoted(word)} stands here twice"
                 other = f"{quoted(word)} belongs to {owner[word]} already"

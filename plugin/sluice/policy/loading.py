@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import tzinfo
 
 from attrs import define, field
 
 from ..model.ids import PersonName
+from ..typed.links import target
 from .document import Node, Problems, Section, quoted, text, unknown
 from .keys import SERVER, spelled
 from .roles import Role, is_glob
 
 ACCOUNT = re.compile(rf"@[!-9;-~]{{1,250}}:{SERVER.pattern}")
 _LOCAL = re.compile(r"[a-z0-9._=/+-]+")  # what Conduit lets a user name be
+
+_EXAMPLE = re.compile(r"(?:.+\.)?example(?:\.(?:org|net|com))?(?::\d+)?")
+
+
+def no_account(word: str, server: str) -> str:
+    """That this is no account, and the one that is likely meant."""
+    ways = _as_accounts(word, server) if len(word) <= 250 else ()
+    meant = next((way for way in ways if ACCOUNT.fullmatch(way)), None)
+    return f"{quoted(word)} is no account" + (f'; write "{meant}"' if meant else " (@name:server)")
+
+
+def _as_accounts(word: str, server: str) -> Iterator[str]:
+    """The ways in which ids are copied and remembered."""
+    yield target(word) or ""
+    name_, at, host = word.rpartition("@")
+    if at and name_:
+        yield f"@{name_}:{host}"
+    yield f"@{word}"
+    yield f"@{word.removeprefix('@')}:{server}"
+
+
+def is_example(server: str) -> bool:
+    """A name that is kept for examples: no server on the net has it."""
+    return _EXAMPLE.fullmatch(server) is not None
 
 
 @define
@@ -64,9 +90,11 @@ class Loading:
             if ACCOUNT.fullmatch(word) and len(word) <= 255:
                 self._spelling(node)
                 return True
-            self.problems.add(node.line, f"{quoted(word)} is no account (@name:server)")
+            self.problems.add(node.line, no_account(word, self.server))
         elif word in self.people:
             return True
+        elif "@" in word:
+            self.problems.add(node.line, no_account(word, self.server))
         else:
             self.problems.add(node.line, unknown("person", word, self.people))
         return False
@@ -87,4 +115,7 @@ class Loading:
             )
         elif server.rpartition(":")[0] == self.server:
             said = f"{quoted(word)}: your server is called {self.server}, without a port"
+            self.problems.add(node.line, said, "warning")
+        elif is_example(server) and not is_example(self.server):
+            said = f"{quoted(word)} is of the example: put yours in its place, or take it out"
             self.problems.add(node.line, said, "warning")
