@@ -99,14 +99,15 @@ async def test_a_reply_of_one_word_approves(office: Office, word: str) -> None:
     await office.ran_once(spam)
 
 
-async def test_a_reply_that_says_more_is_chat(office: Office) -> None:
+async def test_a_yes_that_says_more_is_asked(office: Office) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    event = await office.replies("cy", card.id, "yes, but ask him first")
-    await office.heard_nothing(event)
+    await office.replies("cy", card.id, "yes, if he has not answered")
+    await office.shows(rf"^❓ A yes to #{card.number}: ")
     await office.never_ran(spam)
-    await office.replies("cy", card.id, "no")
-    await office.shows(rf"^⛔ #{card.number} denied by cy")
+    await office.replies("cy", card.id, "no, he has")
+    denied = await office.shows(rf"^⛔ #{card.number} denied by cy")
+    assert denied.text.endswith("\nWhy: “he has”")
 
 
 # --- no -----------------------------------------------------------------------------------------

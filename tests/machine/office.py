@@ -20,7 +20,7 @@ from sluice import audit
 from sluice.db import meta
 from sluice.db.connection import Database, Tx
 from sluice.db.migrations import upgrade_table
-from sluice.matrix import outbox
+from sluice.matrix import outbox, threads
 from sluice.model.command import Invocation
 from sluice.model.decision import Facts
 from sluice.policy.people import members_of, mxids_of
@@ -125,8 +125,8 @@ class Tiny:
 
     def clear(self) -> None:
         """As new, with the tables of requests, what is said, and the log."""
-        for module in (meta, outbox, store, holds, audit):
-            for attribute in ("SCHEMA", "SCHEMA_2"):
+        for module in (meta, outbox, threads, store, holds, audit):
+            for attribute in ("SCHEMA", "SCHEMA_2", "SCHEMA_3"):
                 for statement in getattr(module, attribute, ()):
                     self.inner.execute(statement)
 

@@ -19,7 +19,7 @@ from sluice.model.command import Typed
 from sluice.model.request import Side
 from sluice.text.message import plain
 from sluice.typed.parse import NotRun
-from sluice.typed.read import edit_of, mentions_bot, reaction, read, read_line, said, vote
+from sluice.typed.read import edit_of, mentions_bot, reaction, read, read_line, said, side
 
 BOT = "@sluice:example.org"
 RUNS = int(os.environ.get("SLUICE_RUNS", "3000"))
@@ -278,7 +278,15 @@ def test_keys_that_approve_whatever_the_phone_adds(key):
         ("1️⃣", None, 1),
         ("9⃣", None, 9),
         ("0️⃣", None, None),
+        ("🚫", Side.DENY, None),
+        ("⛔️", Side.DENY, None),
+        ("🛑", Side.DENY, None),
+        ("❎", Side.DENY, None),
+        ("🙅🏽‍♂️", Side.DENY, None),
+        ("🙅‍♀", Side.DENY, None),
+        ("no", Side.DENY, None),
         ("🎉", None, None),
+        ("yes", None, None),
         ("", None, None),
     ],
 )
@@ -289,27 +297,9 @@ def test_keys_that_deny_choose_or_say_nothing(key, side, choice):
     assert (found.side, found.choice) == (side, choice)
 
 
-@pytest.mark.parametrize(
-    ("body", "side"),
-    [
-        ("yes", Side.APPROVE),
-        ("OK.", Side.APPROVE),
-        ("approve", Side.APPROVE),
-        (" No! ", Side.DENY),
-        ("deny", Side.DENY),
-        ("yes please", None),
-        ("!approve", None),
-        ("", None),
-    ],
-)
-def test_a_reply_is_a_vote_only_when_it_says_nothing_else(body, side):
-    assert vote(reply(body)) == (None if side is None else ("$card", side))
-    assert vote(text(body)) is None
-
-
 def test_a_reply_to_a_question_is_read_with_its_pills():
     html = f'<a href="{LINK}@alice:example.org">Al</a>'
-    found = said(reply("Al", html))
+    found = said(reply("Al", html), BOT)
     assert found is not None
     assert not isinstance(found, NotRun)
     assert (found.text, found.reply_to) == ("@alice:example.org", "$card")
@@ -397,10 +387,10 @@ def mutated(rng):
 
 def everything(content):
     read(content, bot=BOT, prefix="!", people=called)
-    said(content, called)
+    said(content, BOT, called)
     edit_of(content)
     reaction(content)
-    vote(content)
+    side(content)
     mentions_bot(content, BOT)
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sluice.model.command import Invocation, Typed
 from sluice.model.request import State
-from sluice.typed.answering import is_command, is_no
+from sluice.typed.answering import is_command
+from sluice.typed.consent import refuses
 from sluice.typed.parse import AskFirst, NotRun, parse
 from sluice.typed.read import read, read_line
 from tests.unit.ops import ANA, BO, CY, HAL, SERVER
@@ -190,7 +191,7 @@ async def test_a_name_that_is_a_command_can_be_had_on_the_command_line(room: Roo
 
 @given(st.text(max_size=200))
 def test_any_answer_is_looked_at_without_an_error(text: str) -> None:
-    is_no(text)
+    refuses(text)
     for reason in (True, False):
         is_command(text, SERVER, reason=reason)
 

@@ -371,7 +371,9 @@ async def test_half_time_reminds_those_who_have_not_voted(scene: Scene) -> None:
     await scene.office.at_desk(reweigh.tick)
     await scene.office.at_desk(reweigh.tick)
     assert await scene.news() == [
-        "✋ #19 still needs 1 vote: cy, ana or dan. Open until 15:03 UTC."
+        "✋ #19 still needs 1 vote: cy, ana or dan. Open until 15:03 UTC.",
+        "[✅]",
+        "[❌]",
     ]
     assert await scene.pushed() == [CY, ANA, DAN]
     assert await scene.office.at_desk(reweigh.next_due) == at("15:03")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluice.model.request import State
-from tests.unit.ops import BO, CY, EVE, HAL
+from sluice.requests import guard, reweigh
+from sluice.typed.consent import _WORDS, Sense, meant
+from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL
 from tests.unit.test_attacks import ASK, Room
 from tests.unit.test_attacks import room as room
 
 
 async def card(room: Room, line: str = ASK) -> str:
     await room.says(BO, line)
-    number = await room.newest()
-    event = await room.sent(f"request.{number}.card")
-    await room.ops.news()
-    return event
+    return await room.sent(f"request.{await room.newest()}.card")
 
 
 async def said(room: Room, who: str, words: str, reply_to: str = "") -> list[str]:
@@ -25,16 +26,249 @@ async def said(room: Room, who: str, words: str, reply_to: str = "") -> list[str
     return await room.ops.news()
 
 
-async def test_words_below_a_card_are_answered_in_full_once_and_then_by_a_sign(
-    room: Room,
+async def next_turn(room: Room) -> int | None:
+    """Which request would be sent now."""
+    turn = await room.ops.db.read(lambda tx: guard.next_turn(room.ops.desk(tx)))
+    return turn.request if turn is not None else None
+
+
+async def tick(room: Room, seconds: float) -> None:
+    room.ops.clock.go(seconds)
+    await room.ops.db.write(lambda tx: reweigh.tick(room.ops.desk(tx)))
+
+
+async def question(room: Room, who: str) -> str:
+    """The open ❓ of somebody."""
+    open_ = room.ops.dialog._open.values()
+    (key,) = [each.key for each in open_ if each.origin.mxid == who]
+    return await room.sent(key)
+
+
+YES = ["yes", "Yes.", "OK", "okay!", "approve", "approved", "lgtm", "+1", "yesss", "Ja", "ja!",
+       "oui", "d'accord", "sí", "sim", "sì", "akkoord", "zgoda", "ano", "japp", "да", "згоден",
+       "evet", "👍", "👍🏿", "✅", "☑️"]  # fmt: skip
+ASKED = ["Yes 👍", "ok go ahead", "lgtm thanks", "yes please", "yes?", "ok...", "sure", "go",
+         "tak", "jo", "da", "si", "так", "👌", "ja, mach mal", "oui oui", "yes yes", "fine by me",
+         "👍👍", "Sluice: sure"]  # fmt: skip
+NO = [("no", ""), ("No.", ""), ("NOOO!!", ""), ("nope", ""), ("deny", ""), ("👎🏽", ""),
+      ("❌", ""), ("🛑 stop", ""), ("🙅‍♂️", ""), ("nein", ""), ("Nein, das ist der Kassenwart",
+      "das ist der Kassenwart"), ("stopp", ""), ("non", ""), ("não", ""), ("nie zgadzam się", ""),
+      ("нет", ""), ("ні", ""), ("hayır", ""), ("nej", ""), ("не надо", "не надо"),
+      ("No, he is the treasurer!", "he is the treasurer"), ("no he is fine", "no he is fine"),
+      ("don’t", ""), ("sorry, no", ""), ("Sluice: no", ""), ("no\nask him first", "ask him first"),
+      ("❌ wrong one", "wrong one"), ("not him", "not him"), ("never", ""), ("wait, no!",
+      "wait, no!"), ("not approved", "not approved"), ("-1", ""), ("Ne, to je pokladník",
+      "to je pokladník"), ("no thanks", ""), ("wrong account", "wrong account")]  # fmt: skip
+UNCLEAR = ["no problem", "No objections, go", "no idea", "no worries", "nein, passt schon",
+           "keine Einwände", "pas de souci", "не против", "нет проблем", "no, go ahead", "no yes",
+           "ne", "nie ma problemu", "yes but not now", "👍👎", "no hay problema",
+           "don't worry"]  # fmt: skip
+NOTHING = ["wait", "not yet", "?", "hold on", "noch nicht", "ещё нет", "who is that?", "thanks",
+           "hm", "he said no", "what did he do", "I am not sure", "🤔", "maybe"]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", YES)
+async def test_exactly_a_yes_to_the_card_is_a_yes(room: Room, words: str) -> None:
+    event = await card(room)
+    await said(room, CY, words, event)
+    assert await next_turn(room) == 1
+
+
+@pytest.mark.parametrize("words", ASKED)
+async def test_every_other_yes_is_asked_and_counts_with_the_tap(room: Room, words: str) -> None:
+    event = await card(room)
+    asked = await said(room, CY, words, event)
+    assert asked[0].startswith("❓ A yes to #1: deactivate")
+    assert await next_turn(room) is None
+    found = await question(room, CY)
+    for other in (BO, DAN, HAL):
+        await room.taps(other, found)
+    assert await next_turn(room) is None, "only of who was asked"
+    await room.taps(CY, found)
+    assert await next_turn(room) == 1
+
+
+@pytest.mark.parametrize(("words", "why"), NO)
+async def test_what_begins_with_a_no_is_a_no_with_its_reason(
+    room: Room, words: str, why: str
 ) -> None:
     event = await card(room)
-    for who, first in (
-        (CY, "❓ Not a vote. To vote on #1"),
-        (BO, "❓ Not a vote: #1 is your own"),
-    ):
-        assert (await said(room, who, "who is that?", event))[0].startswith(first)
-        assert await said(room, who, "hm, I see", event) == ["[❓]"]
-    assert (await said(room, HAL, "go", event))[0].endswith("#1 needs a mod or an owner.")
-    assert await said(room, EVE, "go", event) == []
+    news = await said(room, CY, words, event)
+    assert await room.state(1) is State.DENIED
+    ended = next(text for text in news if text.startswith("⛔"))
+    assert ended.endswith(f"\nWhy: “{why}”" if why else "\ncy gave no reason.")
+
+
+@pytest.mark.parametrize("words", UNCLEAR)
+async def test_what_may_be_a_no_holds_the_card_until_it_is_answered(
+    room: Room, words: str
+) -> None:
+    event = await card(room)
+    news = await said(room, CY, words, event)
+    assert any(text.startswith("❓ A no to #1: deactivate") for text in news)
+    assert any("Held: was that a no? It waits for cy" in text for text in news)
+    await room.taps(DAN, event)
+    assert await next_turn(room) is None, "held, although the votes suffice"
+    await room.taps(CY, await question(room, CY))
+    assert await next_turn(room) == 1
+
+
+async def test_a_held_card_is_denied_by_the_tap_and_by_a_clear_no(room: Room) -> None:
+    for number, answer in enumerate(("tap", "reply"), 1):
+        event = await card(room, ASK.replace("spam", ("spam", "max")[number - 1]))
+        await said(room, CY, "no problem", event)
+        found = await question(room, CY)
+        if answer == "tap":
+            await room.taps(CY, found, "❌")
+        else:
+            await room.says(CY, "no", found)
+        assert await room.state(number) is State.DENIED
+
+
+async def test_a_hold_ends_by_itself_and_comes_once_a_person(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "no problem", event)
+    await room.taps(DAN, event)
+    await tick(room, 299)
+    assert await next_turn(room) is None
+    await tick(room, 2)
+    assert await next_turn(room) == 1
+    await said(room, CY, "no problem", event)
+    assert await next_turn(room) == 1
+    await said(room, ANA, "no problem", event)
+    assert await next_turn(room) is None, "another person's"
+
+
+async def test_a_hold_stands_after_a_restart(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "no problem", event)
+    await room.taps(DAN, event)
+    again = Room(room.ops)
+    room.ops.start(room.ops.live.in_force)
+    await room.ops.look()
+    assert await next_turn(again) is None
+    await tick(again, 301)
+    assert await next_turn(again) == 1
+
+
+async def test_a_tap_after_the_end_says_that_it_is_over(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "yes please", event)
+    await said(room, DAN, "no", event)
+    before = room.ops._read
+    await room.taps(CY, await question(room, CY))
+    room.ops._read = before
+    assert (await room.ops.news())[0].startswith("⛔ cy, too late: #1 is denied by dan")
+
+
+async def test_one_question_about_one_card_at_a_time(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "yes please", event)
+    assert await said(room, CY, "go ahead!", event) == ["[❓]"]
+
+
+@pytest.mark.parametrize("words", NOTHING)
+async def test_other_words_below_a_card_are_no_vote(room: Room, words: str) -> None:
+    event = await card(room)
+    assert (await said(room, CY, words, event))[0].startswith("❓ Not a vote. To vote on #1")
+    assert await said(room, CY, words, event) == ["[❓]"]
     assert await room.state(1) is State.PENDING
+    assert await next_turn(room) is None
+
+
+async def test_who_cannot_vote_is_told_what_they_can_do(room: Room) -> None:
+    event = await card(room)
+    first = await said(room, BO, "please hurry", event)
+    assert first == ["❓ Not a vote: #1 is your own request. To take it back: !cancel 1"]
+    assert await said(room, BO, "yes please", event) == ["[❓]"]
+    assert (await said(room, HAL, "go", event))[0].endswith("#1 needs a mod or an owner.")
+    for words in ("yes please", "no problem"):
+        assert await said(room, HAL, words, event) == ["[❓]"]
+    assert await said(room, EVE, "go", event) == []
+    await said(room, BO, "no, wrong account", event)
+    assert await room.state(1) is State.CANCELLED
+
+
+async def test_words_below_what_is_over_are_chat(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "no", event)
+    for words in ("thanks", "who was that?", "wait", "great, well done"):
+        assert await said(room, DAN, words, event) == []
+
+
+@pytest.mark.parametrize("words", ["yes", "no", "No, he is the treasurer!"])
+async def test_a_reply_to_a_person_is_no_vote(room: Room, words: str) -> None:
+    await card(room)
+    other = await room.says(DAN, "shall we?")
+    assert await said(room, CY, words, other) == []
+    assert await room.state(1) is State.PENDING
+
+
+@pytest.mark.parametrize("key", ["🚫", "⛔", "🛑", "❎", "🙅", "🙅🏽‍♀️", "✖️", "👎🏿", "no", "nein"])
+async def test_every_stop_sign_that_is_tapped_is_a_no(room: Room, key: str) -> None:
+    await room.taps(CY, await card(room), key)
+    assert await room.state(1) is State.DENIED
+
+
+@pytest.mark.parametrize("how", ["✅", "👍", "yes", "No, he is a regular", "❌"])
+async def test_the_reminder_is_a_message_about_the_request(room: Room, how: str) -> None:
+    await card(room)
+    await tick(room, 1801)
+    event = await room.sent("request.1.half")
+    if how.isalpha() or " " in how:
+        await room.says(CY, how, event)
+    else:
+        await room.taps(CY, event, how)
+    if how in ("✅", "👍", "yes"):
+        assert await next_turn(room) == 1
+    else:
+        assert await room.state(1) is State.DENIED
+
+
+async def test_the_buttons_of_the_reminder_go_with_the_card(room: Room) -> None:
+    event = await card(room)
+    await tick(room, 1801)
+    await room.says(CY, "no", event)
+    rows = await room.rows("SELECT gone FROM sluice_outbox WHERE kind='react'")
+    assert {row["gone"] for row in rows} == {1}
+
+
+async def test_deleting_the_words_or_the_tap_takes_the_vote_back(room: Room) -> None:
+    for number, name in enumerate(("spam", "max"), 1):
+        event = await card(room, ASK.replace("spam", name))
+        words = await room.says(CY, "yes please", event)
+        tap = await room.taps(CY, await question(room, CY))
+        assert await next_turn(room) == number
+        removed = (words, tap)[number - 1]
+        await room.event(CY, "m.room.redaction", {"redacts": removed}, redacts=removed)
+        assert await next_turn(room) is None
+
+
+async def test_an_edit_of_the_words_ends_their_question(room: Room) -> None:
+    event = await card(room)
+    words = await room.says(CY, "yes please", event)
+    found = await question(room, CY)
+    await room.edits(CY, words, "No, he is the treasurer")
+    assert await room.state(1) is State.DENIED
+    await room.taps(CY, found)
+    assert await next_turn(room) is None
+
+
+# --- the table
+
+
+def test_every_phrase_has_words_and_none_is_a_yes_in_one_language_and_a_no_in_another() -> None:
+    seen: dict[str, set[Sense]] = {}
+    for sense, phrases in _WORDS:
+        for phrase in phrases.split(","):
+            assert phrase.strip(), phrases
+            seen.setdefault(phrase.strip(), set()).add(sense)
+    both = [p for p, s in seen.items() if s & {Sense.YES, Sense.YES_AND} and Sense.NO in s]
+    assert both == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", ".", "\u200d", "️", "🏽", "a" * 5000, "no " * 3000, "\ud800", "“”", "'", "-"]
+)
+def test_any_text_has_a_sense(text: str) -> None:
+    assert meant(text).sense in Sense

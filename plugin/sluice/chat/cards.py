@@ -44,7 +44,8 @@ class Standing:
     """How the votes stand. by: who counts. lost: whose vote counted once and does not any more.
 
     needs: every slot; open: the empty ones. roles: those that may vote, the least first.
-    held: for whose erased word it waits.
+    held: for whose erased word it waits. doubted: who has said what may be a no; until then it
+    waits for what they meant.
     """
 
     filled: int
@@ -55,6 +56,13 @@ class Standing:
     roles: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
+    doubted_until: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing of it is sent until somebody has said what they meant."""
+        return bool(self.held or self.doubted)
 
     @property
     def helpers(self) -> tuple[PersonName, ...]:
@@ -106,6 +114,15 @@ def voted(
     if votes.held:
         gone = " was erased from outside before I could read it."
         rows.append(("Held: a word of ", *people(votes.held, "and"), gone))
+    if votes.doubted:
+        until = here.clock.at(votes.doubted_until)
+        rows.append(
+            (
+                "Held: was that a no? It waits for ",
+                *people(votes.doubted, "and"),
+                f", until {until}.",
+            )
+        )
     rows += _body(request, told)
     if request.expires is not None:
         rows.append((f"Open until {here.clock.at(request.expires)}.",))

@@ -18,6 +18,7 @@ from ..matrix.model import Handled
 from ..matrix.outbox import Outbox
 from ..model.command import Type, Typed
 from ..model.origin import Origin
+from ..model.request import Side
 from ..state import Live, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
@@ -40,7 +41,8 @@ GoOn = Callable[[Origin, Typed], Awaitable["Handled | None"]]
 class Question:
     """key: what the outbox calls its message. late: what it becomes when nobody answers in time.
 
-    reply: goes on with the words of a reply. taps: goes on for each button, by its meaning.
+    reply: goes on with the words of a reply. taps: goes on for each button, by its meaning. about:
+    the request that it asks a vote on.
     """
 
     origin: Origin
@@ -49,6 +51,7 @@ class Question:
     late: Message
     reply: Reply | None = None
     taps: Mapping[str, Tap] = field(factory=dict)
+    about: str = ""
 
 
 class Dialog:
@@ -103,9 +106,7 @@ class Dialog:
         """
         now = self._live.now()
         if self._said.get(about, 0.0) > now and self._rooms.able(origin.room, "m.reaction"):
-            return Handled(
-                lambda tx: self._outbox.buttons(tx, origin.room, origin.command, ("❓",))
-            )
+            return self.sign(origin)
         answered = self.answer(origin, message)
 
         async def commit(tx: Tx) -> None:
@@ -113,6 +114,11 @@ class Dialog:
             tx.after(lambda: self._keep(about, now + _DAY))
 
         return Handled(commit)
+
+    def sign(self, origin: Origin) -> Handled:
+        """❓ on what was written: it is not understood, and what to do was said before."""
+        room, event = origin.room, origin.command
+        return Handled(lambda tx: self._outbox.buttons(tx, room, event, ("❓",)))
 
     def _keep(self, about: str, until: float) -> None:
         self._said.pop(about, None)
@@ -152,6 +158,26 @@ class Dialog:
         """❓ with ✅."""
         return self._taps(origin, question, {_YES: ("✅", go_on)})
 
+    def vote(
+        self,
+        origin: Origin,
+        about: str,
+        question: Message,
+        late: Message,
+        go_on: Mapping[Side, Tap],
+    ) -> Handled:
+        """❓ with ✅ and ❌, where words may be a vote; one at a time about the same.
+
+        late: what it becomes when nobody taps.
+        """
+        mxid, standing = origin.mxid, self._open.values()
+        if any(
+            q.origin.mxid == mxid and q.about == about and not self._is_over(q) for q in standing
+        ):
+            return self.sign(origin)
+        taps = {side.value: tap for side, tap in go_on.items()}
+        return self._ask(origin, question, late, ("✅", "❌"), taps=taps, about=about)
+
     def choose(self, origin: Origin, question: Message, go_on: Sequence[Tap]) -> Handled:
         """❓ with 1️⃣, 2️⃣ …; each goes on with what it stands for."""
         keys = enumerate(zip(questions.KEYS, go_on, strict=False), 1)
@@ -163,7 +189,7 @@ class Dialog:
         """taps: what a key means -> (the emoji, what goes on then)."""
         buttons = {meaning: tap for meaning, (_, tap) in taps.items()}
         emojis = [emoji for emoji, _ in taps.values()]
-        return self._ask(origin, question, "tap", emojis, taps=buttons)
+        return self._ask(origin, question, questions.nothing_came("tap"), emojis, taps=buttons)
 
     def missing(self, origin: Origin, typed: Typed, gap: Missing, go_on: GoOn) -> Handled:
         """Asks for one more value of the line; goes on with the line that it completes."""
@@ -175,7 +201,8 @@ class Dialog:
                 return self.answer(again, questions.a_command(what, word))
             return await go_on(again, _longer(typed, words))
 
-        return self._ask(origin, asking(gap.question), what, reply=reply)
+        late = questions.nothing_came(what)
+        return self._ask(origin, asking(gap.question), late, reply=reply)
 
     def why(self, origin: Origin, go_on: Reply, *, votes: bool) -> Handled:
         """Asks for the reason. votes: somebody will read it before it runs."""
@@ -189,22 +216,24 @@ class Dialog:
                 return self.not_run(again, NotRun((most,)))
             return await go_on(again, reason)
 
-        return self._ask(origin, questions.why(votes=votes), "reason", reply=reply)
+        late = questions.nothing_came("reason")
+        return self._ask(origin, questions.why(votes=votes), late, reply=reply)
 
     def _ask(
         self,
         origin: Origin,
         message: Message,
-        wants: str,
+        late: Message,
         emojis: Sequence[str] = (),
         *,
         reply: Reply | None = None,
         taps: Mapping[str, Tap] | None = None,
+        about: str = "",
     ) -> Handled:
-        """wants: what did not come, if nobody answers in time. emojis: its buttons."""
-        answered, late = self.answer(origin, message), questions.nothing_came(wants)
+        """emojis: its buttons."""
+        answered = self.answer(origin, message)
         key, now = f"reply.{origin.event_id}", self._live.now()
-        question = Question(origin, key, now, late, reply, taps or {})
+        question = Question(origin, key, now, late, reply, taps or {}, about)
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)

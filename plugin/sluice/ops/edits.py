@@ -85,10 +85,10 @@ class Edits:
         """The sender changed a message that is a vote."""
         if not await self._authority.roles(origin):
             return None
-        side, cast = read.side(content), None
-        if side is not None:
-            whose = (origin.event_id, before.request, origin.mxid)
-            cast = Ballot(*whose, side, Via.REPLY, origin.room, message=origin.command)
+        said, cast = read.side(content), None
+        if said is not None:
+            whose, (side, why) = (origin.event_id, before.request, origin.mxid), said
+            cast = Ballot(*whose, side, Via.REPLY, origin.room, why, origin.command)
         then = await self._in_place(origin, content)
 
         async def commit(tx: Tx) -> None:

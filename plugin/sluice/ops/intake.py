@@ -18,12 +18,12 @@ from ..chat import policy_news, questions, refusals
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Choice, Look, Passed, Refusal
-from ..looks.lookups import Lookups
+from ..looks.lookups import Full, Lookups, Work
 from ..looks.mixed import Bads, sift
 from ..looks.names import called
 from ..looks.preflight import Preflight
 from ..looks.reading import Reading
-from ..matrix.model import Handled, rings
+from ..matrix.model import Handled, Later, rings
 from ..model.command import Invocation, Right, Tag, Typed
 from ..model.decision import Decision, Verdict
 from ..model.event import Json
@@ -36,7 +36,7 @@ from ..policy.people import mxids_of, person_of
 from ..requests import measures, store, submit
 from ..requests.desk import Desks
 from ..requests.standing import judge
-from ..requests.submit import Ask
+from ..requests.submit import QUEUED_A_PERSON, Ask
 from ..state import Live, Reopenings, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
@@ -84,6 +84,13 @@ class Intake:
         """An answer for whoever has a role; silence for all others."""
         heard = await self._authority.roles(origin)
         return self._dialog.answer(origin, message) if heard else None
+
+    async def looked_up(self, origin: Origin, work: Work) -> Handled | Later | None:
+        """What may have to ask the server: beside this room's other events, if it takes long."""
+        try:
+            return await self.lookups.run(self._authority.name(origin.mxid), origin, work)
+        except Full:
+            return self._dialog.answer(origin, refusals.too_many_at_once(QUEUED_A_PERSON))
 
     # --- from words on
 

@@ -16,8 +16,7 @@ from ..catalog.table import find
 from ..chat import alarms, refusals
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
-from ..looks.lookups import Full, Work, looks, waits
-from ..looks.names import called
+from ..looks.lookups import looks, waits
 from ..matrix import threads
 from ..matrix.api import Homeserver, NoResponse, Refused, passing
 from ..matrix.late import ENCRYPTED
@@ -31,13 +30,11 @@ from ..model.origin import Origin
 from ..model.request import NEVER_RAN, Side, State, Via, Vote
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desks
-from ..requests.submit import QUEUED_A_PERSON
-from ..requests.voting import Ballot
 from ..state import Live, Rooms
 from ..typed import read
-from ..typed.answering import is_no, is_no_command
+from ..typed.answering import is_no_command
 from ..typed.parse import NotRun
-from .dialog import Dialog, Question
+from .dialog import Dialog
 from .edits import Edits
 from .erased import Erasures, is_emptied
 from .intake import Intake
@@ -74,10 +71,11 @@ class OpsRoom:
         self._dialog, self._problems = dialog, problems
         self._mute, self._storage = Mute(room, rooms, outbox, authority), storage
         self._edits = Edits(live, rooms, desk, db, authority, commands, dialog)
-        self._talk = Talk(self.room, live, rooms, desk, db, authority, dialog)
         self._erasures = Erasures(
             self.room, live, outbox, desk, db, homeserver, authority, commands.moved
         )
+        parts = (commands, dialog, self._mute, self._erasures)
+        self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -160,7 +158,7 @@ class OpsRoom:
         origin, content = self._origin(event), event.content
         if not await self._may_speak(origin):
             # A vote does not count either when it is read again after they got a role.
-            return SEEN if read.vote(content) else None
+            return SEEN if read.side(content) else None
         if self.view.encrypted and not event.unsealed:
             return None if self._mute.now else await self._commands.in_clear(origin, content)
         edit = read.edit_of(content)
@@ -173,12 +171,6 @@ class OpsRoom:
     ) -> Taken:
         """A vote, a command, an answer to a question, or chat. chat: the message that was nothing
         until this edit of it."""
-        vote = read.vote(content)
-        if vote is not None and (voted := await self._vote(origin, *vote, Via.REPLY)):
-            is_old = chat is not None and not self._commands.is_young(chat.at)
-            if is_old and vote[1] is Side.APPROVE:
-                return self._dialog.answer(origin, refusals.no_command_by_edit())
-            return voted
         return await self._typed(origin, content, chat)
 
     async def _typed(self, origin: Origin, content: Json, chat: RoomEvent | None) -> Taken:
@@ -191,9 +183,9 @@ class OpsRoom:
         if isinstance(typed, NotRun):
             return await self._commands.refuse(origin, refusals.refused(typed))
         if typed is None:
-            answered = await self._answer(origin, content)
-            return answered or (None if self._mute.now else await self._talk.take(origin, content))
-        question = await self._question(typed.reply_to, origin.mxid)
+            young = chat is None or self._commands.is_young(chat.at)
+            return await self._talk.take(origin, content, young=young)
+        question = await self._talk.question(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
             return self._dialog.called_off(origin, question)
         if question is not None:  # a command is no answer: it stands for itself
@@ -208,21 +200,12 @@ class OpsRoom:
 
         busy = self._commands.lookups.busy(self._authority.name(origin.mxid))
         beside = looks(meant.word) or (busy and waits(meant.word))
-        return await (self._looked_up(origin, take) if beside else take())
+        return await (self._commands.looked_up(origin, take) if beside else take())
 
     async def _may_speak(self, origin: Origin) -> bool:
         """Whether what they say can mean anything: asked before it is read, because any member
         can send much of it. Who was asked something may answer, whatever became of their role."""
         return self._dialog.of_person(origin.mxid) or bool(await self._authority.roles(origin))
-
-    async def _looked_up(self, origin: Origin, work: Work) -> Taken:
-        """What may have to ask the server: beside this room's other events, if it takes long."""
-        try:
-            return await self._commands.lookups.run(
-                self._authority.name(origin.mxid), origin, work
-            )
-        except Full:
-            return self._dialog.answer(origin, refusals.too_many_at_once(QUEUED_A_PERSON))
 
     async def _is_unstorable(self, origin: Origin, typed: Typed) -> bool:
         """A command while nothing can be stored; `status` answers even so."""
@@ -249,30 +232,6 @@ class OpsRoom:
             tx.after(lambda: setattr(self, "_unread", {**told, sender: now}))
 
         return Handled(commit, handled.after)
-
-    async def _answer(self, origin: Origin, content: Json) -> Taken:
-        """A reply to a question; anything else is chat."""
-        if not self._dialog.of_person(origin.mxid):
-            return None
-        said = read.said(content, called(self._live, self.view))
-        if said is None or isinstance(said, NotRun) or said.reply_to is None:
-            return None
-        question = await self._question(said.reply_to, origin.mxid)
-        if question is not None and is_no(said.text):
-            return self._dialog.called_off(origin, question)
-        if question is None or (reply := question.reply) is None:
-            return None
-        if self._mute.now:
-            return await self._mute.unheard(origin)
-        self._dialog.close(question.key)
-        again = evolve(origin, command=question.origin.command)
-        return await self._looked_up(again, lambda: reply(again, said.text))
-
-    async def _question(self, event_id: EventId | None, mxid: str) -> Question | None:
-        if event_id is None:
-            return None
-        key = await self._db.read(lambda tx: self._outbox.key_of(tx, self.room, event_id))
-        return self._dialog.get(key, mxid)
 
     async def _edit(self, event: RoomEvent, original: EventId, new: Json) -> Taken:
         """An edit by whoever sent the original, here: of a vote, of what was answered, asked or
@@ -308,7 +267,9 @@ class OpsRoom:
             again = was_command and self._commands.is_young(before.at)
             return await self._read(origin, content, chat=None if again else before)
         typed = self._commands.read(self.room, content)
-        taken = await self._looked_up(origin, lambda: self._edits.edited(origin, typed, request))
+        taken = await self._commands.looked_up(
+            origin, lambda: self._edits.edited(origin, typed, request)
+        )
         if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
             # Nothing of the old text can run while the new one is looked up.
             await self._edits.withdraw(origin)
@@ -344,38 +305,20 @@ class OpsRoom:
             return None
         if not await self._may_speak(origin):
             return SEEN if tap.side else None  # as of a vote by reply
-        question = await self._question(tap.event_id, origin.mxid)
+        question = await self._talk.question(tap.event_id, origin.mxid)
         if question is not None:
             key = str(tap.choice) if tap.choice else (tap.side.value if tap.side else tap.key)
-            chosen = question.taps.get(key)
+            chosen, is_no = question.taps.get(key), tap.side is Side.DENY
             if chosen is None:
-                return self._dialog.called_off(origin, question) if tap.is_no else None
+                return self._dialog.called_off(origin, question) if is_no else None
             if self._mute.now:
                 return await self._mute.unheard(origin)
             self._dialog.close(question.key)
             again = evolve(origin, command=question.origin.command)
-            return await self._looked_up(again, lambda: chosen(again))
+            return await self._commands.looked_up(again, lambda: chosen(again))
         if tap.side is None:
             return None
-        return await self._vote(origin, tap.event_id, tap.side, Via.REACTION)
-
-    async def _vote(self, origin: Origin, target: EventId, side: Side, how: Via) -> Handled | None:
-        """A yes or no to an alarm about something that was erased, or to a card of ours."""
-        if self._live.settings is None:
-            return None
-        if (released := await self._erasures.tap(origin, target, side)) is not None:
-            return released
-        request = await self._db.read(
-            lambda tx: voting.of_card(self._desk(tx, self.room), self.room, target)
-        )
-        if request is None:
-            return None
-        whose = (origin.event_id, request.id, origin.mxid)
-        ballot = Ballot(*whose, side, how, self.room, message=origin.command)
-        return Handled(
-            lambda tx: voting.vote(self._desk(tx, self.room), ballot),
-            self._commands.moved,
-        )
+        return await self._talk.vote(origin, tap.event_id, tap.side, Via.REACTION)
 
     async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such
@@ -406,7 +349,7 @@ class OpsRoom:
 
     async def _is_known(self, tx: Tx, target: EventId) -> bool:
         """A vote, or a stored command."""
-        if await store.vote(tx, target) is not None:
+        if await store.votes_of(tx, self.room, target):
             return True
         return await store.of_command(tx, self.room, target) is not None
 

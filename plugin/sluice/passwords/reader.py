@@ -7,11 +7,11 @@ from ..db.connection import Tx
 from ..matrix.model import Handled
 from ..matrix.outbox import Outbox
 from ..model.event import RoomEvent
+from ..model.request import Side
 from ..state import Live, Rooms
 from ..typed import read
-from ..typed.read import SIDES
 from . import texts as texts
-from .handover import DONE, Deliveries
+from .handover import Deliveries
 
 
 class PrivateRoom:
@@ -35,7 +35,7 @@ class PrivateRoom:
 
     def _tap(self, event: RoomEvent) -> Handled | None:
         tap = read.reaction(event.content)
-        if tap is None or tap.side is not SIDES[DONE]:
+        if tap is None or tap.side is not Side.APPROVE:
             return None
         target = tap.event_id
         return Handled(lambda tx: self._deliveries.tapped(tx, self.room, target, event.sender))

@@ -61,11 +61,21 @@ def card_key(request: int) -> str:
     return f"request.{request}.card"
 
 
+def reminder_key(request: int) -> str:
+    return f"request.{request}.half"  # a stored word: 1.1.0 called it so
+
+
 def card_number(key: str) -> int | None:
     """The request whose card a key of the outbox names."""
+    number = request_number(key)
+    return number if number is not None and key == card_key(number) else None
+
+
+def request_number(key: str) -> int | None:
+    """The request that a message of this key is about."""
     first, _, rest = key.partition(".")
-    number, _, last = rest.partition(".")
-    return int(number) if first == "request" and last == "card" and number.isdecimal() else None
+    number = rest.partition(".")[0]
+    return int(number) if first == "request" and number.isdecimal() else None
 
 
 @frozen
@@ -248,7 +258,8 @@ class Desk:
         if await store.shows(self.tx, request.id, card.body):
             await self.show_everywhere(request, card)
         if request.state is not State.PENDING:
-            await self.outbox.buttons(self.tx, request.room, key, ())
+            for each in (key, reminder_key(request.id)):
+                await self.outbox.buttons(self.tx, request.room, each, ())
 
     async def show_everywhere(self, request: Request, card: Message) -> None:
         """A break-glass has its card in several rooms."""
@@ -270,7 +281,7 @@ class Desk:
         queue = list(await store.queue_order(self.tx))
         place = queue.index(request.id) + 1 if request.id in queue else 0
         free = self.view.health is Readiness.GOOD and await store.pause(self.tx) is None
-        runs = place == 1 and free and not votes.held
+        runs = place == 1 and free and not votes.waits
         if not runs or await store.in_state(self.tx, State.EXECUTING):
             told = await self.about(request)
             taps = self.taps(request, votes)

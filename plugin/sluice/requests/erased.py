@@ -61,12 +61,12 @@ async def hold(desk: Desk, erased: Erasure) -> None:
 
 
 async def _hold(desk: Desk, request: Request, erased: Erasure) -> None:
-    await desk.apply(request, Event.ERASE)
+    await desk.apply(request, Event.HOLD)
     where = (request.id, erased.room, erased.mxid, erased.by, erased.origin, desk.now)
     await holds.add(desk.tx, Hold(erased.event_id, *where))
     about = {"event": erased.event_id, "voter": erased.mxid}
     await desk.record("held", request, eraser=erased.by, origin=erased.origin, **about)
-    await _show(desk, request)
+    await show(desk, request)
 
 
 async def _stoppable(desk: Desk, erased: Erasure) -> list[Request]:
@@ -164,8 +164,8 @@ async def voted(desk: Desk, request: Request, mxid: str, event_id: str) -> None:
         if votes.same(hold.mxid) == votes.same(mxid)
     ]
     for hold_ in theirs:
-        await _release(desk, request, hold_, mxid, event_id)
-    for erased_event in {hold.event_id for hold in theirs}:
+        await release(desk, request, hold_, mxid, event_id)
+    for erased_event in {hold.event_id for hold in theirs if hold.until is None}:
         await _close(desk, erased_event)
 
 
@@ -182,8 +182,8 @@ async def tapped(desk: Desk, room: str, erased: str, mxid: str, side: Side, even
         votes = (await weigh(desk, request)).votes
         own = votes.same(mxid) == votes.same(hold_.mxid)
         if own or (desk.policy.owners in roles and _is_apart(desk, votes, mxid, hold_.eraser)):
-            await _release(desk, request, hold_, mxid, event)
-            await _show(desk, request)
+            await release(desk, request, hold_, mxid, event)
+            await show(desk, request)
             released = True
     if released:
         await _close(desk, erased)
@@ -193,7 +193,7 @@ async def tapped(desk: Desk, room: str, erased: str, mxid: str, side: Side, even
     await desk.outbox.put(desk.tx, room, f"not_released.{side.value}.{mxid}.{erased}", said)
 
 
-async def _release(desk: Desk, request: Request, hold: Hold, by: str, event_id: str) -> None:
+async def release(desk: Desk, request: Request, hold: Hold, by: str, event_id: str) -> None:
     await holds.release(desk.tx, hold, by)
     about = {"event": event_id, "whose": hold.mxid, "erased": hold.event_id}
     await desk.record("released", request, by=by, **about)
@@ -212,6 +212,6 @@ async def _close(desk: Desk, erased: str) -> None:
     await desk.outbox.buttons(desk.tx, every[0].room, key, ())
 
 
-async def _show(desk: Desk, request: Request) -> None:
+async def show(desk: Desk, request: Request) -> None:
     if request.state is State.PENDING and request.slots:
         await desk.show_votes(request, (await weigh(desk, request)).votes.standing)

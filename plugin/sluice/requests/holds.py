@@ -1,6 +1,7 @@
-"""Requests that wait because a word was erased before it could be read: the SQL, and nothing else.
+"""Requests that wait because a word was erased before it could be read, or may be a no: the SQL,
+and nothing else.
 
-One row for each erased event and request. It holds while nobody has released it and its request is
+One row for each such event and request. It holds while nobody has released it and its request is
 open; rows are kept, as those of requests are.
 """
 
@@ -29,6 +30,8 @@ SCHEMA_2: tuple[str, ...] = (
     "CREATE INDEX sluice_hold_request ON sluice_hold (request)",
 )
 
+SCHEMA_3 = ("ALTER TABLE sluice_hold ADD COLUMN until DOUBLE PRECISION",)
+
 _STANDS = (
     "released = '' AND EXISTS (SELECT 1 FROM sluice_request WHERE id = sluice_hold.request"
     f" AND state IN ('{State.PENDING.value}', '{State.EXECUTING.value}'))"
@@ -37,8 +40,9 @@ _STANDS = (
 
 @frozen
 class Hold:
-    """event_id: what was erased. mxid: who had sent it. eraser, origin: who erased it and from
-    which room, "" where that is not known. released: by whom, "" while it holds."""
+    """event_id: what was erased, or may be a no. mxid: who had sent it. eraser, origin: who erased
+    it and from which room, "" where that is not known. released: by whom, "" while it holds.
+    until: when it ends by itself, of what may be a no; never, of what was erased."""
 
     event_id: str
     request: int
@@ -48,6 +52,7 @@ class Hold:
     origin: str
     at: float
     released: str = ""
+    until: float | None = None
 
 
 _HOLDS = Table("sluice_hold", Hold)
@@ -71,6 +76,16 @@ async def of_event(tx: Tx, event_id: str) -> list[Hold]:
 async def of_request(tx: Tx, request: int) -> list[Hold]:
     where = f"WHERE request = $1 AND {_STANDS} ORDER BY at, event_id"
     return await _HOLDS.all(tx, where, request)
+
+
+async def doubts(tx: Tx, request: int) -> list[Hold]:
+    """Those that what may be a no has made, also the released ones."""
+    return await _HOLDS.all(tx, "WHERE request = $1 AND until IS NOT NULL", request)
+
+
+async def ending(tx: Tx) -> list[Hold]:
+    """Those that stand and end by themselves, the first first."""
+    return await _HOLDS.all(tx, f"WHERE until IS NOT NULL AND {_STANDS} ORDER BY until")
 
 
 async def waiting_for(tx: Tx, room: str, mxid: str) -> set[int]:

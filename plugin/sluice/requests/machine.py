@@ -38,7 +38,7 @@ class Event(str, Enum):
     DENY = "vote against"
     WITHDRAW = "vote withdrawn"
     RECOUNT = "policy, members or power changed"
-    ERASE = "somebody's word erased from outside"
+    HOLD = "somebody's word erased from outside, or unclear"
     RELEASE = "hold released"
     EDIT = "command edited"
     DELETE = "command or card deleted"
@@ -139,8 +139,8 @@ TABLE: tuple[Transition, ...] = (
     _row(_P, Event.DENY, "", State.DENIED, _E.TELL),
     _row(_P, Event.WITHDRAW, "COMPLETE", _P, _E.SHOW),
     _row(_P, Event.WITHDRAW, "", _P, _E.LEAVE_QUEUE, _E.SHOW),
-    # a word that nobody could read may have been a no: nothing is sent until it is said again
-    *(_row(s, Event.ERASE, "", s, _E.SHOW) for s in OPEN),
+    # what nobody could read, or understand, may be a no: nothing is sent until it is said again
+    *(_row(s, Event.HOLD, "", s, _E.SHOW) for s in OPEN),
     *(_row(s, Event.RELEASE, "", s, _E.SHOW) for s in OPEN),
     # the world changes
     _row(_P, Event.RECOUNT, "EXPIRED", State.EXPIRED, _E.TELL),

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from ..chat import cards, strong_measures
 from ..model.request import NO_WHY, Request, State, Why, WhyKind
 from ..text.message import Message, Text
-from . import holds, measures, store
-from .desk import Desk
+from . import doubts, holds, measures, store
+from .desk import Desk, reminder_key
 from .finish import closed
 from .machine import Effect, Event, Fact
 from .standing import Weighed, open_until, weigh
@@ -53,6 +53,7 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
 async def tick(desk: Desk) -> None:
     """What is due: requests that expire, or wait for too long for a room that cannot be heard or
     for a word that was erased, the one reminder, and reviews that wait."""
+    await doubts.tick(desk)
     held = await holds.requests(desk.tx)
     for request in await store.in_state(desk.tx, State.PENDING):
         if _next(desk, request, held) <= desk.now:
@@ -76,8 +77,9 @@ async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
     elif Effect.REMIND in effects:
         push = desk.push(request.room, weighed.votes.helpers)
         message = cards.reminder(request, weighed.votes.standing, push, desk.here)
-        key = f"request.{request.id}.half"  # a stored word: 1.1.0 called it so
+        key = reminder_key(request.id)
         await desk.say(request, key, message)
+        await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))
 
 
 def _end(request: Request) -> float:
@@ -116,6 +118,8 @@ async def next_due(desk: Desk) -> float | None:
     pending = await store.in_state(desk.tx, State.PENDING)
     held = await holds.requests(desk.tx)
     due = min((_next(desk, request, held) for request in pending), default=NEVER)
+    if (ends := await doubts.next_due(desk)) is not None:
+        due = min(due, ends)
     return None if due == NEVER else due
 
 

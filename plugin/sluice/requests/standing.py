@@ -163,9 +163,20 @@ async def count(desk: Desk, request: Request, now: tuple[Slot, ...]) -> Count:
             name for name, held in policy.closure.items() if any(s.role in held for s in slots)
         ),
         lost=_names(desk, (m for m in voters if same(m) not in no_loss)),
-        held=_names(desk, (h.mxid for h in await held_by(desk.tx, request.id))),
     )
+    shown = await _held(desk, request, shown)
     return Count(slots, result, shown, voters, helpers, barred, same, holds)
+
+
+async def _held(desk: Desk, request: Request, votes: Standing) -> Standing:
+    """With what it waits for besides votes."""
+    held = await held_by(desk.tx, request.id)
+    return evolve(
+        votes,
+        held=_names(desk, (h.mxid for h in held if h.until is None)),
+        doubted=_names(desk, (h.mxid for h in held if h.until is not None)),
+        doubted_until=max((h.until for h in held if h.until is not None), default=0.0),
+    )
 
 
 def _needs(
@@ -202,7 +213,7 @@ async def weigh(desk: Desk, request: Request, *, limited: bool = False) -> Weigh
     facts = {Fact.COMPLETE: NO_WHY}
     if not votes.complete:
         facts = {Fact.NEEDS_VOTES: Why(WhyKind.VOTES_MISSING)}
-    if votes.standing.held:
+    if votes.standing.waits:
         facts[Fact.HELD] = Why(WhyKind.HELD)
     if why := _why_not(desk, request, decision):
         facts[Fact.REASON_GONE] = why

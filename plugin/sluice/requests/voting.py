@@ -28,7 +28,7 @@ from ..model.request import (
 from ..policy.people import in_order
 from ..text.message import Message
 from . import erased, measures, store
-from .desk import Desk, card_number
+from .desk import Desk, card_key, card_number, reminder_key, request_number
 from .finish import closed, resolved
 from .machine import Effect, Event, Fact
 from .standing import Count, Weighed, judge_again, weigh
@@ -231,6 +231,18 @@ async def of_card(desk: Desk, room: RoomId, event_id: EventId) -> Request | None
     key = await desk.outbox.key_of(desk.tx, room, event_id)
     number = card_number(key or "")
     return await store.get(desk.tx, number) if number is not None else None
+
+
+async def of_message(desk: Desk, room: RoomId, event_id: EventId) -> Request | None:
+    """The request that a message of ours is about: of its card and its reminder at any time, of
+    all else while votes may count."""
+    key = await desk.outbox.key_of(desk.tx, room, event_id) or ""
+    number = request_number(key)
+    request = await store.get(desk.tx, number) if number is not None else None
+    if request is None or key in (card_key(request.id), reminder_key(request.id)):
+        return request
+    is_open = request.state is State.PENDING or request.review is Review.OPEN
+    return request if is_open else None
 
 
 async def edited(

@@ -10,44 +10,19 @@ import re
 
 from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
+from .consent import refuses
 from .parse import AskFirst, Missing, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
-from .read import NO, read_line
+from .read import read_line
 
-_NO = re.compile(
-    "no|nope|nah|cancel(?:led| it| that)?|stop(?: it)?|abort|never ?mind(?: it)?|nvm|undo|quit"
-    "|forget(?: about)? (?:it|that)|leave it|drop it|scratch that|wait|hold on|do(?: not|n'?t)"
-    "|not (?:now|yet|(?:this|that)(?: one)?)|den(?:y|ied)|reject(?:ed)?|revert|w?h?oops"
-    "|(?:(?:my|by) )?mistake|wrong|(?:i )?changed my mind"
-)
-_BEFORE = re.compile(
-    "oh|ah|uh|um|h?mm?|er|sorry|please|pl[sz]|ok|okay|actually|well|argh|damn|hey|so|and"
-)
-_LONGEST = 4  # words of it
-_FEW = 4  # words behind it that may still belong to it, without a comma between
 _LOOKS = frozenset((Tag.READ, Tag.INSPECT))
 _LABEL = re.compile(r"reason\b\s*[:=–—-]?\s*", re.I)
 _ID = re.compile(r"(?:^|\s)(?:[@!#][^\s:]+:|mxc://|\$|#?\d+$)")
-_STOP = re.compile(r"[,;:!?…—–()\"“”]|\.(?=\s|$)|(?<=\s)-(?=\s)")
-
-
-def is_no(text: str) -> bool:
-    """A word of refusal, alone or with more behind it: "never mind, wrong account"."""
-    words = _STOP.sub(" . ", text.casefold().replace("’", "'")).split()
-    while words and (words[0] == "." or _BEFORE.fullmatch(words[0])):
-        del words[0]
-    if words and words[0][0] in NO:
-        return True
-    for n in range(min(_LONGEST, len(words)), 0, -1):
-        if _NO.fullmatch(" ".join(words[:n])):
-            rest = words[n:]
-            return rest[:1] == ["."] or len([word for word in rest if word != "."]) <= _FEW
-    return False
 
 
 def is_no_command(typed: Typed) -> bool:
     """The same with the prefix in front: `!cancel` takes the question back, `!cancel 12` #12."""
     has_number = any(char.isdigit() for char in typed.rest)
-    return not has_number and is_no(f"{typed.word} {typed.rest}")
+    return not has_number and refuses(f"{typed.word} {typed.rest}")
 
 
 def is_command(text: str, server: str, *, reason: bool) -> str:

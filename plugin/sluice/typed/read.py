@@ -19,6 +19,7 @@ from ..model.event import Json, object_in
 from ..model.ids import EventId
 from ..model.request import Side
 from ..text.message import code, quote
+from .consent import YES, Meant, Sense, bare, meant
 from .links import MAX_PILLS, Html, Mismatch, People, TooMany, nobody, read_html, resolve
 from .parse import NotRun
 
@@ -33,18 +34,6 @@ _LANGUAGE = re.compile(  # what a code block may be said to hold
     "|shell|console|log|py|python",
     re.I,
 )
-
-SIDES: Mapping[str, Side] = {
-    **dict.fromkeys("✅☑✔👍", Side.APPROVE),
-    **dict.fromkeys("❌✖👎", Side.DENY),
-}
-"""Reaction keys that are votes, as `Reaction.key` has them."""
-NO = frozenset("❌✖👎🚫⛔🛑❎🙅")  # what ends a question, tapped or written
-
-_SAID: Mapping[str, Side] = {
-    **dict.fromkeys(("yes", "approve", "ok"), Side.APPROVE),
-    **dict.fromkeys(("no", "deny"), Side.DENY),
-}
 
 
 @frozen
@@ -65,12 +54,10 @@ class Reaction:
 
     @property
     def side(self) -> Side | None:
-        return SIDES.get(self.key)
-
-    @property
-    def is_no(self) -> bool:
-        """Whether it ends a question."""
-        return self.key in NO
+        """What it says as a vote, and to a question: a sign, or a word of no as one."""
+        if self.key in YES:
+            return Side.APPROVE
+        return Side.DENY if meant(self.key).sense is Sense.NO else None
 
     @property
     def choice(self) -> int | None:
@@ -102,13 +89,14 @@ def read(
     return _typed(text, bot, prefix, raw)
 
 
-def said(content: Json, people: People = nobody) -> Said | NotRun | None:
-    """The words of a message as an answer to a question; None when it is no plain text."""
+def said(content: Json, bot: str, people: People = nobody) -> Said | NotRun | None:
+    """The words of a message, without the bot's name in front; None when it is no plain text."""
     raw = _raw(content)
     if raw is None:
         return None
     try:
-        return evolve(raw, text=resolve(raw.text, _html(content), people).strip())
+        text = resolve(raw.text, _html(content), people).strip()
+        return evolve(raw, text=_front(bot).sub("", text, 1) if _front(bot).match(text) else text)
     except (Mismatch, TooMany) as wrong:
         return _refusal(wrong)
 
@@ -161,21 +149,16 @@ def reaction(content: Json) -> Reaction | None:
         return None
     if not isinstance(event_id, str) or not isinstance(key, str) or len(key) > 64:
         return None
-    kept = (c for c in key if c not in "\ufe0e\ufe0f" and not "\U0001f3fb" <= c <= "\U0001f3ff")
-    return Reaction(EventId(event_id), "".join(kept).strip())
+    return Reaction(EventId(event_id), bare(key))
 
 
-def vote(content: Json) -> tuple[EventId, Side] | None:
-    """(the event that is answered, the side) for a reply of exactly yes, approve, ok, no, deny."""
-    raw, said = _raw(content), side(content)
-    return None if raw is None or raw.reply_to is None or said is None else (raw.reply_to, said)
-
-
-def side(content: Json) -> Side | None:
-    """What an edited reply says, if that is exactly yes, approve, ok, no or deny. What it answers
-    stands in the message that was edited, not in the edit."""
+def side(content: Json) -> tuple[Side, str] | None:
+    """What an edited reply says: exactly a yes, or what begins with a no, with its reason."""
     raw = _raw(content)
-    return None if raw is None else _SAID.get(raw.text.strip().rstrip(".!").lower())
+    what = meant(raw.text) if raw is not None else Meant(Sense.OTHER)
+    if what.sense is Sense.YES:
+        return Side.APPROVE, ""
+    return (Side.DENY, what.rest) if what.sense is Sense.NO else None
 
 
 def mentions_bot(content: Json, bot: str) -> bool:
