@@ -112,7 +112,7 @@ class Parts:
         db, hs, log, version = ground.db, ground.hs, ground.log, ground.version
         text, encryption, nonce = ground.text, ground.encryption, ground.nonce
         absences, registration = ground.absences, ground.registration
-        self.reload = Reload(*base, conduit, desk, db, text, bells, version)
+        self.reload = Reload(*base, conduit, desk, db, hs, text, bells, version)
         self.storage = Storage(ground.live, rooms, db, ground.direct)
         opened, private = ToRead(bells.rooms), PrivateRooms(hs, db, encryption)
         self.deliveries = Deliveries(*base, conduit, desk, db, hs, private, nonce, opened, log)

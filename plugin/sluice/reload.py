@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -22,9 +22,11 @@ from .chat import policy_news
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
+from .matrix.api import Homeserver, NoResponse, Refused
 from .matrix.outbox import Outbox
 from .policy.access import lost_by, read_out
 from .policy.document import Problem
+from .policy.keys import without_server
 from .policy.people import owners
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
@@ -54,12 +56,13 @@ class Reload:
         conduit: ServerState,
         desk: Desks,
         db: Database,
+        homeserver: Homeserver,
         text: PolicyText,
         bells: Bells,
         version: str,
     ) -> None:
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
-        self._desk, self._db, self._text, self._bells = desk, db, text, bells
+        self._desk, self._db, self._hs, self._text, self._bells = desk, db, homeserver, text, bells
         self._version = version
         self._server = live.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
@@ -249,6 +252,8 @@ class Reload:
         try:
             source, loaded = await self._read()
             loaded = _for_somebody(loaded, self._live.settings)
+            if (shut := await self._shut_out(loaded.settings)) is not None:
+                loaded = Loaded(None, (shut,), loaded.warnings)
             settings = loaded.settings
             if settings is None:
                 await self._refuse(loaded)
@@ -259,6 +264,38 @@ class Reload:
             self._text.refuse()
             raise
         return None
+
+    async def _shut_out(self, new: Settings | None) -> Problem | None:
+        """What is wrong with a text by which we leave the room that we are in for rooms that do
+        not let us in: nobody could take it back in any room."""
+        room = self._rooms.main_room
+        if new is None or room is None or room in self._rooms.aside or room in new.ops_rooms:
+            return None
+        joined: Collection[str] = ()
+        try:
+            joined = await self._hs.joined_rooms()
+            for wanted in new.ops_rooms:
+                if wanted in joined or await self._is_let_in(wanted):
+                    return None
+        except NoResponse:  # then nobody knows
+            return None
+        wanted = new.ops_rooms[0]
+        bare = wanted.partition(":")[0]
+        meant = without_server(wanted) or (bare if bare in joined else None)
+        fix = f"invite {self._live.me} there first"
+        fix = f'such ids have no server part, write "{meant}"' if meant else fix
+        problem = Problem(
+            line_of(new.text, "ops_rooms"), f"ops_rooms: I am not in {wanted}: {fix}"
+        )
+        log.error("policy:%d: %s", problem.line, problem.text)
+        return problem
+
+    async def _is_let_in(self, room: str) -> bool:
+        try:
+            await self._hs.join(room)
+        except Refused:
+            return False
+        return True
 
     def _is_live(self, settings: Settings, source: Source) -> None:
         """It is committed."""

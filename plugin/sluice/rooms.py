@@ -31,6 +31,7 @@ from .model.request import WhyKind
 from .ops.account import OwnAccount
 from .ops.room import OpsRoom
 from .passwords import store as secrets
+from .policy.keys import without_server
 from .policy.people import person_of
 from .policy_text import line_of
 from .requests import erased, reweigh
@@ -197,7 +198,10 @@ class Doors:
             line = line_of(self._live.settings.text, why) if self._live.settings else 1
             me, by = self._live.me, self._removers.get(room)
             how = f"{by} removed me from" if by else "I am not in"
-            self._log.error("config:%d: %s: %s %s, invite %s there", line, why, how, room, me)
+            fix = f"invite {me} there"
+            if (meant := without_server(room)) is not None:
+                fix = f"such ids have no server part, write {meant}"
+            self._log.error("config:%d: %s: %s %s, %s", line, why, how, room, fix)
 
     def _is_out(self, room: str) -> bool:
         away = self._rooms.away.get(room)

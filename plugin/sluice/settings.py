@@ -7,7 +7,6 @@ A text with any error gives no settings; nothing of it is used.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import tzinfo
 
@@ -15,12 +14,10 @@ from attrs import frozen
 
 from .policy import checks, loader
 from .policy.document import Entries, Items, Node, Problem, Problems, Section, parse, quoted, read
-from .policy.keys import KEYS, SERVER
+from .policy.keys import KEYS, SERVER, without_server
 from .policy.loading import Loading, is_example
 from .policy.rules import Policy
 from .typed.values import reserved
-
-_NEWER_ROOM = re.compile(r"![A-Za-z0-9_-]{43}")  # since version 12: a hash, and no server
 
 
 @frozen
@@ -176,11 +173,10 @@ def _rooms_meant(section: Section, server: str, problems: Problems) -> None:
     """Rooms of the list that are hardly those that are meant."""
     line = section.line_of("ops_rooms")
     for room in section["ops_rooms"]:
-        name, _, host = room.partition(":")
-        if host and _NEWER_ROOM.fullmatch(name):
-            said = f'{quoted(room)}: ids of this length have no server part; write "{name}"'
+        if (right := without_server(room)) is not None:
+            said = f'{quoted(room)}: ids of this length have no server part; write "{right}"'
             problems.add(line, said, "warning")
-        if name == "!opsroom" and not is_example(server):
+        if room.partition(":")[0] == "!opsroom" and not is_example(server):
             said = f"{quoted(room)} is of the example: put the id of your room in its place"
             problems.add(line, said, "warning")
 

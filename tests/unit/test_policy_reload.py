@@ -40,6 +40,7 @@ class Desk:
             ground.conduit,
             ground.desk,
             ground.db,
+            ground.hs,
             PolicyText(config, None),
             Bells(),
             self.version,

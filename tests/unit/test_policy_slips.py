@@ -9,13 +9,18 @@ from pathlib import Path
 
 import pytest
 from policies import ROOT, problems_of, settings_of, warnings_of
-from test_policy_reload import Desk, desk  # noqa: F401
+from test_policy_reload import Desk
+from test_policy_reload import desk as desk_of_reload
 
 from sluice.__main__ import main
 from sluice.chat.policy_news import roles_line
 from sluice.policy.access import read_out
 from sluice.text.message import plain
+from tests.fake.homeserver import Fault
 from tests.stage.stage import BASE, POLICY
+from tests.unit.scenes import ANA, BOT, SERVER
+
+desk = desk_of_reload
 
 TEXT = """\
 ops_rooms: ["!room"]
@@ -304,7 +309,7 @@ def test_check_whose_reader_leaves_says_nothing_of_it(tmp_path) -> None:
     assert done.stderr == ""
 
 
-async def test_the_ops_room_reads_the_remedy_when_such_a_text_is_saved(desk: Desk) -> None:  # noqa: F811
+async def test_the_ops_room_reads_the_remedy_when_such_a_text_is_saved(desk: Desk) -> None:
     (said,) = await desk.saves(POLICY.replace('"@bo:example.org"', "@bo:example.org"))
     assert said == (
         "❗ New policy not taken, the old one stays live. Line 27: an error.\n"
@@ -314,7 +319,56 @@ async def test_the_ops_room_reads_the_remedy_when_such_a_text_is_saved(desk: Des
     assert 'from # on it is a comment; put it in quotes: "#read' in said
 
 
-async def test_the_ops_room_reads_which_accounts_a_new_person_has(desk: Desk) -> None:  # noqa: F811
+async def test_the_ops_room_reads_which_accounts_a_new_person_has(desk: Desk) -> None:
     bo = 'bo: "@bo:example.org"'
     (said,) = await desk.saves(POLICY.replace(bo, f'{bo}\n    kim: "@kim:elsewhere.org"'))
     assert "kim is new: @kim:elsewhere.org" in said
+
+
+# --- an ops room that does not let us in
+
+NEW = f"!{HASH}:{SERVER}"
+
+
+async def moves(desk: Desk, *rooms: str) -> str:
+    named = ", ".join(f'"{room}"' for room in rooms)
+    return (await desk.saves(POLICY.replace('"!opsroom:example.org"', named)))[0]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "fix"),
+    [
+        (["!other:example.org"], "invite @sluice:example.org there first"),
+        (["!other:example.org", NEW], "invite @sluice:example.org there first"),
+        ([NEW], f'such ids have no server part, write "!{HASH}"'),
+    ],
+)
+async def test_the_only_room_is_not_left_for_one_that_does_not_let_us_in(
+    desk: Desk, rooms: list[str], fix: str
+) -> None:
+    said = await moves(desk, *rooms)
+    assert said.startswith("❗ New policy not taken, the old one stays live. Line 6: an error.")
+    assert said.endswith(f"ops_rooms: I am not in {rooms[0]}: {fix}")
+    assert desk.room.live.in_force.ops_rooms == (desk.room.room,)
+
+
+async def test_an_id_without_its_server_part_is_tried_in_what_we_are_in(desk: Desk) -> None:
+    """An old id that somebody gave a server to."""
+    fake = desk.room.fake
+    short = fake.room(ANA, BOT, version="12")
+    said = await moves(desk, f"{short}:elsewhere.org")
+    assert said.endswith(f'such ids have no server part, write "{short}"')
+
+
+async def test_a_room_that_invited_us_is_moved_to(desk: Desk) -> None:
+    fake = desk.room.fake
+    room = fake.room(ANA, version="10")
+    assert "not taken" in await moves(desk, room)
+    fake.put(room, ANA, "m.room.member", {"membership": "invite"}, BOT)
+    assert "New policy live" in await moves(desk, room)
+    assert desk.room.live.in_force.ops_rooms == (room,)
+
+
+async def test_a_homeserver_that_is_away_does_not_keep_a_policy_back(desk: Desk) -> None:
+    desk.room.fake.faults.append(Fault("joined_rooms", None, times=9))
+    assert "New policy live" in await moves(desk, "!other:example.org")

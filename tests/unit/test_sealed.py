@@ -505,6 +505,7 @@ async def test_the_first_start_says_once_who_lost_it(
             office.conduit,
             office.desk,
             office.db,
+            office.parts.ground.hs,
             _Text(text),  # type: ignore[arg-type]
             Bells(),
             "1.0.0",

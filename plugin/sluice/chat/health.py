@@ -48,6 +48,8 @@ PROBLEMS = {
         there."""),
     "not_in_ops_room": _drift("""I am not in the ops room {about}: nothing typed there runs.
         Invite me there."""),
+    "no_such_room": _drift("""I am not in the ops room {about}: such ids have no server part.
+        Write {first} in ops_rooms."""),
     "unread_room": _drift("""I cannot read the ops room {about}: nothing typed there runs. Look
         into the homeserver's log."""),
     "address_gone": _alarm("""{about} leads nowhere: commands are not answered. Repair: `!help

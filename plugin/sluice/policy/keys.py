@@ -31,6 +31,7 @@ from .document import (
 SERVER = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _NAME = re.compile(r"[^\W_][\w.-]{0,39}")
 _ROOM = re.compile(r"![!-~]{1,254}")
+_HASHED = re.compile(r"![A-Za-z0-9_-]{43}")
 _RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
 UTC = timezone.utc
 WELCOME = "Sign in with {user} and the password above. Change it in Settings afterwards."
@@ -76,6 +77,13 @@ def room(node: Node) -> str:
             f"{quoted(word)} is no room id" + (f'; write "{meant}"' if meant else " (!…)")
         )
     return word
+
+
+def without_server(word: str) -> str | None:
+    """The id of a room of version 12, which has no server part, of one that was given one; None
+    of any other."""
+    name_, _, host = word.partition(":")
+    return name_ if host and _HASHED.fullmatch(name_) else None
 
 
 def rooms(node: Node) -> tuple[str, ...]:

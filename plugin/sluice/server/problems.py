@@ -26,6 +26,7 @@ from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
 from ..matrix.skew import DIFFER
 from ..model.request import WhyKind
+from ..policy.keys import without_server
 from ..policy.people import in_order, members_of, mxids_of, person_of, roles
 from ..state import Live, Rooms, ServerState
 from ..text.message import Text, code, plain
@@ -181,8 +182,12 @@ class Drift:
         if self._live.settings is None:
             return
         for room, away in self._rooms.away.items():
-            left = away.why is WhyKind.ROOM_LEFT
-            yield Trouble("not_in_ops_room" if left else "unread_room", room)
+            if away.why is not WhyKind.ROOM_LEFT:
+                yield Trouble("unread_room", room)
+            elif (meant := without_server(room)) is not None:
+                yield Trouble("no_such_room", room, more=(code(meant),))
+            else:
+                yield Trouble("not_in_ops_room", room)
         policy = self._live.settings.policy
         for problem in self._live.settings.outdated:
             yield Trouble("outdated", f"{problem.line}: {problem.text}")
