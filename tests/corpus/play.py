@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from ruamel.yaml import YAML
 
 from lab.chat import Said
+from sluice import reload, settings
 from sluice.model.command import Invocation
 from sluice.own.table import Own
 from sluice.typed.parse import canonical
@@ -26,6 +29,7 @@ from tests.stage.stage import OPS, POLICY, Stage, on_stage
 
 HERE = Path(__file__).parent
 MEANS = ("run", "asked", "answered", "chat")
+BRISK = 1.0  # seconds
 SHARED = 12  # cases that leave nothing behind, one after the other in one room
 READS = [
     "status",
@@ -66,7 +70,9 @@ class Case:
     words: tuple[str, ...] = field(default=(), converter=tuple)
     without: tuple[str, ...] = field(default=(), converter=tuple)
     policy: str = ""  # "old → new", of the example
-    wait: float = 0.0  # seconds before it comes
+    late: float = 0.0  # seconds that it is old
+    holds: bool = False  # the next yes does not make it run
+    there: bool = False  # the answer stands in its thread
     file: str = ""
 
 
@@ -77,16 +83,43 @@ def _yaml(name: str) -> Any:
 
 def cases(name: str) -> list[Case]:
     """Those of one file. `text` stands for the content of a plain message."""
-    return [_case(row, name) for row in _yaml(name)]
+    made: dict[str, Case] = {}
+    for row in _yaml(name):
+        case = _case(row, name)
+        number = next(n for n in range(1, 99) if _numbered(case.id, n) not in made)
+        case = evolve(case, id=_numbered(case.id, number))
+        made[case.id] = case
+    return list(made.values())
 
 
 def _case(row: Mapping[str, Any], name: str) -> Case:
-    content = row.get("content") or {"msgtype": "m.text", "body": row["text"]}
+    plain = {"msgtype": "m.text", "body": row.get("text")}
+    content = row.get("content", plain)
     more = {key: value for key, value in row.items() if key not in ("content", "text")}
-    shown = str(content.get("body") or content.get("m.relates_to", {}).get("key"))
+    shown = str(content.get("body") or content)
     where = " ".join(str(more[key]) for key in ("given", "by", "policy") if key in more)
-    more["id"] = f"{name.removesuffix('.yaml')}: {shown!r:.60} {where}".strip()
+    client, related = source_of(more.get("source", "")), _related(content)
+    more["id"] = f"{name.removesuffix('.yaml')}: {client}{shown!r:.60}{related} {where}".strip()
     return Case(content=content, file=name, **more)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name} ({number})" if number > 1 else name
+
+
+def _related(content: Mapping[str, Any]) -> str:
+    """How it names another event, short enough for a name."""
+    relation = content.get("m.relates_to")
+    if not isinstance(relation, dict):
+        return ""
+    kind, reply = relation.get("rel_type", ""), relation.get("m.in_reply_to")
+    target = reply if isinstance(reply, dict) and kind != "m.replace" else relation
+    return f" {str(kind).removeprefix('m.') or 're'} {target.get('event_id')}"
+
+
+def source_of(source: str) -> str:
+    """The client that writes so, short enough for a name."""
+    return "" if source in ("", "own", "review") else f"{source.partition(':')[0]} "
 
 
 def files() -> list[str]:
@@ -97,6 +130,27 @@ def files() -> list[str]:
 
 
 # --- what happens
+
+
+_read_once = lru_cache(settings.load)
+_tables: list[sqlite3.Connection] = []  # empty ones, made once
+
+
+class Brisk(Stage):
+    """Waits no longer than these plays need, and makes tables and settings once for all."""
+
+    async def start(self, version: str = "1.0.0") -> None:
+        if _tables:
+            _tables[0].backup(self.database.inner)
+        else:
+            await self.database.start()
+            _tables.append(sqlite3.connect(":memory:"))
+            self.database.inner.backup(_tables[0])
+        with patch.object(reload, "load", _read_once):
+            await super().start(version)
+
+    async def settle(self, seconds: float = BRISK) -> None:
+        await super().settle(seconds)
 
 
 class Spy:
@@ -129,6 +183,10 @@ class Seen:
     ran: tuple[str, ...]
     votes: tuple[str, ...]  # "yes 1", "no 2 he is fine", "cancelled 1", "held 1"
     said: tuple[Said, ...]
+
+    @property
+    def messages(self) -> list[Said]:
+        return [said for said in self.said if said.kind == "m.room.message" and not said.edits]
 
     @property
     def text(self) -> str:
@@ -168,9 +226,20 @@ class Room:
                 await self.sends(step["by"], step.get("kind", "m.room.message"), step["content"])
         self._fresh()
 
-    async def sends(self, who: str, kind: str, content: Any) -> None:
-        await self.stage[who].send(OPS, self.placed(content), kind)
-        await self.stage.settle(3)
+    async def sends(self, who: str, kind: str, content: Any, late: float = 0.0) -> None:
+        if late:
+            at = int((time.time() - late) * 1000)
+            mxid = self.stage[who].mxid
+            self.stage.home.put(OPS, mxid, kind, self.placed(content), origin_server_ts=at)
+        else:
+            await self.stage[who].send(OPS, self.placed(content), kind)
+        await self.stage.settle()
+
+    async def runs_at_a_yes(self) -> bool:
+        """Whether dan's vote on the card is all that it waited for."""
+        await self.stage["dan"].react(OPS, self._id("card", ""), "✅")
+        await self.stage.settle()
+        return self._standing()["requests"][1]["state"] not in ("pending", "denied")
 
     # --- placeholders
 
@@ -213,7 +282,8 @@ class Room:
             earlier = before["votes"].get(event)
             side = "yes" if vote["side"] == "approve" else "no"
             if earlier is None and not vote["withdrawn"]:
-                yield f"{side} {vote['request']} {vote['reason']}".strip()
+                if now["requests"][vote["request"]]["state"] != "cancelled":
+                    yield f"{side} {vote['request']} {vote['reason']}".strip()
             elif vote["withdrawn"] and (earlier is None or not earlier["withdrawn"]):
                 yield f"withdrawn {vote['request']}"
         for number, request in before["requests"].items():
@@ -228,7 +298,7 @@ class Room:
         """The first button of a question, by who was asked."""
         taps = [s.reaction[1] for s in self.stage.said() if s.reaction[0] == question.id]
         await self.stage[who].react(OPS, question.id, taps[0] if taps else "✅")
-        await self.stage.settle(3)
+        await self.stage.settle()
         return self.seen()
 
 
@@ -242,12 +312,13 @@ def _line(request: Any) -> str:
 
 async def missed(room: Room, case: Case) -> str:
     """What is wrong with what became of it; "" if it is what it must be."""
-    if case.wait:
-        await room.stage.settle(case.wait)
-        room._fresh()
-    await room.sends(case.by, case.kind, case.content)
+    await room.sends(case.by, case.kind, case.content, case.late)
     seen = room.seen()
     wrong = await _JUDGES[case.means](room, case, seen)
+    if case.there and any(s.relation.get("rel_type") != "m.thread" for s in seen.messages):
+        wrong = wrong or "is answered outside of the thread"
+    if case.holds and await room.runs_at_a_yes():
+        wrong = wrong or "the next yes made it run"
     lacks = [w for w in case.words if w.lower() not in seen.text.lower()]
     told = [w for w in case.without if w.lower() in seen.text.lower()]
     if not wrong and (lacks or told):
@@ -266,17 +337,22 @@ def _is(got: str, what: str) -> bool:
     return got.startswith(what[:-1]) if what.endswith(" *") else got == what
 
 
+def _is_past(vote: str) -> bool:
+    """Whether an edit took it back."""
+    return vote.startswith(("withdrawn", "cancelled"))
+
+
 async def _run(room: Room, case: Case, seen: Seen) -> str:
     if len(seen.ran) != 1 or not _is(seen.ran[0], case.what):
         return f"must run {case.what!r}"
-    if seen.votes:
+    if [vote for vote in seen.votes if not _is_past(vote)]:
         return "changed more than that"
     return "" if seen.said or case.what.startswith("pause") else "ran without a word"
 
 
 async def _asked(room: Room, case: Case, seen: Seen) -> str:
     question = room.question(seen)
-    if seen.ran or any(not vote.startswith("withdrawn") for vote in seen.votes):
+    if seen.ran or any(not _is_past(vote) for vote in seen.votes):
         return "must be asked, but ran"
     if question is None:
         return "must be asked"
@@ -293,8 +369,8 @@ async def _answered(room: Room, case: Case, seen: Seen) -> str:
         return "must not run"
     if not seen.said:
         return "must be answered"
-    wanted = (case.what,) if case.what else ()
-    return "" if seen.votes == wanted else f"must be {case.what or 'no vote'!r}"
+    now = [vote for vote in seen.votes if vote == case.what or not _is_past(vote)]
+    return "" if now == [case.what] * bool(case.what) else f"must be {case.what or 'no vote'!r}"
 
 
 async def _chat(room: Room, case: Case, seen: Seen) -> str:
@@ -318,7 +394,7 @@ def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]
     """Those that are played in one room; with everything else, each has a room of its own."""
     rooms: dict[Any, list[list[Case]]] = {}
     for case in found:
-        shares = _leaves_nothing(case) and not case.wait and case.id not in alone
+        shares = _leaves_nothing(case) and not case.late and case.id not in alone
         key = (case.given, case.policy) if shares else case.id
         made = rooms.setdefault(key, [[]])
         if len(made[-1]) == SHARED:
@@ -340,4 +416,4 @@ def play(batch: Sequence[Case]) -> dict[str, str]:
 
     old, _, new = first.policy.partition(" → ")
     assert old in _LEAN, old
-    return on_stage(scene_and_cases, policy=_LEAN.replace(old, new) if old else _LEAN)
+    return on_stage(scene_and_cases, kind=Brisk, policy=_LEAN.replace(old, new) if old else _LEAN)

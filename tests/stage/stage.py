@@ -178,11 +178,18 @@ def _no_chance(seed: int) -> Iterator[None]:
         yield
 
 
-def on_stage(scene: Any, *, begin: float = MORNING, seed: int = 26, **options: Any) -> Any:
+def on_stage(
+    scene: Any,
+    *,
+    begin: float = MORNING,
+    seed: int = 26,
+    kind: type[Stage] = Stage,
+    **options: Any,
+) -> Any:
     """Plays `await scene(stage)` from the morning on and returns what it returns."""
 
     async def whole() -> Any:
-        stage = Stage(**options)
+        stage = kind(**options)
         try:
             return await scene(stage)
         finally:
