@@ -29,8 +29,8 @@ from tests.stage.stage import OPS, POLICY, Stage, on_stage
 
 HERE = Path(__file__).parent
 MEANS = ("run", "asked", "answered", "chat")
-BRISK = 1.0  # seconds
-SHARED = 12  # cases that leave nothing behind, one after the other in one room
+BRISK = 0.5  # seconds
+SHARED = 20  # cases that leave nothing behind, one after the other in one room
 READS = [
     "status",
     "help",
@@ -96,11 +96,16 @@ def _case(row: Mapping[str, Any], name: str) -> Case:
     plain = {"msgtype": "m.text", "body": row.get("text")}
     content = row.get("content", plain)
     more = {key: value for key, value in row.items() if key not in ("content", "text")}
-    shown = str(content.get("body") or content)
+    shown = str(content.get("body") or _key(content))
     where = " ".join(str(more[key]) for key in ("given", "by", "policy") if key in more)
     client, related = source_of(more.get("source", "")), _related(content)
     more["id"] = f"{name.removesuffix('.yaml')}: {client}{shown!r:.60}{related} {where}".strip()
     return Case(content=content, file=name, **more)
+
+
+def _key(content: Mapping[str, Any]) -> str:
+    relation = content.get("m.relates_to")
+    return str(relation.get("key", content) if isinstance(relation, dict) else content)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -127,6 +132,11 @@ def files() -> list[str]:
     return sorted(
         p.name for p in HERE.glob("*.yaml") if p.name not in ("scenes.yaml", "strangers.yaml")
     )
+
+
+def not_yet() -> list[str]:
+    """The cases that do not hold yet. The list must get shorter: what holds is taken out."""
+    return (HERE / "not_yet.txt").read_text(encoding="utf-8").splitlines()
 
 
 # --- what happens
@@ -387,7 +397,7 @@ def _leaves_nothing(case: Case) -> bool:
     """Whether others may come after it in the same room."""
     scene = _yaml("scenes.yaml")["scenes"][case.given]
     reads = case.means == "run" and case.what.partition(" ")[0] in READS
-    return "reads" in scene and (reads or case.means == "chat")
+    return case.means == "chat" or (reads and "reads" in scene)
 
 
 def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]]:
