@@ -164,7 +164,7 @@ UNDERSTOOD = [
     ("!ADDUSER “alice”", "adduser", {"user": ("@alice:example.org",)}),
     ("adduser https://matrix.to/#/@alice:example.org", "adduser",
      {"user": ("@alice:example.org",)}),
-    ("adduser\nmia\nNoa\nmia", "adduser", {"user": ("@mia:example.org", "@noa:example.org")}),
+    ("adduser\nMia\nNoa\nMia", "adduser", {"user": ("@mia:example.org", "@noa:example.org")}),
     ("resetpw alice —sign-out", "resetpw", {"user": "@alice:example.org", "sign-out": True}),
     ("reset-password alice", "resetpw", {"user": "@alice:example.org"}),
     ("users", "users", {}),
@@ -259,8 +259,9 @@ REFUSED: list[tuple[str, list[str]]] = [
      ["passwords are never typed here, Conduit makes them.",
       "Delete your message, then: !resetpw alice"]),
     ("adduser alice Hunter2!",
-     ["the 2nd word is no user name. Allowed: a-z 0-9 . _ = / + -",
-      "A password is never typed here, Conduit makes it."]),
+     ["passwords are never typed here, Conduit makes them.",
+      "Delete your message, then: !adduser alice",
+      "A name is a-z 0-9 . _ - only, so I took number 2 for one."]),
     ("deactivate @troll:evil.example reason spam",
      ["@troll:evil.example is an account of another server; only evil.example can do that.",
       "Ban it in your rooms. Its server's files here: !media evil.example"]),
@@ -299,7 +300,9 @@ REFUSED: list[tuple[str, list[str]]] = [
     ("event abc", ["“abc” is no event. An event's id begins with $"]),
     ("purge http://x/y", ["“http[:]//x/y” is no file. Like this: mxc://example.org/abc"]),
     ("approve twelve", ["“twelve” is no number."]),
-    ("approve 12 13", ["“13” is one word too many for approve.", "Example: !approve 12"]),
+    ("approve 12 13",
+     ["2 numbers in one message. I take one a message; nothing has run.",
+      "Send !approve 12, then !approve 13"]),
     ("help server sing", ["Conduit has no command “sing”."]),
     (
         "rmalias #old:evil.example",
@@ -309,7 +312,7 @@ REFUSED: list[tuple[str, list[str]]] = [
      ["2 accounts on one line? Write them one a line, below the command."]),
     ("purge\nmxc://a/b\nnope",
      ["1 of 2 cannot be used, so nothing was done.", "No: “nope” (no file)"]),
-    ("adduser\nä\nö",
+    ("deactivateall\nä\nö",
      ["none of these 2 can be used.", "No: “ä” (no user name), “ö” (no user name)"]),
 ]  # fmt: skip
 
@@ -401,21 +404,22 @@ def test_every_required_argument_can_be_asked_for() -> None:
 
 def test_several_names_on_one_line_are_asked_back() -> None:
     assert question("adduser mia noa tom") == [
-        "3 accounts? All 3 words are names? Tap ✅. Nothing has run yet.",
+        "3 names, the last two not shown. All of them names? Tap ✅. Nothing has run yet.",
         "A password is never typed here, Conduit makes it.",
     ]
-    assert question("adduser mia noa")[0].startswith("2 accounts? Both words are names?")
+    assert question("adduser mia noa")[0].startswith("2 names, the last not shown. Both of them")
     assert question("deactivateall a b")[0].startswith("2 accounts?")
 
 
 def test_a_mixed_list_is_offered_without_its_bad_entries() -> None:
     with pytest.raises(AskFirst) as caught:
-        typed("adduser\nmia\nNoa\nalice\nlea\ntom@school.example\nx y")
+        typed("adduser\nMia\nNoa\nAlice\nLea\n@tom:school.example\n@x:example.com")
     asked = caught.value
     assert [plain(text) for text in asked.lines] == [
         "4 of 6 names can be made. Make these 4? Tap ✅. Nothing has run yet.",
-        "Yes: mia, noa (you typed Noa), alice, lea",
-        "No: “tom@school.example” (other server), “x y” (a blank or invisible character)",
+        "Yes: mia (you typed Mia), noa (you typed Noa), alice (you typed Alice), lea (you typed"
+        " Lea)",
+        "No: “@tom:school.example” (other server), “@x:example.com” (other server)",
     ]
     made = asked.invocation
     more = offer(made, (*asked.bad, Bad("z", ("rule signup: 3 to 20 characters",))))

@@ -352,14 +352,14 @@ async def test_a_password_in_a_list_is_never_repeated(room: Room, password: str)
 
 
 async def test_a_list_of_names_below_the_command_runs_unasked(room: Room) -> None:
-    await room.says(BO, "!adduser\nalice\nbob2\ncarol")
+    await room.says(BO, "!adduser\nalice\nbob\ncarol")
     assert len((await room.ops.request(1)).invocation.values("user")) == 3
 
 
 @pytest.mark.parametrize("command", ["purgeuser", "blockuser", "deactivateall"])
 def test_a_greeting_below_an_account_is_no_account(command: str) -> None:
     for line in (f"!{command} {A}\nthanks", f"!{command}\n{A}\nthanks", f"!{command} spam\nmax"):
-        with pytest.raises(AskFirst):
+        with pytest.raises((AskFirst, NotRun)):
             parse(read_line(line), server=SERVER)
     both = parse(read_line(f"!{command} {A}\n{B}"), server=SERVER)
     assert both.values("user") == (A, B), "full ids are always meant"

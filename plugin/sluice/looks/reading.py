@@ -29,6 +29,7 @@ from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..server.notices import Notices
 from ..state import Live, Rooms
+from ..text.phrases import local
 from ..typed.parse import AskFirst, Missing, NotRun, parse
 from .names import called_here
 
@@ -103,18 +104,18 @@ class Reading:
         return rooms, files
 
     async def _one_person_each(self, origin: Origin, typed: Typed, made: Invocation) -> None:
-        """A word that names an account, and is what somebody else here is called, means two
-        people. Raises NotRun."""
+        """A name that is typed short, and is what somebody else here is called, means two people.
+        Raises NotRun."""
         if COMMANDS[made.command].does is Does.MAKES_ACCOUNTS:
             return
-        view, meant = self._rooms.views[origin.room], frozenset(made.values("user"))
-        for word in (*typed.words, *typed.lines):
-            mxid = f"@{word.removeprefix('@').lower()}:{self._live.server}"
-            if mxid not in meant:
+        view, text = self._rooms.views[origin.room], "\n".join((*typed.words, *typed.lines))
+        for mxid in made.values("user"):
+            name = local(mxid, self._live.server)
+            if name == mxid or mxid in text:
                 continue
-            others = [other for other in called_here(view, word) if other != mxid]
+            others = [other for other in called_here(view, name) if other != mxid]
             if others and (mxid in view.joined or not await self.is_nobody(mxid)):
-                raise refusals.two_people(word, (mxid, *others))
+                raise refusals.two_people(name, (mxid, *others))
 
     async def is_nobody(self, mxid: str) -> bool:
         """Whether there is no such account, for sure."""

@@ -19,13 +19,18 @@ _ESCAPED = re.compile("%40|%23|%21|%3a", re.I)
 _SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
+def seen(text: str) -> str:
+    """A text without the signs around it that nobody sees."""
+    return _UNSEEN.sub("", text)
+
+
 def bare(word: str, keep: str = "") -> str:
     """A word without the brackets, quotes, stars and punctuation around it, but for `keep`."""
-    seen = _UNSEEN.sub("", word)
-    if seen.startswith("```"):  # of a code block
+    visible = seen(word)
+    if visible.startswith("```"):  # of a code block
         return word
     opens, closes = (each.replace(keep, "") if keep else each for each in (_OPENS, _CLOSES))
-    return seen.lstrip(opens).rstrip(closes) or word
+    return visible.lstrip(opens).rstrip(closes) or word
 
 
 def account(word: str, own: str, keep: str = "") -> tuple[str, str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
 from ..catalog.record import Action
 from ..catalog.table import COMMANDS
-from ..model.command import Invocation, Param
-from ..text.message import Text, quote
+from ..model.command import Invocation, Param, Type
+from ..text.message import Text, code, quote
+from ..text.phrases import count as counted
+from ..text.phrases import listed
+from .lists import is_id
 from .values import NotRun
 
 
@@ -70,53 +72,106 @@ def missing(param: Param) -> Missing:
     return Missing(param, (f"{param.question} Reply to this message with {param.answer}.",))
 
 
+def doubted(
+    invocation: Invocation,
+    bad: tuple[Bad, ...],
+    left_out: Sequence[str],
+    *,
+    on_line: Sequence[str],
+    below: Sequence[str],
+    crowded: bool,
+) -> AskFirst | NotRun | None:
+    """What must be asked before a list can be taken as meant.
+
+    left_out: what was typed around its entries. on_line, below: those of the command line, and of
+    the lines below it. crowded: bare words stand side by side.
+    """
+    command = COMMANDS[invocation.command]
+    many = command.many
+    assert many is not None
+    count = len(invocation.values(many.name))
+    if command.secret and count:
+        sure = not (on_line or crowded) and _alike(below)
+        return (
+            names_or_not(invocation, bad, len(left_out))
+            if left_out or not (sure or count == 1)
+            else offer(invocation, bad)
+            if bad
+            else None
+        )
+    if left_out and count:
+        return _without_rest(invocation, bad, left_out)
+    if bad:
+        return offer(invocation, bad)
+    if many.type is not Type.USER or count < 2:
+        return None
+    apart = on_line and below and not all(map(is_id, (*on_line, *below)))
+    return names_on_one_line(invocation, count) if crowded or apart else None
+
+
+def _alike(words: Sequence[str]) -> bool:
+    """Whether names look as if one thought of them together: all with digits or none, all with
+    capitals or none. Full ids are always meant."""
+    bare = [word for word in words if not (is_id(word) and ":" in word)]
+    return len({(any(map(str.isdigit, w)), any(map(str.isupper, w))) for w in bare}) < 2
+
+
 def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
-    """Several names behind one command: meant as a list, or a name and something else?"""
+    """Several names side by side, or on the command line and below it: meant as a list?"""
     if COMMANDS[invocation.command].undo(invocation) is None:
         first = f"{count} accounts on one line? Write them one a line, below the command."
         return NotRun((first,))
     words = "Both" if count == 2 else f"All {count}"
     question = f"{count} accounts? {words} words are names? Tap ✅. Nothing has run yet."
-    return AskFirst(invocation, (question,), *_no_password(invocation))
+    return AskFirst(invocation, (question,))
 
 
-def _no_password(invocation: Invocation) -> list[Text]:
-    if not COMMANDS[invocation.command].secret:
-        return []
-    return [("A password is never typed here, Conduit makes it.",)]
+_NUMBERS = ("", "", " two", " three", " four", " five", " six", " seven", " eight", " nine")
 
 
-_COURTESY = re.compile(
-    "thanks?|thankyou|th?x|ty|tia|cheers|please|pl[sz]|best|regards|greetings|kind|sincerely|love"
-    "|bye|hi|hey|hello|dear|morning|evening|ok|okay",
-    re.I,
-)
+def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], more: int) -> AskFirst:
+    """Nothing of them is repeated behind the first: one may be a password. more: notes and lines
+    that are no names."""
+    names = invocation.values("user")
+    count, left = len(names), ""
+    if more:
+        left = f" {'It is' if more == 1 else f'These {more} are'} left out and not shown."
+    if count == 1:
+        name = code(names[0][1:].partition(":")[0])
+        what = "Something more stands" if more == 1 else f"{more} things more stand"
+        first: Text = ("Make only ", name, f"? {what} there. Tap ✅. Nothing has run yet.")
+    else:
+        last = _NUMBERS[count - 1] if count <= len(_NUMBERS) else f" {count - 1}"
+        all_of = "Both" if count == 2 else "All"
+        first = (
+            f"{count} names, the last{last} not shown. {all_of} of them names? Tap ✅."
+            " Nothing has run yet.",
+        )
+        left = left and f"More stands there than names.{left}"
+    lines = [(left.strip(),)] if left else []
+    refused = [_refused(bad)] if bad else []
+    no_password = ("A password is never typed here, Conduit makes it.",)
+    return AskFirst(invocation, first, *lines, *refused, no_password)
 
 
-def like_password(word: str) -> bool:
-    """Of three kinds of signs, as `SecurePassword123`: nobody's user name, and never repeated."""
-    kinds = (str.islower, str.isupper, str.isdigit, _is_odd)
-    return not word.startswith("@") and sum(any(map(kind, word)) for kind in kinds) > 2
-
-
-def _is_odd(char: str) -> bool:
-    return not char.isalnum() and char not in "._=/+-"
-
-
-def may_be_no_names(words: Sequence[str], lines: Sequence[str]) -> bool:
-    """Whether a list may hold what was not meant for it: a name on the command line and more below
-    it (a password, a greeting), or such words among the names. Full ids are always meant."""
-    bare = [w for w in (*words, *lines) if not (w.startswith("@") and ":" in w)]
-    if words and lines and bare:
-        return True
-    return any(_COURTESY.fullmatch(w.rstrip(".,!")) or like_password(w) for w in bare)
-
-
-def names_or_not(invocation: Invocation, count: int) -> AskFirst:
-    """Nothing of them is repeated: one may be a password."""
-    all_of = "Both are" if count == 2 else f"All {count} are"
-    question = f"{count} accounts, a line each? {all_of} names? Tap ✅. Nothing has run yet."
-    return AskFirst(invocation, (question,), *_no_password(invocation))
+def _without_rest(
+    invocation: Invocation, bad: tuple[Bad, ...], left_out: Sequence[str]
+) -> AskFirst | NotRun:
+    """A list with notes and courtesy around its entries: only the entries, if that is meant."""
+    command = COMMANDS[invocation.command]
+    many = command.many
+    count = len(invocation.values(many.name)) if many else 0
+    noun = "account" if many and many.type is Type.USER else "file"
+    rest: Text = ("Left out: ", *listed([quote(text, 60) for text in left_out[:_SHOWN]]))
+    rest += (f" and {len(left_out) - _SHOWN} more",) if len(left_out) > _SHOWN else ()
+    how = offered(invocation)
+    if how is None:
+        first = f"more stands there than {noun}s, so nothing was done. Write only {noun}s."
+        return NotRun((first,), rest)
+    these = f"this {noun}" if count == 1 else f"these {count}"
+    first = f"{counted(count, noun)}, and more that is none. {how[1]} {these}? Tap ✅."
+    refused = [_refused(bad)] if bad else []
+    return AskFirst(invocation, (f"{first} Nothing has run yet.",), rest, *refused)
 
 
 def offered(invocation: Invocation) -> tuple[str, str] | None:
@@ -135,10 +190,7 @@ def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
     """
     command = COMMANDS[invocation.command]
     good = invocation.values(command.many.name) if command.many else ()
-    refused: Text = ("No: ",)
-    for at, entry in enumerate(bad[:_SHOWN]):
-        refused += (*((", ",) if at else ()), quote(entry.typed, 60), " (", *entry.why, ")")
-    refused += (f" and {len(bad) - _SHOWN} more",) if len(bad) > _SHOWN else ()
+    refused = _refused(bad)
     total = len(good) + len(bad)
     if not good:
         return NotRun((f"none of these {total} can be used.",), refused)
@@ -152,3 +204,9 @@ def offer(invocation: Invocation, bad: tuple[Bad, ...]) -> AskFirst | NotRun:
     typed = {mxid: f" (you typed {was})" for mxid, was in invocation.noted}
     names = ", ".join(m[1:].partition(":")[0] + typed.get(m, "") for m in good)
     return AskFirst(invocation, (first,), (f"Yes: {names}",), refused, bad=bad)
+
+
+def _refused(bad: tuple[Bad, ...]) -> Text:
+    shown = [(quote(entry.typed, 60), " (", *entry.why, ")") for entry in bad[:_SHOWN]]
+    more = (f" and {len(bad) - _SHOWN} more",) if len(bad) > _SHOWN else ()
+    return ("No: ", *listed(shown), *more)

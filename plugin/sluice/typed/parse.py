@@ -14,20 +14,13 @@ from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
 from ..text.message import Text, code, quote
 from ..text.phrases import Here, line, listed
 from ..text.times import Clock
+from . import lists, password
 from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
 from .ids import account, bare, numbered
 from .needs import AskFirst as AskFirst
-from .needs import (
-    Bad,
-    like_password,
-    may_be_no_names,
-    missing,
-    names_on_one_line,
-    names_or_not,
-    offer,
-)
+from .needs import Bad, doubted, missing
 from .needs import Missing as Missing
 from .needs import NeedsMedia as NeedsMedia
 from .needs import NeedsNotice as NeedsNotice
@@ -59,6 +52,7 @@ def parse(
     command NotRun.
     """
     command, typed = _command(typed)
+    _check_one(command, typed, server, prefix)
     reading = _Reading(
         command,
         alias(typed.word),
@@ -84,6 +78,33 @@ def _command(typed: Typed) -> tuple[Command, Typed]:
     words = typed.rest.split() if command.has(Type.TEXT) else typed.words
     found, left = meant(command, words)
     return found, typed if found is command else evolve(typed, words=left)
+
+
+def _check_one(command: Command, typed: Typed, server: str, prefix: str) -> None:
+    """One command a message, and one request for each vote. Raises NotRun."""
+    if (count := lists.commands(typed, prefix)) > 1:
+        texts = (typed.rest, *typed.lines)
+        hides = any(map(password.is_told, texts)) or (
+            command.secret and password.which(typed.words, (), typed.lines, server) > 0
+        )
+        first = f"{count} commands in one message. I take one a message; nothing has run."
+        raise NotRun((first,), ("Send each as a message of its own.",), redact=hides)
+    numbers = lists.numbers(typed, command)
+    if len(numbers) > 1:
+        lines = [code(f"{prefix}{command.name} {number}") for number in numbers[:2]]
+        first = f"{len(numbers)} numbers in one message. I take one a message; nothing has run."
+        raise NotRun((first,), ("Send ", lines[0], ", then ", lines[1]))
+
+
+@frozen
+class _Rows:
+    """What was typed, line by line. words: of the command line, lines: below it, both entries."""
+
+    words: list[str]
+    lines: list[str]
+    reason: str | None
+    left_out: tuple[str, ...]
+    crowded: bool
 
 
 @frozen
@@ -118,14 +139,10 @@ class _Reading:
         return args
 
     def invocation(self) -> Invocation:
-        words, lines, reason = self._split()
-        if len(lines) > MAX_ENTRIES:  # before any of them is looked up
-            raise _too_many(len(lines))
+        args, rows = self._rows()
+        words, lines = rows.words, rows.lines
         if self.command.has(Type.MXC):
             words, lines = self._linked(words), self._linked(lines)
-        args, words = self._flags(words)
-        args |= self._time(words)
-        self._check_number(words, lines)
         if self.command.by_shape:
             args |= self._by_shape(words)
             words = []
@@ -144,20 +161,34 @@ class _Reading:
         if values:
             raise self._too_much(values[0])
         order = tuple((p.name, args[p.name]) for p in self.command.params if p.name in args)
-        made = Invocation(self.command.name, order, reason, tuple(self.noted))
-        self._check_list(made, words, lines)
+        made = Invocation(self.command.name, order, rows.reason, tuple(self.noted))
+        self._check_list(made, rows)
         return made
 
-    def _split(self) -> tuple[list[str], list[str], str | None]:
-        """The words of the line, the further lines, the reason (also a last line of its own)."""
-        typed = self.typed
-        words, lines, reason = list(typed.words), list(typed.lines), typed.reason
-        if reason is None and lines and lines[-1].lower().startswith("reason "):
-            reason = lines.pop()[7:].strip()
-        if reason and size(reason) > MAX_BYTES:
-            raise NotRun((f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most.",))
+    def _rows(self) -> tuple[dict[str, Value], _Rows]:
+        """The arguments that are no entries, and the rest of what was typed."""
+        if len(self.typed.lines) > MAX_ENTRIES:  # before any of them is looked at
+            raise _too_many(len(self.typed.lines))
+        below = lists.below(self.typed, self.command)
+        if below.reason and size(below.reason) > MAX_BYTES:
+            most = f"the reason is {size(below.reason)} bytes long, {MAX_BYTES} is the most."
+            raise NotRun((most,))
         noise = self.alias.noise if self.alias else ()
-        return [w for w in words if w.lower() not in noise], lines, reason
+        words = [w for w in (*self.typed.words, *below.options) if w.lower() not in noise]
+        args, words = self._flags(words)
+        args |= self._time(words)
+        self._check_flags(words)
+        head = lists.Entries(tuple(words))
+        if self.command.many or self.command.secret:
+            head = lists.entries(" ".join(words))
+        each = list(map(lists.entries, below.rows))
+        lines = [value for row in each for value in row.values]
+        left_out = (*(text for row in (head, *each) for text in row.left_out), *below.left_out)
+        crowded = any(row.crowded for row in (head, *each))
+        rows = _Rows(list(head.values), lines, below.reason, left_out, crowded)
+        self._check_number(rows)
+        self._check_password(rows, (" ".join(words), *below.rows, *below.left_out))
+        return args, rows
 
     def _flags(self, words: list[str]) -> tuple[dict[str, Value], list[str]]:
         known = {f"--{p.name}": p.name for p in self.command.params if p.flag}
@@ -180,18 +211,31 @@ class _Reading:
                     return {param.name: made}
         return {}
 
-    def _check_number(self, words: list[str], lines: list[str]) -> None:
-        """Conduit's own names take as many words as in Conduit; a password is never one."""
-        most = self.alias.most if self.alias else None
+    def _check_flags(self, words: list[str]) -> None:
         flags = [f"--{p.name}" for p in self.command.params if p.flag]
         slip = next((w for w in words if w.startswith("--") and nearest(w, flags)), None)
         if slip is not None:
             raise self._too_much(slip)
+
+    def _check_number(self, rows: _Rows) -> None:
+        """Conduit's own names take as many words as in Conduit; a password is never one."""
+        most = self.alias.most if self.alias else None
         is_single = self.command.many is None or self.alias is not None
-        if self.command.secret and is_single and len(words) + len(lines) > 1:
-            raise self._password(words)
-        if most is not None and len(words) > most:
-            raise self._too_much(words[most])
+        if self.command.secret and is_single:
+            if rows.left_out or len(rows.words) + len(rows.lines) > 1:
+                raise self._password(rows, 0)
+        elif self.command.many is None and rows.left_out:
+            raise self._too_much(rows.left_out[0])
+        if most is not None and len(rows.words) > most:
+            raise self._too_much(rows.words[most])
+
+    def _check_password(self, rows: _Rows, texts: Sequence[str]) -> None:
+        if not self.command.secret:
+            return
+        entries = (*rows.words, *rows.lines)
+        which = password.which(entries, texts, rows.left_out, self.around.server)
+        if which or (rows.reason and password.is_told(rows.reason)):
+            raise self._password(rows, which if len(entries) > 1 else 0)
 
     def _found(self, param: Param) -> list[str]:
         """What the message that is answered to stands for, if that is what the words lack."""
@@ -271,36 +315,33 @@ class _Reading:
 
     def _list(self, param: Param, values: Sequence[str], on_line: int) -> tuple[str, ...]:
         """Every value once. The words of the line must all be right; of a list, bad ones are
-        noted. What stands behind the first name of `adduser` may be a password: never repeated."""
+        noted."""
         good: dict[str, None] = {}
         if len(values) > MAX_ENTRIES:
             raise _too_many(len(values))
         for at, word in enumerate(values):
-            hidden = self.command.secret and at > 0
-            if hidden and bare(word) != word and like_password(word):
-                raise _no_name(at + 1, "word" if at < on_line else "name")
             try:
                 good[str(self._one(param, word))] = None
             except NotRun as wrong:
-                if hidden and (on_line or like_password(word)):
-                    raise _no_name(at + 1, "word" if at < on_line else "name") from None
                 if at < on_line or len(values) == 1:
                     raise
                 self.bad.append(Bad(word, (wrong.short or "not valid",)))
         return tuple(good)
 
-    def _password(self, words: list[str]) -> NotRun:
-        """Somebody typed a password, as Conduit's documentation has it: it is not repeated."""
+    def _password(self, rows: _Rows, which: int) -> NotRun:
+        """Somebody typed a password, as Conduit's documentation has it: it is not repeated.
+
+        which: the entry that is taken for one, 0 where that is plain.
+        """
         example = self.command.example
-        try:
-            read(self.command.params[0], words[0] if words else "", self.around)
-            if bare(words[0]) == words[0]:
-                example = f"{self.command.name} {words[0].lower()}"
-        except NotRun:
-            pass
+        name = next(iter((*rows.words, *rows.lines)), "").partition(":")[0]
+        if which != 1 and password.is_plain(name) and not name.startswith("@"):
+            example = f"{self.command.name} {name.lower()}"
+        took = f"A name is a-z 0-9 . _ - only, so I took number {which} for one." if which else ""
         return NotRun(
             ("passwords are never typed here, Conduit makes them.",),
             ("Delete your message, then: ", code(f"{self.prefix}{example}")),
+            *([(took,)] if took else []),
             redact=True,
         )
 
@@ -318,7 +359,7 @@ class _Reading:
             (f"{reason}Example: ", example),
         )
 
-    def _check_list(self, made: Invocation, words: list[str], lines: list[str]) -> None:
+    def _check_list(self, made: Invocation, rows: _Rows) -> None:
         """The limits of a list, and what must be asked before it can be taken as meant."""
         if made.get("for") is not None and made.get("state") == "off":
             raise NotRun(("only “on” takes a time span.",))
@@ -328,22 +369,17 @@ class _Reading:
         count, most = len(made.values(many.name)), many.most or MAX_ENTRIES
         if count > most:
             raise _too_many(count, most)
-        if self.bad:
-            raise offer(made, tuple(self.bad))
-        if many.type is Type.USER and len(words) > 1 and count > 1:
-            raise names_on_one_line(made, count)
-        if many.type is Type.USER and count > 1 and may_be_no_names(words, lines):
-            raise names_or_not(made, count)
+        doubt = doubted(
+            made,
+            tuple(self.bad),
+            rows.left_out,
+            on_line=rows.words,
+            below=rows.lines,
+            crowded=rows.crowded,
+        )
+        if doubt is not None:
+            raise doubt
 
 
 def _too_many(count: int, most: int = MAX_ENTRIES) -> NotRun:
     return NotRun((f"{count:,} are too many, {most:,} is the most in one request.",))
-
-
-def _no_name(position: int, what: str) -> NotRun:
-    ordinal = {2: "2nd", 3: "3rd"}.get(position, f"{position}th")
-    return NotRun(
-        (f"the {ordinal} {what} is no user name. Allowed: a-z 0-9 . _ = / + -",),
-        ("A password is never typed here, Conduit makes it.",),
-        redact=True,
-    )

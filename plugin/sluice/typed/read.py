@@ -21,13 +21,10 @@ from ..model.request import Side
 from ..text.message import code, quote
 from .consent import YES, Meant, Sense, bare, meant
 from .links import MAX_PILLS, Html, Mismatch, People, TooMany, nobody, read_html, resolve
+from .lists import TO_HYPHEN, unquoted, without_reason
 from .parse import NotRun
 
-_DASHES = "‐‑‒–—―−﹘﹣－⸺⸻"  # what keyboards make of one or two hyphens
-_FLAG = re.compile(rf"(?:--|-*[{_DASHES}][-{_DASHES}]*)(?=[A-Za-z])")
-_TO_HYPHEN = {ord(char): "-" for char in _DASHES}
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
-_QUOTES = "\"'“”„‟‘’‚‛«»`"
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _LANGUAGE = re.compile(  # what a code block may be said to hold
     "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
@@ -227,20 +224,14 @@ def _typed(text: str, bot: str, prefix: str, where: Said) -> Typed | None:
 def _line(text: str) -> Typed | None:
     head, lines = _unfenced(text)
     first, *rest = head.split() or [""]
-    word = first.translate(_TO_HYPHEN).lower().replace("_", "-").rstrip(".")
+    word = first.translate(TO_HYPHEN).lower().replace("_", "-").rstrip(".")
     if not _WORD.fullmatch(word):
         return None
     if rest and rest[-1].endswith(".") and not rest[-1].endswith(".."):
         rest[-1] = rest[-1][:-1]
         rest = rest if rest[-1] else rest[:-1]
-    at = next((i for i, w in enumerate(rest) if w.lower().rstrip(":") == "reason"), len(rest))
-    return Typed(
-        word,
-        " ".join(rest),
-        tuple(_bare(w) for w in rest[:at]),
-        " ".join(rest[at + 1 :]) or None,
-        lines,
-    )
+    words, reason = without_reason(rest)
+    return Typed(word, " ".join(rest), tuple(map(unquoted, words)), reason, lines)
 
 
 def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
@@ -255,6 +246,7 @@ def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
     if len(fences) % 2:  # a block that begins on the command line
         more = [head[fences[-1].start() :], *more]
         head = head[: fences[-1].start()]
+    head = _FENCE.sub(" ", head)
     inside = False
     found: list[str] = []
     for line in more:
@@ -270,13 +262,3 @@ def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
                 found.append(f"```{word}")
     lines = (" ".join(line.split()) for line in found)
     return head, tuple(line for line in lines if line)
-
-
-def _bare(word: str) -> str:
-    """A word without the quotes around it, a flag with the two hyphens that were meant."""
-    while len(word) > 2 and word[0] in _QUOTES and word[-1] in _QUOTES:
-        word = word[1:-1]
-    flag = _FLAG.match(word)
-    if flag is None:
-        return word
-    return "--" + word[flag.end() :].translate(_TO_HYPHEN).lower().replace("_", "-")

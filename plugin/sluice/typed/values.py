@@ -16,7 +16,7 @@ from attrs import frozen
 from ..catalog.table import find
 from ..model.command import Param, Type, Value
 from ..text.message import Text, code, quote
-from .ids import HIDDEN, account, bare, number, room, small
+from .ids import account, bare, number, room, seen, small
 
 MAX_BYTES = 512
 MAX_ID = 255  # bytes of a Matrix id with its server
@@ -34,7 +34,6 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z?)?", re.A)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9][a-z0-9.+-]*)?")
 # Invisible, though Unicode calls them letters or marks.
 _HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
-_UNSEEN = re.compile(f"^[{HIDDEN}]+|[{HIDDEN}]+$")
 _ON_OFF = {"true": "on", "yes": "on", "false": "off", "no": "off"}
 
 
@@ -95,7 +94,7 @@ def _is_visible(char: str) -> bool:
 
 def read(param: Param, word: str, around: Around) -> Value:
     """The canonical value of one typed word."""
-    return _READERS[param.type](param, sound(_UNSEEN.sub("", word)), around)
+    return _READERS[param.type](param, sound(seen(word)), around)
 
 
 def duration(text: str) -> int:

@@ -1,0 +1,75 @@
+"""What may be a password: somebody types one where Conduit's own documentation has it.
+
+It is never repeated, stored, or made a name. In doubt it is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_PLAIN = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,63}")
+_ID = re.compile(r"@[a-z0-9._=/+-]+:([a-z0-9.-]*[a-z0-9])(?::\d{1,5})?")
+_PARTS = re.compile(r"[:/=+|~]")
+_CALLED = re.compile(
+    "passwords?|pass(?:phrase|code|wd)?|pwd?|psw|passwo?rt|kennwort|mot-?de-?passe|mdp"
+    "|contrase[nñ]a|clave|senha|parola|wachtwoord|has[lł]o|heslo|l[oö]senord|passord"
+    "|adgangskode|salasana|jelsz[oó]|[sş]ifre|пароль|密码|パスワード",
+    re.I,
+)
+_COLON = re.compile(r"(?:^|\s)([^\s:@]+)\s*:\s*(\S+)")
+_TOLD = re.compile(
+    rf"(?<!\w)(?:{_CALLED.pattern})(?:\s*[:=]\s*\S|(?:\s+(?:is|to|now|will|be|ist|est|es))*"
+    r"\s+(?=\S*[^\W\d_])(?=\S*[\d!$%&#@?^*~+=])\S)",
+    re.I,
+)
+
+
+def is_plain(word: str) -> bool:
+    """Whether it can be a name, and be shown: a-z 0-9 . _ -, not capitals and digits mixed."""
+    mixed = any(map(str.isupper, word)) and any(map(str.isdigit, word))
+    return bool(_PLAIN.fullmatch(word.removeprefix("@"))) and not mixed
+
+
+def is_told(text: str) -> bool:
+    """Whether a sentence tells one: "password: …", "her pw is hunter2"."""
+    return bool(_TOLD.search(text))
+
+
+def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str], home: str) -> int:
+    """Which entry behind a command may be one, from 1 on; 0 for none.
+
+    texts: the lines as they were typed. left_out: what of them is no entry. home: our server.
+    """
+    first, *rest = [word.lstrip("`~") for word in entries] or [""]  # a fence tells nothing
+    if _stands_out(first, home) or (rest and re.search(r"[^\w.=/+@-]|.@", first)):
+        return 1
+    for at, word in enumerate(rest, 2):
+        if _CALLED.fullmatch(word) or not (is_plain(word) or _is_account(word, home)):
+            return at
+    more = [w.strip("()[]{}.,!?;\"'“”’") for each in left_out for w in each.split()]
+    hidden = any(word and (not is_plain(word) or _CALLED.fullmatch(word)) for word in more)
+    named = bool(rest or more) and bool(_CALLED.fullmatch(first))
+    behind = any(found[2] != home for text in texts for found in _COLON.finditer(text))
+    return len(entries) + 1 if hidden or named or behind else 0
+
+
+def _stands_out(word: str, home: str) -> bool:
+    """Of one word alone: a name and more behind a sign, or signs of all kinds."""
+    if _is_account(word, home):
+        return False
+    _, *behind = _PARTS.split(word)
+    kinds = (str.islower, str.isupper, str.isdigit, _is_odd)
+    all_kinds = any(map(_is_odd, word)) and sum(any(map(kind, word)) for kind in kinds) > 2
+    return ":" in word or all_kinds or any(each and not is_plain(each) for each in behind)
+
+
+def _is_odd(char: str) -> bool:
+    return char.isascii() and not char.isalnum() and char not in "@._=/+-"
+
+
+def _is_account(word: str, home: str) -> bool:
+    """An id of this server, or one of another that has a dot in its name."""
+    local, _, server = word.removeprefix("@").partition(":")
+    found = _ID.fullmatch(word)
+    return (found is not None and "." in found[1]) or (server == home and is_plain(local))
