@@ -261,7 +261,7 @@ REFUSED: list[tuple[str, list[str]]] = [
     ("adduser alice Hunter2!",
      ["passwords are never typed here, Conduit makes them.",
       "Delete your message, then: !adduser alice",
-      "A name is a-z 0-9 . _ - only, so I took number 2 for one."]),
+      "Number 2 is no plain name (a-z 0-9 . _ -), so I took it for one."]),
     ("deactivate @troll:evil.example reason spam",
      ["@troll:evil.example is an account of another server; only evil.example can do that.",
       "Ban it in your rooms. Its server's files here: !media evil.example"]),

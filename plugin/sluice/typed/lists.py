@@ -61,7 +61,7 @@ _PARTS = re.compile(_PARTING, re.I)
 
 
 @frozen
-class Entries:
+class Row:
     """left_out: notes and courtesy. crowded: bare words stood side by side, which may be a name
     and something else."""
 
@@ -141,7 +141,7 @@ def below(typed: Typed, command: Command) -> Below:
     if not labels:
         named, more = _continued(typed.words, rows, command) if typed.reason else (rows, [])
         reason = " ".join((typed.reason, *more)) if typed.reason else None
-        return _signed(named, options, reason)
+        return _signed(named, options, reason, bool(typed.words))
     at = labels[0]
     reason = _cleaned(_label(rows[at]) or "", rows[at])
     if len(labels) > 1 or typed.reason not in (None, reason):
@@ -149,12 +149,14 @@ def below(typed: Typed, command: Command) -> Below:
     named, more = _continued((*typed.words, *rows[:at]), rows[at + 1 :], command)
     if at and named and not _is_parting(named[0]):
         raise NotRun(("the reason stands between the entries. Put it last; nothing has run.",))
-    return _signed([*rows[:at], *named], options, " ".join((reason, *more)).strip() or None)
+    reason = " ".join((reason, *more)).strip()
+    return _signed([*rows[:at], *named], options, reason or None, bool(typed.words))
 
 
-def _signed(rows: list[str], options: list[str], reason: str | None) -> Below:
-    """The rows without what stands below a parting word: whoever wrote it signs."""
-    end = next((at for at, row in enumerate(rows) if at and _is_parting(row)), len(rows))
+def _signed(rows: list[str], options: list[str], reason: str | None, headed: bool) -> Below:
+    """The rows without what stands below a parting word: whoever wrote it signs. headed: there
+    are words on the command line."""
+    end = next((i for i, row in enumerate(rows) if i + headed and _is_parting(row)), len(rows))
     end = len(rows) if any(map(is_id, rows[end:])) else end
     return Below(tuple(rows[:end]), tuple(options), reason, tuple(rows[end:]))
 
@@ -208,7 +210,7 @@ def _unsigned(row: str) -> str:
 # --- the entries of a row
 
 
-def entries(row: str) -> Entries:
+def entries(row: str) -> Row:
     """The entries of one line, of the command line or below it."""
     values: list[str] = []
     left_out: list[str] = []
@@ -222,7 +224,7 @@ def entries(row: str) -> Entries:
         values += named
         left_out += [note] if note else []
         noted = bool(note) and not part.rstrip().endswith(")")
-    return Entries(tuple(values), tuple(left_out), crowded)
+    return Row(tuple(values), tuple(left_out), crowded)
 
 
 def _named_and_noted(part: str) -> tuple[list[str], str]:

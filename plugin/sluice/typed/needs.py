@@ -90,30 +90,31 @@ def doubted(
     many = command.many
     assert many is not None
     count = len(invocation.values(many.name))
+    full = all(map(_is_full, (*on_line, *below)))
     if command.secret and count:
-        sure = not (on_line or crowded) and _alike(below)
-        return (
-            names_or_not(invocation, bad, len(left_out))
-            if left_out or not (sure or count == 1)
-            else offer(invocation, bad)
-            if bad
-            else None
-        )
+        sure = full or count == 1 or (not (on_line or crowded) and _alike(below))
+        if left_out or not sure:
+            return names_or_not(invocation, bad, rest=bool(left_out))
     if left_out and count:
         return _without_rest(invocation, bad, left_out)
     if bad:
         return offer(invocation, bad)
     if many.type is not Type.USER or count < 2:
         return None
-    apart = on_line and below and not all(map(is_id, (*on_line, *below)))
+    apart = on_line and below and not full
     return names_on_one_line(invocation, count) if crowded or apart else None
+
+
+def _is_full(word: str) -> bool:
+    """A full id: always meant."""
+    return is_id(word) and ":" in word
 
 
 def _alike(words: Sequence[str]) -> bool:
     """Whether names look as if one thought of them together: all with digits or none, all with
-    capitals or none. Full ids are always meant."""
-    bare = [word for word in words if not (is_id(word) and ":" in word)]
-    return len({(any(map(str.isdigit, w)), any(map(str.isupper, w))) for w in bare}) < 2
+    capitals or none."""
+    short = [word for word in words if not _is_full(word)]
+    return len({(any(map(str.isdigit, w)), any(map(str.isupper, w))) for w in short}) < 2
 
 
 def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
@@ -129,29 +130,23 @@ def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
 _NUMBERS = ("", "", " two", " three", " four", " five", " six", " seven", " eight", " nine")
 
 
-def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], more: int) -> AskFirst:
-    """Nothing of them is repeated behind the first: one may be a password. more: notes and lines
-    that are no names."""
+def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], *, rest: bool) -> AskFirst:
+    """Nothing of them is repeated behind the first: one may be a password. rest: there are notes
+    or lines that are no names."""
     names = invocation.values("user")
-    count, left = len(names), ""
-    if more:
-        left = f" {'It is' if more == 1 else f'These {more} are'} left out and not shown."
-    if count == 1:
+    count, lines = len(names), list[Text]()
+    last = _NUMBERS[count - 1] if count <= len(_NUMBERS) else f" {count - 1}"
+    all_of = "Both" if count == 2 else "All"
+    first: Text = (f"{count} names, the last{last} not shown. {all_of} of them names? Tap ✅.",)
+    if rest and count == 1:
         name = code(names[0][1:].partition(":")[0])
-        what = "Something more stands" if more == 1 else f"{more} things more stand"
-        first: Text = ("Make only ", name, f"? {what} there. Tap ✅. Nothing has run yet.")
-    else:
-        last = _NUMBERS[count - 1] if count <= len(_NUMBERS) else f" {count - 1}"
-        all_of = "Both" if count == 2 else "All"
-        first = (
-            f"{count} names, the last{last} not shown. {all_of} of them names? Tap ✅."
-            " Nothing has run yet.",
-        )
-        left = left and f"More stands there than names.{left}"
-    lines = [(left.strip(),)] if left else []
-    refused = [_refused(bad)] if bad else []
-    no_password = ("A password is never typed here, Conduit makes it.",)
-    return AskFirst(invocation, first, *lines, *refused, no_password)
+        first = ("Make only ", name, "? The rest is left out and not shown. Tap ✅.")
+    elif rest:
+        lines.append(("What else stands there is left out, and not shown.",))
+    if bad:
+        lines.append(_refused(bad))
+    lines.append(("A password is never typed here, Conduit makes it.",))
+    return AskFirst(invocation, (*first, " Nothing has run yet."), *lines)
 
 
 def _without_rest(
@@ -164,6 +159,8 @@ def _without_rest(
     noun = "account" if many and many.type is Type.USER else "file"
     rest: Text = ("Left out: ", *listed([quote(text, 60) for text in left_out[:_SHOWN]]))
     rest += (f" and {len(left_out) - _SHOWN} more",) if len(left_out) > _SHOWN else ()
+    if invocation.reason is None:
+        rest += (". A reason comes last, behind the word reason.",)
     how = offered(invocation)
     if how is None:
         first = f"more stands there than {noun}s, so nothing was done. Write only {noun}s."

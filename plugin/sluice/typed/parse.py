@@ -159,7 +159,7 @@ class _Reading:
             elif taken:
                 args[param.name] = self._one(param, taken[0])
         if values:
-            raise self._too_much(values[0])
+            raise self._too_much(next((v for v in values if v.strip("-–—")), values[0]))
         order = tuple((p.name, args[p.name]) for p in self.command.params if p.name in args)
         made = Invocation(self.command.name, order, rows.reason, tuple(self.noted))
         self._check_list(made, rows)
@@ -174,11 +174,11 @@ class _Reading:
             most = f"the reason is {size(below.reason)} bytes long, {MAX_BYTES} is the most."
             raise NotRun((most,))
         noise = self.alias.noise if self.alias else ()
-        words = [w for w in (*self.typed.words, *below.options) if w.lower() not in noise]
-        args, words = self._flags(words)
-        args |= self._time(words)
+        args, words = self._flags([w for w in self.typed.words if w.lower() not in noise])
+        more, options = self._flags(list(below.options))
+        args |= more | self._time(words) | self._time(["", *options])
         self._check_flags(words)
-        head = lists.Entries(tuple(words))
+        head = lists.Row(tuple(words))
         if self.command.many or self.command.secret:
             head = lists.entries(" ".join(words))
         each = list(map(lists.entries, below.rows))
@@ -337,11 +337,11 @@ class _Reading:
         name = next(iter((*rows.words, *rows.lines)), "").partition(":")[0]
         if which != 1 and password.is_plain(name) and not name.startswith("@"):
             example = f"{self.command.name} {name.lower()}"
-        took = f"A name is a-z 0-9 . _ - only, so I took number {which} for one." if which else ""
+        took = f"Number {which} is no plain name (a-z 0-9 . _ -), so I took it for one."
         return NotRun(
             ("passwords are never typed here, Conduit makes them.",),
             ("Delete your message, then: ", code(f"{self.prefix}{example}")),
-            *([(took,)] if took else []),
+            *([(took,)] if which else []),
             redact=True,
         )
 

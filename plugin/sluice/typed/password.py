@@ -42,13 +42,14 @@ def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str],
     texts: the lines as they were typed. left_out: what of them is no entry. home: our server.
     """
     first, *rest = [word.lstrip("`~") for word in entries] or [""]  # a fence tells nothing
-    if _stands_out(first, home) or (rest and re.search(r"[^\w.=/+@-]|.@", first)):
+    if _stands_out(first, home) or (rest and not _is_named(first, home)):
         return 1
     for at, word in enumerate(rest, 2):
         if _CALLED.fullmatch(word) or not (is_plain(word) or _is_account(word, home)):
             return at
     more = [w.strip("()[]{}.,!?;\"'“”’") for each in left_out for w in each.split()]
-    hidden = any(word and (not is_plain(word) or _CALLED.fullmatch(word)) for word in more)
+    signs = [word for word in more if any(c.isalnum() or c.isascii() for c in word)]
+    hidden = any(not is_plain(word) or _CALLED.fullmatch(word) for word in signs)
     named = bool(rest or more) and bool(_CALLED.fullmatch(first))
     behind = any(found[2] != home for text in texts for found in _COLON.finditer(text))
     return len(entries) + 1 if hidden or named or behind else 0
@@ -62,6 +63,11 @@ def _stands_out(word: str, home: str) -> bool:
     kinds = (str.islower, str.isupper, str.isdigit, _is_odd)
     all_kinds = any(map(_is_odd, word)) and sum(any(map(kind, word)) for kind in kinds) > 2
     return ":" in word or all_kinds or any(each and not is_plain(each) for each in behind)
+
+
+def _is_named(word: str, home: str) -> bool:
+    """An account, or letters and digits of any language."""
+    return _is_account(word, home) or not re.search(r"[^\w.=/+@-]|.@", word)
 
 
 def _is_odd(char: str) -> bool:

@@ -1,0 +1,435 @@
+"""Lists as people and phones make them: exactly what was meant, or a question, or a no."""
+
+from __future__ import annotations
+
+from typing import Union
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.model.command import Invocation
+from sluice.text.message import plain
+from sluice.typed.parse import AskFirst, Missing, NotRun, parse
+from sluice.typed.read import read, read_line
+from tests.unit.ops import SERVER
+from tests.unit.test_attacks import room as room
+
+A, B, C = (f"@s0{n}:{SERVER}" for n in (1, 2, 3))
+Understood = Union[Invocation, AskFirst, NotRun, Missing]
+
+
+def understood(line: str) -> Understood:
+    try:
+        return parse(read_line(line), server=SERVER)
+    except (AskFirst, NotRun, Missing) as told:
+        return told
+
+
+def said(told: Understood) -> str:
+    lines = getattr(told, "lines", ())
+    return "\n".join(map(plain, lines))
+
+
+def names(told: Understood) -> tuple[str, ...]:
+    assert isinstance(told, Invocation), said(told)
+    return tuple(user[1:].partition(":")[0] for user in told.values("user"))
+
+
+# --- the entries are those that were meant
+
+
+DECORATED = [
+    "\n- alice\n- bob",
+    "\n* alice\n* bob",
+    "\n• alice\n• bob",
+    "\n•alice\n•bob",
+    "\n– alice\n– bob",
+    "\n+ alice\n+ bob",
+    "\n1. alice\n2. bob",
+    "\n1) alice\n2) bob",
+    "\n(1) alice\n(2) bob",
+    "\n1: alice\n2: bob",
+    "\na) alice\nb) bob",
+    "\n1️⃣ alice\n2️⃣ bob",
+    "\n#1 alice\n#2 bob",
+    "\n- [ ] alice\n- [ ] bob",
+    "\n☐ alice\n☐ bob",
+    "\n> alice\n> bob",
+    "\n>alice\n>bob",
+    "\n> - alice\n> - bob",
+    "\n`alice`\n`bob`",
+    "\n**alice**\n**bob**",
+    "\n*alice*\n*bob*",
+    "\n- **alice**\n- `bob`",
+    "\n“alice”\n“bob”",
+    "\n<alice>\n<bob>",
+    "\nalice,\nbob",
+    "\nalice;\nbob;",
+    "\nalice\nand bob",
+    "\nalice\nand\nbob",
+    "\n@alice\n@bob",
+    "\n\u200balice\u200b\n\ufeffbob",
+    "\n\u200b\nalice\n\u200b\nbob\n\u2060",
+    "\n\xa0alice\xa0\n\xa0bob",
+    "\r\nalice\r\nbob\r\n",
+    "\u2028alice\u2028bob",
+    "\n\n\nalice\n\n   \nbob\n\n",
+    "\n---\nalice\nbob\n---",
+    "\n```\nalice\nbob\n```",
+    "\n~~~\nalice\nbob\n~~~",
+    "\n```\n- alice\n- bob\n```",
+    "\n```text\nalice\nbob```",
+    " ```\nalice\nbob\n```",
+]
+
+
+@pytest.mark.parametrize("below", DECORATED)
+def test_the_signs_of_a_list_are_no_part_of_its_names(below: str) -> None:
+    assert names(understood(f"!adduser{below}")) == ("alice", "bob")
+    assert names(understood(f"!deactivateall{below}")) == ("alice", "bob")
+    assert names(understood(f"!deactivateall reason wave{below}")) == ("alice", "bob")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["alice, bob", "alice;bob", "alice,bob", "alice and bob", "alice & bob", "alice, and bob"],
+)
+@pytest.mark.parametrize("between", [" ", "\n", "\n- "])
+def test_names_with_a_sign_between_them_are_asked_or_taken_apart(line: str, between: str) -> None:
+    told = understood(f"!adduser{between}{line}")
+    made = told.invocation if isinstance(told, AskFirst) else told
+    assert names(made) == ("alice", "bob")
+    assert isinstance(told, AskFirst) or between != " "
+    assert "bob" not in said(told)
+
+
+IDS = [
+    f" {A} {B}",
+    f" {A}, {B}",
+    f" {A},{B}",
+    f" {A} and {B}",
+    f"\n{A} {B}",
+    f"\n{A}, {B}",
+    f"\n{A};\n{B}.",
+    f"\n- {A}\n- {B}",
+    f"\n1.{A}\n2.{B}",
+    f"\n1. {A}\n2. {B}",
+    f"\n`{A}`\n**{B}**",
+    f"\n<{A}>\n<{B}>",
+    f"\n- [Eve](https://matrix.to/#/{A})\n- [Dan](https://matrix.to/#/{B})",
+    f"\nhttps://matrix.to/#/{A}\nhttps://matrix.to/#/{B}",
+    f"\n```{A}\n{B}```",
+    f"\n{A}\nand {B}",
+    f" {A}\n{B}",
+]
+
+
+@pytest.mark.parametrize("line", IDS)
+@pytest.mark.parametrize("command", ["deactivateall", "purgeuser", "blockuser", "adduser"])
+def test_full_ids_are_always_meant(command: str, line: str) -> None:
+    told = understood(f"!{command}{line}")
+    assert isinstance(told, Invocation), said(told)
+    assert told.values("user") == (A, B)
+
+
+def test_labels_of_pills_are_not_shown_to_the_parser() -> None:
+    body = "!deactivateall reason wave\n- Eve\n- Dan the man"
+    html = (
+        "!deactivateall reason wave<ul>"
+        f'<li><a href="https://matrix.to/#/{A}">Eve</a></li>'
+        f'<li><a href="https://matrix.to/#/{B}">Dan the man</a></li></ul>'
+    )
+    content = {"msgtype": "m.text", "body": body, "formatted_body": html}
+    typed = read(content, bot=f"@sluice:{SERVER}")
+    assert typed is not None
+    assert not isinstance(typed, NotRun)
+    assert parse(typed, server=SERVER).values("user") == (A, B)
+
+
+def test_files_in_a_list_are_files() -> None:
+    for below in (
+        "- mxc://a/b\n- mxc://a/c",
+        "mxc://a/b, mxc://a/c",
+        "1. mxc://a/b\n2. mxc://a/c",
+    ):
+        told = understood(f"!purge\n{below}")
+        assert isinstance(told, Invocation)
+        assert told.values("mxc") == ("mxc://a/b", "mxc://a/c")
+
+
+# --- what is no entry is left out, and told
+
+
+NOTED = [
+    f"\n{A} — casino\n{B}",
+    f"\n{A} - casino\n{B}",
+    f"\n{A} (casino)\n{B}",
+    f"\n{A}: casino\n{B}",
+    f"\n{A} = casino\n{B}",
+    f"\n{A} casino\n{B}",
+    f"\n- {A} → casino\n- {B}",
+    f"\n{A}, casino\n{B}",
+    f"\n{A}—casino\n{B}",
+    f"\n{A} // casino\n{B}",
+    f"\n{A} # casino\n{B}",
+    f" {A} {B} (casino)",
+    f" {A} {B} casino",
+]
+TALK = [
+    "\nthanks",
+    "\nThanks!",
+    "\n\nthank you",
+    "\nplease",
+    "\nBest\nKim",
+    "\nKind regards,\nKim",
+    "\n🙏",
+    "\ndanke",
+    "\nmerci beaucoup",
+    "\nmany thanks",
+]
+
+
+@pytest.mark.parametrize("line", [*NOTED, *(f"\n{A}\n{B}{talk}" for talk in TALK)])
+def test_what_stands_around_accounts_is_left_out_and_told(line: str) -> None:
+    told = understood(f"!deactivateall{line}")
+    assert isinstance(told, AskFirst)
+    assert told.invocation.values("user") == (A, B)
+    assert said(told).startswith("2 accounts, and more that is none. Ask for these 2? Tap ✅.")
+    assert "Left out: “" in said(told)
+    no = understood(f"!purgeuser{line}")
+    assert isinstance(no, NotRun), "what nobody votes on is not a tap away"
+    assert "Left out: “" in said(no)
+
+
+@pytest.mark.parametrize("talk", TALK)
+@pytest.mark.parametrize("names", ["alice", "\nalice", "\n- alice"])
+def test_courtesy_below_a_name_is_no_name(names: str, talk: str) -> None:
+    told = understood(f"!adduser {names}{talk}")
+    assert isinstance(told, AskFirst), said(told)
+    assert told.invocation.values("user") == (f"@alice:{SERVER}",)
+    assert said(told).startswith("Make only alice? The rest is left out and not shown. Tap ✅.")
+    assert told.certain == told.invocation
+
+
+@pytest.mark.parametrize(
+    "line", ["alice (new colleague)", "alice - new colleague", "alice — since monday"]
+)
+def test_a_note_behind_a_name_is_not_shown(line: str) -> None:
+    for between in (" ", "\n", "\n- "):
+        told = understood(f"!adduser{between}{line}")
+        assert isinstance(told, AskFirst)
+        assert told.invocation.values("user") == (f"@alice:{SERVER}",)
+        assert not {"colleague", "monday"} & set(said(told).split())
+
+
+# --- the reason
+
+
+REASONS = [
+    f"\n{A}\n{B}\nReason: spam wave",
+    f"\n{A}\n{B}\nreason: spam wave",
+    f"\n{A}\n{B}\nREASON spam wave",
+    f"\n{A}\n{B}\nreason – spam wave",
+    f"\n{A}\n{B}\nreason - spam wave",
+    f"\n{A}\n{B}\n**Reason:** spam wave",
+    f"\n{A}\n{B}\n(reason: spam wave)",
+    f"\n{A}\n{B}\n- reason: spam wave",
+    f"\n{A}\n{B}\n\nReason: spam\nwave",
+    f"\nReason: spam wave\n{A}\n{B}",
+    f"\nreason spam wave\n- {A}\n- {B}",
+    f" {A} {B}\nReason: spam wave",
+    f" reason: spam wave\n{A}\n{B}",
+    f" reason:spam wave\n{A}\n{B}",
+    f" reason=spam wave\n{A}\n{B}",
+    f" --reason spam wave\n{A}\n{B}",
+    f" —reason spam wave\n{A}\n{B}",
+    f" (reason: spam wave)\n{A}\n{B}",
+    f" reason – spam wave\n{A}\n{B}",
+    f" {A} {B} reason:spam wave",
+    f"\n```\n{A}\n{B}\n```\nreason spam wave",
+]
+
+
+@pytest.mark.parametrize("line", [each for each in REASONS if "spam\nwave" not in each])
+def test_a_reason_stands_on_a_line_of_its_own_or_on_the_command_line(line: str) -> None:
+    told = understood(f"!deactivateall{line}")
+    assert isinstance(told, Invocation), said(told)
+    assert (told.values("user"), told.reason) == ((A, B), "spam wave")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f" reason spam wave from\nyesterday evening\n{A}\n{B}",
+        f"\nReason: spam wave from\nyesterday evening\n{A}\n{B}",
+        f"\n{A}\n{B}\nReason: spam wave from\nyesterday evening",
+        f" {A} {B} reason spam wave from\nyesterday evening",
+    ],
+)
+def test_a_reason_over_two_lines(line: str) -> None:
+    told = understood(f"!deactivateall{line}")
+    assert isinstance(told, Invocation), said(told)
+    assert told.values("user") == (A, B)
+    assert told.reason == "spam wave from yesterday evening"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spam reason:casino links",
+        "spam reason=casino links",
+        "spam --reason casino links",
+        "spam (reason casino links)",
+        "spam\nReason: casino links",
+        "spam\nReason:\ncasino links",
+        "spam reason casino\nlinks",
+        "\n- spam\nreason casino links",
+        "\nreason casino links\nspam",
+    ],
+)
+def test_the_reason_of_one_account(line: str) -> None:
+    told = understood(f"!deactivate {line}")
+    assert isinstance(told, Invocation), said(told)
+    assert (names(told), told.reason) == (("spam",), "casino links")
+
+
+@pytest.mark.parametrize(
+    "line", ["spam (casino)", "spam - casino", "spam casino", "spam\n(casino)"]
+)
+def test_a_reason_without_its_word_is_explained(line: str) -> None:
+    told = understood(f"!deactivate {line}")
+    assert isinstance(told, NotRun)
+    assert "A reason comes last, behind the word reason." in said(told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"\n{A}\nreason x\n{B}",
+        f"\n{A}\nreason x\n{B}\nreason y",
+        f" reason x\n{A}\nreason y",
+        f"\n{A}\nReason: x\n{B}\nthanks",
+    ],
+)
+def test_a_reason_that_may_be_of_some_only_runs_nothing(line: str) -> None:
+    assert isinstance(understood(f"!deactivateall{line}"), NotRun)
+
+
+def test_flags_and_spans_have_a_line_of_their_own_too() -> None:
+    told = understood(f"!deactivateall reason x\n{A}\n{B}\n--purge-media")
+    assert isinstance(told, Invocation)
+    assert (told.values("user"), told.get("purge-media")) == ((A, B), True)
+    told = understood(f"!purgeuser\n{A}\n{B}\nlast 7d\nreason x")
+    assert isinstance(told, Invocation)
+    assert (told.values("user"), told.get("last")) == ((A, B), 7 * 86400)
+
+
+# --- several commands, several numbers
+
+
+SEVERAL = [
+    "!adduser alice\n!adduser bob",
+    "!adduser alice\nadduser bob",
+    "!adduser alice\n\n!status",
+    "!adduser alice !adduser bob",
+    "!approve 12\n!approve 13",
+    f"!deactivate {A} reason x\n!deactivate {B} reason x",
+    "!deny 12\n!status",
+    "!deny 12 he is fine\n!approve 13",
+    "!pause odd\n!status",
+    "!status\n!help",
+    "!who @alice\n- !who @bob",
+    "!resetpw alice\n!resetpw bob",
+    "!adduser alice\n!aduser bob",
+    "!status !help",
+]
+
+
+@pytest.mark.parametrize("line", SEVERAL)
+def test_several_commands_in_one_message_run_nothing(line: str) -> None:
+    told = understood(line)
+    assert isinstance(told, NotRun)
+    assert said(told).startswith("2 commands in one message. I take one a message; nothing has")
+
+
+def test_a_room_below_a_command_is_no_command() -> None:
+    for line in ("!disableroom\n!9fKq:example.org", "!disableroom !v12RoomWithoutServer"):
+        assert isinstance(understood(line), Invocation)
+
+
+@pytest.mark.parametrize(
+    "line", ["12 13", "12, 13", "#12 #13", "12 and 13", "12\n13", "12 & #13", "12,13", "12; 13"]
+)
+@pytest.mark.parametrize("command", ["approve", "deny", "cancel", "why"])
+def test_one_number_a_message(command: str, line: str) -> None:
+    told = understood(f"!{command} {line}")
+    assert isinstance(told, NotRun)
+    assert said(told) == (
+        "2 numbers in one message. I take one a message; nothing has run.\n"
+        f"Send !{command} 12, then !{command} 13"
+    )
+
+
+def test_a_number_in_a_reason_is_one() -> None:
+    for why in ("3 accounts are fine", "he has 3", "see 13"):
+        told = understood(f"!deny 12 {why}")
+        assert isinstance(told, Invocation)
+        assert dict(told.args) == {"request": 12, "why": why}
+
+
+# --- properties
+
+NAMES = st.lists(
+    st.sampled_from(["alice", "bob", "carol", "dave", "eve", "mallory", "trent"]),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+SIGNS = st.sampled_from(
+    ["", "- ", "* ", "• ", "– ", "{n}. ", "{n}) ", "({n}) ", "> ", "- [ ] ", "> - ", "☐ "]
+)
+MARKS = st.sampled_from(
+    ["{}", "`{}`", "**{}**", "“{}”", "{},", "{};", "@{}", "\u200b{}", "{}\xa0"]
+)
+ENDS = st.sampled_from(["\n", "\r\n", "\u2028", "\n\n", "\n \n", "\n\u200b\n"])
+
+
+@given(NAMES, SIGNS, MARKS, ENDS, st.sampled_from(["", "```", "~~~", "```text"]), st.data())
+def test_a_decorated_list_is_what_was_meant(
+    meant: list[str], sign: str, mark: str, end: str, fence: str, data: st.DataObject
+) -> None:
+    rows = [sign.format(n=n) + mark.format(name) for n, name in enumerate(meant, 1)]
+    if fence:
+        rows = [fence, *rows, fence[:3]]
+    full = f"!adduser{end}{end.join(rows)}"
+    assert names(understood(full)) == tuple(meant)
+    reason = data.draw(st.sampled_from(["Reason: casino links", "reason casino links"]))
+    place = data.draw(st.sampled_from(["head", "first", "last"]))
+    head = f" {reason}" if place == "head" else ""
+    rows = [reason, *rows] if place == "first" else [*rows, reason] if place == "last" else rows
+    told = understood(f"!deactivateall{head}{end}{end.join(rows)}")
+    assert isinstance(told, Invocation), said(told)
+    assert (names(told), told.reason) == (tuple(meant), "casino links")
+
+
+PIECES = st.sampled_from(
+    [A, B, C, "alice", "bob", "thanks", "(casino)", "— spam", "- x", ",", " and ", "\n", "\n- ",
+     "```", "reason x", "\n!status", "hunter2", " ", ":", "Kim", "1.", "`", "**", "🙏", "\u200b"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12), st.sampled_from(["deactivateall", "adduser", "purgeuser"]))
+def test_nothing_is_taken_that_was_not_written_and_no_account_is_lost(
+    pieces: list[str], command: str
+) -> None:
+    told = understood(f"!{command} {' '.join(pieces)}")
+    if isinstance(told, Invocation):
+        users, text = told.values("user"), "".join(pieces)
+        assert all(user in text or user[1:].partition(":")[0] in text.lower() for user in users)
+        written = {
+            each for each in (A, B, C) if each in pieces and each not in (told.reason or "")
+        }
+        assert written <= set(users)
+        talk = {"thanks", "(casino)"} & set(pieces)
+        assert not talk or told.reason is not None, "it is told"
