@@ -61,7 +61,7 @@ _PARTS = re.compile(_PARTING, re.I)
 
 
 @frozen
-class Row:
+class EntryRow:
     """left_out: notes and courtesy. crowded: bare words stood side by side, which may be a name
     and something else."""
 
@@ -210,7 +210,7 @@ def _unsigned(row: str) -> str:
 # --- the entries of a row
 
 
-def entries(row: str) -> Row:
+def entries(row: str) -> EntryRow:
     """The entries of one line, of the command line or below it."""
     values: list[str] = []
     left_out: list[str] = []
@@ -224,7 +224,7 @@ def entries(row: str) -> Row:
         values += named
         left_out += [note] if note else []
         noted = bool(note) and not part.rstrip().endswith(")")
-    return Row(tuple(values), tuple(left_out), crowded)
+    return EntryRow(tuple(values), tuple(left_out), crowded)
 
 
 def _named_and_noted(part: str) -> tuple[list[str], str]:

@@ -178,7 +178,7 @@ class _Reading:
         more, options = self._flags(list(below.options))
         args |= more | self._time(words) | self._time(["", *options])
         self._check_flags(words)
-        head = lists.Row(tuple(words))
+        head = lists.EntryRow(tuple(words))
         if self.command.many or self.command.secret:
             head = lists.entries(" ".join(words))
         each = list(map(lists.entries, below.rows))
