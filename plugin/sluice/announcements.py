@@ -43,14 +43,13 @@ class Announcements:
         db: Database,
         drift: Drift,
         status: Status,
-        version: str,
         problems: asyncio.Event,
     ) -> None:
-        """version: of Sluice. problems: the bell that what is around Sluice may have changed."""
+        """problems: the bell that what is around Sluice may have changed."""
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
         self._absences, self._db = absences, db
         self._drift, self._status, self._problems = drift, status, problems
-        self._version, self.greeted = version, asyncio.Event()
+        self.greeted = asyncio.Event()
         self._waits = False  # to say hello
         self._away: tuple[float, float] | None = None  # from, to: before this start
         self._health = Health()  # as it was told
@@ -128,7 +127,7 @@ class Announcements:
                 conduit = f"Conduit {self._conduit.health.version}"
                 hello = policy_news.ready(
                     here,
-                    self._version,
+                    self._live.version,
                     conduit,
                     read_out(settings.policy),
                     encrypted=self._rooms.crypto,
@@ -140,7 +139,7 @@ class Announcements:
                 await meta.put(tx, _STARTED, "1")
             else:
                 await self._back(tx, room)
-            await audit.append(tx, now, "start", {"version": self._version})
+            await audit.append(tx, now, "start", {"version": self._live.version})
             await meta.put(tx, ALIVE, str(now))
             tx.after(self._absences.are_told)
 

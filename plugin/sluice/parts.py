@@ -91,11 +91,11 @@ class Ground:
         self.outbox = Outbox(db, nonce, me, clock)
         self.conduit, self.absences = ServerState(self.bells.health), Absences()
         self.registration = RegistrationState()
-        self.live = live = Live(me, clock)
+        self.live = live = Live(me, version, clock)
         self.rooms = rooms = Rooms(live, self.outbox, self.encryption.available)
         self.base = live, rooms, self.outbox  # what most parts get
         self.desk = Desks(*self.base, self.conduit)
-        self.reopenings, self.version = Reopenings(), version
+        self.reopenings = Reopenings()
         self.direct = Direct(hs, self.encryption, self.outbox)
         self.probes = Probes(hs, lambda: live.server)
         self.files, self.sealed = Files(hs, self.encryption), Sealed(db, hs)
@@ -109,10 +109,10 @@ class Parts:
     def __init__(self, ground: Ground) -> None:
         self.ground, bells = ground, ground.bells
         rooms, conduit, desk, base = ground.rooms, ground.conduit, ground.desk, ground.base
-        db, hs, log, version = ground.db, ground.hs, ground.log, ground.version
+        db, hs, log = ground.db, ground.hs, ground.log
         text, encryption, nonce = ground.text, ground.encryption, ground.nonce
         absences, registration = ground.absences, ground.registration
-        self.reload = Reload(*base, conduit, desk, db, hs, text, bells, version)
+        self.reload = Reload(*base, conduit, desk, db, hs, text, bells)
         self.storage = Storage(ground.live, rooms, db, ground.direct)
         opened, private = ToRead(bells.rooms), PrivateRooms(hs, db, encryption)
         self.deliveries = Deliveries(*base, conduit, desk, db, hs, private, nonce, opened, log)
@@ -121,11 +121,11 @@ class Parts:
         self.drift = drift = Drift(
             *base, conduit, db, hs, lambda: text.autojoin, life, bells.problems
         )
-        self.status = Status(*base, conduit, registration, db, hs, drift, ground.direct, version)
+        self.status = Status(*base, conduit, registration, db, hs, drift, ground.direct)
         self.commands = self._intake()
         self.account = OwnAccount(*base, conduit, db, hs, encryption, nonce)
         self.news = news = Announcements(
-            *base, conduit, absences, db, drift, self.status, version, bells.problems
+            *base, conduit, absences, db, drift, self.status, bells.problems
         )
         self.supervisor = Supervisor(PASSES, self._stopped, log)
         self.timers = Timers(*base, desk, db, self.deliveries, ground.dialog, self.notices, news)
@@ -249,7 +249,7 @@ class AdminParts:
         )
         self.sending = sending = Sending(admin, hs, nonce, log)
         self.registration = Registration(*base, state, db, sending.ask)
-        self.proof = Proof(*base, ground.conduit, db, hs, self.registration, ground.version)
+        self.proof = Proof(*base, ground.conduit, db, hs, self.registration)
         probes, files, sealed = ground.probes, ground.files, ground.sealed
         views = Views(live, rooms, ground.conduit, state, probes, files, sealed)
         deliveries, lists, reopenings = parts.deliveries, ground.lists, ground.reopenings

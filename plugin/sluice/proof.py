@@ -30,11 +30,9 @@ class Proof:
         db: Database,
         homeserver: Homeserver,
         registration: Registration,
-        version: str,
     ) -> None:
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
-        self._db, self._hs = db, homeserver
-        self._registration, self._version = registration, version
+        self._db, self._hs, self._registration = db, homeserver, registration
 
     async def give(self) -> None:
         """At the start, once Conduit answers and the hello is said."""
@@ -52,7 +50,7 @@ class Proof:
         answer = {
             "registration": state,
             "conduit": self._conduit.health.version,
-            "version": self._version,
+            "version": self._live.version,
             "room": room,
         }
         await self._hs.set_account_data(KIND, {**request, ANSWER: answer})

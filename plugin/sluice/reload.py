@@ -59,11 +59,9 @@ class Reload:
         homeserver: Homeserver,
         text: PolicyText,
         bells: Bells,
-        version: str,
     ) -> None:
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
         self._desk, self._db, self._hs, self._text, self._bells = desk, db, homeserver, text, bells
-        self._version = version
         self._server = live.me.partition(":")[2]
         self._last: str | None = None  # the last valid text, if this version found it valid
         self._lock = asyncio.Lock()  # one edit after the other
@@ -116,7 +114,7 @@ class Reload:
         """At start. Afterwards there are settings, or problems, or both."""
         last = await self._db.read(lambda tx: meta.get(tx, _LAST))
         by = await self._db.read(lambda tx: meta.get(tx, _BY))
-        self._last = last if by == self._version else None
+        self._last = last if by == self._live.version else None
         told = await self._db.read(lambda tx: meta.get(tx, _TOLD)) or last
         source, loaded = await self._read(last)
         before = self._earlier(last, source)
@@ -205,11 +203,11 @@ class Reload:
         live, here = self._live, self._rooms.here(room)
         gained, lost = await _regrouped(tx)
         if gained:
-            said = policy_news.groups_grew(here, self._version, gained)
+            said = policy_news.groups_grew(here, self._live.version, gained)
             await self._outbox.put(tx, room, f"groups.{live.now()}", said)
         for group, name in lost:
             if who := lost_by(settings.policy, group, name):
-                said = policy_news.group_shrank(here, self._version, group, name, who)
+                said = policy_news.group_shrank(here, self._live.version, group, name, who)
                 await self._outbox.put(tx, room, f"lost.{name}.{live.now()}", said)
 
     async def _say(self, tx: Tx, room: str, key: str, said: Sequence[Message]) -> None:
@@ -321,7 +319,7 @@ class Reload:
     async def _take(self, tx: Tx, settings: Settings, old: Settings | None) -> None:
         """Keeps the text for a later start, and records it if it is another one."""
         before = await meta.get(tx, _LAST)
-        await meta.put(tx, _BY, self._version)
+        await meta.put(tx, _BY, self._live.version)
         tx.after(lambda: setattr(self, "_last", settings.text))
         await limits.carry_over(tx, settings.policy.rules)
         await named.forget(tx, settings.policy)

@@ -1,14 +1,13 @@
 """What is true at this moment: the live settings, the rooms, the state of the other side.
 
 A few mutable objects, each changed in few places (a reload, a room's own timeline, the admin room)
-and read by many; what a step works with is a frozen view, taken inside the writer lock.
+and read by many. What a step works with is a frozen `View` of them (`view.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from enum import Enum
 
 from attrs import define, field, frozen
 
@@ -19,26 +18,16 @@ from .matrix.late import ENCRYPTED
 from .matrix.outbox import Outbox
 from .matrix.rooms import RoomView
 from .model.command import Dialect
-from .model.decision import Facts
 from .model.ids import PersonName
 from .model.request import WhyKind
 from .model.server_state import Health
 from .policy.document import Problem
 from .policy.people import members_of, mxids_of, roles
-from .policy.rules import Policy
 from .settings import Settings
 from .text.phrases import Here
 from .text.times import Clock
 
 _KEPT = 300  # commands that are known to open an account again
-
-
-class Readiness(str, Enum):
-    """Whether a line may be sent."""
-
-    GOOD = "good"
-    DOUBT = "doubt"  # a fence is out
-    BAD = "bad"  # no answer, or safe mode
 
 
 @frozen
@@ -47,29 +36,6 @@ class Aside:
 
     since: float
     why: WhyKind
-
-
-@frozen
-class View:
-    """What is true at one moment. facts: without limits and distrust, which the database knows.
-
-    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
-    heard; what is queued there lets that of the other rooms pass, and is given up when that
-    lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
-    pass. told: the rooms of everybody's alarms.
-    """
-
-    now: float
-    here: Here
-    policy: Policy
-    rooms: Mapping[str, RoomView]
-    facts: Facts
-    health: Readiness = Readiness.GOOD
-    dialect: Dialect = Dialect.V0_10
-    max_age: float = 300
-    aside: Mapping[str, Aside] = field(factory=dict)
-    mute: frozenset[str] = frozenset()
-    told: tuple[str, ...] = ()
 
 
 @frozen
@@ -266,11 +232,13 @@ class Bells:
 class Live:
     """Who the bot is, what time it has, and the settings in force; those are written by `reload`.
 
-    settings: the last valid ones, also in safe mode. problems: why it is safe mode; else ().
-    file: the policy is a policy_file. named: ops rooms of a text that is not valid, for safe mode.
+    version: of Sluice. settings: the last valid ones, also in safe mode. problems: why it is safe
+    mode; else (). file: the policy is a policy_file. named: ops rooms of a text that is not valid,
+    for safe mode.
     """
 
     me: str
+    version: str
     now: Callable[[], float]
     settings: Settings | None = None
     problems: tuple[Problem, ...] = ()
@@ -432,43 +400,3 @@ class Rooms:
         """The ops rooms where something can be said, in their order."""
         there = (room for room in self._in_order if room != besides)
         return tuple(room for room in there if not self.mute(room))
-
-
-def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View:
-    """All of it at this moment, for what is said in this room, or in the main one."""
-    settings, views = live.in_force, rooms.views
-    unread = RoomView("")  # of a room that was not read yet nothing is said
-    return View(
-        now=live.now(),
-        here=rooms.here(room or rooms.main_room or ""),
-        policy=settings.policy,
-        rooms={each: views.get(each, unread) for each in settings.ops_rooms},
-        facts=_facts(live, rooms, conduit),
-        health=_health(live, conduit),
-        dialect=conduit.dialect,
-        max_age=settings.command_max_age,
-        aside=rooms.aside,
-        mute=frozenset(room for room in settings.ops_rooms if rooms.mute(room)),
-        told=rooms.told_rooms,
-    )
-
-
-def _facts(live: Live, rooms: Rooms, conduit: ServerState) -> Facts:
-    """What the policy may know, without limits and distrust."""
-    inside = conduit.view.joined | conduit.view.invited if conduit.view else frozenset()
-    own = f":{live.server}"
-    protected = {*rooms.views, *([conduit.room] if conduit.room else [])}
-    return Facts(
-        admin_room=frozenset(inside),
-        protected_rooms=frozenset(protected),
-        # Not known until the admin room is open; `health` is BAD until then.
-        remote_in_admin_room=any(not m.endswith(own) for m in inside),
-        bot=live.me,
-    )
-
-
-def _health(live: Live, conduit: ServerState) -> Readiness:
-    """Whether a line may be sent at all."""
-    if live.problems or not conduit.room or not conduit.health.good:
-        return Readiness.BAD
-    return Readiness.DOUBT if conduit.doubt else Readiness.GOOD

@@ -28,9 +28,9 @@ from sluice.requests import holds, standing, store, submit
 from sluice.requests.desk import Desk
 from sluice.requests.submit import Ask
 from sluice.settings import Settings, load
-from sluice.state import Readiness, View
 from sluice.text.phrases import Here
 from sluice.text.times import Clock
+from sluice.view import Readiness, View
 
 T = TypeVar("T")
 SERVER = "example.org"

@@ -56,7 +56,7 @@ FLOORS = (  # from the ground up
     "typed",
     "families",
     "policy",
-    "settings difference state policy_text",
+    "settings difference state view policy_text",
     "chat",
     "requests",
     "admin",

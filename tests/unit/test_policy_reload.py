@@ -29,7 +29,7 @@ class Desk:
     """Sluice with its policy in a file, as a restart, an edit or an upgrade finds it."""
 
     def __init__(self, room: Ops, path: Path) -> None:
-        self.room, self.path, self.version = room, path, "1.0.0"
+        self.room, self.path = room, path
         self.reload = self._made()
 
     def _made(self) -> Reload:
@@ -43,7 +43,6 @@ class Desk:
             ground.hs,
             PolicyText(config, None),
             Bells(),
-            self.version,
         )
 
     def writes(self, text: str) -> None:
@@ -61,8 +60,8 @@ class Desk:
         """It is started anew, maybe in another version and with another text; what is said."""
         if text is not None:
             self.writes(text)
-        self.version = version
-        self.room.live.settings, self.room.live.problems = None, ()
+        live = self.room.live
+        live.version, live.settings, live.problems = version, None, ()
         self.room.clock.go(1)
         self.reload = self._made()
         await self.reload.first()

@@ -29,9 +29,9 @@ from sluice.model.request import (
 from sluice.requests import finish, guard, limits, measures, reweigh, store, submit, voting
 from sluice.requests.guard import Go, Stop, Turn, Wait
 from sluice.requests.voting import Ballot
-from sluice.state import Readiness
 from sluice.text.message import Sign
 from sluice.text.phrases import say
+from sluice.view import Readiness
 from tests.machine.office import (
     ANA,
     BO,

@@ -508,7 +508,6 @@ async def test_the_first_start_says_once_who_lost_it(
             office.parts.ground.hs,
             _Text(text),  # type: ignore[arg-type]
             Bells(),
-            "1.0.0",
         )
         await made.first()
         await made.greet()

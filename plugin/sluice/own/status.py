@@ -53,7 +53,7 @@ async def policy(call: Call, desk: Desk, ask: Ask) -> Message:
 
 
 class Status:
-    """direct: how it answers while nothing can be stored. version: of Sluice."""
+    """direct: how it answers while nothing can be stored."""
 
     def __init__(
         self,
@@ -66,12 +66,10 @@ class Status:
         homeserver: Homeserver,
         drift: Drift,
         direct: Direct,
-        version: str,
     ) -> None:
         self._registration = registration
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
-        self._db, self._hs, self._drift = db, homeserver, drift
-        self._direct, self._version = direct, version
+        self._db, self._hs, self._drift, self._direct = db, homeserver, drift, direct
 
     async def take(self, call: Call) -> Handled | None:
         await self._drift.look()
@@ -96,7 +94,7 @@ class Status:
     async def version(self, call: Call, desk: Desk, ask: Ask) -> Message:
         conduit = f"Conduit {self._conduit.health.version or 'not known yet'}"
         since = await policy_since(desk.tx)
-        return answers.version(desk.here, self._version, conduit, since, _SOURCE)
+        return answers.version(desk.here, self._live.version, conduit, since, _SOURCE)
 
     async def say(self, room: str, key: str) -> None:
         """Unasked, for a room where the bot is new."""

@@ -29,9 +29,10 @@ from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
 from ..settings import Settings
-from ..state import Live, Readiness, Rooms, ServerState, View, view
+from ..state import Live, Rooms, ServerState
 from ..text.message import Message, Text
 from ..text.phrases import Here
+from ..view import Readiness, View, view
 from . import store
 from .machine import Effect, Event, Fact, step
 

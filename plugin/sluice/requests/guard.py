@@ -18,8 +18,8 @@ from ..model.command import Kind, Line, Outcome
 from ..model.request import NO_WHY, LineRow, LineState, Pause, Request, State, Vote, Why, WhyKind
 from ..policy.decide import limits_of
 from ..policy.people import is_named
-from ..state import Readiness
 from ..typed.parse import targets
+from ..view import Readiness
 from . import holds, limits, store
 from .desk import Changed, Desk, only_reads
 from .finish import DISTRUST, closed
