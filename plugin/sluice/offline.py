@@ -1,7 +1,7 @@
-"""The offline commands: `python -m sluice check`, `can` and `audit`.
+"""The offline commands: `python -m sluice check`, `can` and `audit`; the way to `setup` and `run`.
 
-They need maubot's dependencies and this folder on the path, no server and no database but the one
-that `audit` is given. Exit codes: 0 fine, 1 the policy has an error, 2 the question cannot be
+The offline ones need maubot's dependencies, no server and no database but the one that `audit` is
+given. Exit codes: 0 fine, 1 the policy has an error, 2 the question cannot be
 answered (unknown person, invalid line or policy, wrong use).
 """
 
@@ -38,6 +38,10 @@ def main(argv: Sequence[str]) -> int:
         from .audit import main as audit
 
         return audit(argv[1:])
+    if argv[:1] in (["setup"], ["run"]):
+        from .setup import cli
+
+        return (cli.setup if argv[0] == "setup" else cli.run_it)(argv[1:])
     parser = argparse.ArgumentParser(prog="python -m sluice")
     commands = parser.add_subparsers(dest="command", required=True)
     check_ = commands.add_parser("check", help="every error and warning, and who can do what")
@@ -53,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
     for each in (check_, can_):
         each.add_argument("--server", help="Conduit's server name, if the policy says null")
     commands.add_parser("audit", help="verify a log: audit verify DB")
+    commands.add_parser("setup", help="from nothing to a working Sluice; --check looks at one")
+    commands.add_parser("run", help="start what setup wrote, in maubot standalone")
     args = parser.parse_args(argv)
     try:
         return check(args) if args.command == "check" else can(args)

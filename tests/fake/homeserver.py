@@ -214,13 +214,15 @@ class FakeHomeserver:
         if parts[:2] == ["_matrix", "federation"]:
             name = "Conduit" if self.conduit else "Synapse"
             return web.json_response({"server": {"name": name, "version": self.version}})
+        if parts == ["_matrix", "client", "versions"]:
+            return web.json_response({"versions": ["v1.11"]})
         body = json.loads(raw) if raw else {}
         method, rest = request.method, parts[3:]
         if parts[2] == "v1" and rest[0] == "rooms":
             return self._hierarchy(rest[1])
         if rest[0] == "login":
             return self._login(body)
-        if rest[0] == "profile":
+        if rest[0] == "profile" and method == "GET":
             if rest[1] not in self.accounts:
                 raise Failure(404, "M_NOT_FOUND" if self.conduit else "M_UNKNOWN")
             return web.json_response({"displayname": rest[1]})
@@ -275,6 +277,14 @@ class FakeHomeserver:
             return web.json_response(data[rest[3]])
         if rest == ["publicRooms"]:
             return web.json_response({"chunk": []})
+        if rest == ["capabilities"]:
+            versions = {"default": "12" if self.conduit else "10"}
+            return web.json_response({"capabilities": {"m.room_versions": versions}})
+        if rest == ["devices"]:
+            own = {d for who, d in self.sessions.values() if who == mxid}
+            return web.json_response({"devices": [{"device_id": d} for d in sorted(own)]})
+        if rest[:1] == ["profile"] and rest[1] == mxid:
+            return web.json_response({})
         raise Failure(404, "M_UNRECOGNIZED")
 
     def _login(self, body: Json) -> web.Response:
@@ -286,7 +296,9 @@ class FakeHomeserver:
         if account is None or account.password != body["password"]:
             raise Failure(403, "M_FORBIDDEN")
         token = secrets.token_hex(8)
-        self.sessions[token] = (mxid, body.get("device_id") or secrets.token_hex(4))
+        session = (mxid, body.get("device_id") or secrets.token_hex(4))
+        self.sessions = {t: s for t, s in self.sessions.items() if s != session}
+        self.sessions[token] = session
         device = self.sessions[token][1]
         return web.json_response({"user_id": mxid, "access_token": token, "device_id": device})
 
