@@ -110,8 +110,7 @@ class Here(Standalone):
         super().__init__(folder, PACKAGE)
         self.home = home
 
-    @property
-    def crypto(self) -> bool:
+    async def can_encrypt(self, account: server.BotAccount) -> bool:
         return True
 
     @asynccontextmanager
@@ -419,6 +418,27 @@ class held:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+
+
+@pytest.mark.parametrize(
+    ("base", "fine"),
+    [
+        ("https://matrix.example.com", True),
+        ("http://conduit:6167", True),
+        ("http://127.0.0.1:6167", True),
+        ("http://[::1]:6167", True),
+        ("http://10.1.2.3", True),
+        ("http://nas.local", True),
+        ("http://matrix.example.com", False),
+        ("http://8.8.8.8", False),
+        ("matrix.example.com", False),
+        ("ftp://conduit", False),
+        ("", False),
+        ("http://[", False),
+    ],
+)
+def test_a_password_is_not_sent_where_it_can_be_read(base: str, fine: bool) -> None:
+    assert (server.unsafe(base) is None) == fine
 
 
 # --- what is wrong is named

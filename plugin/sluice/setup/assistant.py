@@ -37,8 +37,7 @@ class Place(Protocol):
 
     where: str
 
-    @property
-    def crypto(self) -> bool: ...
+    async def can_encrypt(self, account: BotAccount) -> bool: ...
     async def account(self) -> BotAccount | None: ...
     async def running(self) -> bool: ...
     async def policy(self) -> str | None: ...
@@ -78,7 +77,7 @@ class Assistant:
         await self._call_it_sluice(hs)
         await rooms.admin_room(hs, name, self._waiting)
         self._say(f"✓ {bot} is in the admin room, with power {rooms.SCRUB:g} or more")
-        text = await place.policy() or await self._policy(place, hs, name)
+        text = await place.policy() or await self._policy(place, hs, account, name)
         await place.install(account, text)
         self._say(f"✓ Written {place.where}")
         await self._prove(place, hs, _read(text, name))
@@ -90,7 +89,7 @@ class Assistant:
 
     async def _homeserver(self, name: str) -> str:
         async def answers(base: str) -> str:
-            why = await server.why_not(self._session, base)
+            why = server.unsafe(base) or await server.why_not(self._session, base)
             if why is not None:
                 raise BadAnswer(why)
             return base.rstrip("/")
@@ -169,9 +168,12 @@ class Assistant:
 
     # --- rooms and policy
 
-    async def _policy(self, place: Place, hs: Homeserver, name: str) -> str:
+    async def _policy(self, place: Place, hs: Homeserver, account: BotAccount, name: str) -> str:
         people = await self._people(hs, name)
-        room = await self._room(place, hs, name, people)
+        encrypted = await place.can_encrypt(account) and await self._answers.get(
+            "encrypted", "Encrypt the ops room? Both work; without is simpler. y or n", _yes, "n"
+        )
+        room = await self._room(hs, name, people, encrypted)
         text, warnings = policy_writer.write(name, room, people, time.time())
         for warning in warnings:
             self._say(f"  Note: {warning}")
@@ -194,15 +196,12 @@ class Assistant:
         mods = await self._answers.get("moderators", question, accounts(owner, *more), "")
         return People((owner, *more), mods)
 
-    async def _room(self, place: Place, hs: Homeserver, name: str, people: People) -> str:
+    async def _room(self, hs: Homeserver, name: str, people: People, encrypted: bool) -> str:
         given = self._answers.given("ops-room")
         if given and not given.startswith("!"):
             raise Stopped("--ops-room takes an id (!…): an address can be pointed elsewhere")
         if given:
             return await rooms.given_room(hs, given, self._waiting)
-        encrypted = place.crypto and await self._answers.get(
-            "encrypted", "Encrypt the ops room? Both work; without is simpler. y or n", _yes, "n"
-        )
         word = self._memory.get("word") or secrets.token_urlsafe(9)
         self._memory.put("word", word)  # before the room is made, so that it is found again
         room = await rooms.made_room(hs, name, people, encrypted=encrypted, word=word)

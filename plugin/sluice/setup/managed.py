@@ -80,8 +80,6 @@ class Managed:
     """One client with one instance. homeserver: its address as maubot reaches it, "" for the same
     as ours. instance: how it is called, if there is none yet."""
 
-    crypto = True
-
     def __init__(
         self, api: Management, package: Package, mxid: str, homeserver: str, instance: str
     ) -> None:
@@ -112,10 +110,18 @@ class Managed:
         return str(found["config"]) if found is not None and found["config"] else None
 
     async def install(self, account: BotAccount, policy: str) -> None:
-        """The package, and the client: no autojoin, and no name or picture of maubot's."""
+        """The package, and the client."""
         self._policy = policy
         await self._upload()
-        await self._api.call(
+        await self._client(account)
+
+    async def can_encrypt(self, account: BotAccount) -> bool:
+        """Whether this maubot has the parts for it: only a client shows that."""
+        return bool((await self._client(account)).get("fingerprint"))
+
+    async def _client(self, account: BotAccount) -> Json:
+        """No autojoin, and no name or picture of maubot's."""
+        return await self._api.call(
             "PUT",
             f"/client/{self._mxid}",
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import secrets
 import string
@@ -80,6 +81,25 @@ async def why_not(session: aiohttp.ClientSession, base: str) -> str | None:
     except _LOST as error:
         return f"nothing answers at {base} ({type(error).__name__})"
     return None if is_one else f"what answers at {base} is no Matrix server"
+
+
+def unsafe(base: str) -> str | None:
+    """Why a password should not go there; None if it may. In a network of one's own, by a name
+    without a dot or a private address, plain http is fine."""
+    try:
+        url = URL(base)
+        host = url.host or ""
+    except ValueError:
+        host = ""
+    if not host or url.scheme not in ("http", "https"):
+        return "an address begins with https://, or http:// in a network of your own"
+    if url.scheme == "https" or "." not in host.strip(".") or host.endswith(".local"):
+        return None
+    try:
+        is_own = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        is_own = False
+    return None if is_own else f"{base} is not encrypted: a password would be read on its way"
 
 
 async def named(hs: Homeserver) -> str:

@@ -39,8 +39,7 @@ class Standalone:
         self.log = folder / "first-start.log"
         self.where = f"in {folder}"
 
-    @property
-    def crypto(self) -> bool:
+    async def can_encrypt(self, account: BotAccount) -> bool:
         return importlib.util.find_spec("olm") is not None
 
     async def account(self) -> BotAccount | None:
