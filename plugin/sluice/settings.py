@@ -7,6 +7,7 @@ A text with any error gives no settings; nothing of it is used.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
 
@@ -146,6 +147,17 @@ def load(
     return Loaded(settings, errors, warnings, guessed, _rooms(top))
 
 
+_TYPED_OVER = re.compile(r"[-*+_~`>\"'\\]|.*(?:--|\.\.)")
+
+
+def _prefix(section: Section, problems: Problems) -> None:
+    """Phones make dashes and quotes of some signs while one types, editors lists and bold text."""
+    prefix = str(section["prefix"])
+    if _TYPED_OVER.match(prefix):
+        said = f"phones change the prefix {quoted(prefix)} while one types: better is “!”"
+        problems.add(section.line_of("prefix"), said, "warning")
+
+
 _PARTS: Mapping[str, type] = {
     "relay": RelaySettings,
     "secrets": SecretSettings,
@@ -154,8 +166,9 @@ _PARTS: Mapping[str, type] = {
 
 
 def _together(section: Section, admin_room: str | None, server: str, problems: Problems) -> None:
-    """Keys that do not go with each other."""
+    """Keys that do not go with each other, and what is hardly meant."""
     _rooms_meant(section, server, problems)
+    _prefix(section, problems)
     if section["policy_file"] is not None:
         line = section.line_of("policy_file")
         if len(section.lines) > 1:

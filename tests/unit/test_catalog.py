@@ -296,7 +296,6 @@ REFUSED: list[tuple[str, list[str]]] = [
       " the word reason. Example: !deactivateall reason spam wave"]),
     ("disableroom warez",
      ["“warez” is no room. Like this: #warez:example.org, or the room's id."]),
-    ("rmalias #", ["“#” is no address. Like this: #warez:example.org"]),
     ("event abc", ["“abc” is no event. An event's id begins with $"]),
     ("purge http://x/y", ["“http[:]//x/y” is no file. Like this: mxc://example.org/abc"]),
     ("approve twelve", ["“twelve” is no number."]),

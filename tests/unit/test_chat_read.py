@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sluice.model.command import Typed
+from sluice.model.command import Manner, Typed
 from sluice.model.request import Side
 from sluice.text.message import plain
 from sluice.typed.parse import NotRun
@@ -101,12 +101,9 @@ def test_scene_9_pills_and_links_are_the_account_they_mean(body):
         text("!!"),
         text("!"),
         text("!9fKq:example.org is odd"),
-        text("> !adduser alice"),
-        text("> quoted\n\n!adduser alice"),
-        text("```\n!adduser alice\n```"),
-        text("`!adduser alice`"),
-        text("!adduser alice", "<pre><code>!adduser alice</code></pre>"),
-        text("!adduser alice", "<blockquote>!adduser alice</blockquote>"),
+        text("> !adduser alice\n\nwhy?"),
+        text("`!adduser alice` is it"),
+        text("!adduser alice", "<code>!adduser</code> alice"),
         text("well, !adduser alice"),
         text("!adduser alice") | {"msgtype": "m.notice"},
         text("!adduser alice") | {"msgtype": "m.emote"},
@@ -118,6 +115,21 @@ def test_scene_9_pills_and_links_are_the_account_they_mean(body):
 )
 def test_scene_9_chat_quotes_code_notices_and_edits_never_run(content):
     assert read(content, bot=BOT, prefix="!", people=called) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text("> !adduser alice"),
+        text("> quoted\n\n!adduser alice"),
+        text("```\n!adduser alice\n```"),
+        text("`!adduser alice`"),
+        text("!adduser alice", "<pre><code>!adduser alice</code></pre>"),
+        text("!adduser alice", "<blockquote>!adduser alice</blockquote>"),
+    ],
+)
+def test_what_is_nothing_but_code_or_a_quote_is_asked(content):
+    assert typed(content) == Typed("adduser", "alice", ("alice",), manner=Manner.SHOWN)
 
 
 def test_scene_9_a_first_word_that_is_no_command_is_left_to_the_catalog():

@@ -79,7 +79,7 @@ def test_an_account_of_another_server_is_that_and_no_other(form: str) -> None:
     assert account_of(f"!who {form}") == "@al:matrix.org"
 
 
-@pytest.mark.parametrize("form", ["al:hunter2", "al:matrix.org", "@ü", "al ice@", "@", "é@x.org"])
+@pytest.mark.parametrize("form", ["al:hunter2", "al:matrix.org", "@ü", "al ice@", "é@x.org"])
 def test_what_is_no_account_is_none(form: str) -> None:
     with pytest.raises(NotRun):
         account_of(f"!deactivate {form}")

@@ -21,6 +21,7 @@ from .record import (
     Does,
     End,
     Group,
+    Guessed,
     Many,
     OwnCommand,
     ReadOnly,
@@ -239,7 +240,7 @@ WHO = OwnCommand(
     summary="what is known of an account",
     example="who @spam:example.org",
     peek=True, start="line",
-    right=Right.ROLE, asks=True,
+    right=Right.ROLE, asks=True, guessed=Guessed.RUNS,
 )  # fmt: skip
 
 GROUP = Group("Accounts", "accounts", (ADDUSER, RESETPW, DEACTIVATE, DEACTIVATEALL, USERS, WHO))

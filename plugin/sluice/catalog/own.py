@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..model.command import Param, Right, Type
 from .params import REQUEST, maybe
-from .record import Group, OwnCommand
+from .record import Group, Guessed, OwnCommand
 
 _LINE = Param("line", Type.TEXT, question="Which command?")
 _WHY = maybe("why", Type.TEXT)
@@ -25,6 +25,7 @@ def _own(
     asks: bool = False,
     at_once: bool = False,
     stops: bool = False,
+    guessed: Guessed = Guessed.RUNS,
 ) -> OwnCommand:
     return OwnCommand(
         name=name,
@@ -35,6 +36,7 @@ def _own(
         asks=asks,
         at_once=at_once or stops,
         stops=stops,
+        guessed=guessed,
     )
 
 
@@ -47,24 +49,29 @@ _ABOUT_REQUESTS = (
     _own("can", Right.ROLE, "may I?", "can adduser alice", maybe("line", Type.TEXT), asks=True),
     _own("why", Right.ROLE, "why it was decided so", "why 12", REQUEST),
     _own("pending", Right.ROLE, "open requests", "pending"),
-    _own("approve", Right.REQUEST, "a vote for it", "approve 12", REQUEST, at_once=True),
+    _own("approve", Right.REQUEST, "a vote for it", "approve 12", REQUEST, at_once=True,
+         guessed=Guessed.TYPED),
     _own("deny", Right.REQUEST, "a vote against it", "deny 12 ask him", REQUEST, _WHY,
          stops=True),
     _own("cancel", Right.REQUEST, "takes it back", "cancel 12", REQUEST, stops=True),
-    _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", REQUEST, _END),
+    _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", REQUEST, _END,
+         guessed=Guessed.TYPED),
 )
 
 _ABOUT_SLUICE = (
     _own("policy", Right.OWNER, "the rules that are live", "policy"),
     _own("status", Right.ROLE, "is all well?", "status", asks=True),
     _own("pause", Right.CHANGE, "stops what changes things", "pause odd requests", _WHY,
-         stops=True),
-    _own("resume", Right.OWNER, "goes on after a pause", "resume"),
+         stops=True, guessed=Guessed.ASKED),
+    _own("resume", Right.OWNER, "goes on after a pause", "resume",
+         guessed=Guessed.TYPED),
     _own("glass", Right.LINE, "runs it without votes; reviewed afterwards",
-         "glass deactivate @spam:example.org reason nobody awake", _LINE, asks=True),
+         "glass deactivate @spam:example.org reason nobody awake", _LINE, asks=True,
+         guessed=Guessed.TYPED),
     _own("trust", Right.OWNER, "gives role and vote back after a new password", "trust cy",
-         Param("person", Type.WORD, question="Who?")),
-    _own("reload", Right.OWNER, "reads the policy file again", "reload"),
+         Param("person", Type.WORD, question="Who?"), guessed=Guessed.TYPED),
+    _own("reload", Right.OWNER, "reads the policy file again", "reload",
+         guessed=Guessed.ASKED),
     _own("version", Right.ROLE, "of Sluice and of Conduit", "version"),
 )
 # fmt: on

@@ -33,6 +33,14 @@ class Does(Enum):
     OTHER = "other"
 
 
+class Guessed(Enum):
+    """What becomes of it where it was not typed as it is called: a slip, another bot's word."""
+
+    RUNS = "runs"  # it only reads, or is a no
+    ASKED = "asked"
+    TYPED = "typed"  # never by a guess: whoever means it types it
+
+
 class Before(Enum):
     """What is looked at before it may go on."""
 
@@ -138,6 +146,9 @@ class Command:
     )
     typed: str = Factory(lambda self: self.name, takes_self=True)  # its words, if not its name
     right: Right = Right.POLICY
+    guessed: Guessed = Factory(
+        lambda self: Guessed.RUNS if self.looks else Guessed.ASKED, takes_self=True
+    )
 
     # in help
     about: str = ""  # the summary where it alone is explained, if that is another

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..model.command import Typed
+from ..model.command import Invocation, Manner, Typed
 from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.phrases import Here, ask, line, listed
 from ..text.saying import says
+from ..typed.canonical import canonical
+
+_SHOWN = 3  # values that are named in a question
 
 KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 """The buttons of a choice, in order."""
@@ -33,6 +36,36 @@ def near_command(here: Here, typed: str, lines: Sequence[str], *, tap: bool) -> 
     else:
         then = ("Tap ", *_choices(here.cmd(each) for each in lines))
     return ask("No command {typed}. {then}", typed=quote(typed, 30), then=then)
+
+
+def shown(invocation: Invocation, server: str) -> str:
+    """A command line as short as it can be asked about: of many accounts how many they are."""
+    many = max((len(invocation.values(name)) for name, _ in invocation.args), default=0)
+    line = canonical(invocation, server)
+    line = f"{line.split()[0]} ({many} of them)" if many > _SHOWN else line
+    return f"{line} reason {one_line(invocation.reason, 40)}" if invocation.reason else line
+
+
+_ASKED: Mapping[Manner, str] = {
+    Manner.SAID: "it does not begin with `!`",
+    Manner.SHOWN: "it stands in a quote or in code",
+    Manner.CAPTION: "it stands below a file",
+}
+
+
+def was_it_meant(here: Here, command: str, manner: Manner) -> Message:
+    """A command that may be something else."""
+    return _was_it_meant(here, command, line(_ASKED[manner], here))
+
+
+@says("""❓ Run `!{command}`? Tap ✅. Nothing has run yet.
+I ask because {why}.""")
+def _was_it_meant(here: Here, command: str, why: Text) -> None: ...
+
+
+@says("❓ Did you mean `!{name}`? Then write it as a message of its own, all of it.")
+def type_it(here: Here, name: str) -> None:
+    """What a tap cannot run."""
 
 
 def run_edited(here: Here, typed: Typed, *, secret: bool) -> Message:

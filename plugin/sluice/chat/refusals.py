@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from ..text.message import Message, Text, quote
-from ..text.phrases import Here, line, not_run, plural
+from ..text.phrases import Here, ask, line, not_run, plural
 from ..text.saying import says
 from ..typed.parse import NotRun
 from .alarms import why_no_log
@@ -34,9 +34,14 @@ def too_many_at_once(count: int) -> None:
 
 
 def no_such_command(here: Here, word: str) -> Message:
-    """The bot was asked by name."""
-    said = quote(word, 30)
-    return not_run("Not run: I know no command {word}. See `!help`", here=here, word=said)
+    """A word behind the prefix that is nothing. One with a digit in it may be a password."""
+    named = (" ", quote(word, 30)) if word.isalpha() else ()
+    return ask("There is no command{named}. All of them: `!help`", here=here, named=named)
+
+
+@says("❓ I understand commands, not sentences. They begin with `!`, as in `!help`")
+def no_sentences(here: Here) -> None:
+    """Something was said to the bot by its name."""
 
 
 # --- accounts and rooms that are not as they must be --------------------------------------------

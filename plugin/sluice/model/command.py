@@ -109,6 +109,16 @@ class Alias:
     noise: tuple[str, ...] = ()
 
 
+class Manner(Enum):
+    """How sure it is that a message was meant as a command. But for the first, only what reads
+    runs, and everything else is asked."""
+
+    COMMAND = "command"  # it begins with the prefix
+    SHOWN = "shown"  # in code or in a quote
+    CAPTION = "caption"  # of a picture or a file
+    SAID = "said"  # behind the bot's name: it may be a sentence
+
+
 @frozen
 class Typed:
     """What a person typed, read tolerantly but not yet understood (made by `typed.read`).
@@ -119,7 +129,7 @@ class Typed:
     the MXID or room they mean. reason: what follows the word `reason`, None without it.
     lines: further lines, or the lines of a code block, stripped, empty ones dropped.
     reply_to: event id of the message that this one answers. thread: of the root of the thread that
-    it was written in.
+    it was written in. said: the words that stood there, where a command was guessed from them.
     """
 
     word: str
@@ -129,6 +139,13 @@ class Typed:
     lines: tuple[str, ...] = ()
     reply_to: EventId | None = None
     thread: EventId | None = None
+    manner: Manner = Manner.COMMAND
+    said: str = ""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is a command as it stands, and was meant as one."""
+        return self.manner is Manner.COMMAND and not self.said
 
 
 @frozen

@@ -12,9 +12,11 @@ from functools import partial
 
 from attrs import evolve
 
-from ..catalog.record import Command, OwnCommand, never
-from ..catalog.table import COMMANDS, find, near
+from ..catalog.record import Command, Guessed, OwnCommand, never
+from ..catalog.table import COMMANDS, find
+from ..catalog.words import TYPED
 from ..chat import policy_news, questions, refusals
+from ..chat.explained import explained
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Choice, Look, Passed, Refusal
@@ -24,7 +26,7 @@ from ..looks.names import called
 from ..looks.preflight import Preflight
 from ..looks.reading import Reading
 from ..matrix.model import Handled, Later, rings
-from ..model.command import Invocation, Right, Tag, Typed
+from ..model.command import Invocation, Manner, Right, Tag, Typed
 from ..model.decision import Decision, Verdict
 from ..model.event import Json
 from ..model.origin import Origin
@@ -41,9 +43,11 @@ from ..state import Live, Reopenings, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
 from ..typed import read
+from ..typed.consent import Sense, meant
+from ..typed.meaning import Meaning, is_sentence, meaning
 from ..typed.parse import AskFirst, Missing, NotRun
 from .arrival import Arrivals, Cause
-from .dialog import Dialog, GoOn
+from .dialog import Dialog, GoOn, Tap
 
 _AGAIN = 60.0  # seconds in which the same command is a message that was sent twice
 
@@ -95,21 +99,25 @@ class Intake:
     # --- from words on
 
     async def take(
-        self, origin: Origin, typed: Typed, *, mentioned: bool = False
+        self, origin: Origin, typed: Typed, *, named: bool = False, shared: bool = False
     ) -> Handled | None:
-        """A message that looks like a command."""
+        """A message that looks like a command. shared: another bot speaks here, so that words
+        which are not ours may be for it, if ours is not named in them."""
         if not await self._authority.roles(origin):
             return None
-        command = find(typed.word)
-        if command is None:
-            return self._unknown(origin, typed, mentioned)
-        if self._live.problems and command.name not in ("reload", "status"):
+        found = meaning(typed)
+        if found.command is None or (found.typed.said and typed.manner is not Manner.COMMAND):
+            theirs = shared and not named and not found.ours
+            return None if theirs else self._no_command(origin, typed, found)
+        if shared and not found.ours and not named:
+            return None
+        if self._live.problems and found.command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._live.problems]
             return self._dialog.answer(origin, policy_news.refused_in_safe_mode(problems))
         off = self._arrivals.off(origin, self.max_age)
-        if off is not None and not (off is Cause.OURS and command.name == "status"):
+        if off is not None and not (off is Cause.OURS and found.command.name == "status"):
             return self._missed(origin)
-        return await self.run(origin, typed)
+        return await self.run(origin, found.typed)
 
     def offer(self, origin: Origin, typed: Typed, at: float | None) -> Handled | None:
         """Chat that became a command by an edit: nobody looks at an old message, so it is asked
@@ -143,19 +151,30 @@ class Intake:
         try:
             invocation = await self._reading.understand(origin, typed, look=covered)
         except NotRun as no:
-            return self._dialog.not_run(origin, no)
-        except Missing as gap:
-            go_on: GoOn = partial(self.run, glass=True) if glass else self.take
-            return self._dialog.missing(origin, typed, gap, go_on)
-        except AskFirst as first:
-            if not covered:
-                return await self._refuse(origin, first.certain, glass)
-            return await self._ask_first(origin, first, glass)
+            return await self._not_understood(origin, typed, no)
+        except (Missing, AskFirst) as unclear:
+            return await self._unclear(origin, typed, unclear, covered, glass)
         if not covered:
             return await self._refuse(origin, invocation, glass)
+        if not self._runs(typed, invocation):
+            return await self._offered(origin, typed, invocation)
         if COMMANDS[invocation.command].own:
             return await self._answered(origin, invocation, typed)
         return await self._decide(origin, invocation, glass=glass)
+
+    async def _unclear(
+        self, origin: Origin, typed: Typed, unclear: Missing | AskFirst, covered: bool, glass: bool
+    ) -> Handled | None:
+        """One thing is missing, or must be confirmed."""
+        command = find(typed.word)
+        if not typed.is_sure and command and command.guessed is not Guessed.RUNS:
+            return self._named(origin, typed)
+        if isinstance(unclear, Missing):
+            go_on: GoOn = partial(self.run, glass=True) if glass else self.take
+            return self._dialog.missing(origin, typed, unclear, go_on)
+        if not covered:
+            return await self._refuse(origin, unclear.certain, glass)
+        return await self._ask_first(origin, unclear, glass)
 
     async def _answered(
         self, origin: Origin, invocation: Invocation, typed: Typed
@@ -196,26 +215,82 @@ class Intake:
 
         return Handled(commit)
 
-    def _unknown(self, origin: Origin, typed: Typed, mentioned: bool) -> Handled | None:
-        """Chat, unless it is near a command or meant for the bot."""
-        close = near(typed.word)
-        if not close:
-            message = refusals.no_such_command(self._rooms.here(origin.room), typed.word)
-            return self._dialog.answer(origin, message) if mentioned else None
-        best = close[0]
-        name = best.name.partition(".")[0]
-        # Behind a name there may stand a password: it is not repeated.
-        rest = " ".join(typed.words[:1]) if Tag.SECRET in best.tags else typed.rest
-        line = f"{name} {rest}".strip()
+    # --- what was not typed as it is called, or may not have been meant
+
+    def _no_command(self, origin: Origin, typed: Typed, found: Meaning) -> Handled | None:
+        """Explained, or said to be nothing: in full once a day."""
         here = self._rooms.here(origin.room)
-        may_tap = Tag.DESTRUCTIVE not in best.tags or bool(typed.reason)
-        if len(close) > 1 or not may_tap:
-            names = [each.name for each in close]
-            question = questions.near_command(here, typed.word, names, tap=False)
+        if typed.manner is Manner.SHOWN:
+            return None
+        if typed.manner is Manner.SAID:
+            return self._sentence(origin, typed)
+        if found.says:
+            return self._dialog.answer(origin, explained(here, found.says, found.typed))
+        if found.near:
+            question = questions.near_command(here, typed.word, found.near, tap=False)
             return self._dialog.answer(origin, question)
-        anew = partial(self.take, typed=evolve(typed, word=name))
-        question = questions.near_command(here, typed.word, [line], tap=True)
-        return self._dialog.choose(origin, question, [anew])
+        message = refusals.no_such_command(here, typed.word)
+        return self._dialog.once(origin, f"no command.{origin.room}.{typed.word}", message)
+
+    def _sentence(self, origin: Origin, typed: Typed) -> Handled | None:
+        """Something that was said to the bot, and is no command. Courtesy has no answer."""
+        if meant(f"{typed.word} {typed.rest}").sense is Sense.THANKS:
+            return None
+        message = refusals.no_sentences(self._rooms.here(origin.room))
+        return self._dialog.once(origin, f"sentence.{origin.room}", message)
+
+    async def _not_understood(self, origin: Origin, typed: Typed, no: NotRun) -> Handled | None:
+        """What may be a password is answered wherever it stands; code and quotes are talk."""
+        if no.redact or typed.manner in (Manner.COMMAND, Manner.CAPTION):
+            return self._dialog.not_run(origin, no)
+        return self._sentence(origin, typed) if typed.manner is Manner.SAID else None
+
+    def _named(self, origin: Origin, typed: Typed) -> Handled | None:
+        """The command that was meant is named, for whoever means it to type it."""
+        if typed.manner is Manner.SAID:
+            return self._sentence(origin, typed)
+        here = self._rooms.here(origin.room)
+        if typed.said:
+            name = typed.word
+            question = questions.near_command(here, typed.said, [name], tap=False)
+        else:
+            question = questions.type_it(here, typed.word)
+        return self._dialog.answer(origin, question)
+
+    async def _offered(self, origin: Origin, typed: Typed, what: Invocation) -> Handled | None:
+        """Asked with a tap, on what was understood now, if a tap may run it."""
+        command, here = COMMANDS[what.command], self._rooms.here(origin.room)
+        if command.guessed is Guessed.TYPED:
+            return self._dialog.answer(origin, explained(here, TYPED[command.name], typed))
+        if typed.manner is Manner.SAID and is_sentence(what):
+            return self._sentence(origin, typed)
+        go_on: Tap = partial(self._decide, invocation=what)
+        if command.own:
+            go_on = partial(self._answered, invocation=what, typed=typed)
+        elif (await self._authority.judge(origin, what)).verdict is Verdict.DENY:
+            return self._store(origin, Passed(what), glass=False)
+        hard = Tag.DESTRUCTIVE in command.tags
+        is_vote = command.right is Right.REQUEST
+        able = (self._may_tap(command) or not hard) and not is_vote
+        if not able or (hard and typed.said and not what.reason):
+            return self._named(origin, typed)
+        shown = questions.shown(what, self._live.server)
+        if typed.said:
+            question = questions.near_command(here, typed.said, [shown], tap=True)
+            return self._dialog.choose(origin, question, [go_on])
+        question = questions.was_it_meant(here, shown, typed.manner)
+        return self._dialog.confirm(origin, question, go_on)
+
+    def _runs(self, typed: Typed, what: Invocation) -> bool:
+        """Whether it runs without a question: it is sure, or only reads, or is a no. What stands
+        in a caption or in a quote is no vote, and a sentence is no command."""
+        command = COMMANDS[what.command]
+        if typed.is_sure:
+            return True
+        if typed.manner is Manner.SAID and is_sentence(what):
+            return False
+        aside = typed.manner in (Manner.CAPTION, Manner.SHOWN) and command.right is Right.REQUEST
+        return command.guessed is Guessed.RUNS and not aside
 
     async def _ask_first(self, origin: Origin, first: AskFirst, glass: bool) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
@@ -306,7 +381,7 @@ class Intake:
     async def plain(self, origin: Origin, typed: Typed) -> Passed | None:
         """What can be stored as it is; None for whatever must be answered or asked first."""
         command = find(typed.word)
-        if command is None or command.own:
+        if command is None or command.own or not typed.is_sure:
             return None
         try:
             what = await self._reading.understand(origin, typed)

@@ -23,7 +23,7 @@ from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
 from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
-from ..model.command import Typed
+from ..model.command import Manner, Typed
 from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
@@ -33,6 +33,7 @@ from ..requests.desk import Desks
 from ..state import Live, Rooms
 from ..typed import read
 from ..typed.answering import is_no_command
+from ..typed.meaning import meaning
 from ..typed.parse import NotRun
 from .dialog import Dialog
 from .edits import Edits
@@ -76,6 +77,7 @@ class OpsRoom:
         )
         parts = (commands, dialog, self._mute, self._erasures)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
+        self._bots: set[str] = set()  # who has sent notices here and holds no role: other bots
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -157,6 +159,8 @@ class OpsRoom:
             return None
         origin, content = self._origin(event), event.content
         if not await self._may_speak(origin):
+            if content.get("msgtype") == "m.notice":
+                self._bots.add(event.sender)
             # A vote does not count either when it is read again after they got a role.
             return SEEN if read.side(content) else None
         if self.view.encrypted and not event.unsealed:
@@ -176,30 +180,41 @@ class OpsRoom:
     async def _typed(self, origin: Origin, content: Json, chat: RoomEvent | None) -> Taken:
         """A command, an answer to a question, or chat. chat: as of `_read`; it is asked first."""
         typed = self._commands.read(self.room, content)
-        if typed is not None and self._mute.now and not self._mute.counts(typed):
-            return await self._mute.typed(origin, typed)
-        if isinstance(typed, Typed) and await self._is_unstorable(origin, typed):
-            return None
         if isinstance(typed, NotRun):
+            if self._mute.now:
+                return await self._mute.unheard(origin)
             return await self._commands.refuse(origin, refusals.refused(typed))
-        if typed is None:
-            young = chat is None or self._commands.is_young(chat.at)
+        line = meaning(typed).typed if typed is not None else None
+        if line is not None and self._mute.now and not self._mute.counts(line):
+            return await self._mute.typed(origin, line)
+        if line is not None and await self._is_unstorable(origin, line):
+            return None
+        young = chat is None or self._commands.is_young(chat.at)
+        if typed is None or line is None:
             return await self._talk.take(origin, content, young=young)
+        said = typed.manner is Manner.SAID and (bool(line.said) or waits(line.word) is False)
+        if said and (answer := await self._talk.take(origin, content, young=young)):
+            return answer
         question = await self._talk.question(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
             return self._dialog.called_off(origin, question)
         if question is not None:  # a command is no answer: it stands for itself
             self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
-        mentioned = read.mentions_bot(content, self._live.me)
+        if meant.manner is Manner.CAPTION and meant.reply_to is None:
+            meant = evolve(meant, reply_to=origin.event_id)  # the file itself
+        named = read.mentions_bot(content, self._live.me)
+        shared = (
+            bool(self._bots & self.view.joined) and len(self._rooms.here(self.room).prefix) < 2
+        )
         if chat is not None and (asked := self._commands.offer(origin, meant, chat.at)):
             return asked
 
         async def take() -> Handled | None:
-            return await self._commands.take(origin, meant, mentioned=mentioned)
+            return await self._commands.take(origin, meant, named=named, shared=shared)
 
         busy = self._commands.lookups.busy(self._authority.name(origin.mxid))
-        beside = looks(meant.word) or (busy and waits(meant.word))
+        beside = looks(line.word) or (busy and waits(line.word))
         return await (self._commands.looked_up(origin, take) if beside else take())
 
     async def _may_speak(self, origin: Origin) -> bool:

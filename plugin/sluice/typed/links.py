@@ -68,10 +68,12 @@ class Pill:
 
 @frozen
 class Html:
-    """formatted_body, without the quoted part of a reply. quoted: it begins in code or a quote."""
+    """formatted_body, without the quoted part of a reply. quoted: it begins in code or a quote.
+    plain: some of it stands outside of these."""
 
     parts: tuple[Union[str, Pill], ...] = ()
     quoted: bool = False
+    plain: bool = False
 
 
 def target(link: str) -> str | None:
@@ -99,14 +101,16 @@ def read_html(html: str) -> Html:
     link: str | None = None
     label: list[str] = []
     quoted: bool | None = None
+    outside = False
     for match in _TAG.finditer(html):
         closing, tag, attributes = match.group(1, 2, 3)
         if tag is None:
             text = unescape(match.group())
             if depth["mx-reply"]:
                 continue
-            if quoted is None and text.strip():
-                quoted = depth["quote"] > 0
+            if text.strip():
+                quoted = depth["quote"] > 0 if quoted is None else quoted
+                outside = outside or not depth["quote"]
             (parts if link is None else label).append(text)
             continue
         tag = tag.lower()
@@ -126,7 +130,7 @@ def read_html(html: str) -> Html:
             (parts if link is None else label).append("\n")
     if link is not None:
         parts.append(Pill("".join(label), link))
-    return Html(tuple(parts), bool(quoted))
+    return Html(tuple(parts), bool(quoted), outside)
 
 
 def resolve(text: str, html: Html, people: People) -> str:

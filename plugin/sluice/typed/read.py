@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from attrs import evolve, frozen
 
 from ..catalog.table import find
-from ..model.command import Typed
+from ..model.command import Manner, Typed
 from ..model.event import Json, object_in
 from ..model.ids import EventId
 from ..model.request import Side
 from ..text.message import code, quote
 from .consent import YES, Meant, Sense, bare, meant
+from .front import Front, front, named, without_name
 from .links import MAX_PILLS, Html, Mismatch, People, TooMany, nobody, read_html, resolve
-from .lists import TO_HYPHEN, unquoted, without_reason
+from .lists import unquoted, without_reason
 from .parse import NotRun
+from .word import first_word
 
-_WORD = re.compile(r"[a-z][a-z0-9-]*")
+_FILES = frozenset(("m.image", "m.file", "m.video", "m.audio"))
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _LANGUAGE = re.compile(  # what a code block may be said to hold
     "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
@@ -71,19 +72,35 @@ def read(
     None: it is no command (chat, a notice, an edit, a quote, code). NotRun: a command whose link
     shows one account and means another. people: who must not be impersonated by a link's label.
     """
-    raw = _raw(content)
-    if raw is None or prefix not in raw.text.replace("！", "!"):
+    raw = _raw(content, caption=True)
+    if raw is None:
         return None
-    html = _html(content)
-    if html.quoted:
+    begins, html = front(raw.text, bot, prefix), content.get("formatted_body")
+    if begins is None and not _names(bot, raw.text, html):
+        return None
+    read = _html(content)
+    if read.quoted and read.plain and not raw.text.lstrip().startswith(">"):
         return None
     try:
-        text = resolve(raw.text, html, people)
+        text = resolve(raw.text, read, people)
     except (Mismatch, TooMany) as wrong:
         # Chat may begin with the prefix too: only a real command is answered.
-        typed = _typed(raw.text, bot, prefix, raw)
+        typed = _typed(begins, bot, raw) if begins else None
         return _refusal(wrong) if typed and find(typed.word) else typed
-    return _typed(text, bot, prefix, raw)
+    found = front(text, bot, prefix)
+    if found is None or (begins is None and not named(bot).match(text.lstrip())):
+        return None  # a room's id, behind a link, begins with a prefix too
+    if read.quoted:
+        found = evolve(found, manner=Manner.SHOWN)
+    if content.get("msgtype") in _FILES:
+        found = evolve(found, manner=Manner.CAPTION)
+    return _typed(found, bot, raw)
+
+
+def _names(bot: str, text: str, html: object) -> bool:
+    """Whether a link in it may be one to the bot, which shows its display name."""
+    shown = f"{text} {html}" if isinstance(html, str) else text
+    return bot in shown or f"%40{bot[1:].partition(':')[0]}" in shown
 
 
 def said(content: Json, bot: str, people: People = nobody) -> Said | NotRun | None:
@@ -93,7 +110,7 @@ def said(content: Json, bot: str, people: People = nobody) -> Said | NotRun | No
         return None
     try:
         text = resolve(raw.text, _html(content), people).strip()
-        return evolve(raw, text=_front(bot).sub("", text, 1) if _front(bot).match(text) else text)
+        return evolve(raw, text=without_name(text, bot))
     except (Mismatch, TooMany) as wrong:
         return _refusal(wrong)
 
@@ -107,9 +124,8 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
         text = resolve(text, Html(), nobody).strip()
     except (Mismatch, TooMany):
         return Typed("")
-    if text.startswith("！") and prefix == "!":
-        text = prefix + text[1:]
-    return _line(text[len(prefix) :] if text.startswith(prefix) else text) or Typed("")
+    begins = front(text, "", prefix)
+    return _line(begins.text if begins else text) or Typed("")
 
 
 def edit_of(content: Json) -> tuple[EventId, Json] | None:
@@ -163,18 +179,23 @@ def mentions_bot(content: Json, bot: str) -> bool:
     raw = _raw(content)
     if raw is None:
         return False
-    if bot in raw.text or _front(bot).match(raw.text):
+    if bot in raw.text or named(bot).match(raw.text):
         return True
     if any(not isinstance(part, str) and part.means == bot for part in _html(content).parts):
         return True
-    named = object_in(content, "m.mentions").get("user_ids")
-    return raw.reply_to is None and isinstance(named, list) and bot in named
+    users = object_in(content, "m.mentions").get("user_ids")
+    return raw.reply_to is None and isinstance(users, list) and bot in users
 
 
-def _raw(content: Json) -> Said | None:
-    """Plain text that is no edit, without the quote of a reply; links still as written."""
-    body = content.get("body")
-    if content.get("msgtype") != "m.text" or not isinstance(body, str):
+def _raw(content: Json, *, caption: bool = False) -> Said | None:
+    """Plain text that is no edit, without the quote of a reply; links still as written. caption:
+    also what is written to a file; without one, a body is the name of the file."""
+    body, kind = content.get("body"), content.get("msgtype")
+    file = content.get("filename")
+    if not isinstance(body, str) or not isinstance(kind, str):
+        return None
+    captioned = caption and kind in _FILES and isinstance(file, str) and file != body
+    if kind != "m.text" and not captioned:
         return None
     relation = object_in(content, "m.relates_to")
     if relation.get("rel_type") == "m.replace":
@@ -205,28 +226,20 @@ def _refusal(wrong: Mismatch | TooMany) -> NotRun:
     return NotRun((*shows, " Type the account by hand."))
 
 
-@lru_cache(maxsize=4)
-def _front(bot: str) -> re.Pattern[str]:
-    local, _, server = bot[1:].partition(":")
-    name = rf"@?{re.escape(local)}(?::{re.escape(server)})?"
-    return re.compile(rf"\s*{name}(?:\s*[:,]\s*|\s+)", re.I)
+def _typed(begins: Front, bot: str, where: Said) -> Typed | None:
+    typed = _line(begins.text, bot)
+    if typed is None and begins.manner is Manner.SAID:
+        typed = Typed("")
+    placed = typed and evolve(typed, reply_to=where.reply_to, thread=where.thread)
+    return placed and evolve(placed, manner=begins.manner)
 
 
-def _typed(text: str, bot: str, prefix: str, where: Said) -> Typed | None:
-    named = _front(bot).match(text)
-    text = text[named.end() :] if named else text.lstrip()
-    if prefix == "!" and text.startswith("！"):
-        text = prefix + text[1:]
-    typed = _line(text[len(prefix) :]) if text.startswith(prefix) else None
-    return typed and evolve(typed, reply_to=where.reply_to, thread=where.thread)
-
-
-def _line(text: str) -> Typed | None:
+def _line(text: str, bot: str = "") -> Typed | None:
     head, lines = _unfenced(text)
-    first, *rest = head.split() or [""]
-    word = first.translate(TO_HYPHEN).lower().replace("_", "-").rstrip(".")
-    if not _WORD.fullmatch(word):
+    found = first_word(head, bot)
+    if found is None:
         return None
+    word, rest = found
     if rest and rest[-1].endswith(".") and not rest[-1].endswith(".."):
         rest[-1] = rest[-1][:-1]
         rest = rest if rest[-1] else rest[:-1]
