@@ -27,6 +27,7 @@ from .text.phrases import Here
 
 ALIVE = "alive"  # in the database: when the bot was last known to run
 _AWAY = 60.0  # seconds of absence that are worth a word
+_VERSION = "version told"  # in the database: the version that the ops room knows of
 _STARTED = "started"  # in the database: the bot has said hello in this installation
 
 
@@ -139,12 +140,22 @@ class Announcements:
                 await meta.put(tx, _STARTED, "1")
             else:
                 await self._back(tx, room)
+                await self._is_another(tx, here)
             await audit.append(tx, now, "start", {"version": self._live.version})
             await meta.put(tx, ALIVE, str(now))
             tx.after(self._absences.are_told)
 
         await self._db.write(commit)
         return True
+
+    async def _is_another(self, tx: Tx, here: Here) -> None:
+        """The first start of another version is told; what ran before stands in the log."""
+        starts, _ = await audit.page(tx, kinds=("start",), limit=1)
+        was = await meta.get(tx, _VERSION) or (starts[0].what.get("version") if starts else None)
+        await meta.put(tx, _VERSION, self._live.version)
+        if was not in (None, self._live.version):
+            said = policy_news.other_version(here, self._live.version, str(was))
+            await self.say(tx, "version", said)
 
     async def _back(self, tx: Tx, room: str) -> None:
         """How many commands were missed."""

@@ -16,7 +16,7 @@ from .db import meta
 from .db.connection import Database, Inner, StorageFailed
 from .db.holder import Holder
 from .matrix.api import Client, Homeserver, MatrixError
-from .matrix.sealed import seal
+from .matrix.sealed import seal_admin
 from .matrix.session import Session
 from .model.event import Json
 from .parts import AdminParts, Ground, Parts
@@ -241,7 +241,7 @@ class Running:
             self._doors.absent(alias, "admin_room")
         elif await self._doors.enter(room, joined, "admin_room"):
             self.parts.reload.admin_room_is(room)
-            await self._db.write(lambda tx: seal(tx, room))
+            await self._db.write(lambda tx: seal_admin(tx, room))
             await self._read_admin(AdminParts(self.parts, room, self._device))
 
     async def _read_admin(self, admin: AdminParts) -> None:

@@ -170,6 +170,7 @@ class Parts:
             WhoIs(hs, probes),
             Log(hs, ground.files, conduit),
             self.status,
+            hs.address,
             self.reload.again,
             rings(bells.line),
         )

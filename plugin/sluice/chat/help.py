@@ -6,6 +6,7 @@ may(command): what the policy says of this person and this command, with every c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import quote as quote_path
 
 from ..catalog import accounts, files, rooms, server
 from ..catalog.record import INSPECT, READ, Action, Command, Group
@@ -197,6 +198,31 @@ def repair(here: Here) -> Message:
         ("4. Sign that session out: it would stay valid. Take the password out of the file.",),
         ("5. Restart Conduit again: only then it listens to the room. I notice by myself.",),
         ("Every member of the admin room can delete that address: keep it to owners.",),
+    )
+
+
+def repair_lines(here: Here, server: str, room: str) -> Message:
+    """The same for owners, to copy. server: its address as it is reached from here."""
+    api = f"{server}/_matrix/client/v3"
+    login = (
+        '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"conduit"},'
+        '"password":"LONG"}'
+    )
+    alias = quote_path(f"#admins:{here.server}", safe="")
+    token = "-H 'Authorization: Bearer TOKEN'"
+    back = f"curl -X PUT {token} -d '{{\"room_id\":\"{room}\"}}' '{api}/directory/room/{alias}'"
+    return view(
+        (
+            "Without ",
+            code(f"#admins:{here.server}"),
+            " Conduit answers no command. On the server, with LONG a password of your own:",
+        ),
+        ("1. ", code('emergency_password = "LONG"'), " into Conduit's config, restart Conduit."),
+        ("2. ", code(f"curl -X POST {api}/login -d '{login}'"), " shows the access_token, TOKEN."),
+        ("3. ", code(back)),
+        ("4. ", code(f"curl -X POST {token} {api}/logout"), ", else that session stays valid."),
+        ("5. Take the password out of the config and restart Conduit: only then it listens.",),
+        ("Its members can delete the address: keep the admin room to owners.",),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve
@@ -81,6 +82,33 @@ Commands: `!help` · Health: `!status`""")
 def _ready(
     here: Here, version: str, conduit: str, roles: Text, how: str, remove_after: float
 ) -> None: ...
+
+
+NEW_IN = {
+    "1.0.0": "Relays commands of moderators into Conduit's admin room, under a policy, with votes "
+    "and a log.",
+    "1.1.0": "Asks back where it did not understand you, and says in every error what to write "
+    "instead.",
+}
+"""What a version brings, as CHANGELOG.md begins."""
+
+
+def other_version(here: Here, version: str, was: str) -> Message:
+    """The first start of another version."""
+    if _number(version) < _number(was):
+        news: Text = ("It is the older one: look whether that is meant.",)
+    else:
+        news = (NEW_IN[version],) if version in NEW_IN else ()
+    return _other_version(version, was, news)
+
+
+@says("""🔔 Sluice {version} runs here now, it was {was}.
+{news}""")
+def _other_version(version: str, was: str, news: Text) -> None: ...
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def groups_grew(here: Here, version: str, gained: Mapping[str, Sequence[str]]) -> Message:

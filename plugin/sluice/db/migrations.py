@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from mautrix.util.async_db import UpgradeTable
+from mautrix.util.async_db import Database as Pool
+from mautrix.util.async_db import UnsupportedDatabaseVersion, UpgradeTable
 
 from . import meta
 from .connection import Inner
@@ -27,7 +28,26 @@ STORES = (
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
 SCHEMA_2 and SCHEMA_3, what later revisions add to them."""
 
-upgrade_table = UpgradeTable()
+
+class NewerDatabase(RuntimeError):
+    """A later Sluice has changed this database; this one would not know what stands in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a newer Sluice has used this database, and this one cannot read it. Start the newer "
+            "one again, or restore the database as it was before the upgrade: docs/owners.md"
+        )
+
+
+class _Revisions(UpgradeTable):
+    async def upgrade(self, db: Pool) -> None:
+        try:
+            await super().upgrade(db)
+        except UnsupportedDatabaseVersion:
+            raise NewerDatabase from None
+
+
+upgrade_table = _Revisions()
 
 
 def schema(attribute: str = "SCHEMA") -> tuple[str, ...]:

@@ -129,6 +129,11 @@ class Homeserver:
     def mxid(self) -> str:
         return str(self._client.mxid)
 
+    @property
+    def address(self) -> str:
+        """Where the server is reached from here."""
+        return str(self._client.api.base_url).rstrip("/")
+
     async def pause(self, seconds: float) -> None:
         await self._sleep(seconds)
 

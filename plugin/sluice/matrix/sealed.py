@@ -24,6 +24,7 @@ SCHEMA_2 = (
     "INSERT INTO sluice_sealed (room) "
     "SELECT room FROM sluice_private UNION SELECT room FROM sluice_delivery",
 )
+_ADMIN = "admin room"  # in the database
 CHATS = "chats"  # in the database: private chats that were accepted, a list of rooms
 _AT_ONCE = 10  # rooms that are asked side by side
 _WITHIN = 10.0  # seconds for all of them
@@ -32,6 +33,17 @@ _WITHIN = 10.0  # seconds for all of them
 async def seal(tx: Tx, room: str) -> None:
     """From now on, and for ever."""
     await insert(tx, "sluice_sealed", {"room": room}, "ON CONFLICT (room) DO NOTHING")
+
+
+async def seal_admin(tx: Tx, room: str) -> None:
+    """The admin room; which one it is is kept for the day on which no address leads there."""
+    await seal(tx, room)
+    await meta.put(tx, _ADMIN, room)
+
+
+async def admin_room(tx: Tx) -> str | None:
+    """The one that was read last; its id is for owners only."""
+    return await meta.get(tx, _ADMIN)
 
 
 async def rooms(tx: Tx) -> frozenset[str]:

@@ -12,6 +12,7 @@ from ..chat import help as texts
 from ..looks.authority import Authority
 from ..looks.reading import Reading
 from ..matrix.model import Handled
+from ..matrix.sealed import admin_room
 from ..model.command import Invocation
 from ..model.ids import UserId
 from ..policy.access import cells, demand_of
@@ -32,9 +33,19 @@ from .status import policy_since
 # --- help
 
 
-async def help(call: Call, desk: Desk, ask: Ask) -> Message:
+async def help(address: str, call: Call, desk: Desk, ask: Ask) -> Message:
     topic = call.text("topic").lower().split()
+    if topic and topic[0].removeprefix(desk.here.prefix) == "repair":
+        return await _repair(address, desk, ask)
     return await (_topic(desk, ask, topic) if topic else _overview(call, desk, ask))
+
+
+async def _repair(address: str, desk: Desk, ask: Ask) -> Message:
+    """To owners with every line finished; the id of the admin room is for nobody else."""
+    room = await admin_room(desk.tx)
+    if room is None or desk.policy.owners not in await desk.roles(ask.room, ask.mxid):
+        return texts.repair(desk.here)
+    return texts.repair_lines(desk.here, address, room)
 
 
 async def _overview(call: Call, desk: Desk, ask: Ask) -> Message:
@@ -53,8 +64,6 @@ async def _topic(desk: Desk, ask: Ask, topic: list[str]) -> Message:
         return texts.looking(here, may(desk.policy, held))
     if word == "seal":
         return texts.seals()
-    if word == "repair":
-        return texts.repair(here)
     about = texts.topic(here, word, may(desk.policy, held))
     command = find(word.replace("_", "-"))
     if command is None:

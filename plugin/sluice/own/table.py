@@ -26,8 +26,9 @@ After = Callable[[], Awaitable[None]]
 
 
 class Own:
-    """call: makes what a handler gets. reload: reads the policy; its first error, None if it is
-    live now. moved: to be called after a commit that may have put something in line."""
+    """call: makes what a handler gets. address: the homeserver's. reload: reads the policy; its
+    first error, None if it is live now. moved: to be called after a commit that may have put
+    something in line."""
 
     def __init__(
         self,
@@ -36,12 +37,13 @@ class Own:
         who: WhoIs,
         log: Log,
         shown: Status,
+        address: str,
         reload: Callable[[], Awaitable[str | None]],
         moved: After,
     ) -> None:
         self._call = call
         self._rows: Mapping[str, Handler] = {
-            "help": _plain(rights.help),
+            "help": _plain(partial(rights.help, address)),
             "can": can.take,
             "why": _plain(rights.why),
             "who": who.take,
