@@ -27,9 +27,10 @@ HOOKS = frozenset(
         "on_external_config_update",
         "pre_start",
         "pre_stop",
+        "upgrade",
     }
 )
-"""What maubot calls by its name."""
+"""What maubot and mautrix call by its name."""
 Modules = dict[str, "Module"]
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 Definition = (*Function, ast.ClassDef)

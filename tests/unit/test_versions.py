@@ -41,6 +41,6 @@ async def test_a_database_of_a_later_version_is_refused_with_a_sentence(tmp_path
     await pool.execute("UPDATE version SET version = 99")
     await pool.stop()
     later = Pool.create(url, upgrade_table=upgrade_table)
-    with pytest.raises(NewerDatabase, match="a newer Sluice has used this database"):
+    with pytest.raises(NewerDatabase, match="A newer Sluice has used this database"):
         await later.start()
     await later.stop()

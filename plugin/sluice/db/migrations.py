@@ -32,19 +32,16 @@ SCHEMA_2 and SCHEMA_3, what later revisions add to them."""
 class NewerDatabase(RuntimeError):
     """A later Sluice has changed this database; this one would not know what stands in it."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a newer Sluice has used this database, and this one cannot read it. Start the newer "
-            "one again, or restore the database as it was before the upgrade: docs/owners.md"
-        )
-
 
 class _Revisions(UpgradeTable):
     async def upgrade(self, db: Pool) -> None:
         try:
             await super().upgrade(db)
-        except UnsupportedDatabaseVersion:
-            raise NewerDatabase from None
+        except UnsupportedDatabaseVersion as found:
+            raise NewerDatabase(
+                "A newer Sluice has used this database. Start that one again, or restore the copy "
+                f"of before the upgrade (docs/owners.md). {found}"
+            ) from None
 
 
 upgrade_table = _Revisions()
