@@ -140,7 +140,6 @@ class Announcements:
                 await meta.put(tx, _STARTED, "1")
             else:
                 await self._back(tx, room)
-                await self._is_another(tx, here)
             await audit.append(tx, now, "start", {"version": self._live.version})
             await meta.put(tx, ALIVE, str(now))
             tx.after(self._absences.are_told)
@@ -158,7 +157,8 @@ class Announcements:
             await self.say(tx, "version", said)
 
     async def _back(self, tx: Tx, room: str) -> None:
-        """How many commands were missed."""
+        """Another version, and how many commands were missed."""
+        await self._is_another(tx, self._rooms.here(room))
         if self._away is None or not self._absences.missed:
             return
         key, outbox = f"back.{self._away[1]}", self._outbox
