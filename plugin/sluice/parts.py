@@ -163,7 +163,7 @@ class Parts:
         db, hs, probes, authority = ground.db, ground.hs, ground.probes, ground.authority
         lists, sealed, unseal = ground.lists, ground.sealed, ground.encryption.unseal
         opened = bells.opened
-        reading = Reading(*ground.base, db, hs, probes, self.notices, unseal)
+        reading = Reading(*ground.base, db, hs, probes, unseal)
         own = Own(
             partial(Call, *ground.base, desk, db, lists),
             Can(authority, reading),

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from sluice.catalog.table import COMMANDS, alias, alike, find, in_group, near, nearest
 from sluice.families.replies import SERVER_COMMANDS
 from sluice.model.command import Invocation, Right, Tag, Type, Typed
-from sluice.text.message import MAX_HEAD, Sign, plain
+from sluice.text.message import MAX_HEAD, Sign, Topic, plain
 from sluice.text.phrases import say
 from sluice.typed.needs import Bad, offer
 from sluice.typed.parse import (
     AskFirst,
     Missing,
     NeedsMedia,
-    NeedsNotice,
     NeedsRoom,
+    NeedsTopic,
     NotRun,
     canonical,
     date,
@@ -475,11 +475,11 @@ def test_a_link_to_a_picture_means_its_file() -> None:
 
 def test_a_reply_to_a_notice_means_its_account_and_to_anything_else_nothing() -> None:
     reply = Typed("deactivate", reply_to="$notice")
-    with pytest.raises(NeedsNotice):
+    with pytest.raises(NeedsTopic):
         parse(reply, server=SERVER)
-    assert parse(reply, server=SERVER, about=("@spam:example.org",)).get("user")
+    assert parse(reply, server=SERVER, about=Topic(accounts=("@spam:example.org",))).get("user")
     with pytest.raises(Missing):
-        parse(reply, server=SERVER, about=())
+        parse(reply, server=SERVER, about=Topic())
     with pytest.raises(Missing):
         parse(Typed("adduser", reply_to="$notice"), server=SERVER)
 

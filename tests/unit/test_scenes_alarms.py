@@ -271,7 +271,8 @@ def test_scene_56_news_and_the_emergency_password():
     expect(
         notices.registered(here(), "@newcomer:example.org", at("15:20")),
         "🔔 New account: @newcomer:example.org registered itself."
-        " Registration is on until 15:20 UTC.",
+        " Registration is on until 15:20 UTC."
+        " ⏎ Reply to this: !who, or !deactivate reason …",
     )
     expect(
         notices.password_changed("@bob:example.org"), "🔔 @bob:example.org changed their password."
@@ -308,7 +309,8 @@ def test_scene_56_a_flood_is_folded_into_one_message_every_ten_minutes():
     expect(
         folded,
         "🔔 30 new accounts in 10 minutes, newest: @s28:example.org, @s29:example.org,"
-        " @s30:example.org ⏎ All: !users s · Stop it: !registration off",
+        " @s30:example.org ⏎ All: !users s · Stop it: !registration off"
+        " ⏎ To sign all of them out, reply to this: !deactivateall reason …",
     )
 
 
@@ -316,7 +318,7 @@ def test_scene_56_two_in_a_minute_are_no_flood_and_a_flood_ends():
     assert flood([0, 59, 61, 120])[1] == [f"alone {n}" for n in range(1, 5)]
     wave, _, _ = flood([0, 1, 2])
     wave, folded = notices.ebb(here(), "registered", wave, 602)
-    assert folded.body.startswith("🔔 3 new accounts in 10 minutes, newest: @s03:example.org")
+    assert folded.body.startswith("🔔 3 new accounts in 10 minutes, newest: @s01:example.org")
     assert notices.ebb(here(), "registered", wave, 1202) == (notices.Wave(), None)
 
 

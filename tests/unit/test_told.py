@@ -52,14 +52,6 @@ async def flood(office: Ops) -> tuple[Block, Callable[[], Any]]:
     return notices.tick, lambda: dict(notices._waves)
 
 
-async def about(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    notices = office.parts.notices
-    return (
-        lambda tx: notices.take(tx, "$n", registered(1), False),
-        lambda: dict(office.parts.notices._about),
-    )
-
-
 async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:
     part = office.relay.registration
     return (
@@ -121,7 +113,6 @@ async def page(office: Ops) -> tuple[Block, Callable[[], Any]]:
 KINDS = [
     waves,
     flood,
-    about,
     opened,
     perhaps,
     missed,

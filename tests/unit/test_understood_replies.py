@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sluice.model.request import State
-from sluice.requests import store
+from sluice.requests import reweigh, store
 from tests.unit.ops import ANA, BO, CY, DAN, EVE, HAL, ops
 from tests.unit.scenes import SERVER
 from tests.unit.test_erased import ASK, Live
@@ -271,3 +272,247 @@ async def test_outside_of_threads_nothing_changes(room: Chat) -> None:
     await room.said(HAL, "!pending")
     thread = Thread(room)
     assert await thread.of(f"reply.{room.last}") == {"m.in_reply_to": {"event_id": room.last}}
+
+
+# --- what a reply is about
+
+
+async def restart(room: Chat) -> None:
+    """What was in memory is gone."""
+    room.ops.start(room.ops.live.in_force)
+    await room.ops.look()
+    room.start()
+    await room.reader.load()
+
+
+async def news(room: Chat, *users: str) -> None:
+    take = room.ops.parts.notices.take
+    for user in users:
+        body = f"New user @{user}:{SERVER} registered on this server."
+        notice = {"msgtype": "m.notice", "body": body}
+        await room.ops.db.write(partial(take, event_id=f"${user}", content=notice, raw=False))
+    await room.ops.news()
+
+
+ON_CARD = [
+    ("!deny he is fine", State.DENIED),
+    ("!deny", State.DENIED),
+    ("!deny 1 he is fine", State.DENIED),
+    ("!deny #1", State.DENIED),
+    ("!cancel", State.CANCELLED),
+    ("!approve", State.PENDING),
+]
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(("line", "state"), ON_CARD)
+async def test_on_a_card_its_number_is_not_typed(
+    room: Chat, line: str, state: State, again: bool
+) -> None:
+    await room.asks()
+    card = await room.card()
+    if again:
+        await restart(room)
+    await room.said(BO if "cancel" in line else CY, line, card)
+    assert await room.state(1) is state
+    votes = await room.ops.db.read(lambda tx: store.votes(tx, 1))
+    if line.startswith("!deny"):
+        reason = "he is fine" if "fine" in line else ""
+        assert [(vote.side.value, vote.reason) for vote in votes] == [("deny", reason)]
+    if line == "!approve":
+        assert await room.next() == 1
+
+
+@pytest.mark.parametrize("words", ["he is our treasurer", "ask him\nfirst", "– not now", "no!"])
+async def test_all_that_stands_behind_deny_is_its_reason(room: Chat, words: str) -> None:
+    await room.asks()
+    await room.said(CY, f"!deny {words}", await room.card())
+    (vote,) = await room.ops.db.read(lambda tx: store.votes(tx, 1))
+    assert vote.reason == " ".join(words.split()).removeprefix("– ")
+
+
+@pytest.mark.parametrize("line", ["!deny 2 why", "!approve 2", "!deny 2 minutes ago he was fine"])
+async def test_another_number_than_the_cards_is_asked(room: Chat, line: str) -> None:
+    await room.asks()
+    await room.asks(BO, ASK.replace("spam", "max"))
+    said = await room.said(CY, line, await room.card(1))
+    verb = line[1:].split()[0]
+    assert said[0] == (
+        f"❓ That message is about #1, you typed 2. {verb} #2? Tap ✅.\nNothing has run yet."
+    )
+    assert await room.state(1) is await room.state(2) is State.PENDING
+    await room.tap(CY, await room.question())
+    assert await room.state(1) is State.PENDING
+    assert await room.state(2) is State.DENIED or await room.next() == 2
+
+
+@pytest.mark.parametrize("line", ["!why", "!log", "!who"])
+async def test_a_card_is_asked_about(room: Chat, line: str) -> None:
+    await room.asks()
+    (said,) = await room.said(ANA, line, await room.card())
+    assert "spam" in said
+    if line != "!who":
+        assert "#1" in said
+
+
+@pytest.mark.parametrize("line", ["!approve", "!deny no", "!cancel", "!why"])
+async def test_a_list_of_requests_is_not_one(room: Chat, line: str) -> None:
+    await room.asks()
+    await room.asks(BO, ASK.replace("spam", "max"))
+    await room.said(CY, "!pending")
+    pending = await room.id_of(f"reply.{room.last}")
+    (said,) = await room.said(CY, line, pending)
+    assert said == "⛔ Not run: that message is about 2 requests, name one: #1, #2."
+
+
+async def test_a_reminder_is_about_its_request(room: Chat) -> None:
+    await room.asks()
+    room.ops.clock.go(1900)
+    await room.ops.db.write(lambda tx: reweigh.tick(room.ops.desk(tx)))
+    await room.said(CY, "!deny he is fine", await room.id_of("request.1.half"))
+    assert await room.state(1) is State.DENIED
+
+
+async def test_a_result_is_about_its_account(room: Chat) -> None:
+    await room.asks()
+    await room.tap(CY, "request.1.card")
+    await room.ops.runs(answer="x")
+    await restart(room)
+    await room.said(BO, "!resetpw", await room.id_of("request.1.end"))
+    assert room.ops.dialog._open or await room.newest() == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_news_is_about_its_account_also_after_a_restart(room: Chat, again: bool) -> None:
+    room.fake.register("q07")
+    await news(room, "q07")
+    event = await room.id_of("notice.$q07")
+    if again:
+        await restart(room)
+    (said,) = await room.said(BO, "!who", event)
+    assert f"@q07:{SERVER}" in said
+    await room.said(BO, "!deactivate reason casino", event)
+    assert (await room.ops.request(1)).text == f"deactivate @q07:{SERVER}"
+
+
+async def test_who_answers_a_reply_to_its_own_answer(room: Chat) -> None:
+    await room.said(BO, "!who spam")
+    await room.said(BO, "!deactivate reason casino", await room.id_of(f"reply.{room.last}"))
+    assert (await room.ops.request(1)).text == f"deactivate @spam:{SERVER}"
+
+
+WAVE = ("xs01", "xs02", "xs03", "xs04", "paul", "xs05", "vera")
+
+
+async def wave(room: Chat) -> str:
+    for name in WAVE:
+        room.fake.register(name)
+    await news(room, *WAVE)
+    room.ops.clock.go(601)
+    await room.ops.db.write(room.ops.parts.notices.tick)
+    rows = await room.ops.db.read(lambda tx: tx.fetch("SELECT key FROM sluice_outbox"))
+    (key,) = (row["key"] for row in rows if row["key"].startswith("wave."))
+    await room.ops.news()
+    return await room.id_of(key)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_wave_is_deactivated_as_it_was_when_that_was_typed(
+    room: Chat, again: bool
+) -> None:
+    event = await wave(room)
+    if again:
+        await restart(room)
+    (said, *_) = await room.said(ANA, "!deactivateall reason spam wave", event)
+    assert said == (
+        "❓ deactivateall for these 7 accounts? Tap ✅.\nxs01 to xs05\n"
+        "Not like those: paul, vera\nNothing has run yet."
+    )
+    await room.tap(ANA, await room.question())
+    request = await room.ops.request(1)
+    assert request.state is State.PENDING
+    assert {*request.invocation.values("user")} == {f"@{name}:{SERVER}" for name in WAVE}
+    assert request.invocation.reason == "spam wave"
+
+
+async def test_one_account_is_not_a_wave(room: Chat) -> None:
+    event = await wave(room)
+    (said,) = await room.said(BO, "!deactivate reason spam wave", event)
+    assert said.startswith("⛔ Not run: that message is about 7 accounts, deactivate takes one.")
+    assert "!deactivateall reason …" in said
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("line", ["!deactivate reason x", "!who", "!approve", "!resetpw"])
+async def test_a_message_that_tells_nothing_is_said_to(room: Chat, line: str) -> None:
+    await room.said(ANA, "!version")
+    (said,) = await room.said(ANA, line, await room.id_of(f"reply.{room.last}"))
+    assert said.startswith("❓ Which ")
+    assert "The message you answered names none. Reply to this one with it." in said
+
+
+# --- forwarded
+
+
+FORWARDED = f"🔔 New account: @spam:{SERVER} registered itself."
+
+
+async def test_what_was_forwarded_is_asked(room: Chat) -> None:
+    event = room.says(CY, FORWARDED)
+    (said, *_) = await room.said(BO, "!who", event)
+    assert said.startswith(f"❓ who @spam:{SERVER}, who is named there? Tap ✅.")
+    (said,) = await room.tap(BO, await room.question())
+    assert said.startswith(f"📋 @spam:{SERVER}")
+    await room.said(BO, "!deactivate reason casino", event)
+    assert await room.newest() == 0
+    await room.tap(BO, await room.question())
+    assert (await room.ops.request(1)).text == f"deactivate @spam:{SERVER}"
+
+
+async def test_a_secret_command_wants_it_typed(room: Chat) -> None:
+    event = room.says(CY, FORWARDED)
+    (said,) = await room.said(BO, "!resetpw", event)
+    assert said.startswith("⛔ Not run: whom you mean stands in a message that is not mine.")
+    assert f"!resetpw @spam:{SERVER}" in said or "!resetpw spam" in said
+
+
+HIDDEN: list[dict[str, Any]] = [
+    {"body": "hello", "org.sluicebot.out": "x", "formatted_body": f"hello @spam:{SERVER}"},
+    {"body": f"@spam:{SERVER}", "formatted_body": "hello"},
+    {"body": "spam"},
+    {"body": "hello", "formatted_body": f'<a href="https://matrix.to/#/@spam:{SERVER}">he</a>llo'},
+]
+
+
+@pytest.mark.parametrize("content", HIDDEN)
+async def test_what_cannot_be_seen_names_nobody(room: Chat, content: dict[str, Any]) -> None:
+    form = {"msgtype": "m.text", "format": "org.matrix.custom.html"}
+    event = room.posts(EVE, "m.room.message", {**form, **content})
+    (said,) = await room.said(BO, "!who", event)
+    assert said.startswith("❓ Which account?")
+
+
+# --- a thread on something
+
+
+async def test_a_thread_on_a_card_is_about_it(room: Chat) -> None:
+    await room.asks()
+    thread = Thread(room, await room.card())
+    await thread.says(BO, "who wants this?")
+    await thread.says(CY, "!deny he is fine")
+    assert await room.state(1) is State.DENIED
+
+
+async def test_a_thread_on_a_picture_is_about_it(room: Chat) -> None:
+    thread = Thread(room, room.posts(EVE, "m.room.message", PICTURE))
+    await thread.says(BO, "!purge reason illegal")
+    assert (await room.ops.request(1)).invocation.values("mxc") == (PICTURE["url"],)
+
+
+async def test_a_reply_inside_of_a_thread_comes_first(room: Chat) -> None:
+    await room.asks()
+    await room.asks(BO, ASK.replace("spam", "max"))
+    thread = Thread(room, await room.card(1))
+    await thread.says(CY, "!deny he is fine", await room.card(2))
+    assert await room.state(1) is State.PENDING
+    assert await room.state(2) is State.DENIED

@@ -49,9 +49,8 @@ async def test_a_yes_that_becomes_a_no_is_a_no(room: Live, how: str, no: str) ->
     assert "📋 cy, your yes to #1 is taken back, you say no to #1 now." in said
 
 
-@pytest.mark.parametrize("how", WAYS)
-async def test_a_vote_that_becomes_one_on_another_request_is_that(room: Live, how: str) -> None:
-    event = await votes(room, how)
+async def test_a_vote_that_becomes_one_on_another_request_is_that(room: Live) -> None:
+    event = await votes(room, "!approve 1")
     room.edits(CY, event, "!approve 2")
     said = await room.reads()
     assert await room.next() == 2
@@ -59,6 +58,19 @@ async def test_a_vote_that_becomes_one_on_another_request_is_that(room: Live, ho
     assert [text for text in said if text.startswith("📋")] == [
         "📋 cy, your yes to #1 is taken back, you say yes to #2 now."
     ]
+
+
+async def test_a_reply_that_becomes_a_vote_on_another_request_is_asked(room: Live) -> None:
+    """It stays a reply to the card of the first."""
+    event = await votes(room, "reply")
+    room.edits(CY, event, "!approve 2")
+    said = await room.reads()
+    assert await room.next() is None
+    (key,) = room.ops.dialog._open
+    room.taps(CY, await room.id_of(key))
+    await room.reads()
+    assert await room.next() == 2
+    assert any(each.startswith("❓ That message is about #1, you typed 2.") for each in said)
 
 
 async def test_a_yes_that_becomes_a_no_to_another_stops_that(room: Live) -> None:

@@ -117,7 +117,8 @@ def back_if_reopened(asked: Invocation) -> Invocation:
 
 ADDUSER = Action(
     name="adduser", tags=SECRET, conduit="create-user", most=1,
-    params=(evolve(ACCOUNT_LIST, most=20, question="Which name?"),), targets="user", counted=True,
+    params=(evolve(ACCOUNT_LIST, most=20, question="Which name?", replied=False),),
+    targets="user", counted=True,
     elsewhere=("I can make accounts of {here} only, not of {server}.",),
     offer=("names can be made", "Make"),
     summary="new account, the password comes to you in private",
@@ -192,7 +193,7 @@ _LEAVE, _PURGE = flag("leave-rooms"), flag("purge-media")
 
 DEACTIVATE = Action(
     name="deactivate", tags=DESTRUCTIVE, conduit="deactivate-user", most=1,
-    params=(evolve(ACCOUNT, noticed=True), _LEAVE, _PURGE), targets="user", counted=True,
+    params=(ACCOUNT, _LEAVE, _PURGE), targets="user", counted=True,
     summary="signs an account out for good",
     example="deactivate @spam:example.org reason casino links",
     overview="deactivate @spam:example.org",
@@ -236,7 +237,7 @@ USERS = ReadOnly(
 
 WHO = OwnCommand(
     name="who", tags=READ,
-    params=(evolve(ACCOUNT, noticed=True),), elsewhere=None,
+    params=(ACCOUNT,), elsewhere=None,
     summary="what is known of an account",
     example="who @spam:example.org",
     peek=True, start="line",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..model.command import Param, Right, Type
 from .params import REQUEST, maybe
 from .record import Group, Guessed, OwnCommand
 
 _LINE = Param("line", Type.TEXT, question="Which command?")
+_FILTER = evolve(maybe("filter", Type.TEXT), replied=True)
 _WHY = maybe("why", Type.TEXT)
 _END = Param(
     "end",
@@ -42,8 +45,8 @@ def _own(
 
 # fmt: off
 HELP = _own("help", Right.ROLE, "what you may do", "help adduser", maybe("topic", Type.TEXT))
-LOG = _own("log", Right.CHANGE, "what happened", "log @bo", maybe("filter", Type.TEXT), asks=True)
-MORE = _own("more", Right.ROLE, "the next page", "more", maybe("request", Type.COUNT))
+LOG = _own("log", Right.CHANGE, "what happened", "log @bo", _FILTER, asks=True)
+MORE = _own("more", Right.ROLE, "the next page", "more", evolve(REQUEST, required=False))
 
 _ABOUT_REQUESTS = (
     _own("can", Right.ROLE, "may I?", "can adduser alice", maybe("line", Type.TEXT), asks=True),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ..model.command import Param, Type
 
-ACCOUNT = Param("user", Type.USER, question="Which account?")
-ACCOUNT_LIST = Param("user", Type.USER, many=True, question="Which account?")
-ROOM = Param("room", Type.ROOM, question="Which room?")
-FILE = Param("mxc", Type.MXC, question="Which file?")
-FILE_LIST = Param("mxc", Type.MXC, many=True, question="Which file?")
+ACCOUNT = Param("user", Type.USER, question="Which account?", replied=True)
+ACCOUNT_LIST = Param("user", Type.USER, many=True, question="Which account?", replied=True)
+ROOM = Param("room", Type.ROOM, question="Which room?", replied=True)
+FILE = Param("mxc", Type.MXC, question="Which file?", replied=True)
+FILE_LIST = Param("mxc", Type.MXC, many=True, question="Which file?", replied=True)
 SERVER = Param("server", Type.SERVER, question="Which server?")
-REQUEST = Param("request", Type.COUNT, question="Which request?")
+REQUEST = Param("request", Type.COUNT, question="Which request?", replied=True)
 LAST = Param("last", Type.DURATION, required=False)
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 from ..families.answers import Blocked, MediaInfo, StoredFile
-from ..text.message import Code, Message, Text, code, quote
+from ..text.message import Code, Message, Text, Topic, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, Line, count, dotted, listed, size, view
-from .lists import View
+from ..typed.parse import MAX_ENTRIES
+from .lists import View, all_about
 
 _PAGE = 4  # two lines each
 
@@ -61,7 +62,8 @@ def media(
         (f"{n}. ", *_file(here, file), ", ", code(file.mxc)) for n, file in enumerate(files, 1)
     )
     left = Pages((*whose, ", the largest first, {}:"), rows, _PAGE * 2, start=2)
-    return view(*lines, to=to), left if len(files) > 2 else None
+    about = Topic(files=tuple(file.mxc for file in files[: MAX_ENTRIES + 1]))
+    return all_about((view(*lines, to=to), left if len(files) > 2 else None), about)
 
 
 def unreadable(to: str | None = None) -> View:

@@ -7,13 +7,13 @@ of it for `more`. to: who is pushed because it took long.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..catalog.server import at_next_start
 from ..families.answers import config_in, event_in, memory_in, the_event
-from ..text.message import Code, Message, Text, code, one_line, quote
+from ..text.message import Code, Message, Text, Topic, code, one_line, quote
 from ..text.pages import Pages, following, rows_of
 from ..text.phrases import (
     Here,
@@ -29,6 +29,7 @@ from ..text.phrases import (
 )
 from ..text.saying import says
 from ..text.times import span
+from ..typed.parse import MAX_ENTRIES
 from ..typed.search import Search, of_accounts, of_rooms
 from .notices import Window
 
@@ -47,6 +48,12 @@ def _first(
     return view(head, *rows, dotted(hints), *below, to=to), left
 
 
+def all_about(shown: View, topic: Topic) -> View:
+    """The same, with what the whole list is about."""
+    message, left = shown
+    return evolve(message, about=topic), left and evolve(left, about=topic)
+
+
 # --- accounts -----------------------------------------------------------------------------------
 
 
@@ -59,7 +66,8 @@ def users(
 ) -> View:
     """Accounts by their short name, sorted; those with `pattern` in it. roles: who has which."""
     held = {here.local(mxid): role for mxid, role in roles.items()}
-    names = sorted(here.local(mxid) for mxid in mxids)
+    by_name = {here.local(mxid): mxid for mxid in mxids}
+    names = sorted(by_name)
     total = count(len(names), "account")
 
     def row(name: str) -> Text:
@@ -71,7 +79,8 @@ def users(
         head = f"{total}, {{}}:" if len(rows) > _USERS else f"{total}:"
         also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
         pages = Pages((head,), rows, _USERS, inline=True)
-        return _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
+        shown = _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
+        return all_about(shown, _all_of(by_name.values()))
     search = of_accounts(pattern, here.server)
     if search is None:
         return _no_such_name(here, pattern, to), None
@@ -83,10 +92,16 @@ def users(
     start: Text = (f"{none} of {total}", *have)
     if not found:
         return view((*start, "."), note, to=to), None
-    rows = tuple(row(name) for name in found)
+    rows, about = tuple(row(name) for name in found), _all_of(by_name[name] for name in found)
     if len(found) <= _LINES:
-        return view((*start, ": ", *listed(rows)), to=to), None
-    return _first(here, Pages((*start, ", {}:"), rows, _USERS, inline=True), to=to)
+        return all_about((view((*start, ": ", *listed(rows)), to=to), None), about)
+    pages = Pages((*start, ", {}:"), rows, _USERS, inline=True)
+    return all_about(_first(here, pages, to=to), about)
+
+
+def _all_of(mxids: Iterable[str]) -> Topic:
+    """What a list of accounts is about; one more than fit into a request."""
+    return Topic(accounts=tuple(mxids)[: MAX_ENTRIES + 1])
 
 
 @says("""📋 No account matches {pattern:quote}: all of this list are of {here.server}.
@@ -100,7 +115,8 @@ def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[M
     found = [m for m in sorted(mxids) if search is None or search.fits(here.local(m))]
     which: Text = (" with ", quote(pattern, 40), " in the name") if pattern else ()
     caption: Text = (count(len(found), "account"), *which, ", one a line.")
-    return view(caption), "".join(f"{one_line(mxid, 255)}\n" for mxid in found)
+    said = evolve(view(caption), about=_all_of(found))
+    return said, "".join(f"{one_line(mxid, 255)}\n" for mxid in found)
 
 
 @frozen
@@ -188,7 +204,9 @@ def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | No
         match = "matches" if len(found) == 1 else "match"
         head = (f"{len(found):,} of {total} {match} ", word, f", most members first{part}")
     also = [] if pattern else [("Search: ", here.cmd("rooms garden"))]
-    return _first(here, Pages(head, rows, _ROOMS), note, to=to, also=also if rows else ())
+    pages, also = Pages(head, rows, _ROOMS), also if rows else []
+    about = Topic(rooms=tuple(row.room for row in found[:MAX_ENTRIES]))
+    return all_about(_first(here, pages, note, to=to, also=also), about)
 
 
 def _room(number: int, row: RoomRow) -> Text:

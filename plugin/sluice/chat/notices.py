@@ -11,10 +11,11 @@ from typing import Union
 from attrs import evolve, frozen
 
 from ..catalog.server import at_next_start
-from ..text.message import Message, Text, quote
+from ..text.message import Message, Text, Topic, quote
 from ..text.phrases import Here, count, line, news, plural
 from ..text.saying import says
 from ..text.times import typed
+from ..typed.parse import MAX_ENTRIES
 
 WAVE_STARTS = 60.0  # the third notice of a kind within this many seconds starts a wave
 WAVE_EVERY = 600.0  # then there is one message in this many seconds
@@ -25,7 +26,13 @@ Window = Union[float, bool, None]
 
 def registered(here: Here, user: str, window: Window) -> Message:
     state = line(" Registration is {until}.", until=on_until(here, window)) if window else ()
-    return news("New account: `{user}` registered itself.{state}", user=user, state=state)
+    return news(
+        "New account: `{user}` registered itself.{state}",
+        "Reply to this: `!who`, or `!deactivate reason …`",
+        here=here,
+        user=user,
+        state=state,
+    )
 
 
 def on_until(here: Here, window: Union[float, bool]) -> str:
@@ -88,12 +95,13 @@ def raw(text: str) -> Message:
 class Wave:
     """Notices of one kind: when the last ones came, and what is held back of a flood.
 
-    count: notices for the next summary; the first summary includes the two that were sent alone.
-    due: when the summary is sent; None while there is no flood.
+    recent: when the last ones came, and about whom. held: whom the next summary is about; it
+    includes the two that were sent alone. count: how many that are. due: when the summary is sent;
+    None while there is no flood.
     """
 
-    recent: tuple[float, ...] = ()
-    held: tuple[str, ...] = ()  # the newest three
+    recent: tuple[tuple[float, str], ...] = ()
+    held: tuple[str, ...] = ()  # the newest that fit into a request, and one
     count: int = 0
     due: float | None = None
 
@@ -101,11 +109,13 @@ class Wave:
 def arrive(wave: Wave, about: str, now: float) -> tuple[Wave, bool]:
     """One more notice; True: send it by itself, False: it is held for the folded message."""
     if wave.due is not None:
-        return evolve(wave, held=(*wave.held, about)[-3:], count=wave.count + 1), False
-    recent = (*(t for t in wave.recent if now - t < WAVE_STARTS), now)
+        held = (*wave.held, about)[-MAX_ENTRIES - 1 :]
+        return evolve(wave, held=held, count=wave.count + 1), False
+    recent = (*(each for each in wave.recent if now - each[0] < WAVE_STARTS), (now, about))
     if len(recent) < 3:
         return Wave(recent), True
-    return Wave(recent, (about,), len(recent), now + WAVE_EVERY), False
+    held = tuple(whom for _, whom in recent)
+    return Wave(recent, held, len(recent), now + WAVE_EVERY), False
 
 
 def ebb(here: Here, kind: str, wave: Wave, now: float) -> tuple[Wave, Message | None]:
@@ -128,20 +138,28 @@ _FOLDED = {
 }
 
 
+_WAYS = (
+    "All: `!{look}` · Stop it: `!registration off`",
+    "To sign all of them out, reply to this: `!deactivateall reason …`",
+)
+
+
 def _folded(here: Here, kind: str, wave: Wave) -> Message:
     noun = count(wave.count, *_FOLDED[kind].split("/"))
     by = " by" if kind == "report" else ""
-    look = f"users {_start([here.local(user) for user in wave.held])}".rstrip()
-    return news(
+    newest = wave.held[-3:]
+    look = f"users {_start([here.local(user) for user in newest])}".rstrip()
+    said = news(
         "{noun} in {every:span}, newest{by}: {held:codes}",
-        *(["All: `!{look}` · Stop it: `!registration off`"] if kind == "registered" else []),
+        *(_WAYS if kind == "registered" else []),
         here=here,
         noun=noun,
         every=WAVE_EVERY,
         by=by,
-        held=wave.held,
+        held=newest,
         look=look,
     )
+    return evolve(said, about=Topic(accounts=tuple(dict.fromkeys(wave.held))))
 
 
 def _start(names: Sequence[str]) -> str:

@@ -83,6 +83,17 @@ It was no command before you edited it.""")
 def _run_edited(here: Here, line: str, more: str) -> None: ...
 
 
+@says("⛔ Not run: {name} cannot be undone, so no tap runs it. Type what you mean, all of it.")
+def no_tap(name: str) -> None:
+    """What needs no votes, and would be read from a message, or from a list that is in doubt."""
+
+
+@says("""⛔ Not run: whom you mean stands in a message that is not mine. Type it yourself:
+`!{line}`""")
+def type_whom(here: Here, line: str) -> None:
+    """The account was read from what somebody else wrote, and a tap would run it."""
+
+
 def near_account(typed: str, mxids: Sequence[str], *, tap: bool) -> Message:
     """tap: the command only reads; else the message is edited."""
     then: Text = ("Tap ", *_choices(map(code, mxids)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ..model.request import Pause, Request, State
-from ..text.message import Message, Text, code
+from ..text.message import Message, Text, Topic, code
 from ..text.phrases import Here, count, line, listed, people, person, plural, view
 from ..text.saying import says
 from .card_text import About
@@ -40,7 +40,8 @@ def pending(
         )
     for number, who in reviews:
         lines.append((f"Break-glass #{number} waits for ", *who, "'s review."))
-    return view(*lines)
+    numbers = (*(row.request.id for row in rows), *(number for number, _ in reviews))
+    return evolve(view(*lines), about=Topic(numbers))
 
 
 def _can_vote(rows: Sequence[OpenRequest]) -> str:

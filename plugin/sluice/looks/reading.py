@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TypeVar
 
 from attrs import evolve
@@ -25,12 +26,14 @@ from ..matrix.outbox import Outbox
 from ..matrix.probes import LIMIT, Probes
 from ..model.command import Invocation, Typed
 from ..model.event import RoomEvent, object_in
-from ..model.ids import EventId, RoomId
+from ..model.ids import RoomId
 from ..model.origin import Origin
-from ..server.notices import Notices
+from ..requests.topics import topic_of
 from ..state import Live, Rooms
-from ..text.phrases import local
-from ..typed.parse import AskFirst, Missing, NotRun, parse
+from ..text.message import Topic
+from ..text.phrases import line, local
+from ..typed.parse import AskFirst, Missing, NeedsTopic, NotRun, parse
+from ..typed.read import shown_accounts
 from .names import called_here
 
 _REMEMBERED = 100  # files
@@ -50,12 +53,11 @@ class Reading:
         db: Database,
         homeserver: Homeserver,
         probes: Probes,
-        notices: Notices,
         unseal: Callable[[RoomEvent], Awaitable[RoomEvent]],
     ) -> None:
         self._live, self._rooms, self._outbox = live, rooms, outbox
         self._db, self._hs = db, homeserver
-        self._probes, self._notices, self._unseal = probes, notices, unseal
+        self._probes, self._unseal = probes, unseal
         # in messages that were replied to
         self._posted: OrderedDict[str, FileFact] = OrderedDict()
 
@@ -64,9 +66,23 @@ class Reading:
 
         look: without it the server is asked nothing; for a no, which no look could change.
         """
-        about: tuple[str, ...] | None = None
-        if typed.reply_to is not None:
-            about = await self._about(origin.room, typed.reply_to)
+        typed, about = await self._placed(origin.room, typed)
+        try:
+            return await self._understood(origin, typed, about, look)
+        except NeedsTopic as foreign:
+            named = await self._named(origin.room, foreign.event_id) if look else ()
+        try:
+            made = await self._understood(origin, typed, Topic(accounts=named), look)
+        except AskFirst as first:
+            raise AskFirst(first.invocation, *first.lines, bad=first.bad, guessed=True) from None
+        question = "{name} `{user}`, who is named there? Tap ✅. Nothing has run yet."
+        asked = line(question, name=COMMANDS[made.command].name, user=named[0])
+        raise AskFirst(made, asked, guessed=True)
+
+    async def _understood(
+        self, origin: Origin, typed: Typed, about: Topic | None, look: bool
+    ) -> Invocation:
+        """about: what the message is about that was answered, if it is known."""
 
         def parsed(rooms: Mapping[str, str], files: Mapping[str, tuple[str, ...]]) -> Invocation:
             return parse(
@@ -131,10 +147,22 @@ class Reading:
         except MatrixError:
             return ""
 
-    async def _about(self, room: RoomId, event_id: EventId) -> tuple[str, ...]:
-        """The account that a server notice, or a message that was replied to, is about."""
-        key = await self._db.read(lambda tx: self._outbox.key_of(tx, room, event_id))
-        return () if key is None else self._notices.about(key)
+    async def _placed(self, room: RoomId, typed: Typed) -> tuple[Typed, Topic | None]:
+        """The line as an answer to one message, and what that is about if it is ours: the one that
+        it replies to, else the one that its thread is on."""
+        outbox = self._outbox
+        places = [event for event in (typed.reply_to, typed.thread) if event is not None]
+        for event in places:
+            look = partial(topic_of, outbox=outbox, room=room, event_id=event)
+            about = await self._db.read(look)
+            if about is not None:
+                return evolve(typed, reply_to=event), about
+        return evolve(typed, reply_to=places[0] if places else None), None
+
+    async def _named(self, room: RoomId, event_id: str) -> tuple[str, ...]:
+        """The accounts that a message shows in full, to whoever reads it."""
+        event = await in_time(self._message(room, event_id))
+        return () if event is None else shown_accounts(event.content)
 
     # --- files in messages
 

@@ -66,8 +66,8 @@ class Param:
     flag: typed as `--name` (a switch); else by position.
     many: one or more values (several words, lines or a code block); its value is then a tuple.
     most: how many these can be, None as many as in any list. question: what is asked if it is
-    missing; answer: with what one replies to that. noticed: a reply to a server notice means the
-    account that it is about. foreign: not of this server.
+    missing; answer: with what one replies to that. replied: a reply means what the message that
+    it answers is about. foreign: not of this server.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Param:
     most: int | None = None
     question: str = ""
     answer: str = "it"
-    noticed: bool = False
+    replied: bool = False
     foreign: bool = False
 
 

@@ -45,7 +45,7 @@ from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.consent import Sense, meant
 from ..typed.meaning import Meaning, is_sentence, meaning
-from ..typed.parse import AskFirst, Missing, NotRun
+from ..typed.parse import AskFirst, Missing, NotRun, canonical
 from .arrival import Arrivals, Cause
 from .dialog import Dialog, GoOn, Tap
 
@@ -137,6 +137,11 @@ class Intake:
         """Whether what was written then is still before everybody's eyes."""
         return at is not None and abs(self._live.now() - at) <= self.max_age
 
+    def _may_guess(self, command: Command) -> bool:
+        """Whether a tap is enough for whom it is about to be read from somebody else's message."""
+        grave = command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}
+        return not grave or bool(demand_of(self._live.in_force.policy, command.name).slots)
+
     def _may_tap(self, command: Command) -> bool:
         """Whether a tap may run it: it only looks, can be undone, or leads to a card."""
         if isinstance(command, OwnCommand):
@@ -174,7 +179,7 @@ class Intake:
             return self._dialog.missing(origin, typed, unclear, go_on)
         if not covered:
             return await self._refuse(origin, unclear.certain, glass)
-        return await self._ask_first(origin, unclear, glass)
+        return await self._ask_first(origin, unclear, typed, glass)
 
     async def _answered(
         self, origin: Origin, invocation: Invocation, typed: Typed
@@ -292,8 +297,20 @@ class Intake:
         aside = typed.manner in (Manner.CAPTION, Manner.SHOWN) and command.right is Right.REQUEST
         return command.guessed is Guessed.RUNS and not aside
 
-    async def _ask_first(self, origin: Origin, first: AskFirst, glass: bool) -> Handled | None:
+    async def _ask_first(
+        self, origin: Origin, first: AskFirst, typed: Typed, glass: bool
+    ) -> Handled | None:
         """Only who could run it is asked whether it is meant."""
+        command = COMMANDS[first.invocation.command]
+        here = self._rooms.here(origin.room)
+        if first.guessed and (glass or not self._may_guess(command)):
+            line = canonical(first.certain, here.server)
+            return self._dialog.answer(origin, questions.type_whom(here, line))
+        if not (first.bad or glass or self._may_tap(command)):
+            return self._dialog.answer(origin, questions.no_tap(command.name))
+        if command.own:
+            answered = partial(self._answered, invocation=first.invocation, typed=typed)
+            return self._dialog.confirm(origin, asking(*first.lines), answered)
         if not glass:
             if first.bad:  # more may be found bad, and all is asked in one question
                 return await self._decide(origin, first.invocation, bad=first.bad)

@@ -26,6 +26,7 @@ from ..requests.desk import Desks
 from ..requests.standing import Count, weigh
 from ..requests.voting import Ballot
 from ..state import Live, Rooms
+from ..text.message import Topic
 from ..text.phrases import Here
 from ..typed import read
 from ..typed.consent import Sense, meant, refuses
@@ -163,6 +164,7 @@ class Talk:
         if cause is Rejection.NONE and sense in _DOUBTFUL:
             return self._ask(origin, card, holds=sense is Sense.UNCLEAR)
         message = texts.no_vote(card.request, cause, votes.standing, self._here)
+        message = evolve(message, about=Topic((number,)))
         return self._dialog.once(origin, f"no vote.{number}.{votes.same(origin.mxid)}", message)
 
     def _ask(self, origin: Origin, card: Card, *, holds: bool) -> Handled:
@@ -171,6 +173,7 @@ class Talk:
         number = card.request.id
         held = self._live.now() + doubts.LIFE if holds else None
         question = texts.may_be(card.request, card.told, self._here, held=held)
+        question = evolve(question, about=Topic((number,)))
         late = texts.not_tapped(self._here, number)
         taps = {side: partial(self._tapped, number=number, side=side) for side in Side}
         asked = self._dialog.vote(origin, str(number), question, late, taps)

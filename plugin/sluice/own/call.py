@@ -25,7 +25,7 @@ from ..requests.standing import judge
 from ..requests.submit import Ask, reject
 from ..running.views import Lists
 from ..state import Live, Rooms
-from ..text.message import Message
+from ..text.message import Message, Topic
 from ..text.pages import Pages
 
 KEPT = 300  # characters of free text that are stored with a refusal, a vote or a pause
@@ -82,6 +82,9 @@ class Call:
             if ask.decision.verdict is Verdict.DENY:
                 await reject(desk, ask)
             elif (message := await build(self, desk, ask)) is not None:
+                number = self.number()
+                if message.about is None and number is not None:
+                    message = evolve(message, about=Topic((number,)))
                 await desk.reply(ask.room, ask.event_id, message, ask.command)
 
         return Handled(commit, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalog.record import ReadOnly
 from ..catalog.table import COMMANDS
 from ..model.request import Rejection, Request
 from ..policy.people import may_change
@@ -12,7 +13,8 @@ from ..requests.submit import Ask, not_for
 from ..text import pages
 from ..text.message import Message, code
 from ..text.pages import Pages
-from ..text.phrases import view
+from ..text.phrases import Here, view
+from ..text.saying import says
 from .call import Call
 
 _NAMES = 40  # on one page of a list
@@ -21,7 +23,7 @@ _NAMES = 40  # on one page of a list
 async def more(call: Call, desk: Desk, ask: Ask) -> Message | None:
     number = call.number()
     if number is not None:
-        found = await _list_of(desk, ask, number)
+        found = await _list_of(call, desk, ask, number)
     else:
         found = call.lists.get(ask.room, ask.mxid, desk.now) or pages.nothing_more(desk.here)
     if not isinstance(found, Pages):
@@ -31,12 +33,14 @@ async def more(call: Call, desk: Desk, ask: Ask) -> Message | None:
     return message
 
 
-async def _list_of(desk: Desk, ask: Ask, number: int) -> Pages | Message | None:
+async def _list_of(call: Call, desk: Desk, ask: Ask, number: int) -> Pages | Message | None:
     """The list of a request, for who asked, who may vote, and who may read the log."""
     request = await voting.known(desk, number, ask.room, ask.event_id)
     if request is None or not await _may_see(desk, ask, request):
         return None
     command = COMMANDS[request.invocation.command]
+    if isinstance(command, ReadOnly):
+        return _open_list(call, desk, ask, request)
     many = next((param.name for param in command.params if param.many), "")
     values = request.invocation.values(many)
     if len(values) < 2:
@@ -45,6 +49,19 @@ async def _list_of(desk: Desk, ask: Ask, number: int) -> Pages | Message | None:
     rows = tuple((code(desk.here.local(value)),) for value in values)
     head = (f"#{number} {command.name}, {{}} of {len(values)}:",)
     return Pages(head, rows, _NAMES if inline else 8, inline=inline)
+
+
+def _open_list(call: Call, desk: Desk, ask: Ask, request: Request) -> Pages | Message:
+    """What is left of the list that this request has shown, for who reads it."""
+    left = call.lists.get(ask.room, ask.mxid, desk.now)
+    if left is not None and left.about is not None and request.id in left.about.requests:
+        return left
+    return closed(desk.here, request.text)
+
+
+@says("📋 That list is not open any more, or ends there. To see it anew: `!{line}`")
+def closed(here: Here, line: str) -> None:
+    """`more` as an answer to a list."""
 
 
 async def _may_see(desk: Desk, ask: Ask, request: Request) -> bool:

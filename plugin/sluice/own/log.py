@@ -25,7 +25,7 @@ from ..requests import history, store, voting
 from ..requests.desk import Desk
 from ..requests.submit import Ask
 from ..state import ServerState
-from ..text.message import Message, Sign, Text, code, quote
+from ..text.message import Message, Sign, Text, Topic, code, quote
 from ..text.pages import Pages
 from ..text.phrases import codes, count, person, say, view
 from ..typed.parse import users
@@ -213,6 +213,7 @@ async def _one(
     lines = await store.lines(desk.tx, number)
     steps = await _steps(desk, request, lines)
     message = answers.log_one(desk.here, request, steps, answer)
+    message = evolve(message, about=Topic((number,)))
     pages = _names(call, desk, request, lines)
     call.keep(desk, pages)
     if pages is None:

@@ -51,7 +51,7 @@ async def glass(call: Call) -> Handled | WithoutVotes:
         word = (code(typed.word or "?"), " is no command of the server.")
         example = ("Like this: ", here.cmd(COMMANDS["glass"].example))
         return call.say(not_run(("Not run: ", *word), example))
-    return WithoutVotes(evolve(typed, reply_to=call.typed.reply_to))
+    return WithoutVotes(evolve(typed, reply_to=call.typed.reply_to, thread=call.typed.thread))
 
 
 async def reload(

@@ -111,7 +111,9 @@ class Can:
             name = person_meant(call.live.in_force.policy, word)
             whom = _Whom(name, _account(call, name))
         prefix = call.rooms.here(call.origin.room).prefix
-        typed = evolve(read_line(line, prefix=prefix), reply_to=call.typed.reply_to)
+        typed = evolve(
+            read_line(line, prefix=prefix), reply_to=call.typed.reply_to, thread=call.typed.thread
+        )
         glass = typed.word == "glass"
         if glass:
             typed = evolve(read_line(typed.rest, prefix=prefix), lines=typed.lines)

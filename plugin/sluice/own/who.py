@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from attrs import evolve
+
 from ..chat import answers, lists
 from ..looks.alikes import alikes
 from ..matrix.api import Homeserver, MatrixError
@@ -13,7 +15,7 @@ from ..policy.people import highest, roles
 from ..requests import history
 from ..requests.desk import Desk
 from ..requests.submit import Ask
-from ..text.message import Message
+from ..text.message import Message, Topic
 from .call import Call
 
 _LOOK = 5.0  # seconds for a profile
@@ -77,7 +79,7 @@ async def _told(
         for r in found.requests[:5]
     ]
     await desk.record("lookup", None, mxid=ask.mxid, room=ask.room, about=mxid)
-    return lists.who(
+    said = lists.who(
         desk.here,
         mxid,
         status,
@@ -88,3 +90,4 @@ async def _told(
         total=found.total,
         close=close,
     )
+    return evolve(said, about=Topic(accounts=(mxid,)))

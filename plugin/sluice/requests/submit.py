@@ -18,7 +18,7 @@ from ..model.ids import EventId, RoomId, UserId
 from ..model.request import Request, State, Why, WhyKind
 from ..policy.people import mxids_of
 from ..policy.rules import EXPIRES
-from ..text.message import Message, Text
+from ..text.message import Message, Text, Topic
 from ..typed.parse import canonical
 from . import store
 from .desk import Desk, card_key, only_reads
@@ -121,7 +121,8 @@ async def _asked_or_full(desk: Desk, ask: Ask) -> Message | None:
     if twin is not None:
         votes = await count(desk, twin, ask.decision.slots)
         may = twin.state is State.PENDING and votes.may_vote(ask.mxid, twin.mxid)
-        return not_allowed.asked_already(twin, may, desk.here)
+        said = not_allowed.asked_already(twin, may, desk.here)
+        return evolve(said, about=Topic((twin.id,)))
     waiting = [r for r in await store.in_state(desk.tx, State.PENDING) if r.queued_since is None]
     mxids = mxids_of(desk.policy, ask.mxid)
     own = [request.id for request in waiting if request.mxid in mxids]

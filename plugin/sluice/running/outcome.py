@@ -34,7 +34,7 @@ from ..requests.standing import ending_of, judge
 from ..server import stoppers
 from ..server.registration import Registration
 from ..state import Live, Reopenings, Rooms
-from ..text.message import Message
+from ..text.message import Message, Topic
 from .views import Lists, Shown, Views
 
 _SLOW = 30.0  # seconds after which who asked has looked away
@@ -194,6 +194,9 @@ class Endings:
         last = looks.get(rows[-1].number)
         if last is not None and last.shown is not None and last.outcome.kind is Kind.DONE:
             pages = last.shown.pages
+            if pages is not None:
+                of = (pages.about or Topic()).with_requests(request.id)
+                pages = evolve(pages, about=of)
             self._lists.after(tx, request.room, request.mxid, pages, here.clock.now)
             if last.body is not None:
                 octets = len(last.body.encode())

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import evolve
+
 from .. import audit
 from ..chat import alarms
 from ..db.connection import Tx
@@ -18,6 +20,7 @@ from ..policy.people import members_of, mxids_of, person_of
 from ..policy.rules import Policy
 from ..requests import store
 from ..state import Live, Rooms
+from ..text.message import Topic
 from . import store as named
 
 NO_REQUEST = 0  # what stands for the request that put the account in doubt
@@ -63,6 +66,7 @@ class NamedAccounts:
         room = rooms.main_room or next(iter(live.in_force.ops_rooms), None)
         if room is not None:
             said = alarms.named_made(rooms.here(room), mxid, trusted_by=left)
+            said = evolve(said, about=Topic(accounts=(mxid,)))
             await self._outbox.put(tx, room, f"named.{mxid}.{now}", said)
 
 

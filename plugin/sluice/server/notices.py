@@ -26,10 +26,8 @@ from ..passwords import store
 from ..passwords.handover import REPLACED, Deliveries
 from ..policy.people import members_of, mxids_of
 from ..state import Live, RegistrationState, Rooms
-from ..text.message import Message
+from ..text.message import Message, Topic
 from .named import NamedAccounts
-
-_KEPT = 500  # notices of which it is known whom they are about
 
 
 class Notices:
@@ -44,7 +42,6 @@ class Notices:
         self._live, self._rooms, self._outbox = live, rooms, outbox
         self._registration, self._deliveries = registration, deliveries
         self._named = NamedAccounts(live, rooms, outbox)
-        self._about: dict[str, tuple[str, ...]] = {}  # key of a notice -> the account
         self._waves: dict[str, Wave] = {}
 
     async def take(self, tx: Tx, event_id: str, content: Content, raw: bool) -> None:
@@ -68,19 +65,8 @@ class Notices:
             tx.after(partial(self._waves.__setitem__, kind, wave))
             if not alone:
                 return
-        if about:  # of what is said only: anybody can register, report, or change a password
-            tx.after(lambda: self._known(key, about))
-        await self._outbox.put(tx, room, key, message)
-
-    def about(self, key: str) -> tuple[str, ...]:
-        """The account that one of the last notices is about, by its key in the outbox."""
-        return self._about.get(key, ())
-
-    def _known(self, key: str, about: str) -> None:
-        known = self._about
-        known[key] = (about,)
-        while len(known) > _KEPT:
-            del known[next(iter(known))]
+        topic = Topic(accounts=(about,)) if about else None
+        await self._outbox.put(tx, room, key, evolve(message, about=topic))
 
     def _said(
         self, notice: object, content: Content, raw: bool

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from attrs import evolve
+
 from .. import audit
 from ..chat import notices as texts
 from ..db.connection import Database, Tx
@@ -20,7 +22,7 @@ from ..model.command import Kind
 from ..passwords import store
 from ..requests import store as requests
 from ..state import Live, RegistrationState, Rooms, Window
-from ..text.message import Message
+from ..text.message import Message, Topic
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
 _CONFIG = ("show-config",)
@@ -111,6 +113,7 @@ class Registration:
         came = kept.newcomers if kept is not None else ()
         config = self.state.at_start
         said = texts.registration_closed(window.by, lasted, came, config)
+        said = evolve(said, about=Topic(accounts=came))
         await self._over(window, said, outcome="done")
 
     async def _lasted(self, tx: Tx, window: Window) -> float:

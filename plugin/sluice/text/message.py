@@ -90,6 +90,10 @@ class Topic:
     rooms: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
+    def with_requests(self, *numbers: int) -> Topic:
+        """The same, about these requests too."""
+        return evolve(self, requests=tuple(dict.fromkeys((*self.requests, *numbers))))
+
 
 @frozen
 class Message:

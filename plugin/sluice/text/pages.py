@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from .message import Message, Text
+from .message import Message, Text, Topic
 from .phrases import Here, listed, view
 from .saying import says
 
@@ -18,7 +18,8 @@ class Pages:
     """What is left of a list.
 
     head: what every page says first; `{}` in our own words becomes "41 to 80". rows: one Text an
-    entry. inline: the entries stand in one line, with commas. tail: under the last page.
+    entry. inline: the entries stand in one line, with commas. tail: under the last page. about:
+    what the whole list is about.
     """
 
     head: Text
@@ -27,6 +28,7 @@ class Pages:
     start: int = 0
     inline: bool = False
     tail: str = "That was all."
+    about: Topic | None = None
 
 
 def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
@@ -51,7 +53,7 @@ def more(here: Here, pages: Pages) -> tuple[Message, Pages | None]:
     head, lines = rows_of(pages)
     left = following(pages)
     last: Text = ("Next: ", here.cmd("more")) if left else (pages.tail,)
-    return view(head, *lines, last), left
+    return evolve(view(head, *lines, last), about=pages.about), left
 
 
 @says("📋 Nothing more to show. A list stays open for `!more` for 10 minutes.")

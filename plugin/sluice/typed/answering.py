@@ -11,7 +11,7 @@ import re
 from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
 from .consent import refuses
-from .parse import AskFirst, Missing, NeedsMedia, NeedsNotice, NeedsRoom, NotRun, parse
+from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
 from .read import read_line
 
 _LOOKS = frozenset((Tag.READ, Tag.INSPECT))
@@ -36,7 +36,7 @@ def is_command(text: str, server: str, *, reason: bool) -> str:
         name = parse(typed, server=server).command
     except NotRun:
         return ""
-    except (AskFirst, Missing, NeedsMedia, NeedsNotice, NeedsRoom):
+    except (AskFirst, Missing, NeedsMedia, NeedsTopic, NeedsRoom):
         name = ""
     command = COMMANDS.get(name) or find(typed.word)
     assert command is not None  # it was parsed

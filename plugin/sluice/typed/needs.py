@@ -10,8 +10,9 @@ from ..catalog.record import Action
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation, Param, Type
 from ..text.message import Text, code, quote
+from ..text.phrases import codes, line, listed
 from ..text.phrases import count as counted
-from ..text.phrases import listed
+from ..text.runs import in_runs
 from .lists import is_id
 from .values import NotRun
 
@@ -34,13 +35,23 @@ class Bad:
 
 
 class AskFirst(Exception):
-    """❓ with ✅: runs only when the asker taps. bad: entries of a list that were left out."""
+    """❓ with ✅: runs only when the asker taps.
 
-    def __init__(self, invocation: Invocation, *lines: Text, bad: tuple[Bad, ...] = ()) -> None:
+    bad: entries of a list that were left out. guessed: whom it is about stands in a message that
+    is not ours, so that it must be typed where a tap would run it.
+    """
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        *lines: Text,
+        bad: tuple[Bad, ...] = (),
+        guessed: bool = False,
+    ) -> None:
         super().__init__()
         self.invocation = invocation
         self.lines = lines
-        self.bad = bad
+        self.bad, self.guessed = bad, guessed
 
     @property
     def certain(self) -> Invocation:
@@ -59,17 +70,54 @@ class NeedsMedia(Exception):
         self.event_id = event_id
 
 
-class NeedsNotice(Exception):
-    """The account is the one that the answered message, a server notice, is about: parse again
-    with about=(mxid,), or () if it is no such notice."""
+class NeedsTopic(Exception):
+    """What is meant is what the answered message is about, which is not one of ours: parse again
+    with about=Topic(…)."""
 
     def __init__(self, event_id: str) -> None:
         super().__init__(event_id)
         self.event_id = event_id
 
 
-def missing(param: Param) -> Missing:
-    return Missing(param, (f"{param.question} Reply to this message with {param.answer}.",))
+def missing(param: Param, *, answers: bool = False) -> Missing:
+    """answers: a message was answered that should have told it, and does not."""
+    where = "The message you answered names none. Reply to this one" if answers else ""
+    where = where or "Reply to this message"
+    return Missing(param, (f"{param.question} {where} with {param.answer}.",))
+
+
+_NAMED = 30  # of a list, in a question
+
+
+def all_of(invocation: Invocation) -> AskFirst:
+    """All that the answered message is about: how many, and who does not look like the others."""
+    command = COMMANDS[invocation.command]
+    values = invocation.values(command.many.name) if command.many else ()
+    what = "files" if command.has(Type.MXC) else "accounts"
+    first = line(
+        "{name} for these {n} {what}? Tap ✅.", name=command.name, n=len(values), what=what
+    )
+    if what == "files":
+        return AskFirst(invocation, first, codes(values[:3]), _NOTHING_YET)
+    runs, others = in_runs([value[1:].partition(":")[0] for value in values])
+    lines: list[Text] = [codes(runs)] if runs else []
+    if others:
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        told = line("Not like those: " if runs else "")
+        lines.append((*told, *codes(others[:_NAMED]), more))
+    return AskFirst(invocation, first, *lines, _NOTHING_YET)
+
+
+def another_number(invocation: Invocation, about: Sequence[int]) -> AskFirst:
+    """The number that was typed is not the one of the answered message."""
+    number = invocation.get("request")
+    of = f"#{about[0]}" if len(about) == 1 else "other requests"
+    name = COMMANDS[invocation.command].name
+    first = f"That message is about {of}, you typed {number}. {name} #{number}? Tap ✅."
+    return AskFirst(invocation, (first,), _NOTHING_YET)
+
+
+_NOTHING_YET: Text = ("Nothing has run yet.",)
 
 
 def doubted(

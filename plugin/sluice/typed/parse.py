@@ -11,19 +11,19 @@ from ..catalog.accounts import DEACTIVATE
 from ..catalog.record import Command
 from ..catalog.table import alias, find, meant, nearest
 from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
-from ..text.message import Text, code, quote
+from ..text.message import Text, Topic, code, quote
 from ..text.phrases import Here, line, listed
 from ..text.times import Clock
 from . import lists, password
 from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
-from .ids import account, bare, numbered
+from .ids import account, bare, number, numbered
 from .needs import AskFirst as AskFirst
-from .needs import Bad, doubted, missing
+from .needs import Bad, all_of, another_number, doubted, missing
 from .needs import Missing as Missing
 from .needs import NeedsMedia as NeedsMedia
-from .needs import NeedsNotice as NeedsNotice
+from .needs import NeedsTopic as NeedsTopic
 from .values import MAX_BYTES, Around, date, duration, is_media_type, is_time, read, size, sound
 from .values import NeedsRoom as NeedsRoom
 from .values import NotRun as NotRun
@@ -40,19 +40,20 @@ def parse(
     prefix: str = "!",
     rooms: Mapping[str, str] | None = None,
     media: Mapping[str, tuple[str, ...]] | None = None,
-    about: tuple[str, ...] | None = None,
+    about: Topic | None = None,
     now: float = 0.0,
 ) -> Invocation:
     """The invocation that was typed.
 
     server: Conduit's name. rooms: addresses that were resolved ("" for unknown ones). media: the
-    files of messages that were looked up, by event id. about: the account behind `reply_to`. now:
-    epoch seconds, for spans like "since 7d".
-    Raises NotRun, Missing, AskFirst, NeedsRoom, NeedsMedia, NeedsNotice; for a word that is no
+    files of messages that were looked up, by event id. about: what the message behind `reply_to`
+    is about, None if it is not ours. now: epoch seconds, for spans like "since 7d".
+    Raises NotRun, Missing, AskFirst, NeedsRoom, NeedsMedia, NeedsTopic; for a word that is no
     command NotRun.
     """
     command, typed = _command(typed)
     _check_one(command, typed, server, prefix)
+    typed = _with_number(command, typed, about)
     reading = _Reading(
         command,
         alias(typed.word),
@@ -63,8 +64,13 @@ def parse(
         about,
     )
     if command.has(Type.TEXT):
-        return Invocation(command.name, tuple(reading.text()))
-    return reading.invocation()
+        made = Invocation(command.name, tuple(reading.text()))
+    else:
+        made = reading.invocation()
+    of, typed_number = about.requests if about is not None else (), made.get("request")
+    if of and typed_number not in (None, *of):
+        raise another_number(made, of)
+    return made
 
 
 def _command(typed: Typed) -> tuple[Command, Typed]:
@@ -107,6 +113,27 @@ class _Rows:
     crowded: bool
 
 
+def _with_number(command: Command, typed: Typed, about: Topic | None) -> Typed:
+    """The number of the request that the answered message is about, where none was typed."""
+    numbers = about.requests if about is not None else ()
+    if not numbers or not command.params or command.params[0].type is not Type.COUNT:
+        return typed
+    first, *_ = typed.rest.split() or [""]
+    if number(first).isdecimal():
+        return typed
+    if len(numbers) > 1:
+        raise NotRun(
+            (f"that message is about {len(numbers)} requests, name one: ", *_few(numbers), "."),
+        )
+    (only,) = map(str, numbers)
+    return evolve(typed, rest=f"{only} {typed.rest}".strip(), words=(only, *typed.words))
+
+
+def _few(numbers: Sequence[int]) -> Text:
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+    return (", ".join(f"#{each}" for each in numbers[:5]), more)
+
+
 @frozen
 class _Reading:
     """One command line on its way to an invocation."""
@@ -117,7 +144,7 @@ class _Reading:
     around: Around
     prefix: str
     media: Mapping[str, tuple[str, ...]]
-    about: tuple[str, ...] | None
+    about: Topic | None
     noted: list[tuple[str, str]] = field(factory=list)
     bad: list[Bad] = field(factory=list)
 
@@ -129,14 +156,23 @@ class _Reading:
             if param.type is Type.TEXT:
                 value, rest = "\n".join((rest, *self.typed.lines)).strip(), ""
                 value = _BEFORE.sub("", value, count=1) if args else value
+                value = value or self._number(param)
             else:
                 value, _, rest = rest.partition(" ")
             if value:
                 text = param.type is Type.TEXT
                 args.append((param.name, value if text else read(param, value, self.around)))
             elif param.required:
-                raise missing(param)
+                raise self._missing(param)
         return args
+
+    def _number(self, param: Param) -> str:
+        """The request that the answered message is about, where nothing was typed."""
+        numbers = self.about.requests if self.about is not None and param.replied else ()
+        return str(numbers[0]) if len(numbers) == 1 else ""
+
+    def _missing(self, param: Param) -> Missing:
+        return missing(param, answers=param.replied and self.about is not None)
 
     def invocation(self) -> Invocation:
         args, rows = self._rows()
@@ -152,7 +188,7 @@ class _Reading:
                 continue
             values = values or self._found(param)
             if not values and param.required:
-                raise missing(param)
+                raise self._missing(param)
             taken, values = (values, []) if param.many else (values[:1], values[1:])
             if taken and param.many:
                 args[param.name] = self._list(param, taken, len(words))
@@ -238,17 +274,30 @@ class _Reading:
             raise self._password(rows, which if len(entries) > 1 else 0)
 
     def _found(self, param: Param) -> list[str]:
-        """What the message that is answered to stands for, if that is what the words lack."""
-        reply_to = self.typed.reply_to
-        if reply_to is None:
+        """What the message that is answered is about, if that is what the words lack."""
+        reply_to, about = self.typed.reply_to, self.about
+        if reply_to is None or not param.replied or not param.required:
             return []
-        if param.type is Type.MXC:
-            return self._files_of(reply_to)
-        if param.noticed:
-            if self.about is None:
-                raise NeedsNotice(reply_to)
-            return list(self.about)
-        return []
+        if about is None:
+            if param.type is Type.USER:
+                raise NeedsTopic(reply_to)
+            return self._files_of(reply_to) if param.type is Type.MXC else []
+        of = {Type.USER: about.accounts, Type.ROOM: about.rooms, Type.MXC: about.files}
+        found = of.get(param.type, ())
+        most = MAX_ENTRIES if param.many else 1
+        if len(found) > most:
+            raise self._too_many_there(len(found), param)
+        return list(found)
+
+    def _too_many_there(self, count: int, param: Param) -> NotRun:
+        """The answered message is about more than this command takes."""
+        if param.many:
+            return NotRun((f"that list holds more than {MAX_ENTRIES:,}. Ask for a shorter one.",))
+        noun = {Type.USER: "accounts", Type.ROOM: "rooms"}.get(param.type, "files")
+        first = (f"that message is about {count} {noun}, {self.command.name} takes one. Type it.",)
+        if self.command is not DEACTIVATE:
+            return NotRun(first)
+        return NotRun(first, ("For all of them: ", code(f"{self.prefix}deactivateall reason …")))
 
     def _linked(self, words: list[str]) -> list[str]:
         """A link to a message (read as `$id`) means the file that was posted with it."""
@@ -369,6 +418,8 @@ class _Reading:
         count, most = len(made.values(many.name)), many.most or MAX_ENTRIES
         if count > most:
             raise _too_many(count, most)
+        if count > 1 and not rows.words and not rows.lines:
+            raise all_of(made)
         doubt = doubted(
             made,
             tuple(self.bad),

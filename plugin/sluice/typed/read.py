@@ -26,6 +26,7 @@ from .parse import NotRun
 from .word import first_word
 
 _FILES = frozenset(("m.image", "m.file", "m.video", "m.audio"))
+_ACCOUNT = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.:-]+")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _LANGUAGE = re.compile(  # what a code block may be said to hold
     "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
@@ -172,6 +173,20 @@ def side(content: Json) -> tuple[Side, str] | None:
     if what.sense is Sense.YES:
         return Side.APPROVE, ""
     return (Side.DENY, what.rest) if what.sense is Sense.NO else None
+
+
+def shown_accounts(content: Json) -> tuple[str, ...]:
+    """The accounts of which a message shows the whole id, to everybody who reads it."""
+    body, html = content.get("body"), _html(content)
+    if not isinstance(body, str):
+        return ()
+    said = "\n".join(row for row in body.split("\n") if not row.startswith(">"))
+    named = dict.fromkeys(each.rstrip(".:") for each in _ACCOUNT.findall(said))
+    if not html.parts:
+        return tuple(named)
+    shown = "".join(part if isinstance(part, str) else part.label for part in html.parts)
+    also = {each.rstrip(".:") for each in _ACCOUNT.findall(shown)}
+    return tuple(mxid for mxid in named if mxid in also)
 
 
 def mentions_bot(content: Json, bot: str) -> bool:
