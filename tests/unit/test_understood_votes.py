@@ -133,7 +133,8 @@ async def test_a_hold_ends_by_itself_and_comes_once_a_person(room: Room) -> None
     assert await next_turn(room) is None
     await tick(room, 2)
     assert await next_turn(room) == 1
-    await said(room, CY, "no problem", event)
+    asked, *_ = await said(room, CY, "no problem", event)
+    assert asked.endswith("it does not wait for you again.")
     assert await next_turn(room) == 1
     await said(room, ANA, "no problem", event)
     assert await next_turn(room) is None, "another person's"
@@ -252,6 +253,331 @@ async def test_an_edit_of_the_words_ends_their_question(room: Room) -> None:
     assert await room.state(1) is State.DENIED
     await room.taps(CY, found)
     assert await next_turn(room) is None
+
+
+# --- threads
+
+
+class Threads:
+    """What is written in the thread of a message, as a client sends it."""
+
+    def __init__(self, room: Room, root: str) -> None:
+        self.room, self.root = room, root
+
+    async def says(self, who: str, words: str, reply_to: str = "") -> list[str]:
+        await self.room.ops.news()
+        before = self.room.ops._read
+        relation = {
+            "rel_type": "m.thread",
+            "event_id": self.root,
+            "is_falling_back": not reply_to,
+            "m.in_reply_to": {"event_id": reply_to or self.root},
+        }
+        content = {"msgtype": "m.text", "body": words, "m.relates_to": relation}
+        await self.room.event(who, "m.room.message", content)
+        self.room.ops._read = before
+        return await self.room.ops.news()
+
+    async def bot(self, event_id: str, *, inside: bool = True) -> None:
+        """A message of the bot is read in the timeline."""
+        relation = {"rel_type": "m.thread", "event_id": self.root}
+        content = {"msgtype": "m.text", "body": "x", "m.relates_to": relation if inside else {}}
+        me = self.room.ops.live.me
+        await self.room.event(me, "m.room.message", content, event_id=event_id)
+
+
+async def thread(room: Room, *, read: bool = True) -> Threads:
+    """A thread on a card. read: the card was read by this process."""
+    made = Threads(room, await card(room))
+    if read:
+        await made.bot(made.root, inside=False)
+    return made
+
+
+async def test_a_yes_in_the_thread_on_a_card_is_a_yes(room: Room) -> None:
+    made = await thread(room)
+    await made.says(CY, "hm, let me see")
+    await made.says(CY, "yes")
+    assert await next_turn(room) == 1
+
+
+@pytest.mark.parametrize("other", [DAN, BO, EVE])
+async def test_a_yes_after_somebody_else_in_the_thread_is_asked(room: Room, other: str) -> None:
+    made = await thread(room)
+    await made.says(other, "shall we have a coffee?")
+    assert (await made.says(CY, "yes"))[0].startswith("❓ A yes to #1")
+    assert await next_turn(room) is None
+
+
+async def test_a_yes_in_a_thread_that_was_not_read_whole_is_asked(room: Room) -> None:
+    made = await thread(room, read=False)
+    assert (await made.says(CY, "yes"))[0].startswith("❓ A yes to #1")
+
+
+async def test_after_the_bots_next_message_a_yes_counts_again(room: Room) -> None:
+    made = await thread(room)
+    await made.says(DAN, "who is that?")
+    await made.bot("$of.request.1.half")
+    query = "UPDATE sluice_outbox SET event_id='$other' WHERE event_id='$none'"
+    await room.ops.db.write(lambda tx: tx.execute(query))
+    await made.says(CY, "yes")
+    assert await next_turn(room) is None, "that message is not about the request"
+    await made.bot(made.root, inside=False)
+    await made.says(ANA, "yes")
+    assert await next_turn(room) == 1
+
+
+async def test_a_message_that_nobody_can_read_may_have_stood_in_the_thread(room: Room) -> None:
+    made = await thread(room)
+    because = {"redacted_because": {"sender": DAN}}
+    await room.event(DAN, "m.room.message", {}, unsigned=because)
+    assert (await made.says(CY, "yes"))[0].startswith("❓ A yes to #1")
+
+
+@pytest.mark.parametrize("words", ["no", "No, he is the treasurer!", "👎", "nein"])
+async def test_a_no_in_the_thread_is_a_no_whoever_wrote_before(room: Room, words: str) -> None:
+    made = await thread(room)
+    await made.says(DAN, "shall we?")
+    await made.says(CY, words)
+    assert await room.state(1) is State.DENIED
+
+
+async def test_a_reply_to_a_person_inside_the_thread_is_no_vote(room: Room) -> None:
+    made = await thread(room)
+    other = await room.says(DAN, "coffee?")
+    for words in ("yes", "no"):
+        assert await made.says(CY, words, other) == []
+    assert await room.state(1) is State.PENDING
+
+
+async def test_a_reply_to_the_card_inside_the_thread_is_one(room: Room) -> None:
+    made = await thread(room)
+    await made.says(DAN, "who is that?")
+    await made.says(CY, "yes", made.root)
+    assert await next_turn(room) == 1
+
+
+async def test_other_words_in_the_thread_are_no_vote(room: Room) -> None:
+    made = await thread(room)
+    assert (await made.says(CY, "who is that?"))[0].startswith("❓ Not a vote")
+    assert await made.says(CY, "and why?") == ["[❓]"]
+
+
+async def test_a_thread_on_a_question_answers_it(room: Room) -> None:
+    await room.says(BO, "!deactivate @spam:example.org")
+    made = Threads(room, await question(room, BO))
+    assert await made.says(CY, "casino links") == [], "not of somebody else"
+    await made.says(BO, "casino links")
+    assert (await room.ops.request(1)).invocation.reason == "casino links"
+
+
+# --- without any relation
+
+
+@pytest.mark.parametrize("words", ["yes", "ok", "👍", "Yes 👍", "ja", "tak"])
+async def test_a_plain_yes_is_asked_with_the_number_of_the_one_card(
+    room: Room, words: str
+) -> None:
+    await card(room)
+    assert (await said(room, CY, words))[0].startswith("❓ A yes to #1: deactivate")
+    assert await next_turn(room) is None
+    await room.taps(CY, await question(room, CY))
+    assert await next_turn(room) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["no", "NO!", "nein", "👎", "No, he is the treasurer!", "no objections, go", "stop"]
+)
+async def test_a_plain_no_is_asked_and_holds_the_one_card(room: Room, words: str) -> None:
+    event = await card(room)
+    news = await said(room, CY, words)
+    assert any(text.startswith("❓ A no to #1") for text in news)
+    await room.taps(DAN, event)
+    assert await next_turn(room) is None
+    assert await room.state(1) is State.PENDING
+    await room.taps(CY, await question(room, CY), "❌")
+    assert await room.state(1) is State.DENIED
+
+
+async def test_plain_words_are_asked_once_a_person_and_card(room: Room) -> None:
+    event = await card(room)
+    await said(room, CY, "no")
+    await tick(room, 301)
+    assert await said(room, CY, "no") == ["[❓]"]
+    await room.taps(DAN, event)
+    assert await next_turn(room) == 1
+
+
+async def test_plain_words_while_several_cards_wait_name_them_all(room: Room) -> None:
+    events = [await card(room), await card(room, ASK.replace("spam", "max"))]
+    (asked,) = await said(room, CY, "yes")
+    assert asked.startswith("❓ A yes to which?")
+    assert "#1" in asked
+    assert "#2" in asked
+    news = await said(room, CY, "no")
+    assert any(text.startswith("❓ A no to which?") for text in news)
+    for event in events:
+        await room.taps(DAN, event)
+    assert await next_turn(room) is None
+    await room.taps(CY, events[1])
+    assert await next_turn(room) == 2
+
+
+@pytest.mark.parametrize(
+    "words", ["yes", "no", "No, he is the treasurer!", "wait", "thanks", "lunch?", "ok go ahead"]
+)
+async def test_plain_words_where_nothing_waits_for_them_are_chat(room: Room, words: str) -> None:
+    assert await said(room, CY, words) == []
+    await card(room)
+    for who in (BO, HAL, EVE):  # whose own it is, who has not the role, who has none
+        assert await said(room, who, words) == []
+    assert await room.state(1) is State.PENDING
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["wait", "thanks!", "who is that?", "no one in the kitchen has ever washed a cup",
+     "I said yes to him", "sure enough the rain came back in the evening"],
+)  # fmt: skip
+async def test_other_plain_words_are_chat_while_a_card_waits(room: Room, words: str) -> None:
+    await card(room)
+    assert await said(room, CY, words) == []
+
+
+async def test_who_has_said_yes_is_not_asked_for_another_but_heard_with_a_no(room: Room) -> None:
+    event = await card(room)
+    await room.says(CY, "yes", event)
+    assert await said(room, CY, "ok") == []
+    assert (await said(room, CY, "no"))[0].startswith("❓ A no to #1")
+    assert await next_turn(room) is None
+
+
+# --- answers to a question
+
+
+WHY, NAME, TAP = "!deactivate @spam:example.org", "!adduser", "!users"
+
+
+@pytest.mark.parametrize("line", [WHY, NAME])
+@pytest.mark.parametrize(
+    "words", ["nein", "non merci", "нет", "hayır", "stopp", "cancela", "nie, stop", "zrušit", "🙅"]
+)
+async def test_a_no_of_any_language_ends_the_question(room: Room, line: str, words: str) -> None:
+    await room.says(BO, line)
+    news = await said(room, BO, words, await question(room, BO))
+    assert news[0].startswith("⛔ Not run: you said no.")
+    assert not room.ops.dialog._open
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("label", ["Reason: ", "why: ", "because ", "Because: ", "Grund: "])
+async def test_the_label_of_a_reason_is_dropped(room: Room, label: str) -> None:
+    await room.says(BO, WHY)
+    await room.says(BO, f"{label}casino links", await question(room, BO))
+    assert (await room.ops.request(1)).invocation.reason == "casino links"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [(WHY, w) for w in ("what?", "who", "why?", "thanks", "ok", "12", "?", "yes please", "hm?")]
+    + [(NAME, w) for w in ("what?", "which name?", "thanks!", "ok", "12", "danke", "yes")],
+)
+async def test_what_cannot_be_the_answer_is_asked_back(room: Room, line: str, words: str) -> None:
+    await room.says(BO, line)
+    first = await question(room, BO)
+    news = await said(room, BO, words, first)
+    assert "\nI could not take your words for a " in news[0]
+    second = await room.sent(list(room.ops.dialog._open)[-1])
+    answer = "zoe" if line == NAME else "casino links"
+    await room.says(BO, answer, second if words != "ok" else first)
+    assert await room.newest() == 1, "the question stays open, at both places"
+    assert not room.ops.dialog._open
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "offer"),
+    [
+        (WHY, "casino links", "❓ Reason “casino links”? Tap ✅."),
+        (WHY, "they post ads all day", "❓ Reason “they post ads all day”? Tap ✅."),
+        (NAME, "zoe", "❓ Name “zoe”? Tap ✅."),
+    ],
+)
+async def test_the_first_plain_words_are_offered_as_the_answer(
+    room: Room, line: str, words: str, offer: str
+) -> None:
+    await room.says(BO, line)
+    assert (await said(room, BO, words))[0].startswith(offer)
+    assert await room.newest() == 0
+    key = list(room.ops.dialog._open)[-1]
+    for other in (CY, ANA):
+        await room.taps(other, await room.sent(key))
+    assert await room.newest() == 0
+    await room.taps(BO, await room.sent(key))
+    assert await room.newest() == 1
+    assert not room.ops.dialog._open
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [(WHY, w) for w in ("what?", "thanks", "@dan:example.org look at that", "12", "ok")]
+    + [(NAME, w) for w in ("SecurePassword123", "alice hunter2", "hunter2!", "what?", "thanks",
+                           "12345", "alice:hunter2")],
+)  # fmt: skip
+async def test_plain_words_that_cannot_be_it_are_chat_and_never_repeated(
+    room: Room, line: str, words: str
+) -> None:
+    await room.says(BO, line)
+    assert await said(room, BO, words) == []
+    assert room.ops.dialog._open, "the question stays open"
+    assert await said(room, BO, "zoe") == [], "only the first words are looked at"
+
+
+async def test_plain_words_of_others_answer_nothing(room: Room) -> None:
+    await room.says(BO, WHY)
+    assert await said(room, CY, "casino links") == []
+    assert (await said(room, BO, "casino links"))[0].startswith("❓ Reason")
+
+
+@pytest.mark.parametrize("words", ["no", "Never mind!", "cancel", "nein", "❌"])
+async def test_a_plain_no_ends_the_question(room: Room, words: str) -> None:
+    await room.says(BO, WHY)
+    assert (await said(room, BO, words))[0].startswith("⛔ Not run: you said no.")
+    assert not room.ops.dialog._open
+
+
+async def test_a_yes_as_a_reply_is_the_tap_and_a_plain_one_is_asked(room: Room) -> None:
+    await room.says(ANA, TAP)
+    (asked, *_) = await said(room, ANA, "yes")
+    assert asked.endswith("\nTap, or reply yes or no.")
+    assert await room.newest() == 0
+    await room.says(ANA, "yes", await room.sent(list(room.ops.dialog._open)[-1]))
+    assert await room.newest() == 1
+    assert not room.ops.dialog._open
+
+
+async def test_other_words_to_a_tap_are_asked_back(room: Room) -> None:
+    await room.says(ANA, TAP)
+    news = await said(room, ANA, "how many may there be?", await question(room, ANA))
+    assert news[0].startswith("❓ I have never seen this server's list of users.")
+    assert news[0].endswith("\nTap, or reply yes or no.")
+    assert await room.newest() == 0
+
+
+async def test_the_number_of_a_choice_as_a_reply_is_its_tap(room: Room) -> None:
+    await room.says(BO, "!aduser zoe")
+    await room.says(BO, "1", await question(room, BO))
+    assert await room.newest() == 1
+
+
+async def test_deleting_the_command_ends_the_question_and_says_so(room: Room) -> None:
+    command = await room.says(BO, WHY)
+    found = await question(room, BO)
+    before = room.ops._read
+    await room.event(BO, "m.room.redaction", {"redacts": command}, redacts=command)
+    room.ops._read = before
+    assert "(edited) ⛔ Not run: you deleted the command." in await room.ops.news()
+    await room.says(BO, "casino links", found)
+    assert await room.newest() == 0
 
 
 # --- the table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from attrs import evolve
+
 from ..model.command import Invocation, Manner, Typed
 from ..text.message import Code, Message, Text, code, one_line, quote
 from ..text.phrases import Here, ask, line, listed
@@ -119,6 +121,28 @@ def open_again(mxid: str) -> None: ...
 @says("⛔ Not run: no {what} came within {minutes} minutes. Send the command again.")
 def nothing_came(what: str, minutes: int = 5) -> None:
     """What a question becomes when nobody answered. what: name, reason, tap, answer."""
+
+
+def no_answer(question: Message, wants: str) -> Message:
+    """The question once more, to words that cannot answer it. wants: as of `nothing_came`; "" for
+    a tap."""
+    why = line("I could not take your words for a {wants}.", wants=wants)
+    why = why if wants else line("Tap, or reply yes or no.")
+    return evolve(question, lines=(*question.lines, why))
+
+
+def offered(wants: str, words: str) -> Message:
+    """Words that may be the answer, as nobody said so."""
+    return _offered(wants.capitalize(), words)
+
+
+@says("❓ {wants} {words:quote}? Tap ✅. Nothing has run yet.")
+def _offered(wants: str, words: str) -> None: ...
+
+
+@says("⛔ Not run: you deleted the command.")
+def deleted() -> None:
+    """What a question becomes when the command goes."""
 
 
 @says("⛔ Not run: you said no. Was it an answer? Then send the whole command again.")

@@ -23,12 +23,13 @@ from ..state import Live, Rooms
 from ..text.message import Message
 from ..text.phrases import ask as asking
 from ..typed import read
-from ..typed.answering import is_command, without_label
+from ..typed.answering import could_be, is_command, without_label
 from ..typed.parse import Missing, NotRun
 from ..typed.values import MAX_BYTES, size
 
 LIFE = 300.0  # seconds
 _YES = "approve"
+_CALLED = {"user": "name", "mxc": "file"}  # what people call a parameter
 _DAY = 86_400.0
 _KEPT = 5_000  # full lines that are remembered as said
 
@@ -41,17 +42,24 @@ GoOn = Callable[[Origin, Typed], Awaitable["Handled | None"]]
 class Question:
     """key: what the outbox calls its message. late: what it becomes when nobody answers in time.
 
-    reply: goes on with the words of a reply. taps: goes on for each button, by its meaning. about:
-    the request that it asks a vote on.
+    reply: goes on with the words of a reply. wants: what they must be. taps: goes on for each
+    button, by its meaning; emojis: the buttons. about: the request that it asks a vote on.
     """
 
     origin: Origin
     key: str
     asked: float
+    message: Message
     late: Message
     reply: Reply | None = None
+    wants: str = ""
     taps: Mapping[str, Tap] = field(factory=dict)
+    emojis: tuple[str, ...] = ()
     about: str = ""
+
+    def fits(self, words: str, *, alone: bool = False) -> bool:
+        """Whether these words can be what it asks for. alone: they do not even answer it."""
+        return could_be(self.wants, words, alone=alone)
 
 
 class Dialog:
@@ -60,6 +68,7 @@ class Dialog:
     def __init__(self, live: Live, rooms: Rooms, outbox: Outbox) -> None:
         self._live, self._rooms, self._outbox = live, rooms, outbox
         self._open: dict[str, Question] = {}
+        self._passed: set[str] = set()  # questions after which the asker has said something
         self._said: dict[str, float] = {}  # in full, and until when a ❓ stands for it
 
     # --- open questions
@@ -83,7 +92,25 @@ class Dialog:
         return tuple(q for q in self._open.values() if self._is_over(q))
 
     def close(self, key: str) -> None:
-        self._open.pop(key, None)
+        """It, and where else the same is asked."""
+        question = self._open.pop(key, None)
+        self._passed.discard(key)
+        if question is not None:
+            for other in [k for k, q in self._open.items() if _same(q, question)]:
+                del self._open[other]
+
+    def first_words(self, origin: Origin) -> Question | None:
+        """The last question to this person here, if these are their first words after it."""
+        mxid, room = origin.mxid, origin.room
+        theirs = [
+            each
+            for each in self._open.values()
+            if (each.origin.mxid, each.origin.room) == (mxid, room) and not self._is_over(each)
+        ]
+        if not theirs or theirs[-1].about or theirs[-1].key in self._passed:
+            return None
+        self._passed.add(theirs[-1].key)
+        return theirs[-1]
 
     def _is_over(self, question: Question) -> bool:
         return self._live.now() > question.asked + LIFE
@@ -104,16 +131,19 @@ class Dialog:
 
         about: what makes it the same, with the room or the person in it.
         """
+        return self.at_first(origin, about, self.answer(origin, message))
+
+    def at_first(self, origin: Origin, about: str, first: Handled) -> Handled:
+        """The same with what is more than a message."""
         now = self._live.now()
         if self._said.get(about, 0.0) > now and self._rooms.able(origin.room, "m.reaction"):
             return self.sign(origin)
-        answered = self.answer(origin, message)
 
         async def commit(tx: Tx) -> None:
-            await answered.commit(tx)
+            await first.commit(tx)
             tx.after(lambda: self._keep(about, now + _DAY))
 
-        return Handled(commit)
+        return Handled(commit, first.after)
 
     def sign(self, origin: Origin) -> Handled:
         """❓ on what was written: it is not understood, and what to do was said before."""
@@ -152,6 +182,12 @@ class Dialog:
 
         return Handled(commit)
 
+    async def deleted(self, tx: Tx, question: Question) -> None:
+        """The command is gone, and the question with it."""
+        room, key = question.origin.room, question.key
+        await self._outbox.edit(tx, room, key, questions.deleted())
+        await self._outbox.buttons(tx, room, key, ())
+
     # --- questions
 
     def confirm(self, origin: Origin, question: Message, go_on: Tap) -> Handled:
@@ -176,7 +212,8 @@ class Dialog:
         ):
             return self.sign(origin)
         taps = {side.value: tap for side, tap in go_on.items()}
-        return self._ask(origin, question, late, ("✅", "❌"), taps=taps, about=about)
+        asked = self._question(origin, question, late)
+        return self._ask(evolve(asked, taps=taps, emojis=("✅", "❌"), about=about))
 
     def choose(self, origin: Origin, question: Message, go_on: Sequence[Tap]) -> Handled:
         """❓ with 1️⃣, 2️⃣ …; each goes on with what it stands for."""
@@ -188,12 +225,13 @@ class Dialog:
     ) -> Handled:
         """taps: what a key means -> (the emoji, what goes on then)."""
         buttons = {meaning: tap for meaning, (_, tap) in taps.items()}
-        emojis = [emoji for emoji, _ in taps.values()]
-        return self._ask(origin, question, questions.nothing_came("tap"), emojis, taps=buttons)
+        emojis = tuple(emoji for emoji, _ in taps.values())
+        asked = self._question(origin, question, questions.nothing_came("tap"))
+        return self._ask(evolve(asked, taps=buttons, emojis=emojis))
 
     def missing(self, origin: Origin, typed: Typed, gap: Missing, go_on: GoOn) -> Handled:
         """Asks for one more value of the line; goes on with the line that it completes."""
-        what = "name" if gap.param.name == "user" else gap.param.name
+        what = _CALLED.get(gap.param.name, gap.param.name)
 
         async def reply(again: Origin, words: str) -> Handled | None:
             is_free = gap.param.type is Type.TEXT
@@ -201,8 +239,8 @@ class Dialog:
                 return self.answer(again, questions.a_command(what, word))
             return await go_on(again, _longer(typed, words))
 
-        late = questions.nothing_came(what)
-        return self._ask(origin, asking(gap.question), late, reply=reply)
+        asked = self._question(origin, asking(gap.question), questions.nothing_came(what))
+        return self._ask(evolve(asked, reply=reply, wants=what))
 
     def why(self, origin: Origin, go_on: Reply, *, votes: bool) -> Handled:
         """Asks for the reason. votes: somebody will read it before it runs."""
@@ -217,32 +255,45 @@ class Dialog:
             return await go_on(again, reason)
 
         late = questions.nothing_came("reason")
-        return self._ask(origin, questions.why(votes=votes), late, reply=reply)
+        asked = self._question(origin, questions.why(votes=votes), late)
+        return self._ask(evolve(asked, reply=reply, wants="reason"))
 
-    def _ask(
-        self,
-        origin: Origin,
-        message: Message,
-        late: Message,
-        emojis: Sequence[str] = (),
-        *,
-        reply: Reply | None = None,
-        taps: Mapping[str, Tap] | None = None,
-        about: str = "",
-    ) -> Handled:
-        """emojis: its buttons."""
-        answered = self.answer(origin, message)
-        key, now = f"reply.{origin.event_id}", self._live.now()
-        question = Question(origin, key, now, late, reply, taps or {}, about)
+    def again(self, origin: Origin, question: Question) -> Handled:
+        """What came was no answer: the same is asked anew, and both can be answered."""
+        return self._repeat(
+            origin, question, questions.no_answer(question.message, question.wants)
+        )
+
+    def offer(self, origin: Origin, question: Question, words: str, go_on: Tap) -> Handled:
+        """Asks by a tap whether these words were the answer."""
+        offered = evolve(question, taps={_YES: go_on}, emojis=("✅",))
+        return self._repeat(origin, offered, questions.offered(question.wants, words))
+
+    def _repeat(self, origin: Origin, question: Question, message: Message) -> Handled:
+        """The same question behind another message."""
+        whose = evolve(origin, command=question.origin.command)
+        return self._ask(evolve(question, origin=whose, key=f"reply.{origin.event_id}"), message)
+
+    def _question(self, origin: Origin, message: Message, late: Message) -> Question:
+        return Question(origin, f"reply.{origin.event_id}", self._live.now(), message, late)
+
+    def _ask(self, question: Question, message: Message | None = None) -> Handled:
+        """message: what is said in place of its own words."""
+        origin, key = question.origin, question.key
+        answered = self.answer(origin, message or question.message)
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
-            await self._outbox.buttons(tx, origin.room, key, emojis)
+            await self._outbox.buttons(tx, origin.room, key, question.emojis)
 
         async def after() -> None:
             self._open[key] = question
 
         return Handled(commit, after)
+
+
+def _same(one: Question, other: Question) -> bool:
+    return (one.origin.command, one.origin.room) == (other.origin.command, other.origin.room)
 
 
 def _longer(typed: Typed, words: str) -> Typed:

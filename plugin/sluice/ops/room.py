@@ -42,6 +42,7 @@ from .intake import Intake
 from .mute import Mute
 from .storage import Storage
 from .talk import Talk
+from .turns import Turns
 
 _UNREAD_EVERY = 60.0
 _SENT_WITHIN = 5.0
@@ -75,7 +76,8 @@ class OpsRoom:
         self._erasures = Erasures(
             self.room, live, outbox, desk, db, homeserver, authority, commands.moved
         )
-        parts = (commands, dialog, self._mute, self._erasures)
+        self._turns = Turns()
+        parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._bots: set[str] = set()  # who has sent notices here and holds no role: other bots
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
@@ -89,10 +91,13 @@ class OpsRoom:
         if self.room not in self._rooms.views:
             return None  # a policy that came just now knows it no more
         if event.sender == self._live.me:
+            self._turns.ours(event)
             return self._own(event)
+        self._turns.theirs(event)
         if event.is_state:
             return self._state(event)
         if is_emptied(event):
+            self._turns.unknown()
             return await self._erasures.take(self._origin(event), event, self.view)
         if event.type == "m.room.message":
             return await self._message(event)
@@ -344,17 +349,22 @@ class OpsRoom:
             return None
         able = self.view.can("redact", sender)
         question = self._dialog.of_command(target)
-        if question is not None and (able or question.origin.mxid == sender):
-            self._dialog.close(question.key)
+        gone = (
+            question if question is not None and (able or question.origin.mxid == sender) else None
+        )
+        if gone is not None:
+            self._dialog.close(gone.key)
         lookups = self._commands.lookups
         if lookups.whose(target) == sender or able:
             lookups.end(target)
         if able:
             await self._sent(target)
-        elif not await self._db.read(lambda tx: self._is_known(tx, target)):
+        elif gone is None and not await self._db.read(lambda tx: self._is_known(tx, target)):
             return None  # anybody removes what they said, all day long
 
         async def commit(tx: Tx) -> None:
+            if gone is not None:
+                await self._dialog.deleted(tx, gone)
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
             if able or own or await store.votes_of(tx, self.room, target):

@@ -6,9 +6,10 @@ a no. All else that may be a vote is asked, and what may be a no holds the reque
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..chat import refusals
 from ..chat import votes as texts
@@ -21,21 +22,22 @@ from ..model.event import Json
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..model.request import Rejection, Request, Side, State, Via
-from ..requests import doubts, voting
-from ..requests.desk import Desks
+from ..requests import doubts, store, voting
+from ..requests.desk import Desk, Desks
 from ..requests.standing import Count, weigh
 from ..requests.voting import Ballot
 from ..state import Live, Rooms
-from ..text.message import Topic
 from ..text.phrases import Here
 from ..typed import read
-from ..typed.consent import Sense, meant, refuses
+from ..typed.consent import Sense, is_short, meant
 from ..typed.parse import NotRun
 from ..typed.read import Said
 from .dialog import Dialog, Question
 from .erased import Erasures
 from .intake import Intake
 from .mute import Mute
+from .to_questions import ToQuestions
+from .turns import Turns
 
 _DOUBTFUL = (Sense.YES, Sense.YES_AND, Sense.UNCLEAR)
 
@@ -47,6 +49,7 @@ class Card:
     request: Request
     votes: Count
     told: About
+    may_hold: bool  # by what may be a no of this person
 
 
 class Talk:
@@ -64,11 +67,13 @@ class Talk:
         dialog: Dialog,
         mute: Mute,
         erasures: Erasures,
+        turns: Turns,
     ) -> None:
         self._room, self._live, self._rooms, self._outbox = room, live, rooms, outbox
         self._desk, self._db = desk, db
         self._commands, self._dialog = commands, dialog
-        self._mute, self._erasures = mute, erasures
+        self._mute, self._erasures, self._turns = mute, erasures, turns
+        self._answers = ToQuestions(commands, dialog, mute)
 
     async def take(
         self, origin: Origin, content: Json, *, young: bool = True
@@ -76,12 +81,28 @@ class Talk:
         """A message that is no command. young: it may still become a yes by an edit."""
         people = called(self._live, self._rooms.views[self._room])
         said = read.said(content, self._live.me, people)
-        if said is None or isinstance(said, NotRun) or said.reply_to is None:
+        if said is None or isinstance(said, NotRun):
             return None
-        question = await self.question(said.reply_to, origin.mxid)
-        if question is not None:
-            return await self._answer(origin, question, said)
-        return await self._below(origin, said.reply_to, said, young=young)
+        targets = self._targets(said)
+        for target in targets:
+            question = await self.question(target, origin.mxid)
+            if question is not None and not question.about:
+                return await self._answers.reply(origin, question, said.text)
+        exact = said.thread is None or self._turns.is_next(said.thread, origin.mxid)
+        for target in targets:
+            is_theirs = said.reply_to is not None or (exact and target == targets[0])
+            if below := await self._below(origin, target, said, young=young, exact=is_theirs):
+                return below
+        return await self._plain(origin, said) if said.reply_to is None and young else None
+
+    def _targets(self, said: Said) -> tuple[EventId, ...]:
+        """What a message answers: in a thread, our last one there, and what it is a thread on."""
+        if said.reply_to is not None:
+            return (said.reply_to,)
+        if said.thread is None:
+            return ()
+        last = self._turns.last(said.thread)
+        return tuple(dict.fromkeys((last or said.thread, said.thread)))
 
     async def question(self, event_id: EventId | None, mxid: str) -> Question | None:
         """The open question that this message of ours is, if it is theirs."""
@@ -89,27 +110,6 @@ class Talk:
             return None
         key = await self._db.read(lambda tx: self._outbox.key_of(tx, self._room, event_id))
         return self._dialog.get(key, mxid)
-
-    # --- an answer
-
-    async def _answer(
-        self, origin: Origin, question: Question, said: Said
-    ) -> Handled | Later | None:
-        side = {Sense.YES: Side.APPROVE, Sense.NO: Side.DENY}.get(meant(said.text).sense)
-        tap = question.taps.get(side.value) if side is not None else None
-        if tap is None and refuses(said.text):
-            return self._dialog.called_off(origin, question)
-        reply = question.reply
-        if tap is None and reply is None:
-            return None
-        if self._mute.now:
-            return await self._mute.unheard(origin)
-        self._dialog.close(question.key)
-        again = evolve(origin, command=question.origin.command)
-        if tap is not None:
-            return await self._commands.looked_up(again, partial(tap, again))
-        assert reply is not None
-        return await self._commands.looked_up(again, partial(reply, again, said.text))
 
     # --- a vote
 
@@ -122,8 +122,9 @@ class Talk:
             return None
         if (released := await self._erasures.tap(origin, target, side)) is not None:
             return released
+        words, room = how is Via.REPLY, self._room
         request = await self._db.read(
-            lambda tx: voting.of_message(self._desk(tx, self._room), self._room, target)
+            lambda tx: voting.of_message(self._desk(tx, room), room, target, words=words)
         )
         return self._cast(origin, request.id, side, how, why) if request is not None else None
 
@@ -140,19 +141,20 @@ class Talk:
         return self._cast(origin, number, side, Via.REACTION)
 
     async def _below(
-        self, origin: Origin, target: EventId, said: Said, *, young: bool
+        self, origin: Origin, target: EventId, said: Said, *, young: bool, exact: bool
     ) -> Handled | None:
-        """A reply to a message of ours that asks them nothing."""
+        """Words to a message of ours that asks them nothing. exact: they are its answer, so that
+        a yes is one."""
         what = meant(said.text)
         if what.sense is Sense.NO:
             return await self.vote(origin, target, Side.DENY, Via.REPLY, what.rest)
-        if what.sense is Sense.YES:
+        if what.sense is Sense.YES and exact:
             voted = await self.vote(origin, target, Side.APPROVE, Via.REPLY)
             old = voted is not None and not young
             return self._dialog.answer(origin, refusals.no_command_by_edit()) if old else voted
         if self._live.settings is None:
             return None
-        card = await self._db.read(lambda tx: self._open(tx, target))
+        card = await self._db.read(lambda tx: self._open(tx, target, origin.mxid))
         return await self._no_vote(origin, card, what.sense) if card is not None else None
 
     async def _no_vote(self, origin: Origin, card: Card, sense: Sense) -> Handled | None:
@@ -162,37 +164,83 @@ class Talk:
         number, votes = card.request.id, card.votes
         cause = votes.cause(origin.mxid, card.request.mxid)
         if cause is Rejection.NONE and sense in _DOUBTFUL:
-            return self._ask(origin, card, holds=sense is Sense.UNCLEAR)
+            return self._ask(origin, card, no=sense is Sense.UNCLEAR)
         message = texts.no_vote(card.request, cause, votes.standing, self._here)
-        message = evolve(message, about=Topic((number,)))
         return self._dialog.once(origin, f"no vote.{number}.{votes.same(origin.mxid)}", message)
 
-    def _ask(self, origin: Origin, card: Card, *, holds: bool) -> Handled:
-        """What may be a vote is counted when they tap. holds: it may be a no, and nothing of the
+    def _ask(self, origin: Origin, card: Card, *, no: bool) -> Handled:
+        """What may be a vote is counted when they tap. no: it may be one, and nothing of the
         request runs meanwhile."""
-        number = card.request.id
+        number, holds = card.request.id, no and card.may_hold
         held = self._live.now() + doubts.LIFE if holds else None
-        question = texts.may_be(card.request, card.told, self._here, held=held)
-        question = evolve(question, about=Topic((number,)))
+        question = texts.may_be(card.request, card.told, self._here, no=no, held=held)
         late = texts.not_tapped(self._here, number)
         taps = {side: partial(self._tapped, number=number, side=side) for side in Side}
         asked = self._dialog.vote(origin, str(number), question, late, taps)
+        return self._holding(origin, [number], asked) if holds else asked
 
+    def _holding(self, origin: Origin, numbers: Sequence[int], asked: Handled) -> Handled:
         async def commit(tx: Tx) -> None:
             await asked.commit(tx)
-            if holds:
-                who = (self._room, origin.mxid, origin.event_id)
-                await doubts.hold(self._desk(tx, self._room), [number], *who)
+            who = (self._room, origin.mxid, origin.event_id)
+            await doubts.hold(self._desk(tx, self._room), numbers, *who)
 
         return Handled(commit, asked.after)
 
-    async def _open(self, tx: Tx, target: EventId) -> Card | None:
-        """The request that a message of ours is about, while votes on it count."""
+    async def _open(self, tx: Tx, target: EventId, mxid: str) -> Card | None:
+        """The request that a message of ours is about, while votes on it count; to somebody
+        with a role."""
         desk = self._desk(tx, self._room)
-        request = await voting.of_message(desk, self._room, target)
+        request = await voting.of_message(desk, self._room, target, words=True)
         if request is None or request.state is not State.PENDING or not request.slots:
             return None
-        return Card(request, (await weigh(desk, request)).votes, await desk.about(request))
+        return (
+            await self._card(desk, request, mxid) if await desk.roles(self._room, mxid) else None
+        )
+
+    async def _card(self, desk: Desk, request: Request, mxid: str) -> Card:
+        votes = (await weigh(desk, request)).votes
+        may_hold = await doubts.may_hold(desk, votes, request.id, mxid)
+        return Card(request, votes, await desk.about(request), may_hold)
+
+    # --- without any relation
+
+    async def _plain(self, origin: Origin, said: Said) -> Handled | None:
+        """Words that name nothing: a phone's quick reply, or chat."""
+        if (answer := await self._answers.plain(origin, said.text)) is not None:
+            return answer
+        sense = meant(said.text).sense
+        if self._live.settings is None or self._mute.now:
+            return None
+        if sense is Sense.OTHER or not is_short(said.text) or sense not in (*_DOUBTFUL, Sense.NO):
+            return None
+        no = sense in (Sense.NO, Sense.UNCLEAR)
+        cards = await self._db.read(lambda tx: self._waiting(tx, origin.mxid, no=no))
+        if not cards:
+            return None
+        numbers = [card.request.id for card in cards]
+        whose = cards[0].votes.same(origin.mxid)
+        about = ".".join(["plain", "no" if no else "yes", whose, *map(str, numbers)])
+        if len(cards) == 1:
+            return self._dialog.at_first(origin, about, self._ask(origin, cards[0], no=no))
+        holds = no and all(card.may_hold for card in cards)
+        until = self._live.now() + doubts.LIFE if holds else None
+        rows = [(card.request.id, card.told.short) for card in cards]
+        asked = self._dialog.once(origin, about, texts.which(self._here, rows, no=no, held=until))
+        return self._holding(origin, numbers, asked) if no else asked
+
+    async def _waiting(self, tx: Tx, mxid: str, *, no: bool) -> list[Card]:
+        """The open cards of this room on which their yes would count; or their no, which counts
+        after a yes too."""
+        desk = self._desk(tx, self._room)
+        found = []
+        for request in await store.in_state(tx, State.PENDING):
+            if request.room == self._room and request.slots:
+                card = await self._card(desk, request, mxid)
+                counts = card.votes.cause(mxid, request.mxid) is Rejection.NONE
+                if counts and (no or mxid not in card.votes.voters):
+                    found.append(card)
+        return found
 
     @property
     def _here(self) -> Here:

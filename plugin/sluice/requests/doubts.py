@@ -14,7 +14,7 @@ from . import erased, holds, store
 from .desk import Desk
 from .holds import Hold
 from .machine import Event
-from .standing import weigh
+from .standing import Count, weigh
 
 LIFE = 300.0  # seconds
 
@@ -25,15 +25,19 @@ async def hold(desk: Desk, numbers: Iterable[int], room: str, mxid: UserId, even
         request = await store.get(desk.tx, number)
         if request is None or request.state is not State.PENDING:
             continue
-        same = (await weigh(desk, request)).votes.same
-        earlier = await holds.doubts(desk.tx, number)
-        if any(same(each.mxid) == same(mxid) for each in earlier):
+        if not await may_hold(desk, (await weigh(desk, request)).votes, number, mxid):
             continue
         until = desk.now + LIFE
         await desk.apply(request, Event.HOLD)
         await holds.add(desk.tx, Hold(event_id, number, room, mxid, "", "", desk.now, until=until))
         await desk.record("held", request, event=event_id, voter=mxid, until=until)
         await erased.show(desk, request)
+
+
+async def may_hold(desk: Desk, votes: Count, number: int, mxid: str) -> bool:
+    """Whether nothing of this person has held the request before."""
+    earlier = await holds.doubts(desk.tx, number)
+    return votes.same(mxid) not in {votes.same(each.mxid) for each in earlier}
 
 
 async def tick(desk: Desk) -> None:

@@ -33,6 +33,7 @@ from .finish import closed, resolved
 from .machine import Effect, Event, Fact
 from .standing import Count, Weighed, judge_again, weigh
 from .submit import Ask, not_for
+from .topics import topic_of
 
 MOST_VOTES = 10  # of one account on one request; a deny that counts is kept all the same
 Commit = Callable[[Tx], Awaitable[None]]
@@ -233,11 +234,16 @@ async def of_card(desk: Desk, room: RoomId, event_id: EventId) -> Request | None
     return await store.get(desk.tx, number) if number is not None else None
 
 
-async def of_message(desk: Desk, room: RoomId, event_id: EventId) -> Request | None:
+async def of_message(
+    desk: Desk, room: RoomId, event_id: EventId, *, words: bool
+) -> Request | None:
     """The request that a message of ours is about: of its card and its reminder at any time, of
-    all else while votes may count."""
+    all else while votes may count. words: also of an answer, whose buttons are only for one."""
     key = await desk.outbox.key_of(desk.tx, room, event_id) or ""
     number = request_number(key)
+    if number is None and words:
+        topic = await topic_of(desk.tx, desk.outbox, room, event_id)
+        number = topic.requests[0] if topic is not None and len(topic.requests) == 1 else None
     request = await store.get(desk.tx, number) if number is not None else None
     if request is None or key in (card_key(request.id), reminder_key(request.id)):
         return request

@@ -10,12 +10,20 @@ import re
 
 from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
-from .consent import refuses
+from .consent import is_polite, refuses
 from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
 from .read import read_line
 
 _LOOKS = frozenset((Tag.READ, Tag.INSPECT))
-_LABEL = re.compile(r"reason\b\s*[:=–—-]?\s*", re.I)
+_LABEL = re.compile(r"(?:reason|why|because|grund)\b\s*[:=–—-]?\s*", re.I)
+_ASKS = re.compile(  # words that ask back: "what?", "who"
+    "what|who|which|why|how|huh|where|was|wer|welcher?|warum|wie|quoi|qui|quel(?:le)?|pourquoi"
+    "|qué|que|quién|cuál|cosa|chi|quale|perch[eé]|co|kto|který|kdo|proč|dlaczego|что|кто|какой"
+    "|зачем|почему|vem|hvem|hvad|hva|vad|wat|wie|ne|kim|neden|pardon|sorry",
+    re.I,
+)
+_PLAIN = re.compile(r"@?[a-z0-9._-]+", re.ASCII)
+_LONG = 6  # words of a question back; longer ones may be a reason that asks something
 _ID = re.compile(r"(?:^|\s)(?:[@!#][^\s:]+:|mxc://|\$|#?\d+$)")
 
 
@@ -44,6 +52,26 @@ def is_command(text: str, server: str, *, reason: bool) -> str:
     if reason and looks and typed.rest and not _ID.search(typed.rest):
         return ""
     return typed.word
+
+
+def could_be(wants: str, words: str, *, alone: bool) -> bool:
+    """Whether words can be what was asked for: a name, a reason, a room …
+
+    alone: they answer nothing, and would be repeated: only what surely is one, and of a name
+    nothing that could be a password.
+    """
+    few = words.split()
+    asks = words.rstrip().endswith(("?", "？")) and len(few) <= _LONG
+    if asks or not few or (len(few) == 1 and _ASKS.fullmatch(few[0].strip("?!."))):
+        return False
+    if is_polite(words):
+        return False
+    if wants == "reason":
+        return any(char.isalpha() for char in words)
+    if wants == "name":
+        is_name = not words.strip().isdecimal()
+        return is_name and (not alone or _PLAIN.fullmatch(words.strip()) is not None)
+    return bool(wants) and (not alone or few[0][0] in "@#!$" or "://" in few[0])
 
 
 def without_label(reason: str) -> str:

@@ -336,6 +336,19 @@ def refuses(text: str) -> bool:
     return len(more) <= _FEW or said[1].is_break
 
 
+def is_polite(text: str) -> bool:
+    """Whether it is consent or courtesy and nothing else: "ok, thanks"."""
+    kinds = (*_CONSENTS, _S.THANKS)
+    return all(part.is_break or part.sense in kinds for part in _parts(text[:_MOST]))
+
+
+def is_short(text: str) -> bool:
+    """Whether a yes or a no is most of it, or stands apart: so it may be an answer to nothing
+    that is named."""
+    parts = list(dropwhile(_leads, _parts(text[:_MOST])))
+    return len([part for part in parts if not part.is_break]) <= _FEW or parts[1].is_break
+
+
 def _leads(part: _Part) -> bool:
     """What may stand before what is meant: "oh, sorry, no"."""
     return part.is_break or part.sense is _S.THANKS or part.word in _FILLERS
