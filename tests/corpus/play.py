@@ -73,18 +73,19 @@ class Case:
     late: float = 0.0  # seconds that it is old
     holds: bool = False  # the next yes does not make it run
     there: bool = False  # the answer stands in its thread
+    before: tuple[Mapping[str, Any], ...] = ()  # events that come after the scene
     file: str = ""
 
 
 @lru_cache
-def _yaml(name: str) -> Any:
+def rows(name: str) -> Any:
     return YAML(typ="safe").load((HERE / name).read_text(encoding="utf-8"))
 
 
 def cases(name: str) -> list[Case]:
     """Those of one file. `text` stands for the content of a plain message."""
     made: dict[str, Case] = {}
-    for row in _yaml(name):
+    for row in rows(name):
         case = _case(row, name)
         number = next(n for n in range(1, 99) if _numbered(case.id, n) not in made)
         case = evolve(case, id=_numbered(case.id, number))
@@ -342,9 +343,9 @@ def _shown(seen: Seen) -> str:
 
 
 def _is(got: str, what: str) -> bool:
-    """Accounts of our own server are written without it; " *" is: whatever stands behind it."""
-    got = _OURS.sub(r"\1", got)
-    return got.startswith(what[:-1]) if what.endswith(" *") else got == what
+    """Accounts of our own server are written without it; * at the end is whatever is there."""
+    got, what = _OURS.sub(r"\1", got), _OURS.sub(r"\1", what)
+    return got.startswith(what[:-1]) if what.endswith("*") else got == what
 
 
 def _is_past(vote: str) -> bool:
@@ -379,8 +380,10 @@ async def _answered(room: Room, case: Case, seen: Seen) -> str:
         return "must not run"
     if not seen.said:
         return "must be answered"
-    now = [vote for vote in seen.votes if vote == case.what or not _is_past(vote)]
-    return "" if now == [case.what] * bool(case.what) else f"must be {case.what or 'no vote'!r}"
+    wanted = [vote for vote in seen.votes if case.what and _is(vote, case.what)]
+    others = [v for v in seen.votes if v not in wanted and not _is_past(v)]
+    good = len(wanted) == bool(case.what) and not others
+    return "" if good else f"must be {case.what or 'no vote'!r}"
 
 
 async def _chat(room: Room, case: Case, seen: Seen) -> str:
@@ -395,9 +398,9 @@ _JUDGES = {"run": _run, "asked": _asked, "answered": _answered, "chat": _chat}
 
 def _leaves_nothing(case: Case) -> bool:
     """Whether others may come after it in the same room."""
-    scene = _yaml("scenes.yaml")["scenes"][case.given]
+    scene = rows("scenes.yaml")["scenes"][case.given]
     reads = case.means == "run" and case.what.partition(" ")[0] in READS
-    return case.means == "chat" or (reads and "reads" in scene)
+    return not case.before and (case.means == "chat" or (reads and "reads" in scene))
 
 
 def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]]:
@@ -416,12 +419,12 @@ def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]
 def play(batch: Sequence[Case]) -> dict[str, str]:
     """What is wrong with each of these, in one room."""
     first = batch[0]
-    scene = _yaml("scenes.yaml")["scenes"][first.given]
+    scene = rows("scenes.yaml")["scenes"][first.given]
 
     async def scene_and_cases(stage: Stage) -> dict[str, str]:
         with Spy() as spy:
             room = Room(stage, spy)
-            await room.begin(scene["steps"])
+            await room.begin([*scene["steps"], *first.before])
             return {case.id: wrong for case in batch if (wrong := await missed(room, case))}
 
     old, _, new = first.policy.partition(" → ")
