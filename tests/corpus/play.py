@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from lab.chat import Said
 from sluice import reload, settings
+from sluice.catalog.table import find
 from sluice.model.command import Invocation
 from sluice.own.table import Own
 from sluice.typed.parse import canonical
@@ -46,9 +47,9 @@ READS = [
 ]
 VOTES = ("approve", "deny", "cancel")  # these are seen by what becomes of the request
 _PLACE = re.compile(r"\$(said|card|question|list|result|news|file|ready|last)(\d*)\b")
-_OURS = re.compile(r"@([^\s:]+):example\.org")
+OURS = re.compile(r"@([^\s:]+):example\.org")
 _SIGNS = {"card": "✋", "question": "❓", "list": "📋", "result": "✅⛔❌", "news": "🔔❗"}
-_LEAN = (  # the example without its tests; lists are read without a question
+LEAN = (  # the example without its tests; lists are read without a question
     re.sub(r"^ *#.*\n", "", POLICY.partition("  # Checked whenever")[0], flags=re.M)
     + "relay: {attacker_sized: allow}\n"
 )
@@ -207,6 +208,8 @@ class Seen:
 class Room:
     """One stage with what stands in it before."""
 
+    place = OPS
+
     def __init__(self, stage: Stage, spy: Spy) -> None:
         self.stage, self._spy = stage, spy
         self._from, self._before = 0, {}
@@ -241,16 +244,20 @@ class Room:
         if late:
             at = int((time.time() - late) * 1000)
             mxid = self.stage[who].mxid
-            self.stage.home.put(OPS, mxid, kind, self.placed(content), origin_server_ts=at)
+            self.stage.home.put(self.place, mxid, kind, self.placed(content), origin_server_ts=at)
         else:
-            await self.stage[who].send(OPS, self.placed(content), kind)
+            await self.stage[who].send(self.place, self.placed(content), kind)
         await self.stage.settle()
 
     async def runs_at_a_yes(self) -> bool:
         """Whether dan's vote on the card is all that it waited for."""
-        await self.stage["dan"].react(OPS, self._id("card", ""), "✅")
+        await self.stage["dan"].react(self.place, self._id("card", ""), "✅")
         await self.stage.settle()
         return self._standing()["requests"][1]["state"] not in ("pending", "denied")
+
+    def _said(self) -> list[Said]:
+        """What placeholders may stand for."""
+        return self.stage.said()
 
     # --- placeholders
 
@@ -260,7 +267,7 @@ class Room:
         return json.loads(text)
 
     def _id(self, name: str, number: str) -> str:
-        texts = [s for s in self.stage.said() if s.kind == "m.room.message" and not s.edits]
+        texts = [s for s in self._said() if s.kind == "m.room.message" and not s.edits]
         mine = [s for s in texts if s.sender == self.stage.bot]
         if name == "said":
             found = [s for s in texts if s.sender != self.stage.bot]
@@ -269,7 +276,7 @@ class Room:
         elif name in ("ready", "last"):
             found = mine[:1] if name == "ready" else mine
         else:
-            found = [s for s in mine[1:] if s.text[:1] in _SIGNS[name]]
+            found = [s for s in mine if s.text[:1] in _SIGNS[name] and "is ready." not in s.text]
         return found[int(number) - 1 if number else -1].id
 
     # --- what is seen
@@ -302,13 +309,26 @@ class Room:
             if state != request["state"] and state == "cancelled":
                 yield f"cancelled {number}"
 
+    def questions(self, who: str) -> list[Said]:
+        """What the bot asked somebody in the last minutes and did not take back."""
+        texts = {s.id: s for s in self.stage.said() if s.kind == "m.room.message"}
+        asked = [s for s in texts.values() if s.sender == self.stage.bot and s.text[:1] == "❓"]
+        mine = self.stage[who].mxid
+        return [s for s in asked if (to := texts.get(s.reply_to)) and to.sender == mine]
+
+    def number_of(self, relation: str) -> str:
+        """The request that an event of ours is about, which is named in a relation."""
+        cards = [s for s in self.stage.said() if s.sender == self.stage.bot and s.id in relation]
+        found = re.search(r"#(\d+)", cards[0].text) if cards and cards[0].text else None
+        return found[1] if found else ""
+
     def question(self, seen: Seen) -> Said | None:
         return next((s for s in reversed(seen.said) if s.text.startswith("❓")), None)
 
     async def tap(self, who: str, question: Said) -> Seen:
         """The first button of a question, by who was asked."""
         taps = [s.reaction[1] for s in self.stage.said() if s.reaction[0] == question.id]
-        await self.stage[who].react(OPS, question.id, taps[0] if taps else "✅")
+        await self.stage[who].react(self.place, question.id, taps[0] if taps else "✅")
         await self.stage.settle()
         return self.seen()
 
@@ -344,7 +364,7 @@ def _shown(seen: Seen) -> str:
 
 def _is(got: str, what: str) -> bool:
     """Accounts of our own server are written without it; * at the end is whatever is there."""
-    got, what = _OURS.sub(r"\1", got), _OURS.sub(r"\1", what)
+    got, what = OURS.sub(r"\1", got), OURS.sub(r"\1", what)
     return got.startswith(what[:-1]) if what.endswith("*") else got == what
 
 
@@ -396,11 +416,26 @@ _JUDGES = {"run": _run, "asked": _asked, "answered": _answered, "chat": _chat}
 # --- many
 
 
+def scene(case: Case) -> Any:
+    return rows("scenes.yaml")["scenes"][case.given]
+
+
+def who(case: Case) -> list[str]:
+    """All who send something in it."""
+    steps = [each if isinstance(each, str) else each["by"] for each in scene(case)["steps"]]
+    return [case.by, *(step.partition(":")[0].split()[0] for step in steps if step[0] != "(")]
+
+
+def is_own(what: str) -> bool:
+    """Whether it is answered without a request."""
+    command = find(what.partition(" ")[0])
+    return command is not None and command.own
+
+
 def _leaves_nothing(case: Case) -> bool:
     """Whether others may come after it in the same room."""
-    scene = rows("scenes.yaml")["scenes"][case.given]
     reads = case.means == "run" and case.what.partition(" ")[0] in READS
-    return not case.before and (case.means == "chat" or (reads and "reads" in scene))
+    return not case.before and (case.means == "chat" or (reads and "reads" in scene(case)))
 
 
 def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]]:
@@ -419,14 +454,13 @@ def batches(found: Iterable[Case], alone: Sequence[str] = ()) -> list[list[Case]
 def play(batch: Sequence[Case]) -> dict[str, str]:
     """What is wrong with each of these, in one room."""
     first = batch[0]
-    scene = rows("scenes.yaml")["scenes"][first.given]
 
     async def scene_and_cases(stage: Stage) -> dict[str, str]:
         with Spy() as spy:
             room = Room(stage, spy)
-            await room.begin([*scene["steps"], *first.before])
+            await room.begin([*scene(first)["steps"], *first.before])
             return {case.id: wrong for case in batch if (wrong := await missed(room, case))}
 
     old, _, new = first.policy.partition(" → ")
-    assert old in _LEAN, old
-    return on_stage(scene_and_cases, kind=Brisk, policy=_LEAN.replace(old, new) if old else _LEAN)
+    assert old in LEAN, old
+    return on_stage(scene_and_cases, kind=Brisk, policy=LEAN.replace(old, new) if old else LEAN)

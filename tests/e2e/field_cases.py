@@ -1,0 +1,250 @@
+"""What people ran into in the field, through the real bot: `python -m tests.e2e.field_cases`.
+
+With CONDUIT_BIN the homeserver is that Conduit, else Synapse with the double. It plays the cases
+of tests/corpus whose source is "review", one after the other in one ops room, and judges them as
+the corpus does, by what stands in the room and in the bot's database. Names are new in each case.
+Prints "n of n", with what was missed; exit 1 if anything was. A word behind it plays only the
+cases with this word in their name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from attrs import evolve
+
+from lab.chat import Chat, Said
+from lab.client import Client
+from lab.homeserver import homeserver
+from lab.world import World
+from tests.corpus import play
+from tests.corpus.play import LEAN, Case, Room, Seen, Spy
+
+NAMES = "spam1|spam2|spambot|spam|max|alice|carol|erin|mia|s01|s02|petunia|nobody"
+_NAME = re.compile(rf"(?<![a-z]|\\)({NAMES})(?![a-z0-9])", re.I)
+_NUMBER = re.compile(r"(?<=[ #])[12](?![0-9])")
+_FENCE = "!why 99999"
+_TABLES = {"sluice_request": "id state text invocation",
+           "sluice_vote": "event_id request side withdrawn reason"}  # fmt: skip
+_RUNNING = (
+    "SELECT id FROM sluice_request WHERE state = 'executing'"
+    " OR (state = 'pending' AND in_line_since IS NOT NULL)"
+)
+_NOT_HERE = ("late", "policy")  # fields of cases that need a clock or a policy of their own
+
+
+class Names:
+    """The names of a case, which nobody has used before it."""
+
+    def __init__(self, number: int, server: str, bot: str) -> None:
+        self._mark, self._server, self._bot = f"x{number:03}", server, bot
+        self.used: set[str] = set()
+
+    def of(self, value: Any) -> Any:
+        """The same value with them."""
+        text = json.dumps(value, ensure_ascii=False)
+        text = _NAME.sub(lambda found: self._new(found[1]), text)
+        return json.loads(text.replace("example.org", self._server))
+
+    def _new(self, name: str) -> str:
+        self.used.add(f"{name.lower()}{self._mark}")
+        return f"{name}{self._mark}"
+
+
+class People:
+    """What the corpus needs of a stage: people, a room, and what was said in it."""
+
+    def __init__(self, world: World, chat: Chat) -> None:
+        self.world, self.chat = world, chat
+        assert world.bot is not None
+        self.bot = world.bot.mxid
+
+    def __getitem__(self, name: str) -> Client:
+        return self.world[name]
+
+    def said(self) -> list[Said]:
+        fences = {said.id for said in self.chat.said if said.text == _FENCE}
+        return [s for s in self.chat.said if s.id not in fences and s.reply_to not in fences]
+
+    async def settle(self, _: float = 0) -> None:
+        """Everything said until now was read, and is answered."""
+        fence = await self.world["dan"].say(self.world.ops_room, _FENCE)
+        await self.chat.answer_to(fence, within=60)
+        for _ in range(40):
+            if not self.world.bot.rows(_RUNNING):
+                break
+            await asyncio.sleep(0.25)
+        await asyncio.sleep(0.3)
+        await self.chat.read()
+
+
+class LabRoom(Room):
+    """One case in the ops room of the lab."""
+
+    def __init__(self, stage: Any, case: Case) -> None:
+        self.stage, self.case, self._spy = stage, case, Spy()
+        self.place = stage.world.ops_room
+        self._from, self._before, self._begun = 0, {}, 0
+
+    def _rows(self, query: str) -> list[Any]:
+        table = query.rpartition(" ")[2]
+        columns = _TABLES[table].split()
+        found = self.stage.world.bot.rows(f"SELECT {', '.join(columns)} FROM {table}")
+        return [dict(zip(columns, row, strict=True)) for row in found]
+
+    def _fresh(self) -> None:
+        self._from, self._before = len(self.stage.said()), self._standing()
+
+    def _said(self) -> list[Said]:
+        return self.stage.said()[self._begun :]
+
+    async def begin(self, steps: Any) -> None:
+        self._begun = len(self.stage.said())
+        for step in steps:
+            if isinstance(step, dict):
+                content = self.numbered(step["content"])
+                await self.sends(step["by"], step.get("kind", "m.room.message"), content)
+            elif step.startswith("("):
+                await self._directed(step)
+            elif " taps " not in step:  # lists are read without a question here
+                who, _, text = step.partition(": ")
+                text = re.sub(r"\n +", "\n", text)
+                await self.stage[who].say(self.place, text)
+                await self.stage.settle()
+        self._fresh()
+
+    async def _directed(self, step: str) -> None:
+        server = self.stage.world.server
+        if found := re.search(r"New user @(\S+):", step):
+            await server.account(found[1])
+            await asyncio.sleep(2)
+        elif "posts the file" in step:
+            eve = self.stage["eve"]
+            mxc = await eve.upload(b"not really a picture", "shot.png", "image/png")
+            self.case = _with_file(self.case, mxc)
+            picture = {"msgtype": "m.image", "body": "shot.png", "url": mxc}
+            await eve.send(self.place, picture)
+        await self.stage.settle()
+
+    def numbered(self, content: Any) -> Any:
+        """With the number that the first request of this case has here."""
+        ids = [row["id"] for row in self._rows("SELECT * FROM sluice_request")]
+        first = max(self.first, 1) if ids else 1
+        return json.loads(_numbered(json.dumps(content, ensure_ascii=False), first))
+
+    @property
+    def first(self) -> int:
+        return int(self._before_case) + 1
+
+    _before_case = 0
+
+    def seen(self) -> Seen:
+        seen = super().seen()
+        own = play.is_own(self.case.what)
+        shown = [s for s in seen.messages if s.text[:1] in "📋✅🔔❗"]
+        if self.case.means == "run" and own and shown and not seen.ran:
+            return evolve(seen, ran=(self.case.what,))
+        return seen
+
+
+def _with_file(case: Case, mxc: str) -> Case:
+    return evolve(case, what=re.sub(r"mxc://\S+", mxc, case.what))
+
+
+def _numbered(text: str, first: int) -> str:
+    return _NUMBER.sub(lambda found: str(first + int(found[0]) - 1), text)
+
+
+def chosen(word: str) -> list[Case]:
+    found = [case for name in play.files() for case in play.cases(name)]
+    found = [c for c in found if c.source == "review" and word in c.id and c.by != "hal"]
+    found = [c for c in found if not any(getattr(c, field) for field in _NOT_HERE)]
+    return [c for c in found if "silent" not in str(play.scene(c)) and "hal" not in play.who(c)]
+
+
+class Lab:
+    def __init__(self, world: World, chat: Chat) -> None:
+        self.people = People(world, chat)
+        self.world = world
+
+    async def one(self, case: Case, names: Names) -> str:
+        """What was wrong; "" if nothing."""
+        steps = names.of(play.scene(case)["steps"])
+        for each in ("what", "words", "without", "content"):
+            case = evolve(case, **{each: names.of(getattr(case, each))})
+        room = LabRoom(self.people, case)
+        room._before_case = max((r["id"] for r in room._rows("FROM sluice_request")), default=0)
+        await room.begin(steps)
+        number = room.first if room._before["requests"].get(room.first) else 1
+        if number > 1:
+            body = _numbered(json.dumps(case.content, ensure_ascii=False), number)
+            room.case = evolve(room.case, content=json.loads(body), words=tuple(
+                _numbered(f" {word}", number).strip() for word in case.words),
+                what=_numbered(f" {room.case.what}", number).strip())  # fmt: skip
+        wrong = await play.missed(room, room.case)
+        await self._tidy(room)
+        return wrong
+
+    async def _tidy(self, room: LabRoom) -> None:
+        """Nothing is open behind it."""
+        for row in room._rows("FROM sluice_request"):
+            if row["state"] == "pending":
+                await self.world["ana"].say(room.place, f"!cancel {row['id']}")
+        for name in ("bo", "cy", "ana", "dan"):
+            for question in room.questions(name)[-1:]:
+                await self.world[name].react(room.place, question.id, "❌")
+        await self.people.settle()
+
+
+async def played(world: World, folder: Path, word: str) -> tuple[list[str], int]:
+    """(what was missed, how many there were)."""
+    cases = chosen(word)
+    server = world.server
+    every = [Names(n, server.name, "") for n in range(len(cases))]
+    for case, names in zip(cases, every, strict=True):
+        steps = play.scene(case)["steps"]
+        names.of([steps, case.content])
+        there = re.findall(r"there are ([^)]*)\)", str(steps))
+        wanted = {f"{n}{names._mark}" for n in ", ".join(there).split(", ") if n}
+        live = set(re.findall(r"New user @(\w+):", str(names.of(steps))))
+        for name in sorted(wanted & names.used - live):
+            await server.account(name)
+    text = LEAN.replace("max: 5, every", "max: 5000, every").replace(
+        "max: 10, every", "max: 999, every"
+    )
+    text = re.sub(r" +- {id: nights.*\n", "", text)
+    admin = await Chat.from_the_start(server.ana, world.ops_room)
+    await world.start_bot(folder / "bot", world.policy(text))
+    await admin.shows("is ready", within=30)
+    lab, wrong = Lab(world, admin), []
+    for case, names in zip(cases, every, strict=True):
+        why = await lab.one(case, names)
+        print("." if not why else f"\n{case.id} ({case.given}): {why}", end="", flush=True)
+        wrong += [case.id] if why else []
+    return wrong, len(cases)
+
+
+async def main(word: str) -> int:
+    with tempfile.TemporaryDirectory(prefix="sluice-field-") as folder:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as http:
+            server = homeserver(Path(folder) / "homeserver", http)
+            await server.start()
+            try:
+                world = await World.create(server)
+                wrong, count = await played(world, Path(folder), word)
+                await world.end()
+            finally:
+                await server.stop()
+    print(f"\n{count - len(wrong)} of {count}")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "")))
