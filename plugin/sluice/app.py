@@ -18,7 +18,7 @@ from .db.holder import Holder
 from .matrix.api import Client, Homeserver, MatrixError
 from .matrix.sealed import seal_admin
 from .matrix.session import Session
-from .model.event import Json
+from .model.event import Json, object_in
 from .parts import AdminParts, Ground, Parts
 from .policy_text import PolicyText
 from .supervise import Loop, Tasks
@@ -95,11 +95,12 @@ class App:
             await self.db.stop()
             await self._holder.release()
 
-    def doorbell(self, rooms: Json) -> None:
-        """A sync response, and the rooms that it names."""
+    def doorbell(self, sync: Json) -> None:
+        """A sync response."""
         self._session.synced()
         if self.running is not None:
-            self.running.doorbell(rooms)
+            self.running.hear(sync)
+            self.running.doorbell(object_in(sync, "rooms"))
 
     def connection_lost(self) -> None:
         """A long poll failed."""
@@ -280,6 +281,10 @@ class Running:
         await admin.proof.give()
 
     # --- what rings, and what changes
+
+    def hear(self, sync: Json) -> None:
+        """What no room says: which keys are kept back from us."""
+        self.parts.ground.encryption.withheld.hear(sync)
 
     def doorbell(self, rooms: Json) -> None:
         if self._lost:  # maubot waits before it tries again: more than one restart fits in

@@ -77,8 +77,7 @@ class Sluice(Plugin):
             add(kind, handler, wait_sync=True)
 
     async def _synced(self, event: dict[str, Any]) -> None:
-        rooms = event["data"].get("rooms")
-        self.app.doorbell(rooms if isinstance(rooms, dict) else {})
+        self.app.doorbell(event["data"])
 
     async def _sync_failed(self, _: object) -> None:
         self.app.connection_lost()

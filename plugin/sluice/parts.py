@@ -204,6 +204,7 @@ class Parts:
             self.commands,
             ground.dialog,
             self.storage,
+            ground.encryption.withheld,
             ground.bells.problems,
         )
 

@@ -127,6 +127,19 @@ async def _of_a_bridge(stage: Stage, name: str) -> None:
     stage.home.faults.append(Fault("POST /_matrix/client/v3/login", 403, fault))
 
 
+async def _no_key(stage: Stage, who: str, code: str = "") -> None:
+    """With a bot that has crypto, as far as the ops room is concerned."""
+    assert stage.app is not None
+    assert stage.app.running is not None
+    stage.app.running.parts.ground.rooms.crypto = True
+    said = {"session_id": f"session-{code}", "code": f"m.{code}", "room_id": OPS}
+    told = {"type": "m.room_key.withheld", "sender": stage[who].mxid, "content": said}
+    stage.app.doorbell({"to_device": {"events": [told] if code else []}})
+    content = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": f"session-{code}"}
+    stage.home.put(OPS, stage[who].mxid, "m.room.encrypted", content)
+    await stage.settle(2)
+
+
 async def _deaf_chat(stage: Stage) -> None:
     chats = [r.id for r in stage.home.rooms.values() if r.id not in ROOMS.values()]
     for room in chats:
@@ -316,6 +329,8 @@ MISHAPS: dict[str, Mishap] = {
     r"(\w+) is called “(.*)” in the ops room": _called,
     r"(\w+) types (.*) (\d+) times at once": _at_once,
     r"the name (\w+) belongs to a bridge": _of_a_bridge,
+    r"the key of what (\w+) writes does not come": _no_key,
+    r"the key of what (\w+) writes is kept back: m\.(\w+)": _no_key,
     r"nothing can be written in private rooms": _deaf_chat,
     r"Conduit posts: (.*)": _posts,
     r"Conduit's next list of files is torn": _torn,

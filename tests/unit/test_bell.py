@@ -43,8 +43,8 @@ class Rung:
         self.rooms: list[Mapping[str, Any]] = []
         self.done = asyncio.Event()
 
-    def doorbell(self, rooms: Mapping[str, Any]) -> None:
-        self.rooms.append(rooms)
+    def doorbell(self, sync: Mapping[str, Any]) -> None:
+        self.rooms.append(sync["rooms"])
         if len(self.rooms) == 2:
             self.done.set()
 

@@ -16,7 +16,6 @@ NOT_IN_THE_BOOK = {
     "chat/refusals.py impossible": "no command of the catalog is impossible to spell: a net",
     "chat/refusals.py starting": "the stage reads what was missed at once",
     "chat/refusals.py not_encrypted": "the stage has no crypto",
-    "chat/refusals.py unreadable": "the stage has no crypto",
     "chat/refusals.py _maybe_sealed": "no scene has a private room that does not answer yet",
     "chat/results.py _thrown_away": "no scene loses an account that it made yet",
     "chat/strong_measures.py elsewhere": "no scene takes a strong measure in two ops rooms yet",

@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 from sluice.chat import answers, health, questions, refusals
+from sluice.matrix.withheld import KeptBack
 from sluice.model.command import Invocation, Typed
 from sluice.model.decision import Decision, Matched, Quota, Slot, Verdict
 from sluice.model.request import Request, Side, State, Via, Vote
@@ -127,6 +128,7 @@ def test_scene_4_41_50_53_58_the_state_of_things_says_no():
         refusals.public_room(),
         refusals.not_encrypted(),
         refusals.unreadable(),
+        *(refusals.unreadable(why) for why in KeptBack),
         refusals.attacker_sized(),
         refusals.not_in_version("purge-media", "0.9.0"),
         refusals.impossible("that line is too long for Conduit"),

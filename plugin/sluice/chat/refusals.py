@@ -5,10 +5,11 @@ The policy's "not allowed" and what concerns open requests stand in `not_allowed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import evolve
 
+from ..matrix.withheld import KeptBack
 from ..text.message import Message, Text, quote
 from ..text.phrases import Here, ask, line, not_run, plural
 from ..text.saying import says
@@ -191,9 +192,33 @@ def no_command_by_edit() -> None:
     """It was chat, and is too old, or what it became cannot run by a tap."""
 
 
+def unreadable(why: KeptBack | None = None) -> Message:
+    """why: the sender's client keeps the key back. Element X knows no slash commands."""
+    return _UNREADABLE[why]()
+
+
 @says("""⛔ Not run: I could not read your message, its key did not come.
-Send it again. If that fails too: `/discardsession`, then send it again.""")
-def unreadable() -> None: ...
+Send it again. If that fails too, send it from another app or device.
+In Element on a computer this helps first: `/discardsession`""")
+def _no_key() -> None: ...
+
+
+@says("""⛔ Not run: I cannot read you. Your app gives keys to verified devices only, mine is not.
+Allow devices that are not verified in its encryption settings, or write from another app.
+Owners can verify me once for all: see “Encrypted ops rooms” in their guide.""")
+def _unverified() -> None: ...
+
+
+@says("""⛔ Not run: I cannot read you, you have blocked my device.
+Open my profile in your app, then my devices, and unblock it. Then send it again.""")
+def _blocked() -> None: ...
+
+
+_UNREADABLE: Mapping[KeptBack | None, Callable[[], Message]] = {
+    None: _no_key,
+    KeptBack.UNVERIFIED: _unverified,
+    KeptBack.BLOCKED: _blocked,
+}
 
 
 # --- lists that could stop Conduit --------------------------------------------------------------

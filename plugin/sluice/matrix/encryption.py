@@ -34,6 +34,7 @@ from mautrix.types import (
 from ..model.event import Json, RoomEvent, event_of
 from .api import Client, Homeserver, NoResponse
 from .late import ENCRYPTED, NoKey
+from .withheld import Withheld
 
 MESSAGE = "m.room.message"
 MEGOLM = "m.megolm.v1.aes-sha2"
@@ -56,6 +57,7 @@ class Encryption:
         emptied: Callable[[str], None] = lambda room: None,
     ) -> None:
         self._client, self._hs, self._emptied = client, homeserver, emptied
+        self.withheld = Withheld()
         self._rooms: dict[str, bool] = {}  # whether encrypted, as far as known
         self._shared: set[str] = set()  # rooms whose session went to their present members
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -149,6 +151,8 @@ class Encryption:
                 sealed.room_id, sealed.content.session_id
             )
             if session is None:
+                if self.withheld.why(event) is not None:
+                    return event
                 raise NoKey
             # mautrix checks (room, replay, the sender's device), but what it returns is parsed
             # and an edit is replaced by its new content: the plain JSON is taken instead.

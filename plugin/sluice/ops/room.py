@@ -23,6 +23,7 @@ from ..matrix.late import ENCRYPTED
 from ..matrix.model import SEEN, Handled, Later
 from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
+from ..matrix.withheld import Withheld
 from ..model.command import Manner, Typed
 from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
@@ -64,6 +65,7 @@ class OpsRoom:
         commands: Intake,
         dialog: Dialog,
         storage: Storage,
+        withheld: Withheld,
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
@@ -80,6 +82,7 @@ class OpsRoom:
         parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._bots: set[str] = set()  # who has sent notices here and holds no role: other bots
+        self._withheld = withheld
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -237,13 +240,15 @@ class OpsRoom:
         return True
 
     async def _unreadable(self, event: RoomEvent) -> Handled | None:
-        """Its key did not come within a minute, and may never come. One answer a minute: behind
-        one lost key there are many messages."""
+        """Its key did not come within a minute, and may never come, or its sender keeps it back.
+        One answer a minute: behind one lost key there are many messages."""
         sender, now = event.sender, self._live.now()
         told = {who: at for who, at in self._unread.items() if now - at < _UNREAD_EVERY}
         if sender in told or self._mute.now:
             return None
-        handled = await self._commands.refuse(self._origin(event), refusals.unreadable())
+        handled = await self._commands.refuse(
+            self._origin(event), refusals.unreadable(self._withheld.why(event))
+        )
         if handled is None:
             return None
 
