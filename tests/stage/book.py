@@ -346,7 +346,7 @@ async def _away(play: Play, minutes: str) -> None:
     app.connection_lost()
     await play.stage.settle(60 * int(minutes))
     home.faults.clear()
-    app.doorbell({"join": {room: {} for room in home.rooms}})
+    app.doorbell({"rooms": {"join": {room: {} for room in home.rooms}}})
     await play.stage.settle(30)
 
 
