@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "plugin"))
 
 from sluice.text.message import plain
 from sluice.typed import read
-from sluice.typed.needs import AskFirst, Missing, NeedsMedia, NeedsNotice
+from sluice.typed.needs import AskFirst, Missing, NeedsMedia, NeedsTopic
 from sluice.typed.parse import NeedsRoom, NotRun, canonical, parse
 from tests.corpus.play import LEAN, OURS, Brisk, Room, Spy
 from tests.stage.stage import on_stage
@@ -201,7 +201,8 @@ class Writer:
         return Meant(reply(self.rng.choice(said), "$card"), votes=(side,), heard=None)
 
     def doubt(self) -> Meant:
-        return Meant(reply(self.rng.choice(DOUBT), "$card"), votes=("no",), heard=None)
+        content = reply(self.rng.choice(DOUBT), "$card")
+        return Meant(content, votes=("no",), offers=("yes", "no"))
 
     def plain_vote(self) -> Meant:
         return Meant(text(self.rng.choice((*YES, *NO))), offers=("yes", "no"))
@@ -211,7 +212,7 @@ class Writer:
         relation["m.in_reply_to"] = {"event_id": "$last"}
         side, said = self.rng.choice((("yes", YES), ("no", NO), ("no", DOUBT)))
         content = text(self.rng.choice(said), **{"m.relates_to": relation})
-        return Meant(content, votes=(side,), offers=(side,))
+        return Meant(content, votes=(side,), offers=("yes", "no"))
 
     def by_number(self) -> Meant:
         number = self.rng.randint(1, 4)
@@ -273,7 +274,7 @@ def once(meant: Meant) -> str:
         return ""
     try:
         made = parse(typed, server=SERVER, rooms={}, now=1.7e9)
-    except (Missing, NeedsMedia, NeedsNotice, NeedsRoom, AskFirst):
+    except (Missing, NeedsMedia, NeedsTopic, NeedsRoom, AskFirst):
         return ""
     except NotRun as no:
         said = "".join(plain(line) for line in no.lines)
@@ -291,7 +292,7 @@ def once(meant: Meant) -> str:
 
 
 def normal(line: str) -> str:
-    return OURS.sub(r"\1", line).rstrip(" .!")
+    return OURS.sub(r"\1", line).rstrip(" .!\u200b")
 
 
 def reading(runs: int, seed: int) -> list[str]:

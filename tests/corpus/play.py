@@ -256,8 +256,8 @@ class Room:
         return self._standing()["requests"][1]["state"] not in ("pending", "denied")
 
     def _said(self) -> list[Said]:
-        """What placeholders may stand for."""
-        return self.stage.said()
+        """What was said, without what is no message of a client."""
+        return [said for said in self.stage.said() if _is_sound(said.raw.get("content"))]
 
     # --- placeholders
 
@@ -311,26 +311,31 @@ class Room:
 
     def questions(self, who: str) -> list[Said]:
         """What the bot asked somebody in the last minutes and did not take back."""
-        texts = {s.id: s for s in self.stage.said() if s.kind == "m.room.message"}
+        texts = {s.id: s for s in self._said() if s.kind == "m.room.message"}
         asked = [s for s in texts.values() if s.sender == self.stage.bot and s.text[:1] == "❓"]
         mine = self.stage[who].mxid
         return [s for s in asked if (to := texts.get(s.reply_to)) and to.sender == mine]
 
     def number_of(self, relation: str) -> str:
         """The request that an event of ours is about, which is named in a relation."""
-        cards = [s for s in self.stage.said() if s.sender == self.stage.bot and s.id in relation]
+        cards = [s for s in self._said() if s.sender == self.stage.bot and s.id in relation]
         found = re.search(r"#(\d+)", cards[0].text) if cards and cards[0].text else None
         return found[1] if found else ""
 
     def question(self, seen: Seen) -> Said | None:
         return next((s for s in reversed(seen.said) if s.text.startswith("❓")), None)
 
-    async def tap(self, who: str, question: Said) -> Seen:
-        """The first button of a question, by who was asked."""
-        taps = [s.reaction[1] for s in self.stage.said() if s.reaction[0] == question.id]
-        await self.stage[who].react(self.place, question.id, taps[0] if taps else "✅")
+    async def tap(self, who: str, question: Said, key: str = "") -> Seen:
+        """A button of a question, by who was asked; the first, if none is named."""
+        taps = [s.reaction[1] for s in self._said() if s.reaction[0] == question.id]
+        await self.stage[who].react(self.place, question.id, key or (taps or ["✅"])[0])
         await self.stage.settle()
         return self.seen()
+
+
+def _is_sound(content: Any) -> bool:
+    shapes = {"m.relates_to": dict, "m.new_content": dict, "m.mentions": dict, "body": str}
+    return all(isinstance(content.get(key, kind()), kind) for key, kind in shapes.items())
 
 
 def _line(request: Any) -> str:
@@ -389,7 +394,7 @@ async def _asked(room: Room, case: Case, seen: Seen) -> str:
         return "must be asked"
     if not case.what:
         return ""
-    then = await room.tap(case.by, question)
+    then = await room.tap(case.by, question, "❌" if case.what.startswith("no ") else "")
     got = (*then.ran, *then.votes)
     good = len(got) == 1 and _is(got[0], case.what)
     return "" if good else f"must offer {case.what!r}, a tap gave {got}"

@@ -103,10 +103,10 @@ class LabRoom(Room):
         self._from, self._before = len(self.stage.said()), self._standing()
 
     def _said(self) -> list[Said]:
-        return self.stage.said()[self._begun :]
+        return super()._said()[self._begun :]
 
     async def begin(self, steps: Any) -> None:
-        self._begun = len(self.stage.said())
+        self._begun = len(super()._said())
         for step in steps:
             if isinstance(step, dict):
                 content = self.numbered(step["content"])
