@@ -296,11 +296,14 @@ class Room:
         return seen
 
     def _changes(self, before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+        """Votes on what is over are none; what cancels is no vote besides."""
         for event, vote in now["votes"].items():
             earlier = before["votes"].get(event)
             side = "yes" if vote["side"] == "approve" else "no"
             if earlier is None and not vote["withdrawn"]:
-                if now["requests"][vote["request"]]["state"] != "cancelled":
+                request = now["requests"][vote["request"]]
+                was = before["requests"].get(vote["request"], request)["state"]
+                if request["state"] != "cancelled" and was in ("pending", "unknown"):
                     yield f"{side} {vote['request']} {vote['reason']}".strip()
             elif vote["withdrawn"] and (earlier is None or not earlier["withdrawn"]):
                 yield f"withdrawn {vote['request']}"
