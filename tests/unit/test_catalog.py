@@ -286,8 +286,8 @@ REFUSED: list[tuple[str, list[str]]] = [
      ["“casino” is one word too many for deactivate.", "A reason comes last, behind the word "
       "reason. Example: !deactivate @spam:example.org reason casino links"]),
     ("deactivate spam\n@ham:example.org",
-     ["“@ham:example.org” is one word too many for deactivate.", "A reason comes last, behind the"
-      " word reason. Example: !deactivate @spam:example.org reason casino links"]),
+     ["deactivate takes one account, and there are more.",
+      "For several, a line each: !deactivateall"]),
     ("config x", ["“x” is one word too many for config.", "Example: !config"]),
     ("list-local-users x", ["“x” is one word too many for list-local-users.",
                             "Example: !users spam"]),
@@ -307,8 +307,6 @@ REFUSED: list[tuple[str, list[str]]] = [
         "rmalias #old:evil.example",
         ["#old:evil.example is of another server; only evil.example can remove it."],
     ),
-    ("purgeuser a b",
-     ["2 accounts on one line? Write them one a line, below the command."]),
     ("purge\nmxc://a/b\nnope",
      ["1 of 2 cannot be used, so nothing was done.", "No: “nope” (no file)"]),
     ("deactivateall\nä\nö",
@@ -408,6 +406,7 @@ def test_several_names_on_one_line_are_asked_back() -> None:
     ]
     assert question("adduser mia noa")[0].startswith("2 names, the last not shown. Both of them")
     assert question("deactivateall a b")[0].startswith("2 accounts?")
+    assert question("purgeuser a b")[0].startswith("2 accounts?")
 
 
 def test_a_mixed_list_is_offered_without_its_bad_entries() -> None:

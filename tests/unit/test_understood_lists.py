@@ -12,7 +12,8 @@ from sluice.model.command import Invocation
 from sluice.text.message import plain
 from sluice.typed.parse import AskFirst, Missing, NotRun, parse
 from sluice.typed.read import read, read_line
-from tests.unit.ops import SERVER
+from tests.unit.ops import ANA, BO, HAL, SERVER
+from tests.unit.test_attacks import Room
 from tests.unit.test_attacks import room as room
 
 A, B, C = (f"@s0{n}:{SERVER}" for n in (1, 2, 3))
@@ -55,9 +56,6 @@ DECORATED = [
     "\n#1 alice\n#2 bob",
     "\n- [ ] alice\n- [ ] bob",
     "\n☐ alice\n☐ bob",
-    "\n> alice\n> bob",
-    "\n>alice\n>bob",
-    "\n> - alice\n> - bob",
     "\n`alice`\n`bob`",
     "\n**alice**\n**bob**",
     "\n*alice*\n*bob*",
@@ -197,9 +195,23 @@ def test_what_stands_around_accounts_is_left_out_and_told(line: str) -> None:
     assert told.invocation.values("user") == (A, B)
     assert said(told).startswith("2 accounts, and more that is none. Ask for these 2? Tap ✅.")
     assert "Left out: “" in said(told)
-    no = understood(f"!purgeuser{line}")
-    assert isinstance(no, NotRun), "what nobody votes on is not a tap away"
-    assert "Left out: “" in said(no)
+    told = understood(f"!purgeuser{line}")
+    assert isinstance(told, AskFirst)
+    assert told.instead is not None, "what nobody votes on is not a tap away"
+    assert "Left out: “" in said(told.instead)
+
+
+@pytest.mark.parametrize("sign", ["> ", ">", "> - ", ">> "])
+def test_what_stands_in_a_quote_is_asked(sign: str) -> None:
+    told = understood(f"!deactivateall\n{sign}{A}\n{sign}{B}")
+    assert isinstance(told, AskFirst)
+    assert told.invocation.values("user") == (A, B)
+    assert said(told) == "2 accounts, in a quote. Ask for these 2? Tap ✅. Nothing has run yet."
+    told = understood(f"!adduser\n{sign}alice\n{sign}bob")
+    assert isinstance(told, AskFirst)
+    assert names(told.invocation) == ("alice", "bob")
+    told = understood(f"!adduser\n{sign}alice")
+    assert said(told).startswith("Make alice? It stands in a quote. Tap ✅.")
 
 
 @pytest.mark.parametrize("talk", TALK)
@@ -295,12 +307,37 @@ def test_the_reason_of_one_account(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["spam (casino)", "spam - casino", "spam casino", "spam\n(casino)"]
+    "line", ["spam (casino)", "spam - casino", "spam – casino", "spam\n(casino)"]
 )
+def test_a_reason_behind_a_sign_is_asked(line: str) -> None:
+    told = understood(f"!deactivate {line}")
+    assert isinstance(told, AskFirst)
+    assert (names(told.invocation), told.invocation.reason) == (("spam",), "casino")
+    assert said(told) == "Reason “casino”? Tap ✅. Nothing has run yet."
+    assert told.instead is not None
+    assert "A reason comes last, behind the word reason." in said(told.instead)
+
+
+@pytest.mark.parametrize("line", ["spam casino", "spam casino links", "spam because of casino"])
 def test_a_reason_without_its_word_is_explained(line: str) -> None:
     told = understood(f"!deactivate {line}")
     assert isinstance(told, NotRun)
     assert "A reason comes last, behind the word reason." in said(told)
+
+
+@pytest.mark.parametrize("line", [f"{A} {B}", f"{A}, {B}", f"\n- {A}\n- {B}", f"{A} and {B}"])
+def test_several_accounts_have_a_command_of_their_own(line: str) -> None:
+    told = understood(f"!deactivate {line} reason x")
+    assert isinstance(told, NotRun)
+    assert said(told) == (
+        "deactivate takes one account, and there are more.\n"
+        "For several, a line each: !deactivateall"
+    )
+
+
+@pytest.mark.parametrize("line", ["!who @spam please", "!deactivate spam thanks", "!memory 🙏"])
+def test_courtesy_behind_a_whole_command_means_nothing(line: str) -> None:
+    assert isinstance(understood(line), Invocation)
 
 
 @pytest.mark.parametrize(
@@ -378,6 +415,131 @@ def test_a_number_in_a_reason_is_one() -> None:
         assert dict(told.args) == {"request": 12, "why": why}
 
 
+# --- passwords
+
+
+PASSWORDS = [
+    ("alice SecurePassword123", "Secure"),
+    ("alice\nSecurePassword123", "Secure"),
+    ("alice:hunter2", "hunter"),
+    ("alice: hunter2", "hunter"),
+    ("alice : hunter2", "hunter"),
+    ("@alice:hunter2", "hunter"),
+    ("alice:hunter2:example.org", "hunter"),
+    ("alice password hunter2", "hunter"),
+    ("alice pw hunter2", "hunter"),
+    ("alice passwort hunter", "hunter"),
+    ("alice pw=hunter", "hunter"),
+    ("alice\npassword: hunter", "hunter"),
+    ("alice\nPasswort hunter", "hunter"),
+    ("alice contraseña hunter", "hunter"),
+    ("alice Pa$$w0rd", "w0rd"),
+    ("alice hunter2!", "hunter"),
+    ("alice -hunter2", "hunter"),
+    ("alice hunter#2", "hunter"),
+    ("alice hünter2", "nter2"),
+    ("alice hunter2 Foo9", "hunter"),
+    ("alice, Hunter2", "unter"),
+    ("alice (Hunter2)", "unter"),
+    ("alice — Hunter2", "unter"),
+    ("alice — pw Hunter", "unter"),
+    ("alice / Hunter2", "unter"),
+    ("alice/Hunter2", "unter"),
+    ("alice=Hunter2", "unter"),
+    ("alice|hunter2", "hunter"),
+    ("alice|hunter", "hunter"),
+    ("alice#hunter", "hunter"),
+    ("alice!hunter", "hunter"),
+    ("alice `Hunter2`", "unter"),
+    ("alice **Hunter2**", "unter"),
+    ("alice ```Hunter2```", "unter"),
+    ("alice\n```\nHunter2\n```", "unter"),
+    ("alice\n```Hunter2```", "unter"),
+    ("alice\n> Hunter2", "unter"),
+    ("\n- alice\n- Hunter2", "unter"),
+    ("\nalice\nbob\nHunter2", "unter"),
+    ("alice\n\nthanks\nHunter2", "unter"),
+    ("alice reason new\nHunter2", "unter"),
+    ("alice\nreason new\nHunter2", "unter"),
+    ("alice reason password: hunter", "hunter"),
+    ("alice reason her pw is hunter2", "hunter"),
+    ("alice\nreason pw: hunter", "hunter"),
+    ("hunter2! alice", "hunter"),
+    ("Pa$$w0rd", "w0rd"),
+    ("alice hunter2@home", "hunter"),
+    ("alice\u2028Hunter2", "unter"),
+    ("alice Hunter2\n!adduser bob Foo9", "unter"),
+    ("@alice:example.org Hunter2", "unter"),
+    (f"alice {'hunter' * 20}", "hunter"),
+]
+
+
+@pytest.mark.parametrize(("line", "secret"), PASSWORDS)
+@pytest.mark.parametrize("word", ["adduser", "create-user", "resetpw", "reset_password"])
+def test_a_typed_password_is_removed_and_never_repeated(word: str, line: str, secret: str) -> None:
+    told = understood(f"!{word} {line}")
+    assert isinstance(told, NotRun), said(told)
+    assert told.redact
+    assert secret.lower() not in said(told).lower()
+    assert "passwords are never typed here" in said(told) or "2 commands" in said(told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alice hunter2",
+        "alice\nhunter2",
+        "\nalice\nhunter2",
+        "alice correct horse battery staple",
+        "alice swordfish",
+        "alice Swordfish",
+        "alice\nswordfish",
+        "alice hunter_2",
+        "alice 12345678",
+        "@alice swordfish",
+        "alice - swordfish",
+        "alice (swordfish)",
+        "alice “hunter2”",
+    ],
+)
+def test_what_may_be_names_is_asked_and_not_shown(line: str) -> None:
+    told = understood(f"!adduser {line}")
+    assert isinstance(told, AskFirst)
+    assert not any(each in said(told).lower() for each in ("hunter", "swordf", "horse", "1234"))
+    assert told.certain.values("user") == (f"@alice:{SERVER}",)
+    for other in ("resetpw", "create-user", "reset-password"):
+        refused = understood(f"!{other} {line.strip()}")
+        assert isinstance(refused, NotRun)
+        assert refused.redact
+
+
+NO_PASSWORDS = ["forgot her password", "lost the pw", "password is lost", "new laptop, pw gone"]
+
+
+@pytest.mark.parametrize("reason", NO_PASSWORDS)
+def test_a_reason_may_speak_of_passwords(reason: str) -> None:
+    told = understood(f"!resetpw alice reason {reason}")
+    assert isinstance(told, Invocation), said(told)
+    assert told.reason == reason
+
+
+SECRETS = st.from_regex(r"[A-Za-z0-9!$%&#^*~]{6,20}", fullmatch=True).filter(
+    lambda s: any(c.isupper() for c in s) and any(c.isdigit() for c in s)
+)
+AROUND = st.sampled_from(
+    [" {}", "\n{}", ": {}", ":{}", "\n- {}", " password {}", " pw: {}", "\n```\n{}\n```", ", {}",
+     " — {}", " ({})", "\nbob\n{}", "\n\nthanks\n{}", " / {}", "\u2028{}", "\n> {}", " '{}'"]
+)  # fmt: skip
+
+
+@given(SECRETS, AROUND, st.sampled_from(["adduser", "resetpw", "create-user"]))
+def test_no_password_is_ever_repeated(secret: str, around: str, word: str) -> None:
+    told = understood(f"!{word} alice{around.format(secret)}")
+    assert isinstance(told, NotRun), said(told)
+    assert told.redact
+    assert secret.lower() not in said(told).lower()
+
+
 # --- properties
 
 NAMES = st.lists(
@@ -386,9 +548,7 @@ NAMES = st.lists(
     max_size=6,
     unique=True,
 )
-SIGNS = st.sampled_from(
-    ["", "- ", "* ", "• ", "– ", "{n}. ", "{n}) ", "({n}) ", "> ", "- [ ] ", "> - ", "☐ "]
-)
+SIGNS = st.sampled_from(["", "- ", "* ", "• ", "– ", "{n}. ", "{n}) ", "({n}) ", "- [ ] ", "☐ "])
 MARKS = st.sampled_from(
     ["{}", "`{}`", "**{}**", "“{}”", "{},", "{};", "@{}", "\u200b{}", "{}\xa0"]
 )
@@ -433,3 +593,51 @@ def test_nothing_is_taken_that_was_not_written_and_no_account_is_lost(
         assert written <= set(users)
         talk = {"thanks", "(casino)"} & set(pieces)
         assert not talk or told.reason is not None, "it is told"
+
+
+# --- through a room
+
+
+async def nothing_of(room: Room, secret: str) -> None:
+    """It stands nowhere: in no row, no message of ours, no record of the log."""
+    assert secret.lower() not in (await room.everything()).lower()
+
+
+WAYS = [
+    "!adduser alice {}",
+    "!adduser alice\n{}",
+    "!resetpw max {}",
+    "!adduser alice:{}",
+    "!create-user alice {}",
+    "!aduser alice {}",
+    "!aduser alice:{}",
+    "!adduser alice {} reason new",
+    "!can adduser alice {}",
+    "!can @cy resetpw max {}",
+    "!glass adduser alice {}",
+    "!glass resetpw max {}",
+    "!glass adduser alice:{}",
+    "!adduser alice\n!adduser bob {}",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("secret", ["SecurePassword123", "Pa$$w0rd", "hunter2"])
+@pytest.mark.parametrize("who", [ANA, BO, HAL])
+async def test_a_typed_password_stands_nowhere(
+    room: Room, who: str, secret: str, way: str
+) -> None:
+    await room.says(who, way.format(secret))
+    await nothing_of(room, secret)
+
+
+@pytest.mark.parametrize("secret", ["SecurePassword123", "Pa$$w0rd"])
+async def test_a_password_in_an_answer_or_an_edit_is_removed(room: Room, secret: str) -> None:
+    room.ops.power(room.ops.client.mxid, 50)
+    await room.ops.look()
+    await room.says(BO, "!adduser")
+    question = await room.sent(next(iter(room.ops.dialog._open)))
+    answer = await room.says(BO, f"alice {secret}", question)
+    await nothing_of(room, secret)
+    gone = await room.rows("SELECT key FROM sluice_outbox WHERE kind='redact'")
+    assert [row["key"] for row in gone] == [answer]

@@ -194,6 +194,7 @@ _LEAVE, _PURGE = flag("leave-rooms"), flag("purge-media")
 DEACTIVATE = Action(
     name="deactivate", tags=DESTRUCTIVE, conduit="deactivate-user", most=1,
     params=(ACCOUNT, _LEAVE, _PURGE), targets="user", counted=True,
+    several="deactivateall",
     summary="signs an account out for good",
     example="deactivate @spam:example.org reason casino links",
     overview="deactivate @spam:example.org",

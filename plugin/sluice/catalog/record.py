@@ -161,6 +161,7 @@ class Command:
     # how it is read and judged
     targets: str | None = None  # the parameter whose values are the accounts it acts on
     counted: bool = False  # each account is one act, where a limit does not say what it counts
+    several: str = ""  # the command that takes a list of what this one takes
     by_shape: bool = False  # its words come in any order, each says by its shape what it is
     of_account: str = ""  # the command that is the same for all files of an account
     elsewhere: tuple[str, ...] | None = (ELSEWHERE, f"Ban it in your rooms. {FILES_THERE}")

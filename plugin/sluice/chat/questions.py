@@ -118,6 +118,12 @@ A new password makes it usable again, with its old rooms. Tap ✅; otherwise not
 def open_again(mxid: str) -> None: ...
 
 
+@says("""❓ `{name}` is a name {sign}. Make it? Tap ✅. Nothing has run yet.
+A name is for ever. If it is a slip, edit your message.""")
+def odd_name(name: str, sign: str) -> None:
+    """A legal name that is seldom meant. sign: "that ends in “-”"."""
+
+
 @says("⛔ Not run: no {what} came within {minutes} minutes. Send the command again.")
 def nothing_came(what: str, minutes: int = 5) -> None:
     """What a question becomes when nobody answered. what: name, reason, tap, answer."""

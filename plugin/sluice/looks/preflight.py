@@ -34,6 +34,7 @@ from ..text.message import Message, Text, code
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
 from ..typed.parse import AskFirst, NotRun
+from ..typed.password import odd_sign
 from .alikes import CHANGES, LOOKS, alikes
 from .found import Choice, Look, Passed, Refusal
 from .mixed import Bads
@@ -152,7 +153,10 @@ class Preflight:
                 bad.append((mxid, *problem))
         if len(names) == 1 and bad:
             return Refusal(bad[0][2])
-        return _rest(invocation, [Bad(mxid, why) for mxid, why, _ in bad])
+        found = _rest(invocation, [Bad(mxid, why) for mxid, why, _ in bad])
+        odd = ((here.local(mxid), odd_sign(here.local(mxid))) for mxid in names)
+        question = next((questions.odd_name(*each) for each in odd if each[1]), None)
+        return evolve(found, question=None if bad else question)
 
     async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:
         """Why an account of this name cannot be made: in a list, and alone."""

@@ -45,7 +45,7 @@ from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.consent import Sense, meant
 from ..typed.meaning import Meaning, is_sentence, meaning
-from ..typed.parse import AskFirst, Missing, NotRun, canonical
+from ..typed.parse import AskFirst, Missing, NotRun, canonical, typed_password
 from .arrival import Arrivals, Cause
 from .dialog import Dialog, GoOn, Tap
 
@@ -128,6 +128,8 @@ class Intake:
         if isinstance(command, OwnCommand) and command.stops:
             return None
         here = self._rooms.here(origin.room)
+        if (hidden := self._typed_password(origin, typed)) is not None:
+            return hidden
         if not self.is_young(at) or not self._may_tap(command):
             return self._dialog.answer(origin, refusals.no_command_by_edit())
         question = questions.run_edited(here, typed, secret=command.secret)
@@ -297,6 +299,13 @@ class Intake:
         aside = typed.manner in (Manner.CAPTION, Manner.SHOWN) and command.right is Right.REQUEST
         return command.guessed is Guessed.RUNS and not aside
 
+    def _typed_password(self, origin: Origin, typed: Typed) -> Handled | None:
+        """The answer to a password, before a tap could be asked for: only what was typed itself
+        can be removed."""
+        here = self._rooms.here(origin.room)
+        no = typed_password(typed, server=here.server, prefix=here.prefix)
+        return self._dialog.not_run(origin, no) if no is not None else None
+
     async def _ask_first(
         self, origin: Origin, first: AskFirst, typed: Typed, glass: bool
     ) -> Handled | None:
@@ -307,6 +316,8 @@ class Intake:
             line = canonical(first.certain, here.server)
             return self._dialog.answer(origin, questions.type_whom(here, line))
         if not (first.bad or glass or self._may_tap(command)):
+            if first.instead is not None:
+                return self._dialog.not_run(origin, first.instead)
             return self._dialog.answer(origin, questions.no_tap(command.name))
         if command.own:
             answered = partial(self._answered, invocation=first.invocation, typed=typed)

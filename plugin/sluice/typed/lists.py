@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from unicodedata import category
 
 from attrs import frozen
 
@@ -31,10 +32,10 @@ _SIGN = re.compile(
     r"|\(?(?:\d{1,3}|[a-z])\)|\d{1,3}\.(?=\s|@)|\d{1,3}\s?[:-](?=\s)|\#\d{1,3}[.:]?(?=\s)"
     r"|\d{1,2}\ufe0f?\u20e3|[①-⑳])\s*"
 )
-_JOINS = r"and|&|\+|plus"
+_JOINS = r"and|&|\+|plus|und|et|y|og|och|en"
 _BETWEEN = re.compile(rf"[,;，；、]+|\s+(?:{_JOINS})(?=\s)", re.I)
 _JOIN = re.compile(_JOINS, re.I)
-_NOTE = re.compile(r"\s*[–—|→(]|\s+(?:[#\[{]|[-=/:]+(?=\s)|->|=>)|:(?=\s|$)")
+_NOTE = re.compile(r"\s*[–—→(]|\s+(?:[#|\[{]|[-=/:]+(?=\s)|->|=>)|:(?=\s|$)")
 _ID = re.compile(r"[@!#$].|[a-z]+://", re.I)
 _LABEL = re.compile(
     rf"\(?[*_`]*reason[*_`]*(?:\s*[:=]+|\s+[-{DASHES}]+(?=\s|$)|[{DASHES}]|\s|$)[*_`]*\s*", re.I
@@ -71,6 +72,21 @@ class EntryRow:
 
 
 @frozen
+class Listed:
+    """What stands behind a command word. words: entries of the command line, lines: below it.
+
+    left_out, crowded: as of each row. quoted: some of it stands in a quote.
+    """
+
+    words: tuple[str, ...]
+    lines: tuple[str, ...]
+    reason: str | None
+    left_out: tuple[str, ...]
+    crowded: bool
+    quoted: bool
+
+
+@frozen
 class Below:
     """The further lines of a command. options: words that could stand on the command line."""
 
@@ -97,7 +113,7 @@ def is_id(word: str) -> bool:
 
 def is_courtesy(word: str) -> bool:
     """A word of politeness, or a picture."""
-    if not any(char.isalnum() or char.isascii() for char in word):
+    if word and all(category(char) in ("So", "Sk", "Cf", "Mn") for char in word):
         return True
     return bool(_COURTESY.fullmatch(word.strip(".,!?:;")))
 
@@ -207,7 +223,25 @@ def _unsigned(row: str) -> str:
     return "" if _RULE.fullmatch(row) else row
 
 
-# --- the entries of a row
+# --- the entries
+
+
+def listed(typed: Typed, words: Sequence[str], found: Below, *, apart: bool) -> Listed:
+    """All of a command. words: those of its line that are no options. apart: they are entries
+    too, and are told from what stands around them."""
+    head = entries(" ".join(words)) if apart else EntryRow(tuple(words))
+    rows = [entries(row) for row in found.rows]
+    lines = [value for row in rows for value in row.values]
+    if lines and re.fullmatch(r"[^@:]*[^.]\.", lines[-1]):  # the sentence ends
+        lines[-1] = lines[-1][:-1]
+    return Listed(
+        head.values,
+        tuple(lines),
+        found.reason,
+        (*(text for row in (head, *rows) for text in row.left_out), *found.left_out),
+        any(row.crowded for row in (head, *rows)),
+        any(row.lstrip().startswith(">") for row in typed.lines),
+    )
 
 
 def entries(row: str) -> EntryRow:

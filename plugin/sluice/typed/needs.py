@@ -13,7 +13,7 @@ from ..text.message import Text, code, quote
 from ..text.phrases import codes, line, listed
 from ..text.phrases import count as counted
 from ..text.runs import in_runs
-from .lists import is_id
+from .lists import Listed, is_id
 from .values import NotRun
 
 
@@ -38,7 +38,8 @@ class AskFirst(Exception):
     """❓ with ✅: runs only when the asker taps.
 
     bad: entries of a list that were left out. guessed: whom it is about stands in a message that
-    is not ours, so that it must be typed where a tap would run it.
+    is not ours, so that it must be typed where a tap would run it. instead: what is said where a
+    tap may not run it.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class AskFirst(Exception):
         *lines: Text,
         bad: tuple[Bad, ...] = (),
         guessed: bool = False,
+        instead: NotRun | None = None,
     ) -> None:
         super().__init__()
         self.invocation = invocation
         self.lines = lines
         self.bad, self.guessed = bad, guessed
+        self.instead = instead
 
     @property
     def certain(self) -> Invocation:
@@ -121,36 +124,25 @@ _NOTHING_YET: Text = ("Nothing has run yet.",)
 
 
 def doubted(
-    invocation: Invocation,
-    bad: tuple[Bad, ...],
-    left_out: Sequence[str],
-    *,
-    on_line: Sequence[str],
-    below: Sequence[str],
-    crowded: bool,
+    invocation: Invocation, bad: tuple[Bad, ...], typed: Listed
 ) -> AskFirst | NotRun | None:
-    """What must be asked before a list can be taken as meant.
-
-    left_out: what was typed around its entries. on_line, below: those of the command line, and of
-    the lines below it. crowded: bare words stand side by side.
-    """
+    """What must be asked before a list can be taken as meant."""
     command = COMMANDS[invocation.command]
-    many = command.many
+    many, entries = command.many, (*typed.words, *typed.lines)
     assert many is not None
-    count = len(invocation.values(many.name))
-    full = all(map(_is_full, (*on_line, *below)))
+    count, full = len(invocation.values(many.name)), all(map(_is_full, entries))
     if command.secret and count:
-        sure = full or count == 1 or (not (on_line or crowded) and _alike(below))
-        if left_out or not sure:
-            return names_or_not(invocation, bad, rest=bool(left_out))
-    if left_out and count:
-        return _without_rest(invocation, bad, left_out)
+        alone = full or count == 1 or not (typed.words or typed.crowded)
+        if typed.left_out or typed.quoted or not (alone and (full or _alike(typed.lines))):
+            return names_or_not(invocation, bad, rest=bool(typed.left_out))
+    if (typed.left_out or typed.quoted) and count:
+        return _without_rest(invocation, bad, typed.left_out)
     if bad:
         return offer(invocation, bad)
     if many.type is not Type.USER or count < 2:
         return None
-    apart = on_line and below and not full
-    return names_on_one_line(invocation, count) if crowded or apart else None
+    apart = typed.words and typed.lines and not full
+    return names_on_one_line(invocation, count) if typed.crowded or apart else None
 
 
 def _is_full(word: str) -> bool:
@@ -165,14 +157,12 @@ def _alike(words: Sequence[str]) -> bool:
     return len({(any(map(str.isdigit, w)), any(map(str.isupper, w))) for w in short}) < 2
 
 
-def names_on_one_line(invocation: Invocation, count: int) -> AskFirst | NotRun:
+def names_on_one_line(invocation: Invocation, count: int) -> AskFirst:
     """Several names side by side, or on the command line and below it: meant as a list?"""
-    if COMMANDS[invocation.command].undo(invocation) is None:
-        first = f"{count} accounts on one line? Write them one a line, below the command."
-        return NotRun((first,))
+    no = NotRun((f"{count} accounts on one line? Write them one a line, below the command.",))
     words = "Both" if count == 2 else f"All {count}"
     question = f"{count} accounts? {words} words are names? Tap ✅. Nothing has run yet."
-    return AskFirst(invocation, (question,))
+    return AskFirst(invocation, (question,), instead=no)
 
 
 _NUMBERS = ("", "", " two", " three", " four", " five", " six", " seven", " eight", " nine")
@@ -186,9 +176,11 @@ def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], *, rest: bool) ->
     last = _NUMBERS[count - 1] if count <= len(_NUMBERS) else f" {count - 1}"
     all_of = "Both" if count == 2 else "All"
     first: Text = (f"{count} names, the last{last} not shown. {all_of} of them names? Tap ✅.",)
+    name = code(names[0][1:].partition(":")[0])
     if rest and count == 1:
-        name = code(names[0][1:].partition(":")[0])
         first = ("Make only ", name, "? The rest is left out and not shown. Tap ✅.")
+    elif count == 1:
+        first = ("Make ", name, "? It stands in a quote. Tap ✅.")
     elif rest:
         lines.append(("What else stands there is left out, and not shown.",))
     if bad:
@@ -199,24 +191,24 @@ def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], *, rest: bool) ->
 
 def _without_rest(
     invocation: Invocation, bad: tuple[Bad, ...], left_out: Sequence[str]
-) -> AskFirst | NotRun:
-    """A list with notes and courtesy around its entries: only the entries, if that is meant."""
-    command = COMMANDS[invocation.command]
-    many = command.many
+) -> AskFirst:
+    """A list that is quoted, or with notes and courtesy around its entries: only the entries, if
+    that is meant."""
+    many = COMMANDS[invocation.command].many
     count = len(invocation.values(many.name)) if many else 0
     noun = "account" if many and many.type is Type.USER else "file"
-    rest: Text = ("Left out: ", *listed([quote(text, 60) for text in left_out[:_SHOWN]]))
-    rest += (f" and {len(left_out) - _SHOWN} more",) if len(left_out) > _SHOWN else ()
-    if invocation.reason is None:
-        rest += (". A reason comes last, behind the word reason.",)
-    how = offered(invocation)
-    if how is None:
-        first = f"more stands there than {noun}s, so nothing was done. Write only {noun}s."
-        return NotRun((first,), rest)
+    lines = [_refused(bad)] if bad else []
+    if left_out:
+        rest: Text = ("Left out: ", *listed([quote(text, 60) for text in left_out[:_SHOWN]]))
+        rest += (f" and {len(left_out) - _SHOWN} more",) if len(left_out) > _SHOWN else ()
+        reason = ". A reason comes last, behind the word reason."
+        lines.insert(0, rest if invocation.reason else (*rest, reason))
+    _, verb = offered(invocation) or ("", "Take")
     these = f"this {noun}" if count == 1 else f"these {count}"
-    first = f"{counted(count, noun)}, and more that is none. {how[1]} {these}? Tap ✅."
-    refused = [_refused(bad)] if bad else []
-    return AskFirst(invocation, (f"{first} Nothing has run yet.",), rest, *refused)
+    what = "and more that is none" if left_out else "in a quote"
+    first = f"{counted(count, noun)}, {what}. {verb} {these}? Tap ✅. Nothing has run yet."
+    no = f"more stands there than {noun}s, so nothing was done. Write only {noun}s, a line each."
+    return AskFirst(invocation, (first,), *lines, instead=NotRun((no,), *lines))
 
 
 def offered(invocation: Invocation) -> tuple[str, str] | None:

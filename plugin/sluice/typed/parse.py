@@ -19,6 +19,7 @@ from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
 from .ids import account, bare, number, numbered
+from .lists import Listed
 from .needs import AskFirst as AskFirst
 from .needs import Bad, all_of, another_number, doubted, missing
 from .needs import Missing as Missing
@@ -73,6 +74,17 @@ def parse(
     return made
 
 
+def typed_password(typed: Typed, *, server: str, prefix: str) -> NotRun | None:
+    """The refusal of a line that holds a password, None for any other."""
+    try:
+        parse(typed, server=server, prefix=prefix)
+    except NotRun as no:
+        return no if no.redact else None
+    except (AskFirst, Missing, NeedsMedia, NeedsTopic, NeedsRoom):
+        pass
+    return None
+
+
 def _command(typed: Typed) -> tuple[Command, Typed]:
     """The command of the first word, and the words that are left for it."""
     command = find(typed.word)
@@ -100,17 +112,6 @@ def _check_one(command: Command, typed: Typed, server: str, prefix: str) -> None
         lines = [code(f"{prefix}{command.name} {number}") for number in numbers[:2]]
         first = f"{len(numbers)} numbers in one message. I take one a message; nothing has run."
         raise NotRun((first,), ("Send ", lines[0], ", then ", lines[1]))
-
-
-@frozen
-class _Rows:
-    """What was typed, line by line. words: of the command line, lines: below it, both entries."""
-
-    words: list[str]
-    lines: list[str]
-    reason: str | None
-    left_out: tuple[str, ...]
-    crowded: bool
 
 
 def _with_number(command: Command, typed: Typed, about: Topic | None) -> Typed:
@@ -176,7 +177,7 @@ class _Reading:
 
     def invocation(self) -> Invocation:
         args, rows = self._rows()
-        words, lines = rows.words, rows.lines
+        words, lines = list(rows.words), list(rows.lines)
         if self.command.has(Type.MXC):
             words, lines = self._linked(words), self._linked(lines)
         if self.command.by_shape:
@@ -194,14 +195,13 @@ class _Reading:
                 args[param.name] = self._list(param, taken, len(words))
             elif taken:
                 args[param.name] = self._one(param, taken[0])
-        if values:
-            raise self._too_much(next((v for v in values if v.strip("-–—")), values[0]))
         order = tuple((p.name, args[p.name]) for p in self.command.params if p.name in args)
         made = Invocation(self.command.name, order, rows.reason, tuple(self.noted))
+        self._check_rest(made, values, rows)
         self._check_list(made, rows)
         return made
 
-    def _rows(self) -> tuple[dict[str, Value], _Rows]:
+    def _rows(self) -> tuple[dict[str, Value], Listed]:
         """The arguments that are no entries, and the rest of what was typed."""
         if len(self.typed.lines) > MAX_ENTRIES:  # before any of them is looked at
             raise _too_many(len(self.typed.lines))
@@ -214,14 +214,8 @@ class _Reading:
         more, options = self._flags(list(below.options))
         args |= more | self._time(words) | self._time(["", *options])
         self._check_flags(words)
-        head = lists.EntryRow(tuple(words))
-        if self.command.many or self.command.secret:
-            head = lists.entries(" ".join(words))
-        each = list(map(lists.entries, below.rows))
-        lines = [value for row in each for value in row.values]
-        left_out = (*(text for row in (head, *each) for text in row.left_out), *below.left_out)
-        crowded = any(row.crowded for row in (head, *each))
-        rows = _Rows(list(head.values), lines, below.reason, left_out, crowded)
+        apart = self.command.many is not None or self.command.secret
+        rows = lists.listed(self.typed, words, below, apart=apart)
         self._check_number(rows)
         self._check_password(rows, (" ".join(words), *below.rows, *below.left_out))
         return args, rows
@@ -253,19 +247,33 @@ class _Reading:
         if slip is not None:
             raise self._too_much(slip)
 
-    def _check_number(self, rows: _Rows) -> None:
+    def _check_number(self, rows: Listed) -> None:
         """Conduit's own names take as many words as in Conduit; a password is never one."""
         most = self.alias.most if self.alias else None
         is_single = self.command.many is None or self.alias is not None
-        if self.command.secret and is_single:
-            if rows.left_out or len(rows.words) + len(rows.lines) > 1:
-                raise self._password(rows, 0)
-        elif self.command.many is None and rows.left_out:
-            raise self._too_much(rows.left_out[0])
+        more = rows.left_out or len(rows.words) + len(rows.lines) > 1
+        if self.command.secret and is_single and more:
+            raise self._password(rows, 0)
         if most is not None and len(rows.words) > most:
             raise self._too_much(rows.words[most])
 
-    def _check_password(self, rows: _Rows, texts: Sequence[str]) -> None:
+    def _check_rest(self, made: Invocation, values: Sequence[str], rows: Listed) -> None:
+        """What is left behind the arguments: courtesy, or a reason behind a sign."""
+        left = () if self.command.many else rows.left_out
+        rest = [word for word in (*values, *left) if not lists.is_courtesy(word)]
+        if not rest:
+            return
+        words = [word for word in rest if word.strip("-–—")] or rest
+        no = self._too_much(next(filter(lists.is_id, words), words[0]))
+        marked = bool(left) or (rest[0][0] in f"(-{lists.DASHES}" and rest[0][:2] != "--")
+        reason = " ".join(rest).strip(f"()-{lists.DASHES} ")
+        acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
+        if not (acts and marked and reason) or made.reason or any(map(lists.is_id, rest)):
+            raise no
+        asked = ("Reason ", quote(reason, 60), "? Tap ✅. Nothing has run yet.")
+        raise AskFirst(evolve(made, reason=reason), asked, instead=no)
+
+    def _check_password(self, rows: Listed, texts: Sequence[str]) -> None:
         if not self.command.secret:
             return
         entries = (*rows.words, *rows.lines)
@@ -377,7 +385,7 @@ class _Reading:
                 self.bad.append(Bad(word, (wrong.short or "not valid",)))
         return tuple(good)
 
-    def _password(self, rows: _Rows, which: int) -> NotRun:
+    def _password(self, rows: Listed, which: int) -> NotRun:
         """Somebody typed a password, as Conduit's documentation has it: it is not repeated.
 
         which: the entry that is taken for one, 0 where that is plain.
@@ -400,6 +408,10 @@ class _Reading:
             sound(word)
         except NotRun as wrong:
             return NotRun(*wrong.lines, ("Options: ", *listed(flags))) if flags else wrong
+        if self.command.several and lists.is_id(word):
+            several = code(f"{self.prefix}{self.command.several}")
+            first = f"{self.command.name} takes one account, and there are more."
+            return NotRun((first,), ("For several, a line each: ", several))
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         reason = "A reason comes last, behind the word reason. " if acts else ""
         example = code(f"{self.prefix}{self.command.example}")
@@ -408,7 +420,7 @@ class _Reading:
             (f"{reason}Example: ", example),
         )
 
-    def _check_list(self, made: Invocation, rows: _Rows) -> None:
+    def _check_list(self, made: Invocation, rows: Listed) -> None:
         """The limits of a list, and what must be asked before it can be taken as meant."""
         if made.get("for") is not None and made.get("state") == "off":
             raise NotRun(("only “on” takes a time span.",))
@@ -420,14 +432,7 @@ class _Reading:
             raise _too_many(count, most)
         if count > 1 and not rows.words and not rows.lines:
             raise all_of(made)
-        doubt = doubted(
-            made,
-            tuple(self.bad),
-            rows.left_out,
-            on_line=rows.words,
-            below=rows.lines,
-            crowded=rows.crowded,
-        )
+        doubt = doubted(made, tuple(self.bad), rows)
         if doubt is not None:
             raise doubt
 

@@ -17,6 +17,7 @@ _CALLED = re.compile(
     "|adgangskode|salasana|jelsz[oó]|[sş]ifre|пароль|密码|パスワード",
     re.I,
 )
+_BEHIND = re.compile(r"[:|]|\w[#$%&*~^!;]\w")  # a sign that is in no name, and more behind it
 _COLON = re.compile(r"(?:^|\s)([^\s:@]+)\s*:\s*(\S+)")
 _TOLD = re.compile(
     rf"(?<!\w)(?:{_CALLED.pattern})(?:\s*[:=]\s*\S|(?:\s+(?:is|to|now|will|be|ist|est|es))*"
@@ -29,6 +30,17 @@ def is_plain(word: str) -> bool:
     """Whether it can be a name, and be shown: a-z 0-9 . _ -, not capitals and digits mixed."""
     mixed = any(map(str.isupper, word)) and any(map(str.isdigit, word))
     return bool(_PLAIN.fullmatch(word.removeprefix("@"))) and not mixed
+
+
+def odd_sign(name: str) -> str:
+    """What makes a legal name one that is seldom meant, in words; "" if nothing does."""
+    if name.isdigit():
+        return "that is only digits"
+    if strange := re.search("[=/+]|[.][.]", name):
+        return f"with “{strange.group()}” in it"
+    if name[-1] in ".-_":
+        return f"that ends in “{name[-1]}”"
+    return f"that begins with “{name[0]}”" if name[0] in ".-" else ""
 
 
 def is_told(text: str) -> bool:
@@ -62,7 +74,8 @@ def _stands_out(word: str, home: str) -> bool:
     _, *behind = _PARTS.split(word)
     kinds = (str.islower, str.isupper, str.isdigit, _is_odd)
     all_kinds = any(map(_is_odd, word)) and sum(any(map(kind, word)) for kind in kinds) > 2
-    return ":" in word or all_kinds or any(each and not is_plain(each) for each in behind)
+    hidden = any(each and not is_plain(each) for each in behind)
+    return hidden or all_kinds or bool(_BEHIND.search(word))
 
 
 def _is_named(word: str, home: str) -> bool:
