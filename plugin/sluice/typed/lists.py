@@ -32,7 +32,7 @@ _SIGN = re.compile(
     r"|\(?(?:\d{1,3}|[a-z])\)|\d{1,3}\.(?=\s|@)|\d{1,3}\s?[:-](?=\s)|\#\d{1,3}[.:]?(?=\s)"
     r"|\d{1,2}\ufe0f?\u20e3|[①-⑳])\s*"
 )
-_JOINS = r"and|&|\+|plus|und|et|y|og|och|en"
+_JOINS = r"and|&|\+|plus|und|et"
 _BETWEEN = re.compile(rf"[,;，；、]+|\s+(?:{_JOINS})(?=\s)", re.I)
 _JOIN = re.compile(_JOINS, re.I)
 _NOTE = re.compile(r"\s*[–—→(]|\s+(?:[#|\[{]|[-=/:]+(?=\s)|->|=>)|:(?=\s|$)")
@@ -72,7 +72,7 @@ class EntryRow:
 
 
 @frozen
-class Listed:
+class WrittenList:
     """What stands behind a command word. words: entries of the command line, lines: below it.
 
     left_out, crowded: as of each row. quoted: some of it stands in a quote.
@@ -226,7 +226,7 @@ def _unsigned(row: str) -> str:
 # --- the entries
 
 
-def listed(typed: Typed, words: Sequence[str], found: Below, *, apart: bool) -> Listed:
+def listed(typed: Typed, words: Sequence[str], found: Below, *, apart: bool) -> WrittenList:
     """All of a command. words: those of its line that are no options. apart: they are entries
     too, and are told from what stands around them."""
     head = entries(" ".join(words)) if apart else EntryRow(tuple(words))
@@ -234,7 +234,7 @@ def listed(typed: Typed, words: Sequence[str], found: Below, *, apart: bool) -> 
     lines = [value for row in rows for value in row.values]
     if lines and re.fullmatch(r"[^@:]*[^.]\.", lines[-1]):  # the sentence ends
         lines[-1] = lines[-1][:-1]
-    return Listed(
+    return WrittenList(
         head.values,
         tuple(lines),
         found.reason,

@@ -13,7 +13,7 @@ from ..text.message import Text, code, quote
 from ..text.phrases import codes, line, listed
 from ..text.phrases import count as counted
 from ..text.runs import in_runs
-from .lists import Listed, is_id
+from .lists import WrittenList, is_id
 from .values import NotRun
 
 
@@ -124,7 +124,7 @@ _NOTHING_YET: Text = ("Nothing has run yet.",)
 
 
 def doubted(
-    invocation: Invocation, bad: tuple[Bad, ...], typed: Listed
+    invocation: Invocation, bad: tuple[Bad, ...], typed: WrittenList
 ) -> AskFirst | NotRun | None:
     """What must be asked before a list can be taken as meant."""
     command = COMMANDS[invocation.command]

@@ -19,7 +19,7 @@ from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
 from .ids import account, bare, number, numbered
-from .lists import Listed
+from .lists import WrittenList
 from .needs import AskFirst as AskFirst
 from .needs import Bad, all_of, another_number, doubted, missing
 from .needs import Missing as Missing
@@ -201,7 +201,7 @@ class _Reading:
         self._check_list(made, rows)
         return made
 
-    def _rows(self) -> tuple[dict[str, Value], Listed]:
+    def _rows(self) -> tuple[dict[str, Value], WrittenList]:
         """The arguments that are no entries, and the rest of what was typed."""
         if len(self.typed.lines) > MAX_ENTRIES:  # before any of them is looked at
             raise _too_many(len(self.typed.lines))
@@ -247,7 +247,7 @@ class _Reading:
         if slip is not None:
             raise self._too_much(slip)
 
-    def _check_number(self, rows: Listed) -> None:
+    def _check_number(self, rows: WrittenList) -> None:
         """Conduit's own names take as many words as in Conduit; a password is never one."""
         most = self.alias.most if self.alias else None
         is_single = self.command.many is None or self.alias is not None
@@ -257,7 +257,7 @@ class _Reading:
         if most is not None and len(rows.words) > most:
             raise self._too_much(rows.words[most])
 
-    def _check_rest(self, made: Invocation, values: Sequence[str], rows: Listed) -> None:
+    def _check_rest(self, made: Invocation, values: Sequence[str], rows: WrittenList) -> None:
         """What is left behind the arguments: courtesy, or a reason behind a sign."""
         left = () if self.command.many else rows.left_out
         rest = [word for word in (*values, *left) if not lists.is_courtesy(word)]
@@ -273,7 +273,7 @@ class _Reading:
         asked = ("Reason ", quote(reason, 60), "? Tap ✅. Nothing has run yet.")
         raise AskFirst(evolve(made, reason=reason), asked, instead=no)
 
-    def _check_password(self, rows: Listed, texts: Sequence[str]) -> None:
+    def _check_password(self, rows: WrittenList, texts: Sequence[str]) -> None:
         if not self.command.secret:
             return
         entries = (*rows.words, *rows.lines)
@@ -385,7 +385,7 @@ class _Reading:
                 self.bad.append(Bad(word, (wrong.short or "not valid",)))
         return tuple(good)
 
-    def _password(self, rows: Listed, which: int) -> NotRun:
+    def _password(self, rows: WrittenList, which: int) -> NotRun:
         """Somebody typed a password, as Conduit's documentation has it: it is not repeated.
 
         which: the entry that is taken for one, 0 where that is plain.
@@ -420,7 +420,7 @@ class _Reading:
             (f"{reason}Example: ", example),
         )
 
-    def _check_list(self, made: Invocation, rows: Listed) -> None:
+    def _check_list(self, made: Invocation, rows: WrittenList) -> None:
         """The limits of a list, and what must be asked before it can be taken as meant."""
         if made.get("for") is not None and made.get("state") == "off":
             raise NotRun(("only “on” takes a time span.",))
