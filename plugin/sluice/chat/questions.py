@@ -132,7 +132,9 @@ def nothing_came(what: str, minutes: int = 5) -> None:
 def no_answer(question: Message, wants: str) -> Message:
     """The question once more, to words that cannot answer it. wants: as of `nothing_came`; "" for
     a tap."""
-    why = line("I could not take your words for a {wants}.", wants=wants)
+    why = line(
+        "I could not take your words for a {wants}. If it is one: the whole command.", wants=wants
+    )
     why = why if wants else line("Tap, or reply yes or no.")
     return evolve(question, lines=(*question.lines, why))
 
@@ -146,8 +148,8 @@ def offered(wants: str, words: str) -> Message:
 def _offered(wants: str, words: str) -> None: ...
 
 
-@says("⛔ Not run: you deleted the command.")
-def deleted() -> None:
+@says("⛔ Not run: the command was deleted, or is none any more.")
+def gone() -> None:
     """What a question becomes when the command goes."""
 
 

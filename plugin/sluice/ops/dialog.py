@@ -182,10 +182,10 @@ class Dialog:
 
         return Handled(commit)
 
-    async def deleted(self, tx: Tx, question: Question) -> None:
+    async def gone(self, tx: Tx, question: Question) -> None:
         """The command is gone, and the question with it."""
         room, key = question.origin.room, question.key
-        await self._outbox.edit(tx, room, key, questions.deleted())
+        await self._outbox.edit(tx, room, key, questions.gone())
         await self._outbox.buttons(tx, room, key, ())
 
     # --- questions
@@ -212,8 +212,9 @@ class Dialog:
         ):
             return self.sign(origin)
         taps = {side.value: tap for side, tap in go_on.items()}
+        emojis = tuple("✅" if side is Side.APPROVE else "❌" for side in go_on)
         asked = self._question(origin, question, late)
-        return self._ask(evolve(asked, taps=taps, emojis=("✅", "❌"), about=about))
+        return self._ask(evolve(asked, taps=taps, emojis=emojis, about=about))
 
     def choose(self, origin: Origin, question: Message, go_on: Sequence[Tap]) -> Handled:
         """❓ with 1️⃣, 2️⃣ …; each goes on with what it stands for."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Union
 
 from attrs import evolve
@@ -284,6 +285,9 @@ class OpsRoom:
         question = self._dialog.of_command(command)
         if question is not None:
             self._dialog.close(question.key)
+            is_none = self._commands.read(self.room, content) is None
+            if request is None and is_none and not question.about:
+                return Handled(partial(self._dialog.gone, question=question))
         is_known = self._commands.lookups.whose(command) is not None
         is_known = is_known or request is not None or await self._is_answered(original)
         self._commands.lookups.end(command)
@@ -369,7 +373,7 @@ class OpsRoom:
 
         async def commit(tx: Tx) -> None:
             if gone is not None:
-                await self._dialog.deleted(tx, gone)
+                await self._dialog.gone(tx, gone)
             request = await store.of_command(tx, self.room, target)
             own = request is not None and request.mxid == sender
             if able or own or await store.votes_of(tx, self.room, target):

@@ -88,6 +88,9 @@ class Talk:
             question = await self.question(target, origin.mxid)
             if question is not None and not question.about:
                 return await self._answers.reply(origin, question, said.text)
+        asked = self._dialog.of_command(said.thread) if said.thread is not None else None
+        if asked is not None and asked.origin.mxid == origin.mxid and said.reply_to is None:
+            return await self._answers.reply(origin, asked, said.text)
         exact = said.thread is None or self._turns.is_next(said.thread, origin.mxid)
         for target in targets:
             is_theirs = said.reply_to is not None or (exact and target == targets[0])
@@ -175,7 +178,8 @@ class Talk:
         held = self._live.now() + doubts.LIFE if holds else None
         question = texts.may_be(card.request, card.told, self._here, no=no, held=held)
         late = texts.not_tapped(self._here, number)
-        taps = {side: partial(self._tapped, number=number, side=side) for side in Side}
+        sides = (Side.DENY, Side.APPROVE) if no else (Side.APPROVE, Side.DENY)
+        taps = {side: partial(self._tapped, number=number, side=side) for side in sides}
         asked = self._dialog.vote(origin, str(number), question, late, taps)
         return self._holding(origin, [number], asked) if holds else asked
 

@@ -17,8 +17,6 @@ from .dialog import Dialog, Question, Tap
 from .intake import Intake
 from .mute import Mute
 
-_YES = "approve"
-
 
 class ToQuestions:
     """Of one ops room."""
@@ -31,8 +29,8 @@ class ToQuestions:
     ) -> Handled | Later | None:
         """Words that answer the question itself, or stand in its thread."""
         tap = question.taps.get(words.strip())
-        if meant(words).sense is Sense.YES:
-            tap = question.taps.get(_YES)
+        if meant(words).sense is Sense.YES and len(question.taps) == 1:
+            (tap,) = question.taps.values()
         if tap is None and refuses(words):
             return self._dialog.called_off(origin, question)
         if self._mute.now:
@@ -47,13 +45,13 @@ class ToQuestions:
     async def plain(self, origin: Origin, words: str) -> Handled | None:
         """The first words without relation after a question; None where they are chat."""
         question = self._dialog.first_words(origin)
-        if question is None or words.startswith("@") or self._mute.now:
+        if question is None or self._mute.now:
             return None
         sense = meant(words).sense
         if sense is Sense.NO and refuses(words):
             return self._dialog.called_off(origin, question)
         if (reply := question.reply) is None:
-            yes = sense in (Sense.YES, Sense.YES_AND) and _YES in question.taps
+            yes = sense in (Sense.YES, Sense.YES_AND) and len(question.taps) == 1
             return self._dialog.again(origin, question) if yes else None
         if not question.fits(words, alone=True):
             return None

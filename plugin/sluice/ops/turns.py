@@ -25,8 +25,9 @@ class Turns:
         if event.type not in ("m.room.message", ENCRYPTED) or read.edit_of(event.content):
             return
         root = read.thread_of(event.content) or event.id
-        self._last.pop(root, None)
-        self._last[root] = event.id, set()
+        _, others = self._last.pop(root, (None, set()))
+        # What answers one of them is said to that one: the others have spoken all the same.
+        self._last[root] = event.id, others if read.answers(event.content) else set()
         while len(self._last) > _KEPT:
             del self._last[next(iter(self._last))]
 

@@ -22,7 +22,7 @@ _ASKS = re.compile(  # words that ask back: "what?", "who"
     "|зачем|почему|vem|hvem|hvad|hva|vad|wat|wie|ne|kim|neden|pardon|sorry",
     re.I,
 )
-_PLAIN = re.compile(r"@?[a-z0-9._-]+", re.ASCII)
+_PLAIN = re.compile(r"[a-z0-9._-]+|@[a-z0-9._-]+(?::[a-z0-9.:-]+)?")
 _LONG = 6  # words of a question back; longer ones may be a reason that asks something
 _ID = re.compile(r"(?:^|\s)(?:[@!#][^\s:]+:|mxc://|\$|#?\d+$)")
 
@@ -67,7 +67,8 @@ def could_be(wants: str, words: str, *, alone: bool) -> bool:
     if is_polite(words):
         return False
     if wants == "reason":
-        return any(char.isalpha() for char in words)
+        to_another = alone and words.startswith("@")
+        return any(char.isalpha() for char in words) and not to_another
     if wants == "name":
         is_name = not words.strip().isdecimal()
         return is_name and (not alone or _PLAIN.fullmatch(words.strip()) is not None)

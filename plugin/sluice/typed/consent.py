@@ -222,10 +222,18 @@ _WORDS: Sequence[tuple[Sense, str]] = (
     ),
     (_S.WAIT, "bekle, bekleyin, henüz değil, şimdi değil, bilmiyorum, bir dakika"),
     (_S.THANKS, "teşekkürler, teşekkür ederim, sağol, sağ ol, merhaba, selam, lütfen"),
-    # Hungarian, Romanian, Greek, Japanese in Latin letters
-    (_S.YES, "igen, jóváhagyom, ναι, συμφωνώ"),
+    # "never mind"
+    (
+        _S.NO,
+        "vergiss es, lass gut sein, schon erledigt, egal, laisse tomber, laissez tomber,"
+        "olvídalo, olvidalo, déjalo, dejalo, lascia stare, lascia perdere, deixa, deixa pra lá,"
+        "esquece, laat maar, vergeet het, nieważne, niewazne, zapomnij, zapomeň na to, to nic,"
+        "glöm det, glem det, strunt samma, забудь, неважно, неважливо, не надо, boş ver",
+    ),
+    # Hungarian, Greek, Japanese, Chinese, Korean, Arabic, Hebrew
+    (_S.YES, "igen, jóváhagyom, ναι, συμφωνώ, はい, 是, 是的, 同意, 네, 예, نعم, כן"),
     (_S.YES_AND, "hai, rendben"),
-    (_S.NO, "όχι, οχι, iie, soha"),
+    (_S.NO, "όχι, οχι, iie, soha, いいえ, だめ, 不, 不是, 不要, 不行, 아니, 아니요, لا, לא"),
 )
 """Phrases of some fourteen languages; of two entries of one phrase the first counts."""
 
@@ -273,7 +281,7 @@ _BREAKS = frozenset('.,;:!?…—–()/\n"“”-♀♂')
 _TOKEN = re.compile(r":[+-]1:|:[a-z_]+:|[+-]1(?!\w)|[^\W_]+(?:['’-][^\W_]+)*|\n|[^\w\s]", re.I)
 _DRAWN = (re.compile(r"(\w)\1{2,}"), re.compile(r"(\w)\1+$"))  # "nooo", "yess": keys held down
 _ODD = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[♀♂]?")
-_EDGE = "".join(_BREAKS) + " \t\u200d\ufe0e\ufe0f"
+_EDGE = "".join(_BREAKS) + " \t\u200d\ufe0e\ufe0f🏻🏼🏽🏾🏿"
 
 
 @frozen
@@ -374,8 +382,9 @@ def _rest(text: str, said: Sequence[_Part]) -> str:
     head, more = said[0], said[1:]
     if all(part.is_break or part.sense in (_S.NO, _S.THANKS) for part in more):
         return ""
-    apart = more[0].is_break or head.word in NO
-    return text[head.end :].strip(_EDGE) if apart else text.strip()
+    noes = list(takewhile(lambda part: part.word == head.word, said))
+    apart = said[len(noes)].is_break or head.word in NO
+    return text[noes[-1].end :].lstrip(_EDGE).rstrip() if apart else text.strip()
 
 
 def _parts(text: str) -> Iterator[_Part]:

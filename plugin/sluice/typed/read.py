@@ -155,6 +155,13 @@ def thread_of(content: Json) -> EventId | None:
     return EventId(root)
 
 
+def answers(content: Json) -> bool:
+    """Whether a message in a thread is a reply to one of its messages."""
+    relation = object_in(content, "m.relates_to")
+    named = object_in(relation, "m.in_reply_to").get("event_id")
+    return isinstance(named, str) and relation.get("is_falling_back") is not True
+
+
 def reaction(content: Json) -> Reaction | None:
     """The tap that an m.reaction stands for."""
     relation = object_in(content, "m.relates_to")
