@@ -23,6 +23,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -315,7 +316,10 @@ async def _instead(play: Play, text: str) -> None:
     play.stage.conduit.set(instead=[texts.plain(lines(text))])
 
 
-async def _posts(play: Play, who: str, name: str) -> None:
+async def _posts(
+    play: Play, who: str, name: str, caption: str | None = None, below: str | None = None
+) -> None:
+    """caption: what is written to it. below: words of the message that it answers."""
     person, backend = play.stage[who], play.stage.conduit.backend
     mxc = f"mxc://{SERVER}/{name.partition('.')[0]}"
     data, now = b"not really a picture", time.time()
@@ -323,7 +327,12 @@ async def _posts(play: Play, who: str, name: str) -> None:
     play.stage.home.media[mxc.removeprefix("mxc://")] = data
     kind = "image/png"
     backend.uploads[mxc] = File(mxc, person.mxid, name, kind, len(data), now, now, digest, data)
-    content = {"msgtype": "m.image", "body": name, "url": mxc}
+    content: dict[str, Any] = {"msgtype": "m.image", "body": name, "url": mxc}
+    if caption is not None:
+        content |= {"body": caption, "filename": name}
+    if below is not None:
+        answered = {"event_id": play._about(below)[1].id}
+        content["m.relates_to"] = {"m.in_reply_to": answered}
     info = {"mimetype": kind, "size": len(data)}
     await person.send(OPS, {**content, "info": info})
     await play.stage.settle()
@@ -451,7 +460,7 @@ DIRECTIONS: dict[str, Callable[..., Awaitable[None]]] = {
     r"(\d+) people type: (.*)": _people,
     r"@kim:evil.example is in the admin room": _stranger_inside,
     r"there are (\D.*)": _exists,
-    rf"({_NAMES}) posts the file “(.*)”": _posts,
+    rf"({_NAMES}) posts the file “([^”]*)”(?: with “([^”]*)”)?(?: below “(.*)”)?": _posts,
     r"there is the public room “(.*)” with the address (\S+)": _room,
 }
 

@@ -9,10 +9,14 @@ from unittest.mock import patch
 
 import pytest
 
+from sluice.model.command import Typed
 from sluice.model.request import State
 from sluice.own.table import Own
+from sluice.settings import load
 from sluice.typed.parse import canonical
-from tests.unit.ops import ANA, BO, CY, EVE, ops
+from sluice.typed.read import read
+from tests.unit.ops import ANA, BO, CY, EVE, POLICY, ops
+from tests.unit.scenes import at
 from tests.unit.test_attacks import Room
 
 BOT = "@sluice:example.org"
@@ -113,7 +117,6 @@ def first(said: list[str]) -> str:
         ("!requests", "pending"),
         ("!who am i", "can"),
         ("!show requests", "pending"),
-        ("/status", "status"),
         ("@sluice help", "help"),
         ("Sluice: status", "status"),
         ("sluice status?", "status"),
@@ -158,7 +161,6 @@ async def test_the_pill_of_the_bot_in_front_is_its_name(room: Heard) -> None:
         ("`!adduser alice`", "adduser alice"),
         ("```\n!adduser alice\n```", "adduser alice"),
         ("> !adduser alice", "adduser alice"),
-        ("/adduser alice", "adduser alice"),
         ("!de activate spam reason ads", "deactivate @spam:example.org reason ads"),
         ("!deactivated @spam reason ads", "deactivate @spam:example.org reason ads"),
         ("!enable room !w:example.org", "enableroom !w:example.org"),
@@ -483,3 +485,80 @@ async def test_only_the_asker_taps_and_an_edit_ends_the_question(room: Heard) ->
     assert await room.newest() == 0
     await room.taps(BO, question, "1️⃣")
     assert await room.requests() == ["adduser alice"] or await room.newest() == 1
+
+
+async def test_a_slash_in_front_reads_or_is_asked(room: Heard) -> None:
+    assert first(await room.hears(BO, "/adduser alice")).startswith("❓ Run !adduser alice?")
+    await room.hears(BO, "/status")
+    assert room.ran == ["status"]
+
+
+@pytest.mark.parametrize("words", ["casino links", "see below"])
+async def test_a_caption_is_an_answer_only_after_a_tap(room: Heard, words: str) -> None:
+    await room.hears(BO, "!deactivate spam")
+    question = await room.sent(next(iter(room.ops.dialog._open)))
+    reply = {"m.relates_to": {"m.in_reply_to": {"event_id": question}}}
+    said = await room.hears(BO, words, **caption(words, **reply))
+    assert first(said).startswith(f"❓ Reason “{words}”? Tap ✅")
+    assert await room.newest() == 0
+    await room.taps(BO, await room.sent(list(room.ops.dialog._open)[-1]))
+    assert (await room.ops.request(1)).invocation.reason == words
+
+
+async def test_a_no_below_a_picture_ends_the_question(room: Heard) -> None:
+    await room.hears(BO, "!deactivate spam")
+    question = await room.sent(next(iter(room.ops.dialog._open)))
+    reply = {"m.relates_to": {"m.in_reply_to": {"event_id": question}}}
+    await room.hears(BO, "x", **caption("never mind", **reply))
+    assert not room.ops.dialog._open
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("line", ["!help add user", "!help adduser?", "!help: adduser"])
+async def test_help_understands_words_too(room: Heard, line: str) -> None:
+    assert first(await room.hears(BO, line)).startswith("📋 !adduser makes accounts")
+
+
+@pytest.mark.parametrize("line", ["!can i add user alice?", "!can adduser alice"])
+async def test_can_understands_words_too(room: Heard, line: str) -> None:
+    assert first(await room.hears(BO, line)).startswith("📋 ")
+
+
+PREFIXES = [
+    ("!sluice", "!Sluice status"),
+    ("!sluice", "！SLUICE  status?"),
+    ("sl:", "Sl:status"),
+    ("sl:", "SL: status"),
+    ("--", "—status"),
+    ("--", "– –status"),
+    ("--", "−−status"),
+    ("!!", "! !status"),
+    ("!!", "！！status"),
+    ("'", "’status"),
+    ("bot", "Bot status"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "line"), PREFIXES)
+async def test_a_prefix_is_read_as_phones_write_it(prefix: str, line: str) -> None:
+    found = read({"msgtype": "m.text", "body": line}, bot=BOT, prefix=prefix)
+    assert isinstance(found, Typed), found
+    assert found.word == "status"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "line"),
+    [("!!", "!status"), ("--", "-status"), ("bot", "both are right"), ("!sluice", "!status")],
+)
+async def test_what_is_another_prefix_is_none(prefix: str, line: str) -> None:
+    assert read({"msgtype": "m.text", "body": line}, bot=BOT, prefix=prefix) is None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "warned"), [("!", False), ("!s", False), ("--", True), ("*", True), ("'", True)]
+)
+def test_a_prefix_that_phones_change_is_warned_of(prefix: str, warned: bool) -> None:
+    assert "prefix:" not in POLICY
+    text = f'prefix: "{prefix}"\n{POLICY}'
+    loaded = load(text, server="example.org", now=at("09:00"))
+    assert any("phones change" in each.text for each in loaded.warnings) is warned

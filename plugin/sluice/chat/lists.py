@@ -27,7 +27,6 @@ from ..text.phrases import (
     plural,
     view,
 )
-from ..text.saying import says
 from ..text.times import span
 from ..typed.parse import MAX_ENTRIES
 from ..typed.search import Search, of_accounts, of_rooms
@@ -81,9 +80,7 @@ def users(
         pages = Pages((head,), rows, _USERS, inline=True)
         shown = _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
         return all_about(shown, _all_of(by_name.values()))
-    search = of_accounts(pattern, here.server)
-    if search is None:
-        return _no_such_name(here, pattern, to), None
+    search = of_accounts(pattern, here.server) or Search(pattern, "")
     found = [name for name in names if search.fits(name)]
     n, none = len(found), "None" if not found else f"{len(found):,}"
     have: Text = (plural(n or 1, " has ", " have "), quote(search.word, 40), " in the name")
@@ -104,15 +101,10 @@ def _all_of(mxids: Iterable[str]) -> Topic:
     return Topic(accounts=tuple(mxids)[: MAX_ENTRIES + 1])
 
 
-@says("""📋 No account matches {pattern:quote}: all of this list are of {here.server}.
-A pattern is a part of the name: `!users spam`, or `!users spam*` for how it begins.""")
-def _no_such_name(here: Here, pattern: str, to: str | None) -> None: ...
-
-
 def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[Message, str]:
     """`users --file`: the caption, and the text with one MXID a line."""
-    search = of_accounts(pattern, here.server) if pattern else None
-    found = [m for m in sorted(mxids) if search is None or search.fits(here.local(m))]
+    search = of_accounts(pattern, here.server) if pattern else Search("", "*")
+    found = [m for m in sorted(mxids) if search and search.fits(here.local(m))]
     which: Text = (" with ", quote(pattern, 40), " in the name") if pattern else ()
     caption: Text = (count(len(found), "account"), *which, ", one a line.")
     said = evolve(view(caption), about=_all_of(found))

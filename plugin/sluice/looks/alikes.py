@@ -16,10 +16,12 @@ LOOKS, CHANGES = 4, 2  # slips that are forgiven in what only looks, and in what
 async def alikes(
     rooms: Rooms, db: Database, room: str, mxid: str, slips: int = LOOKS
 ) -> tuple[str, ...]:
-    """As far as the last list of accounts knows, and the display names in this room."""
+    """As far as the last list of accounts knows, and who is in this room."""
     here, view = rooms.here(room), rooms.views.get(room)
     last = await db.read(lambda tx: kept.last_list(tx, USERS.name))
     known = {here.local(each): each for each in users_in(last.body)} if last else {}
+    members = view.joined if view is not None else frozenset[str]()
+    known |= {here.local(each): each for each in members if each.endswith(f":{here.server}")}
     name = here.local(mxid)
     called = called_here(view, name) if view is not None else ()
     near = (known[each] for each in alike(name, known, slips=slips))

@@ -141,11 +141,14 @@ class Reading:
             return False
 
     async def resolve(self, alias: str) -> str:
-        """The room behind an address, "" if nobody knows it."""
+        """The room behind an address, "" if nobody knows it; phones write names with capitals."""
         try:
-            return await self._probes.alias(alias) or ""
+            found = await self._probes.alias(alias)
+            if not found and alias != alias.lower():
+                found = await self._probes.alias(alias.lower())
         except MatrixError:
             return ""
+        return found or ""
 
     async def _placed(self, room: RoomId, typed: Typed) -> tuple[Typed, Topic | None]:
         """The line as an answer to one message, and what that is about if it is ours: the one that

@@ -116,7 +116,7 @@ class Manner(Enum):
     COMMAND = "command"  # it begins with the prefix
     SHOWN = "shown"  # in code or in a quote
     CAPTION = "caption"  # of a picture or a file
-    SAID = "said"  # behind the bot's name: it may be a sentence
+    SAID = "said"  # behind the bot's name, or a slash: it may be a sentence
 
 
 @frozen

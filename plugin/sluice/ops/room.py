@@ -30,6 +30,7 @@ from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..model.request import NEVER_RAN, Side, State, Via, Vote
+from ..policy.people import is_named
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desks
 from ..state import Live, Rooms
@@ -82,7 +83,7 @@ class OpsRoom:
         self._turns = Turns()
         parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
-        self._bots: set[str] = set()  # who has sent notices here and holds no role: other bots
+        self._bots: set[str] = set()  # who has sent notices here, and is nobody's
         self._withheld = withheld
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
@@ -167,9 +168,9 @@ class OpsRoom:
         if event.sender not in self.view.joined:
             return None
         origin, content = self._origin(event), event.content
+        if content.get("msgtype") == "m.notice" and not self._is_person(event.sender):
+            self._bots.add(event.sender)
         if not await self._may_speak(origin):
-            if content.get("msgtype") == "m.notice":
-                self._bots.add(event.sender)
             # A vote does not count either when it is read again after they got a role.
             return SEEN if read.side(content) else None
         if self.view.encrypted and not event.unsealed:
@@ -201,7 +202,8 @@ class OpsRoom:
         young = chat is None or self._commands.is_young(chat.at)
         if typed is None or line is None:
             return await self._talk.take(origin, content, young=young)
-        said = typed.manner is Manner.SAID and (bool(line.said) or waits(line.word) is False)
+        below = typed.manner is Manner.SAID and (typed.reply_to or typed.thread)
+        said = below and (line.said or not waits(line.word))
         if said and (answer := await self._talk.take(origin, content, young=young)):
             return answer
         question = await self._talk.question(typed.reply_to, origin.mxid)
@@ -225,6 +227,11 @@ class OpsRoom:
         busy = self._commands.lookups.busy(self._authority.name(origin.mxid))
         beside = looks(line.word) or (busy and waits(line.word))
         return await (self._commands.looked_up(origin, take) if beside else take())
+
+    def _is_person(self, mxid: str) -> bool:
+        """Whether the policy names whose account it is."""
+        settings = self._live.settings
+        return settings is not None and is_named(settings.policy, mxid)
 
     async def _may_speak(self, origin: Origin) -> bool:
         """Whether what they say can mean anything: asked before it is read, because any member

@@ -80,9 +80,11 @@ class Talk:
     ) -> Handled | Later | None:
         """A message that is no command. young: it may still become a yes by an edit."""
         people = called(self._live, self._rooms.views[self._room])
-        said = read.said(content, self._live.me, people)
+        said = read.said(content, self._live.me, people, caption=True)
         if said is None or isinstance(said, NotRun):
             return None
+        if content.get("msgtype") != "m.text":
+            return await self._caption(origin, said) if said.reply_to is not None else None
         targets = self._targets(said)
         for target in targets:
             question = await self.question(target, origin.mxid)
@@ -113,6 +115,21 @@ class Talk:
             return None
         key = await self._db.read(lambda tx: self._outbox.key_of(tx, self._room, event_id))
         return self._dialog.get(key, mxid)
+
+    async def _caption(self, origin: Origin, said: Said) -> Handled | None:
+        """What is written to a file is never a vote, and an answer only if they say so."""
+        question = await self.question(said.reply_to, origin.mxid)
+        if question is not None and not question.about:
+            return await self._answers.caption(origin, question, said.text)
+        target = said.reply_to or EventId("")
+        about = await self._db.read(
+            lambda tx: voting.of_message(
+                self._desk(tx, self._room), self._room, target, words=True
+            )
+        )
+        if (about is None and question is None) or self._mute.now:
+            return None
+        return self._dialog.once(origin, f"caption.{self._room}", texts.no_caption())
 
     # --- a vote
 

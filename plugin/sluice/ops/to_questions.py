@@ -57,6 +57,16 @@ class ToQuestions:
             return None
         return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
 
+    async def caption(self, origin: Origin, question: Question, words: str) -> Handled | None:
+        """What is written to a file, as a reply to it: offered as the answer."""
+        if refuses(words):
+            return self._dialog.called_off(origin, question)
+        if self._mute.now:
+            return await self._mute.unheard(origin)
+        if (reply := question.reply) is None or not question.fits(words):
+            return self._dialog.again(origin, question)
+        return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
+
     async def _go(self, origin: Origin, question: Question, tap: Tap) -> Handled | Later | None:
         self._dialog.close(question.key)
         again = evolve(origin, command=question.origin.command)

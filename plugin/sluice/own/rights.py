@@ -6,7 +6,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from ..catalog.table import COMMANDS, find, meant
+from ..catalog.table import COMMANDS, find, meant, near
 from ..chat import answers
 from ..chat import help as texts
 from ..looks.authority import Authority
@@ -24,6 +24,8 @@ from ..requests.standing import judge
 from ..requests.submit import Ask
 from ..text.message import Message, code
 from ..text.phrases import not_run, person, view
+from ..typed.ids import bare
+from ..typed.meaning import meaning
 from ..typed.parse import AskFirst, Missing
 from ..typed.read import read_line
 from .call import Call, about_others, person_meant
@@ -59,16 +61,19 @@ async def _overview(call: Call, desk: Desk, ask: Ask) -> Message:
 
 async def _topic(desk: Desk, ask: Ask, topic: list[str]) -> Message:
     here, held = desk.here, await desk.roles(ask.room, ask.mxid)
-    word = topic[0].removeprefix(here.prefix)
+    typed = read_line(" ".join(topic), prefix=here.prefix)
+    found = meaning(typed)
+    line = found.typed if found.ours else typed
+    word = bare(topic[0].removeprefix(here.prefix))
     if word == "look":
         return texts.looking(here, may(desk.policy, held))
     if word == "seal":
         return texts.seals()
     about = texts.topic(here, word, may(desk.policy, held))
-    command = find(word.replace("_", "-"))
+    command = find(line.word) or find(word)  # `registration.set`, as a policy names it
     if command is None:
         return about or texts.unknown_topic(here, word)
-    return await _command(desk, ask, meant(command, topic[1:])[0].name)
+    return await _command(desk, ask, meant(command, line.words)[0].name)
 
 
 async def _command(desk: Desk, ask: Ask, name: str) -> Message:
@@ -105,6 +110,7 @@ class Can:
     async def take(self, call: Call) -> Handled:
         """Raises NotRun."""
         line = str(call.invocation.get("line") or "")
+        line = line[2:] if line.lower().startswith("i ") else line
         whom = _Whom("", call.origin.mxid)
         if line.startswith("@"):
             word, _, line = line.partition(" ")
@@ -117,6 +123,8 @@ class Can:
         glass = typed.word == "glass"
         if glass:
             typed = evolve(read_line(typed.rest, prefix=prefix), lines=typed.lines)
+        if not glass and not near(typed.word):  # of a slip it is told
+            typed = meaning(typed).typed
         command = find(typed.word)
         if command is None:
             return call.answer(partial(_can_what, whom=whom, line=line))

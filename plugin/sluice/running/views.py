@@ -39,7 +39,6 @@ from ..state import Live, RegistrationState, Rooms, ServerState
 from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, line, view
-from ..typed.search import of_accounts
 
 _OPEN = 600.0  # seconds that a list stays open for `more`
 
@@ -140,8 +139,6 @@ class Views:
     async def _as_file(self, case: Case) -> Shown:
         """`users --file`; the plain list if the server takes no file."""
         mxids, pattern = users_in(case.body), case.value("pattern")
-        if pattern and of_accounts(pattern, case.here.server) is None:
-            return Shown(*await self._users(case))
         caption, text = lists.users_file(case.here, mxids, pattern)
         name = f"accounts-{case.here.clock.day(case.here.clock.now).replace(' ', '-')}.txt"
         try:

@@ -15,6 +15,7 @@ HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069
 _OPENS = "([{<\"'“”„‟‘’‚‛«»*`|"
 _CLOSES = ")]}>\"'“”„‟‘’‚‛«»*`|,;:!?…、，；：！？。"
 _UNSEEN = re.compile(f"^[{HIDDEN}]+|[{HIDDEN}]+$")
+_ITALIC = re.compile("^_{1,3}([@#!$].*?)_{1,3}$")
 _ESCAPED = re.compile("%40|%23|%21|%3a", re.I)
 _SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
@@ -26,7 +27,7 @@ def seen(text: str) -> str:
 
 def bare(word: str, keep: str = "") -> str:
     """A word without the brackets, quotes, stars and punctuation around it, but for `keep`."""
-    visible = seen(word)
+    visible = _ITALIC.sub(r"\1", seen(word))
     if visible.startswith("```"):  # of a code block
         return word
     opens, closes = (each.replace(keep, "") if keep else each for each in (_OPENS, _CLOSES))

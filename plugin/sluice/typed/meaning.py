@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from attrs import evolve, frozen
 
 from ..catalog.record import Command, Guessed
-from ..catalog.table import COMMANDS, find, near
+from ..catalog.table import COMMANDS, alike, find, near
 from ..catalog.words import LOOKING, MEANS, NOISE, SAYS, TYPED
 from ..model.command import Invocation, Type, Typed
 from .consent import Sense, meant
@@ -120,8 +120,21 @@ def _bases(word: str) -> Iterator[str]:
             yield stem[:-1]
 
 
+def _far(word: str) -> tuple[Command, ...]:
+    """Commands that begin like it and are two slips away: `adusr`."""
+    names = (each.name for each in COMMANDS.values() if "." not in each.name)
+    alikes = alike(word, (n for n in names if n[:2] == word[:2]), 2) if len(word) > 4 else ()
+    found = [COMMANDS[name] for name in alikes]
+    return tuple(each for each in found if each.guessed is not Guessed.TYPED)
+
+
 def _slip(typed: Typed) -> Meaning:
     close = near(typed.word)
+    far = () if close else _far(typed.word)
+    if far and far[0].guessed is Guessed.ASKED:
+        close = far[:1]
+    elif far:
+        return Meaning(evolve(typed, said=typed.word), near=(far[0].name,))
     names = tuple(each.name.partition(".")[0] for each in close)
     line = evolve(typed, said=typed.word)
     ours = len(typed.word) > 5

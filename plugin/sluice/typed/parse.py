@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from ..catalog.accounts import DEACTIVATE
+from ..catalog.accounts import DEACTIVATE, USERS
 from ..catalog.record import Command
 from ..catalog.table import alias, find, meant, nearest
 from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
@@ -25,6 +25,7 @@ from .needs import Bad, all_of, another_number, doubted, missing
 from .needs import Missing as Missing
 from .needs import NeedsMedia as NeedsMedia
 from .needs import NeedsTopic as NeedsTopic
+from .search import checked
 from .values import MAX_BYTES, Around, date, duration, is_media_type, is_time, read, size, sound
 from .values import NeedsRoom as NeedsRoom
 from .values import NotRun as NotRun
@@ -341,6 +342,8 @@ class _Reading:
         if param.type is Type.MXC and word.startswith("@"):
             raise self._no_file(word)
         value = read(param, word, self.around)
+        if param.name == "pattern":
+            checked(word, self.around.server, accounts=self.command is USERS)
         if param.type is Type.USER:
             mxid, local = str(value), account(word, self.around.server)[0]
             self._check_local(mxid)

@@ -104,9 +104,11 @@ def _names(bot: str, text: str, html: object) -> bool:
     return bot in shown or f"%40{bot[1:].partition(':')[0]}" in shown
 
 
-def said(content: Json, bot: str, people: People = nobody) -> Said | NotRun | None:
+def said(
+    content: Json, bot: str, people: People = nobody, *, caption: bool = False
+) -> Said | NotRun | None:
     """The words of a message, without the bot's name in front; None when it is no plain text."""
-    raw = _raw(content)
+    raw = _raw(content, caption=caption)
     if raw is None:
         return None
     try:

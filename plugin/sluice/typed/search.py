@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 
 from attrs import frozen
 
+from ..text.message import code, quote
 from .ids import account, bare, room
+from .values import NotRun
 
 _STAR = "*"
 
@@ -34,6 +36,20 @@ def of_accounts(pattern: str, own: str) -> Search | None:
     word = local if pattern.startswith("@") or server else bare(pattern, _STAR)
     found = _search(word)
     return found if server in ("", own) and re.fullmatch("[!-9;-?A-~]+", found.word) else None
+
+
+def checked(pattern: str, own: str, *, accounts: bool) -> None:
+    """Raises NotRun for what can be in no name."""
+    if accounts and of_accounts(pattern, own) is None:
+        raise NotRun(
+            (quote(pattern, 40), f" is in no name of {own}: names are a-z 0-9 . _ = / + -"),
+            ("A pattern is a part of the name, or how it begins: ", code("spam*")),
+        )
+    if not accounts and bare(pattern).lower() == own.lower():
+        raise NotRun(
+            (f"{own} is in every address, so it is not searched.",),
+            ("A pattern is a part of the name: ", code("library")),
+        )
 
 
 def of_rooms(pattern: str, own: str) -> Search:

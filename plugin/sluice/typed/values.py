@@ -29,6 +29,11 @@ _ALIAS = re.compile(rf"#([^:]+)(?::({_SERVER}))?")
 _MXC = re.compile(rf"mxc://{_SERVER}/[A-Za-z0-9_-]+")
 _EVENT = re.compile(r"\$[A-Za-z0-9._=/+:~-]+")
 _SPAN = re.compile(r"(?:\d{1,9}[smhdw])+", re.A)
+_SAID = re.compile(  # "1 hour", "an hour", "30 min and"
+    r"(?:(\d{1,9})|\ban?\b|\bone\b)\s*"
+    r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\b[\s,]*(?:and\s+)?",
+    re.A,
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z?)?", re.A)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*(?:/[a-z0-9][a-z0-9.+-]*)?")
@@ -99,7 +104,7 @@ def read(param: Param, word: str, around: Around) -> Value:
 
 def duration(text: str) -> int:
     """Seconds of 30m, 1h, 7d, 1h30m. Raises NotRun."""
-    found = bare(text).lower().rstrip(".")
+    found = _SAID.sub(lambda said: f"{said[1] or 1}{said[2][0]}", bare(text).lower().rstrip("."))
     if _SPAN.fullmatch(found):
         seconds = sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)([smhdw])", found))
         if 0 < seconds <= MAX_SPAN:

@@ -60,4 +60,4 @@ def _without_marks(words: list[str]) -> list[str]:
         start += 1
     while end > start and _MARKS.fullmatch(words[end - 1]) and "`" not in words[end - 1]:
         end -= 1
-    return words[start:end]
+    return [word for word in words[start:end] if set(word) != {"`"} or len(word) > 2]
