@@ -532,6 +532,12 @@ async def test_plain_words_that_cannot_be_it_are_chat_and_never_repeated(
     assert await said(room, BO, "zoe") == [], "only the first words are looked at"
 
 
+async def test_the_reason_of_a_secret_command_is_not_repeated(room: Room) -> None:
+    await room.says(ANA, "!glass resetpw spam")
+    assert (await said(room, ANA, "hunter2 for now"))[0].startswith("❓ Was that the reason?")
+    assert "hunter2" not in await room.everything()
+
+
 async def test_plain_words_of_others_answer_nothing(room: Room) -> None:
     await room.says(BO, WHY)
     assert await said(room, CY, "casino links") == []

@@ -140,8 +140,12 @@ def no_answer(question: Message, wants: str) -> Message:
 
 
 def offered(wants: str, words: str) -> Message:
-    """Words that may be the answer, as nobody said so."""
-    return _offered(wants.capitalize(), words)
+    """Words that may be the answer, as nobody said so. words: "" where they are not repeated."""
+    return _offered(wants.capitalize(), words) if words else _unseen(wants)
+
+
+@says("❓ Was that the {wants}? Tap ✅. Nothing has run yet.")
+def _unseen(wants: str) -> None: ...
 
 
 @says("❓ {wants} {words:quote}? Tap ✅. Nothing has run yet.")

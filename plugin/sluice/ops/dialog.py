@@ -56,6 +56,7 @@ class Question:
     taps: Mapping[str, Tap] = field(factory=dict)
     emojis: tuple[str, ...] = ()
     about: str = ""
+    is_secret: bool = False  # words that answer it are not repeated
 
     def fits(self, words: str, *, alone: bool = False) -> bool:
         """Whether these words can be what it asks for. alone: they do not even answer it."""
@@ -243,8 +244,9 @@ class Dialog:
         asked = self._question(origin, asking(gap.question), questions.nothing_came(what))
         return self._ask(evolve(asked, reply=reply, wants=what))
 
-    def why(self, origin: Origin, go_on: Reply, *, votes: bool) -> Handled:
-        """Asks for the reason. votes: somebody will read it before it runs."""
+    def why(self, origin: Origin, go_on: Reply, *, votes: bool, secret: bool) -> Handled:
+        """Asks for the reason. votes: somebody will read it before it runs. secret: of a command
+        behind which people write passwords."""
 
         async def reply(again: Origin, words: str) -> Handled | None:
             if word := is_command(words, self._live.server, reason=True):
@@ -257,7 +259,7 @@ class Dialog:
 
         late = questions.nothing_came("reason")
         asked = self._question(origin, questions.why(votes=votes), late)
-        return self._ask(evolve(asked, reply=reply, wants="reason"))
+        return self._ask(evolve(asked, reply=reply, wants="reason", is_secret=secret))
 
     def again(self, origin: Origin, question: Question) -> Handled:
         """What came was no answer: the same is asked anew, and both can be answered."""
@@ -268,7 +270,8 @@ class Dialog:
     def offer(self, origin: Origin, question: Question, words: str, go_on: Tap) -> Handled:
         """Asks by a tap whether these words were the answer."""
         offered = evolve(question, taps={_YES: go_on}, emojis=("✅",))
-        return self._repeat(origin, offered, questions.offered(question.wants, words))
+        shown = "" if question.is_secret else words
+        return self._repeat(origin, offered, questions.offered(question.wants, shown))
 
     def _repeat(self, origin: Origin, question: Question, message: Message) -> Handled:
         """The same question behind another message."""

@@ -381,7 +381,8 @@ class Intake:
             given = evolve(found, invocation=evolve(found.invocation, reason=reason))
             return await self._go_on(again, given, glass)
 
-        return self._dialog.why(origin, go_on, votes=votes)
+        secret = Tag.SECRET in COMMANDS[found.invocation.command].tags
+        return self._dialog.why(origin, go_on, votes=votes, secret=secret)
 
     async def _just_now(self, origin: Origin, invocation: Invocation) -> Request | None:
         """The same by the same person within a minute, if a repeat would do harm: the second new

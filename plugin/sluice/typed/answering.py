@@ -12,6 +12,7 @@ from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
 from .consent import is_polite, refuses
 from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
+from .password import is_plain, is_told
 from .read import read_line
 
 _LOOKS = frozenset((Tag.READ, Tag.INSPECT))
@@ -22,7 +23,7 @@ _ASKS = re.compile(  # words that ask back: "what?", "who"
     "|зачем|почему|vem|hvem|hvad|hva|vad|wat|wie|ne|kim|neden|pardon|sorry",
     re.I,
 )
-_PLAIN = re.compile(r"[a-z0-9._-]+|@[a-z0-9._-]+(?::[a-z0-9.:-]+)?")
+_FULL = re.compile(r"@[a-z0-9._-]+:[a-z0-9.:-]+")
 _LONG = 6  # words of a question back; longer ones may be a reason that asks something
 _ID = re.compile(r"(?:^|\s)(?:[@!#][^\s:]+:|mxc://|\$|#?\d+$)")
 
@@ -67,11 +68,12 @@ def could_be(wants: str, words: str, *, alone: bool) -> bool:
     if is_polite(words):
         return False
     if wants == "reason":
-        to_another = alone and words.startswith("@")
-        return any(char.isalpha() for char in words) and not to_another
+        other = alone and (words.startswith("@") or is_told(words))
+        return any(char.isalpha() for char in words) and not other
     if wants == "name":
-        is_name = not words.strip().isdecimal()
-        return is_name and (not alone or _PLAIN.fullmatch(words.strip()) is not None)
+        word = words.strip()
+        shown = is_plain(word) or _FULL.fullmatch(word) is not None
+        return not word.isdecimal() and (shown or not alone)
     return bool(wants) and (not alone or few[0][0] in "@#!$" or "://" in few[0])
 
 
