@@ -186,3 +186,6 @@ async def test_from_nothing_to_the_first_account_in_a_maubot_server(
     assert [
         i["id"] for i in (await maubot.call("GET", "/client/" + newcomer.bot.mxid))["instances"]
     ] == ["sluice"]
+    check = newcomer.types("setup", "--check", "--folder", str(newcomer.folder), *at)
+    check.start()
+    assert (await newcomer.ends(check, 1)).count("❗") == 1, "the test itself is signed in"

@@ -26,7 +26,7 @@ from .rooms import People, Waiting
 from .server import BotAccount
 from .talk import Answers, BadAnswer, Dialogue, Stopped
 
-_PROOF = 90.0  # seconds that the first start may take
+_PROOF = 120.0  # seconds that the first start may take
 _POLL = 0.5
 _LOCAL = re.compile(r"[a-z0-9._=/+-]{1,200}")
 _SERVER = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
@@ -68,6 +68,7 @@ class Assistant:
         name = await self._answers.get("server", "Server name, like example.com", _server_name)
         base = await self._homeserver(name)
         bot = await self._answers.get("user", "The bot's user name", _local(name), "sluice")
+        self._memory.put("bot", bot)
         place = await self._place(bot)
         stored, known = await self._known(place, bot, base)
         if await place.running():

@@ -133,8 +133,8 @@ def _powers(view: RoomView, me: str) -> Finding:
     lacks = [verb for verb, kind in kinds.items() if not view.can_send(kind, me)]
     if view.power(me) < view.needed("state"):
         lacks.append("pin")
-    power = "its maker's" if view.power(me) == INFINITE else f"{view.power(me):g}"
-    what = f"The ops room {view.room}: the bot has the power {power}"
+    power = "made it" if view.power(me) == INFINITE else f"has power {view.power(me):g}"
+    what = f"The ops room {view.room}: the bot {power}"
     if not lacks:
         return Finding(what)
     return Finding(f"{what}, too little to {', '.join(lacks)}", "give it the role Moderator there")

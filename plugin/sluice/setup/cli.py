@@ -141,7 +141,8 @@ async def _setup(args: argparse.Namespace) -> int:
     async with aiohttp.ClientSession() as session:
         place = _placed(args, talk, session, person)
         if args.check:
-            return await _check(memory, place, talk, session)
+            known = f"@{args.user or 'sluice'}:{args.server}" if args.server else ""
+            return await _check(memory, memory.get("bot") or known, place, talk, session)
         waiting = Waiting(talk, args.wait)
         await _known(memory, args.folder)
         if memory:
@@ -156,7 +157,12 @@ async def _known(memory: Memory, folder: Path) -> None:
     account = await Standalone(folder, here()).account() if config.exists() else None
     if account is not None:
         server_name = account.mxid.partition(":")[2]
-        known = {"server": server_name, "user": account.mxid, "homeserver": account.homeserver}
+        known = {
+            "server": server_name,
+            "user": account.mxid,
+            "bot": account.mxid,
+            "homeserver": account.homeserver,
+        }
         for key, value in known.items():
             if not memory.get(key):
                 memory.put(key, value)
@@ -176,6 +182,8 @@ def _placed(
         package = here()
         if not args.maubot:
             return Standalone(args.folder, package)
+        if not bot:
+            raise Stopped("Which bot? Give --server, and --user if it is not called sluice.")
         api = Management(session, args.maubot)
         await _log_in(api, args, talk, person)
         return Managed(api, package, bot, args.maubot_homeserver, args.instance)
@@ -201,11 +209,12 @@ async def _log_in(api: Management, args: argparse.Namespace, talk: Dialogue, per
 
 async def _check(
     memory: Memory,
+    bot: str,
     placed: Callable[[str], Awaitable[Place]],
     talk: Dialogue,
     session: aiohttp.ClientSession,
 ) -> int:
-    place = await placed(memory.get("user"))
+    place = await placed(bot)
     stored = await place.account()
     if stored is None:
         raise Stopped("There is nothing to look at yet: run setup.")

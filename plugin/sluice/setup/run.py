@@ -76,6 +76,7 @@ def become(here: Standalone, package: Package) -> None:
     folder = package.unpacked(here.folder / "plugin")
     config = str(here.config.absolute())
     os.chdir(folder)
+    os.umask(0o077)  # the database holds keys
     os.environ["PYTHONUNBUFFERED"] = "1"
     words = [sys.executable, "-m", _MAUBOT, "-c", config, "-m", "maubot.yaml"]
     os.execv(sys.executable, words)
