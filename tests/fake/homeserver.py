@@ -78,6 +78,7 @@ class FakeHomeserver:
         self.requests: list[str] = []  # "METHOD path" of every one
         self.read_from_outside: list[str] = []  # rooms read by who is not in them
         self.faults: list[Fault] = []
+        self.closed: set[str] = set()  # accounts that take no invitation
         self.held: dict[str, asyncio.Event] = {}  # in "METHOD path" -> unanswered until it is set
         self.before: Callable[[str], None] | None = None  # called with each "METHOD path"
         self._position = itertools.count(1)
@@ -319,6 +320,10 @@ class FakeHomeserver:
 
     # --- rooms
 
+    def _may_invite(self, mxid: str) -> None:
+        if mxid in self.closed:
+            raise Failure(403, "M_INVITE_BLOCKED", "This user is not permitted to be invited")
+
     def _make(self, creator: str, body: Json) -> str:
         version = body.get("room_version", "12")
         room = f"!{secrets.token_hex(8)}" + ("" if version == "12" else f":{self.name}")
@@ -340,6 +345,7 @@ class FakeHomeserver:
         for event in body.get("initial_state", ()):
             self.put(room, creator, event["type"], event["content"], event.get("state_key", ""))
         for mxid in body.get("invite", ()):
+            self._may_invite(mxid)
             self.put(room, creator, "m.room.member", {"membership": "invite"}, mxid)
         return room
 
@@ -392,6 +398,7 @@ class FakeHomeserver:
             self.leave(room, body["user_id"], by=mxid)
             return web.json_response({})
         if rest[0] == "invite":
+            self._may_invite(body["user_id"])
             self.put(room, mxid, "m.room.member", {"membership": "invite"}, body["user_id"])
             return web.json_response({})
         if rest[0] in ("send", "redact"):

@@ -147,6 +147,11 @@ async def _deaf_chat(stage: Stage) -> None:
         stage.home.faults.append(Fault(path, 403, no, times=3))
 
 
+async def _closed(stage: Stage, who: str, takes: str) -> None:
+    mxid, closed = stage[who].mxid, stage.home.closed
+    (closed.add if takes == "no" else closed.discard)(mxid)
+
+
 async def _posts(stage: Stage, text: str) -> None:
     stage.conduit.post(texts.plain(lines(text)))
     await stage.settle()
@@ -332,6 +337,7 @@ MISHAPS: dict[str, Mishap] = {
     r"the key of what (\w+) writes does not come": _no_key,
     r"the key of what (\w+) writes is kept back: m\.(\w+)": _no_key,
     r"nothing can be written in private rooms": _deaf_chat,
+    r"(\w+) takes (no|all) invitations": _closed,
     r"Conduit posts: (.*)": _posts,
     r"Conduit's next list of files is torn": _torn,
     r"the homeserver's clock is (\d+) minutes (ahead|behind)": _clock,

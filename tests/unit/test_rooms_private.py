@@ -236,3 +236,56 @@ async def test_a_probe_that_fails_tells_nothing(w: World, bo: str, status: int |
     assert await probes.media("mxc://fake.test/x") is Media.UNKNOWN
     assert await probes.room("!r") is None
     assert await probes.names() == {}
+
+
+# --- a recipient who takes no invitation
+
+
+async def test_who_takes_no_invitation_is_told_so_and_no_empty_rooms_are_left(
+    w: World, bo: str, rooms: PrivateRooms
+) -> None:
+    w.fake.closed.add(bo)
+    inside = await w.hs.joined_rooms()
+    for _ in range(10):
+        with pytest.raises(CannotDeliver) as caught:
+            await rooms.ensure(bo)
+        assert caught.value.reason == "blocked"
+    assert await w.hs.joined_rooms() == inside
+    w.fake.closed.clear()
+    room = await rooms.ensure(bo)
+    assert set(await w.hs.joined_rooms()) == {*inside, room}
+
+
+async def test_who_declines_and_then_takes_none_is_told_so(
+    w: World, bo: str, rooms: PrivateRooms
+) -> None:
+    room = await rooms.ensure(bo)
+    w.fake.leave(room, bo)
+    w.fake.closed.add(bo)
+    with pytest.raises(CannotDeliver) as caught:
+        await rooms.ensure(bo)
+    assert caught.value.reason == "blocked"
+    w.fake.closed.clear()
+    for _ in range(10):
+        assert await rooms.ensure(bo) == room
+        w.fake.leave(room, bo)
+    assert w.fake.count("createRoom") == 1
+
+
+async def test_a_room_that_others_are_in_is_not_left_with_it(
+    w: World, bo: str, rooms: PrivateRooms
+) -> None:
+    """Somebody lets the bot into another room while the private one fails."""
+    w.fake.closed.add(bo)
+    make, other = w.fake._make, ""
+
+    def meanwhile(creator: str, body: Any) -> str:
+        nonlocal other
+        w.fake._make = make  # type: ignore[method-assign]
+        other = w.fake.room("@cy:x", w.bot, version="10")
+        return make(creator, body)
+
+    w.fake._make = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(CannotDeliver):
+        await rooms.ensure(bo)
+    assert other in await w.hs.joined_rooms()

@@ -448,7 +448,8 @@ def test_scene_23_and_25_no_way_to_hand_a_password_over():
     expect(
         message,
         "⛔ bo did not join in time: the password of @alice:example.org is removed."
-        " ⏎ A new one: !resetpw alice",
+        " ⏎ A new one: !resetpw alice"
+        " ⏎ No invitation there? Look whether you ignore or block @sluice:example.org.",
     )
     assert message.push == (BO,)
     check(texts.never_joined(here(), "bo", BO, ("@a:b", "@c:b")))
@@ -457,7 +458,7 @@ def test_scene_23_and_25_no_way_to_hand_a_password_over():
         "⛔ Not run: I cannot hand you a password safely, @ana:matrix.org is on another server."
         " ⏎ Send it from @ana:example.org, or set up encryption for the bot.",
     )
-    for why in ("remote", "members", "failed"):
+    for why in ("remote", "members", "blocked", "failed"):
         check(texts.not_safe("@ana:matrix.org", why))
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger("sluice.private")
 
 class CannotDeliver(Exception):
     """reason: "remote" (another server's account, and no encryption), "members" (somebody else is
-    in the room, or could be), or "failed".
+    in the room, or could be), "blocked" (the account takes no invitation of ours), or "failed".
     """
 
     def __init__(self, reason: str) -> None:
@@ -122,6 +122,8 @@ class PrivateRooms:
             await self._hs.invite(room, mxid)
         except Refused as exc:
             log.warning("%s cannot be invited into %s again: %s", mxid, room, exc)
+            if _is_blocked(exc):
+                raise CannotDeliver("blocked") from None
             return False
         return await self._holds(room, mxid)
 
@@ -131,8 +133,8 @@ class PrivateRooms:
         if len(lately) >= ROOMS_A_DAY:
             log.warning("%s had %d private rooms within a day, no more", mxid, len(lately))
             raise CannotDeliver("failed")
+        room = await self._create(mxid)
         self._made[mxid] = [*lately, now]
-        room = await self._hs.create_room(new_room(mxid, encrypted=self._encryption.available))
 
         async def keep(tx: Tx) -> None:
             await sealed.seal(tx, room)
@@ -146,6 +148,19 @@ class PrivateRooms:
         except MatrixError as exc:  # only where clients list it
             log.warning("m.direct: %s", exc)
         return room
+
+    async def _create(self, mxid: str) -> str:
+        """A room that could not be made as a whole is left again."""
+        before = await self._hs.joined_rooms()
+        try:
+            return await self._hs.create_room(new_room(mxid, encrypted=self._encryption.available))
+        except Refused as exc:
+            log.warning("no private room for %s: %s", mxid, exc)
+            for room in set(await self._hs.joined_rooms()) - set(before):
+                view = await self.view(room)
+                if view is not None and view.joined | view.invited == view.creators():
+                    await self._hs.leave(room)
+            raise CannotDeliver("blocked" if _is_blocked(exc) else "failed") from None
 
     async def _mark_direct(self, mxid: str, room: str) -> None:
         direct = await self._hs.account_data("m.direct") or {}
@@ -203,6 +218,11 @@ class PrivateRooms:
             if event.content.get(MARK) == txn:
                 return event.id
         return None
+
+
+def _is_blocked(error: Refused) -> bool:
+    """The account takes no invitation of ours; some servers spell the code as in a draft."""
+    return error.errcode.endswith("INVITE_BLOCKED")
 
 
 def _server(mxid: str) -> str:

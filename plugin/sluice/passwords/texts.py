@@ -98,16 +98,18 @@ def never_joined(here: Here, who: str, mxid: str, users: Sequence[str]) -> Messa
         "{who:person} did not join in time: the {users:password/passwords} of {users:codes} "
         "{users:is/are} removed.",
         _again(here, users),
+        "No invitation there? Look whether you ignore or block `{bot}`.",
         to=mxid,
         who=who,
         users=users,
+        bot=here.bot,
     )
 
 
 def not_safe(mxid: str, why: str, other: str | None = None) -> Message:
-    """Refused before it runs. why: `remote`, `members` or `failed`; other: an account to use."""
+    """Refused before it runs. why: of CannotDeliver; other: an account to use."""
     if why != "remote":
-        return _others_in_room() if why == "members" else _no_room()
+        return {"members": _others_in_room, "blocked": _blocked}.get(why, _no_room)()
     switch = line("Send it from `{other}`, or set", other=other) if other else ("Set",)
     return _elsewhere(mxid, switch)
 
@@ -120,6 +122,11 @@ def _elsewhere(mxid: str, switch: Text) -> None: ...
 @says("""⛔ Not run: I cannot hand you a password safely, our private room has other members.
 Leave that room, then send the command again: I make a new one.""")
 def _others_in_room() -> None: ...
+
+
+@says("""⛔ Not run: I cannot hand you a password, your account takes no invitation from me.
+Allow invitations, or mine, in your app's settings. Then send the command again.""")
+def _blocked() -> None: ...
 
 
 @says("""⛔ Not run: I cannot hand you a password safely, no private room could be made.
