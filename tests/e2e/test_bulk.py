@@ -81,12 +81,12 @@ async def test_a_mixed_list_is_offered_without_what_cannot_be_in_one_question(
 ) -> None:
     spam, world = await wave(office, 12), office.world
     nobody = f"@nobody{world.suffix}:{world.server.name}"
-    bad = f"{nobody}\n{world['bo'].mxid}\n@x:evil.example\nthis is no name"
+    bad = f"{nobody}\n{world['bo'].mxid}\n@x:evil.example"
     command = await office.says("ana", f"!deactivateall reason wave\n{listed(spam)}\n{bad}")
     question = await office.room.answer_to(command)
     first, second = question.text.split("\n")
     assert first == (
-        "❓ 12 of 16 accounts can be deactivated. Ask for these 12? Tap ✅. Nothing has run yet."
+        "❓ 12 of 15 accounts can be deactivated. Ask for these 12? Tap ✅. Nothing has run yet."
     )
     assert second.startswith("No: ")
     assert f"{nobody}” (no such account)" in second
@@ -123,11 +123,14 @@ async def test_a_list_of_which_nothing_is_left_does_not_run(office: Office) -> N
 
 async def test_names_that_cannot_be_made_are_told_and_the_rest_is_offered(office: Office) -> None:
     s = office.world.suffix
-    question = await office.asks("bo", f"!adduser\nmia{s}\nNoa{s}\nx\ntom@school.example\nlea{s}")
+    home = office.world.server.name
+    ids = [f"@{name}:{home}" for name in (f"mia{s}", f"noa{s}", "x", f"lea{s}")]
+    names = "\n".join((*ids, "@tom:school.example"))
+    question = await office.asks("bo", f"!adduser\n{names}")
     first, yes, no = question.text.split("\n")
     assert first == "❓ 3 of 5 names can be made. Make these 3? Tap ✅. Nothing has run yet."
-    assert yes == f"Yes: mia{s}, noa{s} (you typed Noa{s}), lea{s}"
-    assert "tom@school.example” (no user name)" in no
+    assert yes == f"Yes: mia{s}, noa{s}, lea{s}"
+    assert "@tom:school.example” (other server)" in no
     assert "(rule signup wants a name of [a-z0-9._-]{3,20})" in no
     await office.taps("bo", question)
     made = await office.shows("3 accounts made", within=20)

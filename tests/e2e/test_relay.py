@@ -55,7 +55,9 @@ async def test_conduits_own_answer_is_removed_from_the_admin_room(relay: Relay) 
 async def test_several_names_are_asked_back_and_made_one_by_one(relay: Relay) -> None:
     names = [relay.name(word) for word in ("mia", "noa", "tom")]
     question = await relay.asks("bo", f"!adduser {' '.join(names)}")
-    assert question.text.startswith("❓ 3 accounts? All 3 words are names? Tap ✅.")
+    assert question.text.startswith(
+        "❓ 3 names, the last two not shown. All of them names? Tap ✅."
+    )
     assert not await relay.exists("mia")
     await relay.taps("bo", question)
     await relay.shows("^✅ 3 accounts made: ", within=20)

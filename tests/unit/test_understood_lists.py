@@ -173,6 +173,10 @@ NOTED = [
     f"\n{A} # casino\n{B}",
     f" {A} {B} (casino)",
     f" {A} {B} casino",
+    f"\n{A}\n{B}\nbecause of casino links",
+    f"\n{A}\n{B}\nfor spamming",
+    f" the following:\n{A}\n{B}",
+    f"\nplease these two\n{A}\n{B}",
 ]
 TALK = [
     "\nthanks",
@@ -222,6 +226,12 @@ def test_courtesy_below_a_name_is_no_name(names: str, talk: str) -> None:
     assert told.invocation.values("user") == (f"@alice:{SERVER}",)
     assert said(told).startswith("Make only alice? The rest is left out and not shown. Tap ✅.")
     assert told.certain == told.invocation
+
+
+def test_a_name_behind_please_is_not_lost() -> None:
+    told = understood("!adduser please alice")
+    assert isinstance(told, AskFirst)
+    assert names(told.invocation) == ("alice",)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ _COURTESY = re.compile(
     "|salut|bonjour|hola|ciao|ol[aá]|hej|hei",
     re.I,
 )
+_PLEASE = re.compile("please|pl[sz]|bitte", re.I)
 _PARTS = re.compile(_PARTING, re.I)
 
 
@@ -69,6 +70,12 @@ class EntryRow:
     values: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     crowded: bool = False
+
+    def without_talk(self) -> EntryRow:
+        """The row among full ids: there, several bare words are a sentence."""
+        if not self.crowded or any(map(is_id, self.values)):
+            return self
+        return EntryRow((), (" ".join(self.values), *self.left_out))
 
 
 @frozen
@@ -231,6 +238,8 @@ def listed(typed: Typed, words: Sequence[str], found: Below, *, apart: bool) -> 
     too, and are told from what stands around them."""
     head = entries(" ".join(words)) if apart else EntryRow(tuple(words))
     rows = [entries(row) for row in found.rows]
+    if any(is_id(value) for row in (head, *rows) for value in row.values):
+        head, *rows = (row.without_talk() for row in (head, *rows))
     lines = [value for row in rows for value in row.values]
     if lines and re.fullmatch(r"[^@:]*[^.]\.", lines[-1]):  # the sentence ends
         lines[-1] = lines[-1][:-1]
@@ -268,10 +277,12 @@ def _named_and_noted(part: str) -> tuple[list[str], str]:
     words = [word for word in map(_word, part[: sign.start() if sign else None].split()) if word]
     if len(words) > 1 and _JOIN.fullmatch(words[0]):
         words = words[1:]
+    note = _plain(part[sign.start() :]) if sign else ""
+    if len(words) == 2 and _PLEASE.fullmatch(words[0]) and not is_courtesy(words[1]):
+        return words[1:], f"{words[0]} {note}".strip()
     full = bool(words) and is_id(words[0])
     ends = (i for i, word in enumerate(words) if (full and not is_id(word)) or is_courtesy(word))
     end = next(ends, len(words))
-    note = _plain(part[sign.start() :]) if sign else ""
     return words[:end], " ".join((*words[end:], *filter(None, (note,))))
 
 

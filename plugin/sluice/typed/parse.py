@@ -204,8 +204,9 @@ class _Reading:
 
     def _rows(self) -> tuple[dict[str, Value], WrittenList]:
         """The arguments that are no entries, and the rest of what was typed."""
-        if len(self.typed.lines) > MAX_ENTRIES:  # before any of them is looked at
-            raise _too_many(len(self.typed.lines))
+        count = max(len(self.typed.lines), len(self.typed.words))
+        if count > MAX_ENTRIES:  # before any of them is looked at
+            raise _too_many(count)
         below = lists.below(self.typed, self.command)
         if below.reason and size(below.reason) > MAX_BYTES:
             most = f"the reason is {size(below.reason)} bytes long, {MAX_BYTES} is the most."
