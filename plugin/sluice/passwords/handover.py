@@ -29,6 +29,7 @@ from . import store
 from . import texts as texts
 from .private import CannotDeliver, PrivateRooms
 from .store import Handover
+from .texts import Gone
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no look-alikes
 _DEVICE = "SLUICE"  # one device id, so that no sessions pile up
@@ -79,6 +80,7 @@ class Deliveries:
         """Replaces and sends the password of one line; once, however often it is called."""
         handed = await self._before(request, row)
         if handed is None:
+            await self._db.write(lambda tx: self._void(tx, request, line.items[0]))
             handed = await self._hand_over(request, row, line.items[0], asked, content)
         return self._as_told(handed)
 
@@ -268,20 +270,27 @@ class Deliveries:
         now, after = self._live.now(), float(self._live.in_force.secrets.remove_after)
         for handed in await store.standing(tx):
             if _is_due(handed, now, after):
-                never = handed.joined_at is None
-                await self._remove(tx, handed, tapped=False, never=never)
+                gone = Gone.TIME if handed.joined_at is not None else Gone.NEVER
+                await self._remove(tx, handed, gone)
 
     async def tapped(self, tx: Tx, room: str, event_id: str, mxid: str) -> None:
         """✅ on a password by who was given it."""
         for handed in await store.standing(tx):
             if (handed.room, handed.event_id, handed.mxid) == (room, event_id, mxid):
-                await self._remove(tx, handed, tapped=True, never=False)
+                await self._remove(tx, handed, Gone.TAPPED)
 
-    async def _remove(self, tx: Tx, handed: Handover, *, tapped: bool, never: bool) -> None:
+    async def _void(self, tx: Tx, request: Request, account: str) -> None:
+        """Conduit set a new password: those of before, that still stand somewhere, work no more,
+        and must not be passed on."""
+        for handed in await store.standing(tx):
+            if handed.account == account and handed.request != request.id:
+                await self._remove(tx, handed, Gone.NEWER)
+
+    async def _remove(self, tx: Tx, handed: Handover, gone: Gone) -> None:
         if not await store.remove(tx, handed):
             return
         outbox = self._outbox
-        await outbox.redact(tx, handed.room, handed.event_id, "the time is over")
+        await outbox.redact(tx, handed.room, handed.event_id, gone.value)
         every = await store.handovers(tx, handed.request)
         if any(not each.removed for each in every):
             return
@@ -289,9 +298,9 @@ class Deliveries:
         here = self._rooms.here(where)
         accounts = [each.account for each in every]
         after = float(self._live.in_force.secrets.remove_after)
-        said = texts.removed(here, accounts, tapped=tapped, after=after)
+        said = texts.removed(here, accounts, gone, after)
         await outbox.edit(tx, handed.room, _key(handed.request), said)
-        if never:
+        if gone is Gone.NEVER:
             who = self._desk(tx).name(handed.mxid)
             said = texts.never_joined(here, who, handed.mxid, accounts)
             await outbox.put(tx, where, f"{_key(handed.request)}.never", said)

@@ -7,6 +7,7 @@ through the outbox, and a Message does not show its lines when it is printed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 from ..model.secret import Secret
 from ..text.message import Message, Sign, Text, code, one_line
@@ -63,17 +64,29 @@ def _again(here: Here, users: Sequence[str]) -> Text:
     )
 
 
-def removed(here: Here, users: Sequence[str], *, tapped: bool, after: float) -> Message:
+class Gone(Enum):
+    """Why a password is taken away, as it stands in what is left of its message."""
+
+    TAPPED = "you tapped ✅"
+    TIME = "the time is over"
+    NEVER = "nobody joined in time"
+    NEWER = "a newer one was set"
+
+
+def removed(here: Here, users: Sequence[str], gone: Gone, after: float) -> Message:
     """The edit of that line when the last of its passwords is gone. after: seconds it stood."""
+    is_over = gone in (Gone.TIME, Gone.NEVER)
     return say(
         Sign.SECRET,
         "The password of `{user}` is removed, {why}."
         if len(users) == 1
         else "All {n} passwords are removed, {why}.",
-        "{again} in the ops room.",
+        "It no longer works: do not pass it on."
+        if gone is Gone.NEWER
+        else "{again} in the ops room.",
         user=users[0],
         n=len(users),
-        why="you tapped ✅" if tapped else f"the {over(after)}",
+        why=f"the {over(after)}" if is_over else gone.value,
         again=_again(here, users),
     )
 
