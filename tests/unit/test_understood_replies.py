@@ -349,10 +349,11 @@ async def test_another_number_than_the_cards_is_asked(room: Chat, line: str) -> 
 @pytest.mark.parametrize("line", ["!why", "!log", "!who"])
 async def test_a_card_is_asked_about(room: Chat, line: str) -> None:
     await room.asks()
-    (said,) = await room.said(ANA, line, await room.card())
-    assert "spam" in said
+    said = await room.said(ANA, line, await room.card())
+    (told,) = (each for each in said if each.startswith("📋"))
+    assert "spam" in told
     if line != "!who":
-        assert "#1" in said
+        assert "#1" in told
 
 
 @pytest.mark.parametrize("line", ["!approve", "!deny no", "!cancel", "!why"])
@@ -516,3 +517,72 @@ async def test_a_reply_inside_of_a_thread_comes_first(room: Chat) -> None:
     await thread.says(CY, "!deny he is fine", await room.card(2))
     assert await room.state(1) is State.PENDING
     assert await room.state(2) is State.DENIED
+
+
+# --- edits that change nothing, or take all of it back
+
+
+@pytest.mark.parametrize(
+    "same", [ASK, f"  {ASK}", ASK.replace("@spam:example.org", "spam"), f"{ASK}\n"]
+)
+async def test_an_edit_that_says_the_same_keeps_the_votes(room: Chat, same: str) -> None:
+    await room.said(BO, ASK)
+    command = room.last
+    await room.tap(CY, "request.1.card")
+    (said,) = await room.edited(BO, command, {"body": same})
+    assert said == "📋 Your edit says the same: #1 goes on as it is."
+    assert await room.state(1) is State.PENDING
+    assert await room.next() == 1
+
+
+async def test_a_command_that_becomes_chat_is_taken_back(room: Chat) -> None:
+    await room.said(BO, "!adduser")
+    said = await room.edited(BO, room.last, {"body": "hello"})
+    assert said[0].startswith("(edited) ⛔ Not run: the command was deleted, or is none")
+    assert room.ops.dialog._open == {}
+    await room.said(BO, "!adduser alice")
+    said = await room.edited(BO, room.last, {"body": "hello"})
+    assert said == ["⛔ Not run: your edit took the command back."]
+    assert await room.state(1) is State.CANCELLED
+
+
+async def test_a_name_that_was_answered_is_edited(room: Chat) -> None:
+    await room.said(BO, "!adduser")
+    await room.said(BO, "alicce", await room.id_of(await room.question()))
+    answer = room.last
+    assert (await room.ops.request(1)).text == "adduser alicce"
+    await room.edited(BO, answer, {"body": "alice"})
+    assert await room.state(1) is State.CANCELLED
+    assert (await room.ops.request(2)).text == "adduser alice"
+
+
+async def test_of_what_has_run_the_edited_answer_changes_nothing(room: Chat) -> None:
+    await room.said(BO, "!deactivate @spam:example.org")
+    await room.said(BO, "casino", await room.id_of(await room.question()))
+    answer = room.last
+    await room.tap(CY, "request.1.card")
+    await room.ops.runs(answer="x")
+    (said,) = await room.edited(BO, answer, {"body": "another"})
+    assert said.startswith("⛔ Too late: #1 has run")
+    assert await room.newest() == 1
+
+
+@pytest.mark.parametrize("no", ["no", "cancel", "never mind"])
+async def test_an_answer_that_becomes_a_no_takes_the_request_back(room: Chat, no: str) -> None:
+    await room.said(BO, "!deactivate @spam:example.org")
+    await room.said(BO, "casino", await room.id_of(await room.question()))
+    said = await room.edited(BO, room.last, {"body": no})
+    assert await room.state(1) is State.CANCELLED
+    assert any("you said no" in each for each in said)
+
+
+async def test_a_reason_that_was_answered_is_edited(room: Chat) -> None:
+    await room.said(BO, "!deactivate @spam:example.org")
+    await room.said(BO, "casino lnks", await room.id_of(await room.question()))
+    answer = room.last
+    for number, words in enumerate(("casino links", "casino links in 6 rooms"), 2):
+        await room.edited(BO, answer, {"body": words})
+        assert await room.state(number - 1) is State.CANCELLED
+        request = await room.ops.request(number)
+        assert request.state is State.PENDING
+        assert request.invocation.reason == words

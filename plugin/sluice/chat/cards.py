@@ -156,6 +156,11 @@ def edited(request: Request, told: About, successor: int | None) -> Message:
     return say(Sign.NOT_RUN, head, *_body(request, told), text=True)
 
 
+@says("📋 Your edit says the same: #{request.id} goes on as it is.")
+def as_before(request: Request) -> None:
+    """Nothing of it is changed by an edit."""
+
+
 def _body(request: Request, told: About) -> tuple[Text, ...]:
     reason = request.invocation.reason
     return (("Reason: ", quote(reason)), *told.details) if reason else told.details

@@ -162,6 +162,11 @@ def called_off() -> None:
     """The asker said no to it."""
 
 
+@says("⛔ Not run: your edit took the command back.")
+def taken_back() -> None:
+    """It is none any more."""
+
+
 def a_command(what: str, word: str) -> Message:
     """A whole command came where a name or a reason was asked for. what: name, reason …"""
     return _a_command(what, (quote(word, 30),))

@@ -69,6 +69,7 @@ class Dialog:
     def __init__(self, live: Live, rooms: Rooms, outbox: Outbox) -> None:
         self._live, self._rooms, self._outbox = live, rooms, outbox
         self._open: dict[str, Question] = {}
+        self._answers: dict[str, Question] = {}  # message -> what it has answered
         self._passed: set[str] = set()  # questions after which the asker has said something
         self._said: dict[str, float] = {}  # in full, and until when a ❓ stands for it
 
@@ -112,6 +113,17 @@ class Dialog:
             return None
         self._passed.add(theirs[-1].key)
         return theirs[-1]
+
+    def answered(self, question: Question, message: str) -> None:
+        """This message answers it: it is over, and answered anew when that message is edited."""
+        self.close(question.key)
+        self._answers[message] = question
+        while len(self._answers) > _KEPT:
+            del self._answers[next(iter(self._answers))]
+
+    def of_answer(self, message: str) -> Question | None:
+        """What this message has answered."""
+        return self._answers.get(message)
 
     def _is_over(self, question: Question) -> bool:
         return self._live.now() > question.asked + LIFE

@@ -6,15 +6,19 @@ Both are one commit, so that nothing of the old text can run once the new one is
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..catalog.table import find
+from ..chat import questions
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Passed
-from ..matrix.model import Handled
+from ..matrix.model import Handled, Later
 from ..model.command import Typed
 from ..model.event import Json
+from ..model.ids import EventId, RoomId, UserId
 from ..model.origin import Origin
-from ..model.request import Request, Via, Vote
+from ..model.request import Request, State, Via, Vote
 from ..requests import store, submit, voting
 from ..requests.desk import Desks
 from ..requests.standing import judge
@@ -57,6 +61,8 @@ class Edits:
                 return None
             return await self._commands.take(origin, typed)
         found, said = await self._reread(origin, typed)
+        if found is None and said is None and not before.slots and before.state is State.PENDING:
+            said = self._dialog.answer(origin, questions.taken_back())  # there is no card to tell
 
         async def commit(tx: Tx) -> None:
             desk = self._desk(tx, origin.room)
@@ -67,7 +73,7 @@ class Edits:
                 whose = (origin.event_id, before.command, origin.room, origin.mxid)
                 anew = Ask(*whose, what, decision, found.facts)
             now = await store.get(tx, before.id)
-            edit = (origin.room, before.command, origin.mxid, origin.event_id)
+            edit = _edit(evolve(origin, command=before.command))
             is_gone = origin.event_id in self._withdrawn
             await submit.edited(desk, *edit, anew, withdrawn=is_gone)
             if said is not None and now is not None and now.state not in submit.SENT:
@@ -80,6 +86,31 @@ class Edits:
                 await said.after()
 
         return Handled(commit, after)
+
+    async def instead(
+        self, origin: Origin, before: Request | None, anew: Handled | Later | None
+    ) -> Handled | Later | None:
+        """An answer was edited: what it led to is taken back, if it has not run, for what it leads
+        to now."""
+        if before is None or anew is None:
+            return anew
+        whose = evolve(origin, command=before.command)
+        if isinstance(anew, Later):
+            await self.withdraw(whose)
+            self._withdrawn.discard(origin.event_id)
+            now = await self._db.read(lambda tx: store.get(tx, before.id))
+            if now is not None and now.state in submit.SENT:
+                anew.work.cancel()
+                return None
+            return anew
+
+        async def commit(tx: Tx) -> None:
+            await submit.edited(self._desk(tx, origin.room), *_edit(whose), None)
+            now = await store.get(tx, before.id)
+            if now is not None and now.state not in submit.SENT:
+                await anew.commit(tx)
+
+        return evolve(anew, commit=commit)
 
     async def vote(self, origin: Origin, content: Json, before: Vote) -> Handled | None:
         """The sender changed a message that is a vote."""
@@ -113,8 +144,9 @@ class Edits:
 
     async def withdraw(self, origin: Origin) -> None:
         """The old text is gone now; what the new one says is still looked up."""
-        whose = (origin.room, origin.command, origin.mxid, origin.event_id)
-        await self._db.write(lambda tx: submit.edited(self._desk(tx, origin.room), *whose, None))
+        await self._db.write(
+            lambda tx: submit.edited(self._desk(tx, origin.room), *_edit(origin), None)
+        )
         self._withdrawn.add(origin.event_id)
 
     async def _reread(
@@ -129,3 +161,8 @@ class Edits:
             return None, await self._commands.run(origin, typed)
         found = await self._commands.plain(origin, typed)
         return (found, None) if found else (None, await self._commands.take(origin, typed))
+
+
+def _edit(origin: Origin) -> tuple[RoomId, EventId, UserId, EventId]:
+    """Where, of which command, by whom, with which event."""
+    return origin.room, origin.command, origin.mxid, origin.event_id

@@ -287,6 +287,10 @@ class OpsRoom:
         if votes and self._live.settings is not None:
             return await self._edits.vote(self._origin(event, original), content, votes[0])
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
+        answered = self._dialog.of_answer(original) if self._is_chat(before) else None
+        if answered is not None and self._commands.is_young(before.at):
+            anew = await self._talk.again(self._origin(event, original), answered, content)
+            return await self._edits.instead(self._origin(event), request, anew)
         command = request.command if request is not None else original
         origin = self._origin(event, command)
         question = self._dialog.of_command(command)

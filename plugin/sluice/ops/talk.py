@@ -131,6 +131,16 @@ class Talk:
             return None
         return self._dialog.once(origin, f"caption.{self._room}", texts.no_caption())
 
+    async def again(
+        self, origin: Origin, question: Question, content: Json
+    ) -> Handled | Later | None:
+        """An answer that was edited is given anew."""
+        people = called(self._live, self._rooms.views[self._room])
+        said = read.said(content, self._live.me, people)
+        if said is None or isinstance(said, NotRun):
+            return None
+        return await self._answers.reply(origin, question, said.text)
+
     # --- a vote
 
     async def vote(

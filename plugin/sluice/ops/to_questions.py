@@ -68,6 +68,6 @@ class ToQuestions:
         return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
 
     async def _go(self, origin: Origin, question: Question, tap: Tap) -> Handled | Later | None:
-        self._dialog.close(question.key)
+        self._dialog.answered(question, origin.command)
         again = evolve(origin, command=question.origin.command)
         return await self._commands.looked_up(again, partial(tap, again))

@@ -22,6 +22,7 @@ from ..text.message import Message, Text, Topic
 from ..typed.parse import canonical
 from . import store
 from .desk import Desk, card_key, only_reads
+from .finish import HOURGLASS
 from .machine import Effect, Event, Fact, step
 from .standing import Weighed, count, open_until
 
@@ -192,6 +193,11 @@ async def need_votes(desk: Desk, request: Request, weighed: Weighed) -> None:
     await post_card(desk, evolve(request, slots=slots, expires=expires))
 
 
+def _is_same(request: Request, anew: Ask) -> bool:
+    is_denied = anew.decision.verdict is Verdict.DENY
+    return not is_denied and anew.invocation == request.invocation
+
+
 async def edited(
     desk: Desk,
     room: RoomId,
@@ -205,7 +211,8 @@ async def edited(
     """The sender edited a command. anew: what it says now; None when that starts nothing.
     withdrawn: because of this edit the old text was taken back already.
 
-    What has not run is cancelled and starts over; of what has run the edit changes nothing.
+    What has not run is cancelled and starts over, unless it says the same; of what has run the
+    edit changes nothing.
     """
     request = await store.of_command(desk.tx, room, command)
     if request is None or request.mxid != mxid or await store.known(desk.tx, event_id):
@@ -214,10 +221,14 @@ async def edited(
         message = not_allowed.too_late_to_edit(request, desk.undo(request))
         await desk.reply(room, event_id, message, command)
         return None
+    if request.state is State.PENDING and anew is not None and _is_same(request, anew):
+        await desk.reply(room, event_id, cards.as_before(request), command)
+        return None
     note = Why(WhyKind.CHANGED, desk.name(mxid))
     effects, request = await desk.apply(request, Event.EDIT, note=note)
     successor = await submit(desk, anew) if anew is not None else None
     if effects:
+        await desk.outbox.unreact(desk.tx, room, request.command, HOURGLASS)
         await desk.record("ended", request, state=request.state.value, event=event_id)
     is_gone = bool(effects) or (withdrawn and request.state is State.CANCELLED)
     if is_gone and request.slots:
