@@ -15,11 +15,11 @@ from sluice.catalog.table import COMMANDS
 from sluice.families.dialects import Unspellable, lines, parse_body, read_body, spell
 from sluice.model.command import Dialect, Invocation
 from sluice.text.message import Text, plain
+from sluice.typed.needs import NeedsTopic
 from sluice.typed.parse import (
     AskFirst,
     Missing,
     NeedsMedia,
-    NeedsNotice,
     NeedsRoom,
     NotRun,
     canonical,
@@ -69,7 +69,7 @@ def once(seed: int) -> str:
             continue
         except NotRun as refusal:
             refused = refusal.lines
-        except (Missing, NeedsMedia, NeedsNotice):
+        except (Missing, NeedsMedia, NeedsTopic):
             return "asked"
         except AskFirst as ask:
             made = ask.invocation

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from policies import settings_of
+from policies import policy_of
 
+from sluice.policy.rules import Rule
 from sluice.requests import limits
 from sluice.settings import load
 from tests.fake.world import database
@@ -108,10 +108,16 @@ LIMITS = [
 ]
 
 
+def _limits(*some: dict[str, Any]) -> list[Rule]:
+    roles = {"mod": {"members": ["bo"]}}
+    people = {"bo": BO}
+    document = {"people": people, "roles": roles, "limit": list(some)}
+    return [rule for rule in policy_of(document).rules if rule.verb == "limit"]
+
+
 async def test_what_was_counted_goes_on_to_count_after_the_upgrade() -> None:
     twice = {**LIMITS[0], "every": "1h", "max": 3}
-    text = json.dumps({"policy": {"limit": [*LIMITS, twice]}})
-    rules = settings_of(text).policy.rules
+    rules = _limits(*LIMITS, twice)
     day, hour, named, all_, twin = rules
     assert day.former == twin.former, "one counter"
     assert len({day.former, hour.former, all_.former}) == 3
@@ -142,8 +148,7 @@ async def test_what_was_counted_goes_on_to_count_after_the_upgrade() -> None:
 
 def test_the_key_stays_when_lines_move_and_the_figure_changes() -> None:
     def keys(*some: dict[str, Any]) -> list[str]:
-        text = json.dumps({"policy": {"limit": list(some)}})
-        return [rule.key for rule in settings_of(text).policy.rules]
+        return [rule.key for rule in _limits(*some)]
 
     one, two = LIMITS[0], LIMITS[3]
     assert keys(one, two) == keys(two, one)[::-1]
