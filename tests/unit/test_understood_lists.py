@@ -12,7 +12,7 @@ from sluice.model.command import Invocation
 from sluice.text.message import plain
 from sluice.typed.parse import AskFirst, Missing, NotRun, parse
 from sluice.typed.read import read, read_line
-from tests.unit.ops import BO, HAL, SERVER
+from tests.unit.ops import ANA, BO, HAL, SERVER
 from tests.unit.test_attacks import Room
 from tests.unit.test_attacks import room as room
 
@@ -652,3 +652,77 @@ async def test_a_password_in_an_answer_or_an_edit_is_removed(room: Room, secret:
     await nothing_of(room, secret)
     gone = await room.rows("SELECT key FROM sluice_outbox WHERE kind='redact'")
     assert [row["key"] for row in gone] == [answer]
+
+
+EDITED = [
+    "!adduser alice {}",
+    "!adduser alice\n{}",
+    "!resetpw max {}",
+    "alice {}",
+    "!adduser alice:{}",
+]
+
+
+@pytest.mark.parametrize("before", ["!adduser alice", "!adduser", "!adduser alice bob", "hello"])
+@pytest.mark.parametrize("after", EDITED)
+async def test_a_password_in_an_edit_stands_nowhere(room: Room, before: str, after: str) -> None:
+    first = await room.says(BO, before)
+    await room.edits(BO, first, after.format("SecurePassword123"))
+    await nothing_of(room, "SecurePassword123")
+
+
+async def test_a_password_in_a_caption_stands_nowhere(room: Room) -> None:
+    content = {"msgtype": "m.image", "filename": "a.png", "url": "mxc://example.org/a"}
+    for line in ("!adduser alice Hunter2x", "!resetpw max Hunter2x", "!adduser alice:Hunter2x"):
+        await room.event(BO, "m.room.message", {**content, "body": line})
+        await nothing_of(room, "Hunter2x")
+
+
+async def test_names_are_shown_after_the_tap_only(room: Room) -> None:
+    await room.says(BO, "!adduser alice hunter2")
+    await nothing_of(room, "hunter2")
+    question = await room.sent(next(iter(room.ops.dialog._open)))
+    await room.taps(BO, question)
+    assert (await room.ops.request(1)).text == "adduser alice hunter2"
+
+
+@pytest.mark.parametrize("name", ["kim...", "kim-", "kim_", "12345", "k..im", ".kim"])
+async def test_a_name_that_is_seldom_meant_is_asked_once(room: Room, name: str) -> None:
+    await room.says(BO, f"!adduser {name}")
+    assert (await room.ops.last())["body"].startswith(f"❓ {name} is a name that ") or (
+        f"❓ {name} is a name with “..” in it." in (await room.ops.last())["body"]
+    )
+    assert await room.newest() == 0
+    await room.taps(BO, await room.sent(next(iter(room.ops.dialog._open))))
+    assert (await room.ops.request(1)).text == f"adduser {name}"
+
+
+async def test_a_forbidden_odd_name_is_refused_first(room: Room) -> None:
+    await room.says(BO, "!adduser a/")
+    assert (await room.ops.last())["body"].startswith("⛔ Not allowed (#1)")
+
+
+async def test_the_card_says_how_many_there_are(room: Room) -> None:
+    for name in ("s01", "s02", "s03"):
+        room.ops.fake.register(name)
+    await room.says(ANA, f"!deactivateall\n1. {A}\n2. {B}, {C}\nReason: spam wave")
+    assert (await room.ops.request(1)).invocation.values("user") == (A, B, C)
+    assert "deactivateall, 3 accounts" in (await room.ops.last())["body"]
+
+
+async def test_courtesy_is_left_out_by_a_tap(room: Room) -> None:
+    for name in ("s01", "s02"):
+        room.ops.fake.register(name)
+    await room.says(ANA, f"!deactivateall reason x\n{A} — casino\n{B}\n\nThanks\nKim")
+    assert await room.newest() == 0
+    await room.taps(ANA, await room.sent(next(iter(room.ops.dialog._open))))
+    assert (await room.ops.request(1)).invocation.values("user") == (A, B)
+
+
+async def test_who_is_called_so_is_asked_in_a_decorated_list_too(room: Room) -> None:
+    room.ops.fake.register("kim")
+    named = {"membership": "join", "displayname": "kim"}
+    room.ops.fake.put(room.ops.room, HAL, "m.room.member", named, HAL)
+    await room.ops.look()
+    await room.says(ANA, "!deactivateall reason x\n- kim\n- max")
+    assert "people here are called “kim”" in (await room.ops.last())["body"]
