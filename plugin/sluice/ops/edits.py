@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ..catalog.table import find
-from ..chat import questions
+from ..chat import cards, questions
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Passed
@@ -26,7 +26,7 @@ from ..requests.submit import Ask
 from ..requests.voting import Ballot
 from ..state import Live, Rooms
 from ..typed import read
-from ..typed.parse import NotRun
+from ..typed.parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
 from .dialog import Dialog
 from .intake import Intake
 
@@ -86,6 +86,21 @@ class Edits:
                 await said.after()
 
         return Handled(commit, after)
+
+    def as_before(
+        self, origin: Origin, typed: Typed | NotRun | None, before: Request
+    ) -> Handled | None:
+        """What says the same without a look at the server, which would take the old text back."""
+        if not isinstance(typed, Typed) or before.state is not State.PENDING:
+            return None
+        here = self._rooms.here(origin.room)
+        try:
+            what = parse(typed, server=here.server, prefix=here.prefix, now=self._live.now())
+        except (NotRun, Missing, AskFirst, NeedsMedia, NeedsRoom, NeedsTopic):
+            return None
+        if what != before.invocation:
+            return None
+        return self._dialog.answer(origin, cards.as_before(before))
 
     async def instead(
         self, origin: Origin, before: Request | None, anew: Handled | Later | None

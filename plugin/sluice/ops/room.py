@@ -307,6 +307,8 @@ class OpsRoom:
             again = was_command and self._commands.is_young(before.at)
             return await self._read(origin, content, chat=None if again else before)
         typed = self._commands.read(self.room, content)
+        if (same := self._edits.as_before(origin, typed, request)) is not None:
+            return same
         taken = await self._commands.looked_up(
             origin, lambda: self._edits.edited(origin, typed, request)
         )
