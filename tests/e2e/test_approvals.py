@@ -102,7 +102,7 @@ async def test_a_reply_of_one_word_approves(office: Office, word: str) -> None:
 async def test_a_yes_that_says_more_is_asked(office: Office) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
-    await office.replies("cy", card.id, "yes, if he has not answered")
+    await office.replies("cy", card.id, "yes, he did it again")
     await office.shows(rf"^❓ A yes to #{card.number}: ")
     await office.never_ran(spam)
     await office.replies("cy", card.id, "no, he has")

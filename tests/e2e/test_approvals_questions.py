@@ -65,13 +65,14 @@ async def test_a_command_completed_by_a_reply_ends_with_the_command(office: Offi
     await office.never_ran(two)
 
 
-async def test_nobody_else_answers_a_question_and_no_loose_line_does(office: Office) -> None:
+async def test_nobody_else_answers_a_question_and_a_loose_line_is_asked(office: Office) -> None:
     spam = await office.account()
     command = await office.says("bo", f"!deactivate {spam.mxid}")
     question = await office.room.answer_to(command)
     for who in ("cy", "ana", "eve", "bob"):
         await office.heard_nothing(await office.replies(who, question.id, "because"))
-    await office.heard_nothing(await office.says("bo", "casino links in 6 rooms"))
+    await office.says("bo", "casino links in 6 rooms")
+    await office.shows("^❓ Reason “casino links in 6 rooms”")
     await office.replies("bo", question.id, "casino")
     card = await office.card_behind(question.id, command)
     assert "\nReason: “casino”\n" in card.said.text

@@ -279,6 +279,7 @@ _NEAR = 3  # words behind a no within which it is made harmless
 _MOST = 400  # characters within which a meaning must show
 _BREAKS = frozenset('.,;:!?…—–()/\n"“”-♀♂')
 _TOKEN = re.compile(r":[+-]1:|:[a-z_]+:|[+-]1(?!\w)|[^\W_]+(?:['’-][^\W_]+)*|\n|[^\w\s]", re.I)
+_TWICE = re.compile(r"(\w)\1")
 _DRAWN = (re.compile(r"(\w)\1{2,}"), re.compile(r"(\w)\1+$"))  # "nooo", "yess": keys held down
 _ODD = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[♀♂]?")
 _EDGE = "".join(_BREAKS) + " \t\u200d\ufe0e\ufe0f🏻🏼🏽🏾🏿"
@@ -391,7 +392,8 @@ def _parts(text: str) -> Iterator[_Part]:
     """The longest phrases that are known, and all that is none."""
     tokens, at = _tokens(text), 0
     while at < len(tokens):
-        n, sense = _phrase([word for word, _ in tokens[at : at + _LONGEST]])
+        longest = _STARTS.get(tokens[at][0], 1)
+        n, sense = _phrase([word for word, _ in tokens[at : at + longest]])
         word, end = tokens[at][0], tokens[at + n - 1][1]
         yield _Part(word if n == 1 else "", end, sense, is_break=word in _BREAKS)
         at += n
@@ -402,13 +404,18 @@ def _phrase(words: Sequence[str]) -> tuple[int, Sense]:
     for n in range(len(words), 0, -1):
         if (sense := _SENSES.get(tuple(words[:n]))) is not None:
             return n, sense
+    if not _TWICE.search(words[0]):
+        return 1, _S.OTHER
     drawn = (pattern.sub(r"\1", words[0]) for pattern in _DRAWN)
     return 1, next((_SENSES[(each,)] for each in drawn if (each,) in _SENSES), _S.OTHER)
 
 
 def _tokens(text: str) -> list[tuple[str, int]]:
     """Words, signs, and what stands between clauses, each with its end in the text."""
-    found = ((_ODD.sub("", each[0]), each.end()) for each in _TOKEN.finditer(text))
+    found = (
+        (each[0] if each[0].isalnum() else _ODD.sub("", each[0]), each.end())
+        for each in _TOKEN.finditer(text)
+    )
     return [(word.casefold().replace("’", "'"), end) for word, end in found if word]
 
 
@@ -421,5 +428,13 @@ def _table() -> Mapping[tuple[str, ...], Sense]:
     return {**found, **{(sign,): sense for sense, each in signs.items() for sign in each}}
 
 
+def _starts() -> Mapping[str, int]:
+    """A first word -> the most words of a phrase that begins with it."""
+    found: dict[str, int] = {}
+    for first, *more in _SENSES:
+        found[first] = max(found.get(first, 0), 1 + len(more))
+    return found
+
+
 _SENSES = _table()
-_LONGEST = max(map(len, _SENSES))
+_STARTS = _starts()
