@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from lab.bot import FullMaubot
@@ -76,6 +75,14 @@ class Newcomer:
         await ana.join(room)
         return await Chat.from_the_start(ana, room)
 
+    async def signs_out(self, token: str) -> str:
+        """The token is dead from now on; the id of its device."""
+        session = Client(self.server.http, self.server.base)
+        session.token = token
+        told = await session.call("GET", "/_matrix/client/v3/account/whoami")
+        await session.call("POST", "/_matrix/client/v3/logout", {})
+        return str(told["device_id"])
+
     async def rooms(self) -> list[str]:
         """Those that the bot is in, besides the admin room."""
         return [r for r in await self.bot.joined_rooms() if r != self.server.admin_room]
@@ -136,9 +143,7 @@ async def test_from_nothing_to_the_first_account_standalone(newcomer: Newcomer) 
     assert await room.client.members(room.room) == {room.client.mxid, newcomer.bot.mxid}
 
 
-async def test_a_dead_token_is_named_and_replaced_on_the_same_device(
-    newcomer: Newcomer, http: aiohttp.ClientSession
-) -> None:
+async def test_a_dead_token_is_named_and_replaced_on_the_same_device(newcomer: Newcomer) -> None:
     process = newcomer.setup()
     process.start()
     await newcomer.lets_it_in(process)
@@ -146,10 +151,7 @@ async def test_a_dead_token_is_named_and_replaced_on_the_same_device(
     config = newcomer.folder / "config.yaml"
     before = config.read_text()
     [token] = re.findall(r"access_token: (\S+)", before)
-    session = Client(http, newcomer.server.base)
-    session.token = token
-    device = (await session.call("GET", "/_matrix/client/v3/account/whoami"))["device_id"]
-    await session.call("POST", "/_matrix/client/v3/logout", {})
+    device = await newcomer.signs_out(token)
     run = newcomer.types("run", "--folder", str(newcomer.folder))
     run.start()
     assert "does not know the token any more. Run setup" in await newcomer.ends(run, 2)
@@ -189,3 +191,13 @@ async def test_from_nothing_to_the_first_account_in_a_maubot_server(
     check = newcomer.types("setup", "--check", "--folder", str(newcomer.folder), *at)
     check.start()
     assert (await newcomer.ends(check, 1)).count("❗") == 1, "the test itself is signed in"
+
+    await newcomer.signs_out(client["access_token"])
+    await maubot.process.stop(grace=20)
+    await maubot.start()  # with a dead token: the client is disabled, and the instance with it
+    renewed = newcomer.setup(*at)
+    renewed.start()
+    await newcomer.ends(renewed)
+    after = await maubot.call("GET", f"/client/{newcomer.bot.mxid}")
+    assert after["device_id"] == client["device_id"]
+    assert (await room.ask("!version", within=20)).text.startswith("📋 Sluice 1.")

@@ -88,10 +88,15 @@ class Maubot:
         return 201, self.plugin
 
     def _client(self, mxid: str, change: dict[str, Any]) -> tuple[int, Any]:
-        session = self.home.sessions.get(change["access_token"], ("", ""))
-        if session != (mxid, change["device_id"]):
-            return 400, {"error": "Invalid access token"}
-        self.clients[mxid] = {**self.clients.get(mxid, {}), **change, "fingerprint": "abc"}
+        """`started` counts only for what was enabled before, as in maubot."""
+        known = self.clients.get(mxid, {"started": True, "fingerprint": "abc"})
+        if "access_token" in change:
+            session = self.home.sessions.get(change["access_token"], ("", ""))
+            if session != (mxid, change["device_id"]):
+                return 400, {"error": "Invalid access token"}
+        if "started" in change and not known["enabled"]:
+            change = {}
+        self.clients[mxid] = {**known, **change}
         return 200, self.clients[mxid]
 
     def _instance(self, name: str, change: dict[str, Any]) -> tuple[int, Any]:
@@ -195,13 +200,15 @@ async def test_a_dead_token_is_replaced_and_the_instance_restarted(
     maubot: Maubot, tmp_path: Path
 ) -> None:
     await once(maubot, tmp_path)
-    device = maubot.clients[BOT]["device_id"]
-    home = maubot.home
+    client = maubot.clients[BOT]
+    client.update(enabled=False, started=False)  # what maubot does at its start with a dead token
+    device, home = client["device_id"], maubot.home
     home.sessions = {t: s for t, s in home.sessions.items() if s[0] != BOT}
     code, said = await once(maubot, tmp_path)
     assert code == 0
     works_there(maubot, tmp_path)
-    assert maubot.clients[BOT]["device_id"] == device
+    client = maubot.clients[BOT]
+    assert (client["device_id"], client["enabled"], client["started"]) == (device, True, True)
     assert "the instance was restarted with it" in said
     assert maubot.starts == 2
 

@@ -20,7 +20,7 @@ from ..policy.loading import ACCOUNT
 from ..proof import ANSWER, ASKED, AT, KIND
 from ..settings import Settings, load
 from . import policy_writer, rooms, server
-from .check import look
+from .check import look, powers
 from .files import Memory
 from .rooms import People, Waiting
 from .server import BotAccount
@@ -139,6 +139,12 @@ class Assistant:
         self._memory.put("device", signed.device)
         self._memory.put("token", signed.token)
         self._say(f"✓ Signed in as {signed.mxid}, device {signed.device}")
+        hs = server.as_account(self._session, signed)
+        if others := await server.others(hs, signed.device):
+            self._say(
+                f"❗ Others are signed in as the bot too: {', '.join(others)}. Is one of them a "
+                "Sluice? Stop it, else each of the two stops the other"
+            )
         return signed
 
     def _by_token(self, account: BotAccount) -> Callable[[str], Awaitable[BotAccount]]:
@@ -202,7 +208,10 @@ class Assistant:
         if given and not given.startswith("!"):
             raise Stopped("--ops-room takes an id (!…): an address can be pointed elsewhere")
         if given:
-            return await rooms.given_room(hs, given, self._waiting)
+            room = await rooms.given_room(hs, given, self._waiting)
+            found = powers(await rooms.seen(hs, room), hs.mxid)
+            self._say(f"✓ {found.what}" if not found.mend else f"❗ {found.what}: {found.mend}")
+            return room
         word = self._memory.get("word") or secrets.token_urlsafe(9)
         self._memory.put("word", word)  # before the room is made, so that it is found again
         room = await rooms.made_room(hs, name, people, encrypted=encrypted, word=word)

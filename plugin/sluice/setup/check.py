@@ -124,10 +124,10 @@ async def _ops_rooms(place: Watched, hs: Homeserver, name: str) -> AsyncIterator
         if room not in await hs.joined_rooms():
             yield Finding(f"The bot is not in the ops room {room}", f"there:  /invite {hs.mxid}")
             continue
-        yield _powers(await seen(hs, room), hs.mxid)
+        yield powers(await seen(hs, room), hs.mxid)
 
 
-def _powers(view: RoomView, me: str) -> Finding:
+def powers(view: RoomView, me: str) -> Finding:
     """What the bot does in an ops room: it writes, reacts, removes its own, pins."""
     kinds = {"write": "m.room.message", "react": "m.reaction", "remove": "m.room.redaction"}
     lacks = [verb for verb, kind in kinds.items() if not view.can_send(kind, me)]

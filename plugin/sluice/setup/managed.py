@@ -120,21 +120,22 @@ class Managed:
         return bool((await self._client(account)).get("fingerprint"))
 
     async def _client(self, account: BotAccount) -> Json:
-        """No autojoin, and no name or picture of maubot's."""
-        return await self._api.call(
-            "PUT",
-            f"/client/{self._mxid}",
-            {
-                "homeserver": self._homeserver or account.homeserver,
-                "access_token": account.token,
-                "device_id": account.device,
-                "enabled": True,
-                "started": True,
-                "sync": True,
-                "autojoin": False,
-                "displayname": "disable",
-                "avatar_url": "disable",
-            },
+        """No autojoin, and no name or picture of maubot's. It disables a client whose token was
+        dead at its start, and starts only what is enabled already."""
+        path = f"/client/{self._mxid}"
+        client = {
+            "homeserver": self._homeserver or account.homeserver,
+            "access_token": account.token,
+            "device_id": account.device,
+            "enabled": True,
+            "sync": True,
+            "autojoin": False,
+            "displayname": "disable",
+            "avatar_url": "disable",
+        }
+        told = await self._api.call("PUT", path, client)
+        return (
+            told if told.get("started") else await self._api.call("PUT", path, {"started": True})
         )
 
     async def _upload(self) -> str:
