@@ -43,8 +43,8 @@ _NOT_HERE = ("late", "policy")  # fields of cases that need a clock or a policy 
 class Names:
     """The names of a case, which nobody has used before it."""
 
-    def __init__(self, number: int, server: str, bot: str) -> None:
-        self._mark, self._server, self._bot = f"x{number:03}", server, bot
+    def __init__(self, number: int, server: str) -> None:
+        self.mark, self._server = f"x{number:03}", server
         self.used: set[str] = set()
 
     def of(self, value: Any) -> Any:
@@ -54,8 +54,8 @@ class Names:
         return json.loads(text.replace("example.org", self._server))
 
     def _new(self, name: str) -> str:
-        self.used.add(f"{name.lower()}{self._mark}")
-        return f"{name}{self._mark}"
+        self.used.add(f"{name.lower()}{self.mark}")
+        return f"{name}{self.mark}"
 
 
 class People:
@@ -203,18 +203,25 @@ class Lab:
         await self.people.settle()
 
 
+def _there(case: Case, names: Names) -> list[str]:
+    """The accounts that are there before it: those of its scene that anybody speaks of."""
+    steps = play.scene(case)["steps"]
+    spoken = [step for step in steps if not str(step).startswith("(")]
+    names.of([spoken, case.content])
+    used = set(names.used)
+    there = re.findall(r"there are ([^)]*)\)", str(steps))
+    wanted = [f"{name}{names.mark}" for name in ", ".join(there).split(", ")]
+    news = str(names.of(steps))
+    return [n for n in wanted if n in used and f"New user @{n}:" not in news]
+
+
 async def played(world: World, folder: Path, word: str) -> tuple[list[str], int]:
     """(what was missed, how many there were)."""
     cases = chosen(word)
     server = world.server
-    every = [Names(n, server.name, "") for n in range(len(cases))]
+    every = [Names(n, server.name) for n in range(len(cases))]
     for case, names in zip(cases, every, strict=True):
-        steps = play.scene(case)["steps"]
-        names.of([steps, case.content])
-        there = re.findall(r"there are ([^)]*)\)", str(steps))
-        wanted = {f"{n}{names._mark}" for n in ", ".join(there).split(", ") if n}
-        live = set(re.findall(r"New user @(\w+):", str(names.of(steps))))
-        for name in sorted(wanted & names.used - live):
+        for name in _there(case, names):
             await server.account(name)
     text = LEAN.replace("max: 5, every", "max: 5000, every").replace(
         "max: 10, every", "max: 999, every"
