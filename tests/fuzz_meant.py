@@ -36,7 +36,7 @@ SERVER = "example.org"
 BOT = f"@sluice:{SERVER}"
 A_ROOM = 40  # messages in one
 MOST = 200e-6  # seconds to read one, on the median
-KNOWN = ("spam", "max", "s01", "s02", "nora")
+KNOWN = ("spam", "max", "sina", "svea", "nora")
 LOOKS = ("status", "pending", "help", "version")
 PEOPLE = {"bo": 5, "cy": 4, "ana": 3, "dan": 2, "hal": 1, "eve": 2}
 TALK = (
@@ -140,7 +140,7 @@ class Writer:
 
     def new(self) -> str:
         self._made += 1
-        return f"u{self._made:05}x"
+        return "u" + "".join(chr(ord("a") + int(digit)) for digit in f"{self._made:06}") + "x"
 
     def _command(self, body: str, line: str) -> Meant:
         return Meant(text(body), runs=(line,), offers=(line,), heard=True, reads=line)

@@ -53,6 +53,10 @@ class Names:
         text = _NAME.sub(lambda found: self._new(found[1]), text)
         return json.loads(text.replace("example.org", self._server))
 
+    def meant(self, what: str) -> str:
+        """The same invocation with them, as the corpus writes it."""
+        return str(self.of(what)).replace(self._server, "example.org")
+
     def _new(self, name: str) -> str:
         self.used.add(f"{name.lower()}{self.mark}")
         return f"{name}{self.mark}"
@@ -146,7 +150,8 @@ class LabRoom(Room):
     _before_case = 0
 
     def seen(self) -> Seen:
-        seen = super().seen()
+        seen, server = super().seen(), self.stage.world.server.name
+        seen = evolve(seen, ran=tuple(line.replace(server, "example.org") for line in seen.ran))
         own = play.is_own(self.case.what)
         shown = [s for s in seen.messages if s.text[:1] in "📋✅🔔❗"]
         if self.case.means == "run" and own and shown and not seen.ran:
@@ -174,11 +179,20 @@ class Lab:
         self.people = People(world, chat)
         self.world = world
 
+    async def opens(self) -> None:
+        """The owners ask for the long lists once."""
+        for command in ("!users", "!rooms"):
+            event = await self.world["ana"].say(self.world.ops_room, command)
+            question = await self.people.chat.answer_to(event)
+            await self.world["ana"].react(self.world.ops_room, question.id, "✅")
+            await self.people.settle()
+
     async def one(self, case: Case, names: Names) -> str:
         """What was wrong; "" if nothing."""
         steps = names.of(play.scene(case)["steps"])
-        for each in ("what", "words", "without", "content"):
+        for each in ("words", "without", "content"):
             case = evolve(case, **{each: names.of(getattr(case, each))})
+        case = evolve(case, what=names.meant(case.what))
         room = LabRoom(self.people, case)
         room._before_case = max((r["id"] for r in room._rows("FROM sluice_request")), default=0)
         await room.begin(steps)
@@ -231,6 +245,7 @@ async def played(world: World, folder: Path, word: str) -> tuple[list[str], int]
     await world.start_bot(folder / "bot", world.policy(text))
     await admin.shows("is ready", within=30)
     lab, wrong = Lab(world, admin), []
+    await lab.opens()
     for case, names in zip(cases, every, strict=True):
         why = await lab.one(case, names)
         print("." if not why else f"\n{case.id} ({case.given}): {why}", end="", flush=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from .ids import bare
+
 _PLAIN = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"@[a-z0-9._=/+-]+:([a-z0-9.-]*[a-z0-9])(?::\d{1,5})?")
 _PARTS = re.compile(r"[:/=+|~]")
@@ -54,6 +56,8 @@ def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str],
     texts: the lines as they were typed. left_out: what of them is no entry. home: our server.
     """
     first, *rest = [word.lstrip("`~") for word in entries] or [""]  # a fence tells nothing
+    plain = bare(first)  # a sentence may end behind it
+    first = plain if is_plain(plain) or _is_account(plain, home) else first
     if _stands_out(first, home) or (rest and not _is_named(first, home)):
         return 1
     for at, word in enumerate(rest, 2):
@@ -63,7 +67,7 @@ def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str],
     signs = [word for word in more if any(c.isalnum() or c.isascii() for c in word)]
     hidden = any(not is_plain(word) or _CALLED.fullmatch(word) for word in signs)
     named = bool(rest or more) and bool(_CALLED.fullmatch(first))
-    behind = any(found[2] != home for text in texts for found in _COLON.finditer(text))
+    behind = any(bare(found[2]) != home for text in texts for found in _COLON.finditer(text))
     return len(entries) + 1 if hidden or named or behind else 0
 
 
