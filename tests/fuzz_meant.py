@@ -42,7 +42,7 @@ PEOPLE = {"bo": 5, "cy": 4, "ana": 3, "dan": 2, "hal": 1, "eve": 2}
 TALK = (
     "good morning", "who is on call tonight?", "I think it is the same person as yesterday",
     "the bot is slow today", "see you at eight", "did you type !status?", "1, 2, 3", "…", "🎉",
-    "> !adduser mallory\n\nlike this", "`!pause` stops it", "nein, um neun", "/me waves",
+    "> !adduser mallory\n\nlike this", "`!pause` stops it", "/me waves",
     "https://example.org/!adduser", "we had 3 reports, all about the same room", "\u200b",
 )  # fmt: skip
 YES = ("yes", "Yes!", "ok", "approve", "👍", "✅", "ja", "oui", "да")
@@ -114,7 +114,7 @@ def account(rng: random.Random, name: str) -> str:
     forms = (
         name, f"@{name}", full, f"<{full}>", f"`{name}`", f"“{name}”", name.capitalize(),
         f"https://matrix.to/#/{full}", f"matrix:u/{name}:{SERVER}", f"[{name}](https://matrix.to/#/{full})",
-        f"https://matrix.to/#/%40{name}%3A{SERVER}?via={SERVER}", f"{full},", f"**{full}**",
+        f"https://matrix.to/#/%40{name}%3A{SERVER}?via={SERVER}", f"**{full}**",
     )  # fmt: skip
     return rng.choice(forms)
 

@@ -17,6 +17,8 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
+from .ids import HIDDEN
+
 People = Callable[[str], "Collection[str]"]
 """A name, lower case -> the MXIDs that go by it."""
 
@@ -29,7 +31,10 @@ def nobody(name: str) -> Collection[str]:
 MAX_PILLS = 100  # in one message; each is looked for in the text
 
 _WEB = r"https?://[^\s/<>()\[\]\"“”#]{1,253}(?:/[^\s<>()\[\]\"“”#]{0,99})?/#/(?:user|room)/"
-_URL = rf"(?:https?://matrix\.to/#/|{_WEB}|matrix:(?=(?:u|user|r|room|roomid)/))[^\s<>()\[\]\"“”]+"
+_URL = (
+    rf"(?:https?://matrix\.to/#/|{_WEB}|matrix:(?=(?:u|user|r|room|roomid)/))"
+    rf"[^\s<>()\[\]\"“”{HIDDEN}]+"
+)
 _LINK = re.compile(_URL, re.I)
 _WRITTEN = re.compile(  # [label](link), "label" (link) of old clients, or the link alone
     rf"\[((?:[^\[\]\\\n]|\\.){{0,255}})\]\(<?({_URL})>?\)"

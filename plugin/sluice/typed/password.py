@@ -57,7 +57,8 @@ def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str],
     """
     first, *rest = [word.lstrip("`~") for word in entries] or [""]  # a fence tells nothing
     plain = bare(first)  # a sentence may end behind it
-    first = plain if is_plain(plain) or _is_account(plain, home) else first
+    letters = is_plain(plain) and not any(map(str.isdigit, plain))
+    first = plain if letters or _is_account(plain, home) else first
     if _stands_out(first, home) or (rest and not _is_named(first, home)):
         return 1
     for at, word in enumerate(rest, 2):
