@@ -90,9 +90,6 @@ class Talk:
             question = await self.question(target, origin.mxid)
             if question is not None and not question.about:
                 return await self._answers.reply(origin, question, said.text)
-        asked = self._dialog.of_command(said.thread) if said.thread is not None else None
-        if asked is not None and asked.origin.mxid == origin.mxid and said.reply_to is None:
-            return await self._answers.reply(origin, asked, said.text)
         exact = said.thread is None or self._turns.is_next(said.thread, origin.mxid)
         for target in targets:
             is_theirs = said.reply_to is not None or (exact and target == targets[0])
