@@ -8,7 +8,9 @@ answered (unknown person, invalid line or policy, wrong use).
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from .catalog.record import Does
 from .catalog.table import COMMANDS
 from .chat import answers
+from .db import move as database
 from .difference import difference
 from .model.decision import Decision, Facts, Verdict
 from .policy.access import demand_of, unsaid, who_can
@@ -57,11 +60,15 @@ def main(argv: Sequence[str]) -> int:
     for each in (check_, can_):
         each.add_argument("--server", help="Conduit's server name, if the policy says null")
     commands.add_parser("audit", help="verify a log: audit verify DB")
+    move_ = commands.add_parser("move", help="a database from SQLite to PostgreSQL, once")
+    move_.add_argument("old", metavar="OLD.db")
+    move_.add_argument("new", metavar="postgresql://USER:PASSWORD@HOST/NAME")
+    move_.add_argument("--schema", help="in full maubot: mbp_ and the id of the new instance")
     commands.add_parser("setup", help="from nothing to a working Sluice; --check looks at one")
     commands.add_parser("run", help="start what setup wrote, in maubot standalone")
     args = parser.parse_args(argv)
     try:
-        return check(args) if args.command == "check" else can(args)
+        return {"check": check, "can": can, "move": move}[args.command](args)
     except Unanswerable as why:
         print(why, file=sys.stderr)
         return 2
@@ -123,6 +130,19 @@ def can(args: argparse.Namespace) -> int:
     print("Taken as given: limits are unused, accounts exist, a reason is written.")
     if loaded.guessed:
         print(_guessed(loaded.guessed))
+    return 0
+
+
+def move(args: argparse.Namespace) -> int:
+    old = os.path.abspath(args.old)
+    if not os.path.isfile(old):
+        raise Unanswerable(f"Not moved: there is no file {args.old}")
+    try:
+        moved = asyncio.run(database.move(old, args.new, args.schema))
+    except database.CannotMove as why:
+        raise Unanswerable(f"Not moved, nothing has changed: {why}") from None
+    print(f"Moved: {sum(moved.values()):,} rows of {len(moved)} tables.")
+    print(f"{args.old} is {args.old}.moved now. Never start Sluice on it again.")
     return 0
 
 
