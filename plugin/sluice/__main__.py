@@ -11,6 +11,9 @@ def main(argv: Sequence[str]) -> int:
     """The exit code. argv: without the program's name."""
     try:
         from . import offline
+
+        code = offline.main(argv)
+        sys.stdout.flush()
     except ModuleNotFoundError as missing:
         print(
             f"{missing.name} is not installed here: use the Python that maubot is installed in, "
@@ -18,9 +21,6 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    try:
-        code = offline.main(argv)
-        sys.stdout.flush()
     except BrokenPipeError:  # whoever read it has seen enough, `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from .catalog.record import Does
 from .catalog.table import COMMANDS
 from .chat import answers
-from .db import move as database
 from .difference import difference
 from .model.decision import Decision, Facts, Verdict
 from .policy.access import demand_of, unsaid, who_can
@@ -134,6 +133,8 @@ def can(args: argparse.Namespace) -> int:
 
 
 def move(args: argparse.Namespace) -> int:
+    from .db import move as database  # the only one that needs mautrix
+
     old = os.path.abspath(args.old)
     if not os.path.isfile(old):
         raise Unanswerable(f"Not moved: there is no file {args.old}")
