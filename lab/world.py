@@ -72,6 +72,7 @@ class World:
             policy = policy.replace(old, f"{indent}{key}: {value}")
         policy = policy.replace("!opsroom:example.org", "!opsroom")
         policy = policy.replace("!opsroom", self.ops_room)
+        policy = policy.replace("@ana:example.net", "@ana:elsewhere.test")
         for name, client in self.people.items():
             policy = policy.replace(f"@{name}:example.org", client.mxid)
         return policy.replace("example.org", self.server.name)

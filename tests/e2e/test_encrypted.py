@@ -172,7 +172,8 @@ async def test_a_key_that_never_comes_is_told_after_a_minute(
     answer = await room.answer_to(lost)
     assert answer.text.split("\n") == [
         "⛔ Not run: I could not read your message, its key did not come.",
-        "Send it again. If that fails too: /discardsession, then send it again.",
+        "Send it again. If that fails too, send it from another app or device.",
+        "In Element on a computer this helps first: /discardsession",
     ]
     room.person.discard(world.ops_room)
     assert (await room.ask("!can adduser alice")).text.startswith("📋 Yes")
