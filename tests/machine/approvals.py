@@ -514,7 +514,8 @@ class World:
             for number, book in self.books.items():
                 request = self.get(number)
                 mine = request.command == event.about and book.asker == event.sender
-                if mine and before.get(number) is State.PENDING:
+                same = request.invocation == event.what  # nothing changed: the votes stand
+                if mine and not same and before.get(number) is State.PENDING:
                     book.dead = "edited"
 
     def note_vote(self, event: Event, before: dict[int, State]) -> None:
