@@ -110,11 +110,7 @@ ERRORS = {
     ),
     "no server": ('server: "a b"\n', ["12: server: “a b” is no server name"]),
     # --- YAML itself
-    "no YAML": (
-        "  allow: [users\n",
-        ["12: this is no YAML: a list that begins with [ is not closed: a ] or a comma is "
-         "missing"],
-    ),
+    "no YAML": ("  allow: [users\n", ["12: [ is opened here and not closed"]),
     "a tab": ("  allow:\n\t- x\n", ["13: a tab stands before the text; indent with blanks"]),
     "an anchor": (
         "  allow: &a []\n  deny: *a\n",

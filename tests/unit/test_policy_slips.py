@@ -3,8 +3,10 @@ the loader, by `python -m sluice check`, and told in the ops room when such a te
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,12 +197,48 @@ def test_a_blank_that_is_none(old: str, new: str, line: int, blank: str) -> None
         (
             "    bo:",
             "     bo:",
-            "5: this is no YAML: it is indented otherwise than the lines it belongs to",
+            "5: this is no YAML: indented otherwise than what it belongs to, from line 4 on",
         ),
     ],
 )
 def test_other_slips_of_the_fingers(old: str, new: str, said: str) -> None:
     assert mistaken(old, new)[:1] == [said]
+
+
+def _every(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Each slip at each place of a text where it can be made: line, kind, what the error says."""
+    rows = text.splitlines()
+    for number, row in enumerate(rows):
+        if not row.strip() or row.lstrip().startswith("#"):
+            continue
+        for found in re.finditer(r'"([^"]*)"', row):
+            before, word, after = row[: found.start()], found[1], row[found.end() :]
+            if word[:1] in set("@!#*"):
+                yield number, "unquoted", before + word + after, f'in quotes: "{word}"'
+            yield number, "curly", f"{before}“{word}”{after}", "are no quotes here"
+        indent = len(row) - len(row.lstrip())
+        if indent:
+            yield number, "blanks", "\u00a0" * indent + row.lstrip(), "U+00A0"
+        if row.lstrip().startswith("- "):
+            yield number, "dash", row.replace("- ", "– ", 1), "not with –"
+        if ": " in row:
+            yield number, "glued", row.replace(": ", ":", 1), "a blank is missing behind “"
+        if row.rstrip().endswith(("]", "}")):
+            yield number, "open", row.rstrip()[:-1], "is opened here and not closed"
+
+
+@pytest.mark.parametrize(
+    "name", ["base-config.yaml", "docs/examples/one-owner-two-moderators.yaml"]
+)
+def test_each_slip_at_each_place_of_a_ready_policy(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rows, wrong = text.splitlines(), []
+    for number, kind, slip, said in _every(text):
+        mistaken = "\n".join((*rows[:number], slip, *rows[number + 1 :]))
+        error = (problems_of(mistaken) or ["valid"])[0]
+        if not error.startswith(f"{number + 1}: ") or said not in error:
+            wrong.append((number + 1, kind, slip, error))
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

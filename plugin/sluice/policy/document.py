@@ -174,7 +174,9 @@ def _broken(error: Exception, text: str, rows: Sequence[str]) -> tuple[int, str]
     if (meant := slips.remedy(text)) is not None:
         return meant.line, meant.text
     words = getattr(error, "problem", None) or str(error)
-    return line + 1, slips.plainer(" ".join(words.split())[:200])
+    since = getattr(error, "context_mark", None) or mark
+    begun = since.line + 1 if since is not None else line + 1
+    return line + 1, slips.plainer(" ".join(words.split())[:200], begun)
 
 
 def _build(events: Iterator[Any], rows: Sequence[str], problems: Problems) -> Node:
@@ -300,7 +302,7 @@ def read(node: Node | None, keys: Mapping[str, Key], problems: Problems, what: s
         known = keys.get(word)
         if known is None:
             sound = False
-            problems.add(name.line, unknown("key", word, keys) + _elsewhere(word, what))
+            problems.add(name.line, _no_key(word, keys, what))
             continue
         lines[word] = value.line
         if value.value is None:
@@ -323,8 +325,12 @@ def read(node: Node | None, keys: Mapping[str, Key], problems: Problems, what: s
     return Section(node.line, values, lines, sound)
 
 
-def _elsewhere(word: str, what: str) -> str:
-    return " (role stands in allow lines only)" if word == "role" and " line" in what else ""
+def _no_key(word: str, keys: Mapping[str, Key], what: str) -> str:
+    head, colon, _ = word.partition(":")
+    if colon and head in keys:
+        return slips.glued(f"{head}:")
+    where = " (role stands in allow lines only)" if word == "role" and " line" in what else ""
+    return unknown("key", word, keys) + where
 
 
 def anything(node: Node) -> Node:

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, Event
 
-_LONGEST = 100_000  # characters of a text in which slips are looked for: each try reads it again
-_TRIES = 12
-_BEFORE = 5  # lines: a value that is a comment is missed only by what follows
+_LONGEST = 40_000  # characters of a text in which slips are looked for: each try reads it again
+_TRIES = 30
+_BEFORE = 12  # lines: a value that is a comment is missed only by what follows
 _ODD = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"  # what looks like a blank and is none
 _ODD_BLANK = re.compile(f"[{_ODD}]")
 _TYPED = "“”„«»‹›‘’‚"  # typographic quotes
@@ -31,6 +31,7 @@ _FLOW_END = re.compile(r"\s*[,\[\]{}]|\s+#|\s*$")
 _BLOCK_END = re.compile(r"\s+#|\s*$")
 _BULLET = re.compile(r"(\s*)([–—−‐‑•·*])(?=\s)")
 _GLUED = re.compile(r"""(^\s*(?:- )?|[{,]\s*)([\w.-]+:)(?=["'\[{@!#*])""")
+_TIGHT = re.compile(r"(^\s*(?:- )?)([A-Za-z_]\w*:)(?=[^\s/])")
 _COLON = re.compile(r"(\s*(?:- )?[\w.-]+: +)([^\"'\[{|>&*!@#\s].*: .*?)(\s+#.*|\s*)$")
 _HIDDEN = re.compile(r"(?:[:-]|[\[{,])\s+(#(?:\S[^,\]}]*)?)$")
 
@@ -130,10 +131,15 @@ def _bullet(row: str) -> Mended | None:
 
 
 def _glued(row: str) -> Mended | None:
-    found = _GLUED.search(row)
-    if found is None:
-        return None
-    return _GLUED.sub(r"\1\2 ", row), f"a blank is missing behind “{found[2]}”"
+    for way in (_GLUED, _TIGHT):
+        if (found := way.search(row)) is not None:
+            return way.sub(r"\1\2 ", row), glued(found[2])
+    return None
+
+
+def glued(key: str) -> str:
+    """What to say of a key whose value follows at once. key: with its colon."""
+    return f"a blank is missing behind “{key}”"
 
 
 def _colon(row: str) -> Mended | None:
@@ -155,6 +161,24 @@ def _open_quote(row: str) -> Mended | None:
     return f'{row[:stop]}"{row[stop:]}', f"a quote is opened here and not closed: {row[at:stop]}"
 
 
+def _open_bracket(row: str) -> Mended | None:
+    bare = re.sub(_QUOTED, lambda m: "x" * len(m.group()), row)
+    end = _BLOCK_END.search(bare)
+    text = bare[: end.start()] if end is not None else bare
+    left: list[str] = []
+    for sign in text:
+        if sign in "[{":
+            left.append(sign)
+        elif sign in "]}" and left:
+            left.pop()
+    if not left:
+        return None
+    closed = "".join("]" if sign == "[" else "}" for sign in reversed(left))
+    return row[: len(text)] + closed + row[
+        len(text) :
+    ], f"{left[-1]} is opened here and not closed"
+
+
 _SLIPS: tuple[Callable[[str], Mended | None], ...] = (
     _blanks,
     _curly,
@@ -163,12 +187,16 @@ _SLIPS: tuple[Callable[[str], Mended | None], ...] = (
     _glued,
     _colon,
     _open_quote,
+    _open_bracket,
 )
 
 _PLAINER: tuple[tuple[str, str], ...] = (
     ("expected ',' or ']'", "a list that begins with [ is not closed: a ] or a comma is missing"),
-    ("expected ',' or '}'", "what begins with { is not closed: a } or a comma is missing"),
-    ("expected <block end>", "it is indented otherwise than the lines it belongs to"),
+    ("expected ',' or '}'", "what begins with {{ is not closed: a }} or a comma is missing"),
+    (
+        "expected <block end>",
+        "indented otherwise than what it belongs to, from line {since} on",
+    ),
     ("expected ':'", "a name stands here without its colon and value"),
     ("mapping values are not allowed", "a second colon, or indented too far"),
     ("end of stream", "a quote or a bracket is opened here and never closed"),
@@ -176,10 +204,11 @@ _PLAINER: tuple[tuple[str, str], ...] = (
 """What the parser says, and how to say what to do."""
 
 
-def plainer(words: str) -> str:
-    """What the parser says, with what it means for whoever typed the text."""
-    meant = next((said for known, said in _PLAINER if known in words), "")
-    return f"this is no YAML: {meant}" if meant else f"this is no YAML: {words}"
+def plainer(words: str, since: int) -> str:
+    """What the parser says, as whoever typed the text can use it. since: the line in which begins
+    what this belongs to."""
+    meant = next((said for known, said in _PLAINER if known in words), words)
+    return f"this is no YAML: {meant.format(since=since)}"
 
 
 @frozen
