@@ -287,8 +287,9 @@ class Room:
         new = [r for n, r in now["requests"].items() if n not in before["requests"]]
         asked = [r for r in new if r["state"] != "rejected"]
         said = [s for s in self.stage.said()[self._from :] if s.sender == self.stage.bot]
+        refused = bool(said) and said[0].text.startswith("⛔ Not allowed")
         seen = Seen(
-            (*self._spy.ran, *(_line(r) for r in asked)),
+            (*(() if refused else self._spy.ran), *(_line(r) for r in asked)),
             tuple(self._changes(before, now)),
             tuple(said),
         )
@@ -296,14 +297,13 @@ class Room:
         return seen
 
     def _changes(self, before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-        """Votes on what is over are none; what cancels is no vote besides."""
+        """Only votes that count; what cancels is no vote besides."""
         for event, vote in now["votes"].items():
             earlier = before["votes"].get(event)
             side = "yes" if vote["side"] == "approve" else "no"
             if earlier is None and not vote["withdrawn"]:
                 request = now["requests"][vote["request"]]
-                was = before["requests"].get(vote["request"], request)["state"]
-                if request["state"] != "cancelled" and was in ("pending", "unknown"):
+                if request["state"] != "cancelled" and not vote["cause"]:
                     yield f"{side} {vote['request']} {vote['reason']}".strip()
             elif vote["withdrawn"] and (earlier is None or not earlier["withdrawn"]):
                 yield f"withdrawn {vote['request']}"

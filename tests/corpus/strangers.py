@@ -17,6 +17,25 @@ from sluice.catalog.table import find
 from .play import Case, batches, play, rows
 
 NAME = "strangers.yaml"
+ARGUED: Mapping[str, str] = {  # where the stranger judged otherwise than the rule: the reason
+    **dict.fromkeys(("s003", "s004", "s007", "s031"), "without the prefix in front it is chat"),
+    **dict.fromkeys(
+        ("s017", "s060", "s061"), "what begins with the prefix is answered once a day"
+    ),
+    "s066": "what begins with the bot's name is answered",
+    **dict.fromkeys(("s013", "s014"), "a password is not asked back: it is removed and told"),
+    "s011": "several commands in one message are said to be several",
+    **dict.fromkeys(("s034", "s035", "s036"), "in the example only owners may deactivate lists"),
+    "s037": "below a picture only what reads runs; this is asked",
+    "s038": "an address may lack its server, and a card leads to votes",
+    "s043": "a search takes capitals and small letters for the same",
+    **dict.fromkeys(("s044", "s045", "s048", "s052"), "what only looks runs without a question"),
+    "s059": "it is what was asked for, and can be undone",
+    "s078": "who says wait is told that this is no vote",
+    "s079": "“no idea” may be no no: the card is held until they say",
+    "s093": "the next words of who was asked are offered as the answer",
+    **dict.fromkeys(("s021", "s022", "s027", "s030", "s042", "s058"), "a line says what to type"),
+}
 _PLACES = {"a person's message": "said"}
 _ENDS = {"approved": "yes 1", "denied": "no 1", "cancelled": "cancelled 1"}
 _PICTURE = {"filename": "shot.png", "url": "mxc://example.org/shot2"}
@@ -86,7 +105,7 @@ def main() -> None:
             print(
                 f"{case.id} {case.content['body']!r}: {case.means} {case.what}\n{wrong[case.id]}"
             )
-    print(f"{len(found) - len(wrong)} of {len(found)}")
+    print(f"{len(found) - len(wrong)} of {len(found)}, {len(ARGUED)} argued")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ _NAME = re.compile(rf"(?<![a-z]|\\)({NAMES})(?![a-z0-9])", re.I)
 _NUMBER = re.compile(r"(?<=[ #])[12](?![0-9])")
 _FENCE = "!why 99999"
 _TABLES = {"sluice_request": "id state text invocation",
-           "sluice_vote": "event_id request side withdrawn reason"}  # fmt: skip
+           "sluice_vote": "event_id request side withdrawn reason cause"}  # fmt: skip
 _RUNNING = (
     "SELECT id FROM sluice_request WHERE state = 'executing'"
     " OR (state = 'pending' AND in_line_since IS NOT NULL)"

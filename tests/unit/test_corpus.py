@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.corpus import play
+from tests.corpus import play, strangers
 from tests.corpus.play import Case
 
 NOT_YET = play.not_yet()
@@ -47,7 +47,17 @@ def test_it_means_what_it_must(part: str) -> None:
 def test_each_case_is_well_formed() -> None:
     ids = [case.id for case in ALL]
     assert len(ids) == len(set(ids)), sorted(case for case in ids if ids.count(case) > 1)
-    assert not set(NOT_YET) - set(ids)
+    assert not set(NOT_YET) - set(ids) - {case.id for case in strangers.cases()}
     for case in ALL:
         assert case.means in play.MEANS, case.id
         assert case.means != "run" or case.what, case.id
+
+
+def test_what_a_stranger_wrote_means_what_they_said_or_what_is_argued() -> None:
+    found = strangers.cases()
+    rooms = play.batches(found, [case.id for case in found])
+    wrong = {case: why for batch in rooms for case, why in play.play(batch).items()}
+    not_yet = {case for case in NOT_YET if case in {each.id for each in found}}
+    new = {case: why for case, why in wrong.items() if case not in {*strangers.ARGUED, *not_yet}}
+    assert not new, "\n".join(f"{case}: {why}" for case, why in new.items())
+    assert not not_yet - set(wrong), "these hold now"
