@@ -44,7 +44,7 @@ class Names:
     """The names of a case, which nobody has used before it."""
 
     def __init__(self, number: int, server: str) -> None:
-        self.mark, self._server = f"x{number:03}", server
+        self.mark, self._server = f"q{chr(97 + number // 26)}{chr(97 + number % 26)}", server
         self.used: set[str] = set()
 
     def of(self, value: Any) -> Any:
@@ -58,8 +58,8 @@ class Names:
         return str(self.of(what)).replace(self._server, "example.org")
 
     def _new(self, name: str) -> str:
-        self.used.add(f"{name.lower()}{self.mark}")
-        return f"{name}{self.mark}"
+        self.used.add(f"{self.mark}{name.lower()}")
+        return f"{self.mark}{name}"
 
 
 class People:
@@ -85,8 +85,11 @@ class People:
             if not self.world.bot.rows(_RUNNING):
                 break
             await asyncio.sleep(0.25)
-        await asyncio.sleep(0.3)
-        await self.chat.read()
+        before = -1  # what is looked up goes on beside it: until nothing more is said
+        while len(self.chat.said) != before:
+            before = len(self.chat.said)
+            await asyncio.sleep(0.8)
+            await self.chat.read()
 
 
 class LabRoom(Room):
@@ -214,7 +217,7 @@ class Lab:
             if row["state"] == "pending":
                 await self.world["ana"].say(room.place, f"!cancel {row['id']}")
         for name in ("bo", "cy", "ana", "dan"):
-            for question in room.questions(name)[-1:]:
+            for question in room.questions(name):
                 await self.world[name].react(room.place, question.id, "❌")
         await self.people.settle()
 
@@ -226,7 +229,7 @@ def _there(case: Case, names: Names) -> list[str]:
     names.of([spoken, case.content, case.words])
     used = set(names.used)
     there = re.findall(r"there are ([^)]*)\)", str(steps))
-    wanted = [f"{name}{names.mark}" for name in ", ".join(there).split(", ")]
+    wanted = [f"{names.mark}{name}" for name in ", ".join(there).split(", ")]
     news = str(names.of(steps))
     return [n for n in wanted if n in used and f"New user @{n}:" not in news]
 
