@@ -24,8 +24,12 @@ ARGUED: Mapping[str, str] = {  # where the stranger judged otherwise than the ru
     ),
     "s066": "what begins with the bot's name is answered",
     **dict.fromkeys(("s013", "s014"), "a password is not asked back: it is removed and told"),
+    "s010": "what is no plain name behind a name may be a password: it is removed and told",
     "s011": "several commands in one message are said to be several",
-    **dict.fromkeys(("s034", "s035", "s036"), "in the example only owners may deactivate lists"),
+    "s025": "Sluice knows no accounts that are in none of its rooms, and searches are typed",
+    **dict.fromkeys(
+        ("s034", "s035", "s036", "s098"), "in the example only owners may deactivate lists"
+    ),
     "s037": "below a picture only what reads runs; this is asked",
     "s038": "an address may lack its server, and a card leads to votes",
     "s043": "a search takes capitals and small letters for the same",
@@ -34,6 +38,7 @@ ARGUED: Mapping[str, str] = {  # where the stranger judged otherwise than the ru
     "s078": "who says wait is told that this is no vote",
     "s079": "“no idea” may be no no: the card is held until they say",
     "s093": "the next words of who was asked are offered as the answer",
+    "s099": "talk below what is over is chat",
     **dict.fromkeys(("s021", "s022", "s027", "s030", "s042", "s058"), "a line says what to type"),
 }
 _PLACES = {"a person's message": "said"}
