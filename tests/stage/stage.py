@@ -109,9 +109,10 @@ class Stage:
         if event["type"] == "m.room.member" and event["state_key"] == self.bot:
             section = event["content"]["membership"]
             invited = {"invite_state": {"events": [event]}}
-            self.app.doorbell({section: {room: invited if section == "invite" else news}})
+            changed = {section: {room: invited if section == "invite" else news}}
+            self.app.doorbell({"rooms": changed})
         elif self.home.rooms[room].membership(self.bot) == "join":
-            self.app.doorbell({"join": {room: news}})
+            self.app.doorbell({"rooms": {"join": {room: news}}})
 
     async def _syncs(self) -> None:
         """maubot's long poll comes back every half minute, whatever happens."""
