@@ -140,6 +140,15 @@ class LabRoom(Room):
             await eve.send(self.place, picture)
         await self.stage.settle()
 
+    async def sends(self, who: str, kind: str, content: Any, late: float = 0.0) -> None:
+        """And waits for the answer, if one is due."""
+        here = len(self.stage.said())
+        await super().sends(who, kind, content, late)
+        for _ in range(10 if self.case.means != "chat" else 0):
+            if any(said.sender == self.stage.bot for said in self.stage.said()[here:]):
+                return
+            await self.stage.settle()
+
     def numbered(self, content: Any) -> Any:
         """With the number that the first request of this case has here."""
         ids = [row["id"] for row in self._rows("SELECT * FROM sluice_request")]
