@@ -122,9 +122,11 @@ class LabRoom(Room):
                 await self._directed(step)
             elif " taps " not in step:  # lists are read without a question here
                 who, _, text = step.partition(": ")
-                text = re.sub(r"\n +", "\n", text)
+                text, here = re.sub(r"\n +", "\n", text), len(self.stage.said())
                 await self.stage[who].say(self.place, text)
                 await self.stage.settle()
+                if text.startswith("!"):
+                    await self._answered_since(here)
         self._fresh()
 
     async def _directed(self, step: str) -> None:
@@ -144,7 +146,12 @@ class LabRoom(Room):
         """And waits for the answer, if one is due."""
         here = len(self.stage.said())
         await super().sends(who, kind, content, late)
-        for _ in range(10 if self.case.means != "chat" else 0):
+        if self.case.means != "chat":
+            await self._answered_since(here)
+
+    async def _answered_since(self, here: int) -> None:
+        """Some look-ups take their time on a busy server."""
+        for _ in range(10):
             if any(said.sender == self.stage.bot for said in self.stage.said()[here:]):
                 return
             await self.stage.settle()
