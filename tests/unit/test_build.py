@@ -90,7 +90,7 @@ def remove(name: str) -> Change:
         (remove("plugin/thing/parts/one.py"), "bot.py:1: imports thing.parts.one, which"),
         (remove("plugin/thing/bot.py"), "imports thing.bot.Thing, which is not there"),
         (rewrite("plugin/thing/bot.py", "class Thing\n"), "thing/bot.py: expected ':'"),
-        (rewrite("plugin/thing/bot.py", "try: f()\nexcept* E: g()\n"), "Python 3.11"),
+        (rewrite("plugin/thing/bot.py", "try: f()\nexcept* E: g()\n"), "thing/bot.py: "),
         (rewrite("plugin/thing_plugin.py", "from thing.bot import *\n"), "define or import Thing"),
         (rewrite("maubot.yaml", "id: [broken"), "maubot.yaml:1: only"),
         (rewrite("maubot.yaml", META.replace("version: 1", "version: '1")), "maubot.yaml:3: only"),
