@@ -192,7 +192,7 @@ _SLIPS: tuple[Callable[[str], Mended | None], ...] = (
 
 _PLAINER: tuple[tuple[str, str], ...] = (
     ("expected ',' or ']'", "a list that begins with [ is not closed: a ] or a comma is missing"),
-    ("expected ',' or '}'", "what begins with {{ is not closed: a }} or a comma is missing"),
+    ("expected ',' or '}'", "what begins with { is not closed: a } or a comma is missing"),
     (
         "expected <block end>",
         "indented otherwise than what it belongs to, from line {since} on",
@@ -208,7 +208,7 @@ def plainer(words: str, since: int) -> str:
     """What the parser says, as whoever typed the text can use it. since: the line in which begins
     what this belongs to."""
     meant = next((said for known, said in _PLAINER if known in words), words)
-    return f"this is no YAML: {meant.format(since=since)}"
+    return f"this is no YAML: {meant.replace('{since}', str(since))}"
 
 
 @frozen
