@@ -169,7 +169,7 @@ def contents(package: Path) -> dict[str, bytes]:
 def test_it_is_built_with_nothing_but_python(tmp_path: Path) -> None:
     """With a Python that has no package at all."""
     rubbish = shutil.ignore_patterns("__pycache__")
-    for name in ("lab", "plugin"):
+    for name in ("lab", "plugin", "docs/examples"):
         shutil.copytree(mbp.ROOT / name, tmp_path / name, ignore=rubbish)
     for name in ("build.sh", "maubot.yaml", "base-config.yaml", "__main__.py", "pyproject.toml"):
         shutil.copy(mbp.ROOT / name, tmp_path / name)
@@ -189,6 +189,8 @@ def test_the_package_runs_as_a_file(package: Path) -> None:
     policy = str(mbp.ROOT / "docs" / "examples" / "alone.yaml")
     ran = run(sys.executable, str(package), "check", policy)
     assert "valid" in ran.stdout
+    shown = run(sys.executable, str(package), "setup", "--example", "alone")
+    assert shown.stdout == Path(policy).read_text(encoding="utf-8")
     bare = run(sys.executable, "-S", str(package), "check", policy)
     assert bare.returncode == 2
     assert "is not installed here: use the Python that maubot is installed in" in bare.stderr

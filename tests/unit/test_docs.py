@@ -1,12 +1,23 @@
-"""What the docs name is there: files and folders, and what the code calls its parts."""
+"""What the docs name is there: files and headings, the code's parts, commands and options, and what
+the bot, its log and its assistant are said to say."""
 
 from __future__ import annotations
 
+import ast
+import importlib.resources
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+from sluice.catalog.table import COMMANDS
+from sluice.offline import main as sluice
+from sluice.settings import load
+from sluice.setup import policy_writer, units
+from sluice.setup.rooms import People
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -39,3 +50,150 @@ def test_every_name_of_the_code_that_how_it_works_tells_is_there() -> None:
     names = [name for name in named if name[0] == "_" or name[0].isupper()]
     assert len(names) > 20
     assert [name for name in names if not named[name] <= defined] == []
+
+
+# --- links ------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """As the hosts of repositories make them of headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
+def test_every_link_leads_to_a_file_and_a_heading_of_it(page: Path) -> None:
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        to = page.parent / name if name else page
+        if not to.exists() or (anchor and anchor not in anchors(to)):
+            wrong.append(link)
+    assert wrong == []
+
+
+def test_every_heading_that_the_code_sends_people_to_is_there() -> None:
+    sent = re.findall(r"docs/(\w+\.md), “([^”]+)”", said_by_the_code())
+    assert sent
+    assert [to for to in sent if f"# {to[1]}\n" not in (DOCS / to[0]).read_text("utf-8")] == []
+
+
+# --- what it is said to say -------------------------------------------------------------------
+
+
+@cache
+def said_by_the_code() -> str:
+    """All texts of the plugin, a line each; what is filled in is left out."""
+    texts = []
+    for path in (ROOT / "plugin").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(re.sub(r"\s+", " ", node.value))
+    return "\n".join(texts)
+
+
+ROWS = re.findall(r"^\| (.+?) \|", (DOCS / "silent.md").read_text(encoding="utf-8"), re.M)
+
+
+def test_every_symptom_is_in_words_that_the_code_has() -> None:
+    told = [re.findall(r"“([^”]+)”|^`([^`]+)`(?!.*\(\w+'s\)$)", row) for row in ROWS]
+    words = [(one or other).removeprefix("config:6:").strip() for row in told for one, other in row]
+    assert len(words) > 20
+    assert [each for each in words if each.strip("0123456789:") not in said_by_the_code()] == []
+
+
+def test_the_owners_page_says_what_setup_asks_for() -> None:
+    page = (DOCS / "owners.md").read_text(encoding="utf-8")
+    steps = page[page.index("## Ten minutes") : page.index("### What you have now")]
+    assert len(re.findall(r"^\d\. ", steps, re.M)) <= 8
+    for words in (": create-user ", "/invite ", " › People › ", " › Role › Moderator"):
+        assert words in steps
+        assert words in said_by_the_code()
+    for name in re.findall(r"^\| `([\w.]+)` \|", page, re.M)[:4]:
+        assert name in said_by_the_code()
+
+
+def test_what_is_said_of_the_compose_file_stands_in_it() -> None:
+    page = (DOCS / "owners.md").read_text(encoding="utf-8")
+    for words in ("conduit_matrix", "http://conduit:6167", "maubot:v0.6.0", "127.0.0.1:29316"):
+        assert words in page
+        assert words in units.COMPOSE
+
+
+# --- what people type -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["owners", "silent", "moderators", "policy", "choosing"])
+def test_every_command_that_a_page_names_is_one(name: str) -> None:
+    page = DOCS / f"{name}.md"
+    typed = {word for word in re.findall(r"`!([a-z]+)", page.read_text(encoding="utf-8"))}
+    assert typed - {name.split()[0].split(".")[0] for name in COMMANDS} == set()
+
+
+def test_every_option_that_a_page_names_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    taken = ""
+    for verb in ("setup", "run", "check", "can", "move"):
+        with pytest.raises(SystemExit):
+            sluice([verb, "--help"])
+        taken += capsys.readouterr().out
+    named = set()
+    for page in (ROOT / "README.md", *(DOCS / f"{n}.md" for n in ("owners", "silent", "policy"))):
+        said = page.read_text(encoding="utf-8")
+        for line in re.findall(r"(?:sluice\S*|`) ?(?:setup|run|check|can|move)\b[^`\n]*", said):
+            named |= set(re.findall(r"--[a-z-]+", line))
+    assert len(named) > 8
+    assert [option for option in named if option not in taken] == []
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_the_policy_of_the_first_minute_is_valid() -> None:
+    first = blocks(DOCS / "policy.md", "yaml")[0]
+    loaded = load(first, server="example.org", now=0)
+    assert loaded.errors == ()
+
+
+PEOPLE = {
+    "alone": People(("@ana:example.com",)),
+    "one-owner-two-moderators": People(
+        ("@ana:example.com",), ("@bo:example.com", "@cy:example.com")
+    ),
+    "two-owners": People(("@ana:example.com", "@dan:example.com")),
+    "team": People(
+        ("@ana:example.com", "@dan:example.com"), ("@bo:example.com", "@cy:example.com")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_setup_writes_the_ready_policy_for_these_people(name: str) -> None:
+    example = (DOCS / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
+    written, _ = policy_writer.write("example.com", "!opsroom", PEOPLE[name], 0)
+    assert example.partition("ops_rooms")[2] == written.partition("ops_rooms")[2]
+
+
+def test_the_page_of_the_policy_tells_each_ready_one() -> None:
+    told = re.findall(r"\[`([\w-]+)`\]\(examples/", (DOCS / "policy.md").read_text("utf-8"))
+    assert sorted(told) == sorted(path.stem for path in (DOCS / "examples").glob("*.yaml"))
+
+
+def test_maubots_standalone_example_has_the_keys_that_are_changed_in_it() -> None:
+    files = importlib.resources.files("maubot.standalone")
+    example = YAML(typ="safe").load((files / "example-config.yaml").read_text("utf-8"))
+    [changed] = blocks(DOCS / "owners.md", "yaml")
+    assert_within(YAML(typ="safe").load(changed), example)
+
+
+def assert_within(ours: dict[str, object], theirs: dict[str, object]) -> None:
+    for key, value in ours.items():
+        assert key in theirs
+        if isinstance(value, dict) and key != "plugin_config":
+            inner = theirs[key]
+            assert isinstance(inner, dict)
+            assert_within(value, inner)

@@ -42,6 +42,8 @@ def setup(argv: Sequence[str]) -> int:
     if args.compose:
         print(units.COMPOSE, end="")
         return 0
+    if args.example:
+        return _guarded(lambda: _print(here().example(args.example)))
     if args.systemd:
         return _guarded(lambda: _print(units.systemd(args.folder, here())))
     return _guarded(lambda: _in_loop(_setup(args)))
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-questions", action="store_true", help="options and defaults only")
     parser.add_argument("--check", action="store_true", help="look at everything, change nothing")
     parser.add_argument("--systemd", action="store_true", help="print a unit")
+    parser.add_argument("--example", metavar="NAME", help="print a ready policy; ? for their names")
     parser.add_argument("--compose", action="store_true", help="print a compose file for maubot")
     return parser
 

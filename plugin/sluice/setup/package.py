@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from .talk import Stopped
 
 META = "maubot.yaml"
+_EXAMPLES = "docs/examples"
 
 
 @frozen
@@ -34,6 +35,14 @@ class Package:
             return (self.at / name).read_bytes()
         with zipfile.ZipFile(self.at) as archive:
             return archive.read(name)
+
+    def example(self, name: str) -> str:
+        """A ready policy. Raises Stopped with the names, if it is none of them."""
+        folder = zipfile.Path(self.at, f"{_EXAMPLES}/") if self.is_file else self.at / _EXAMPLES
+        names = sorted(path.name.removesuffix(".yaml") for path in folder.iterdir())
+        if name not in names:
+            raise Stopped(f"The ready policies: {', '.join(names)}")
+        return self.read(f"{_EXAMPLES}/{name}.yaml").decode()
 
     @property
     def version(self) -> str:
