@@ -1,4 +1,4 @@
-"""What the docs name is there: files and headings, the code's parts, commands and options, and what
+"""What the docs name is there: files, headings, the code's parts, commands and options; and what
 the bot, its log and its assistant are said to say."""
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ ROWS = re.findall(r"^\| (.+?) \|", (DOCS / "silent.md").read_text(encoding="utf-
 
 def test_every_symptom_is_in_words_that_the_code_has() -> None:
     told = [re.findall(r"“([^”]+)”|^`([^`]+)`(?!.*\(\w+'s\)$)", row) for row in ROWS]
-    words = [(one or other).removeprefix("config:6:").strip() for row in told for one, other in row]
+    words = [
+        (one or other).removeprefix("config:6:").strip() for row in told for one, other in row
+    ]
     assert len(words) > 20
     assert [each for each in words if each.strip("0123456789:") not in said_by_the_code()] == []
 
@@ -129,7 +131,7 @@ def test_what_is_said_of_the_compose_file_stands_in_it() -> None:
 @pytest.mark.parametrize("name", ["owners", "silent", "moderators", "policy", "choosing"])
 def test_every_command_that_a_page_names_is_one(name: str) -> None:
     page = DOCS / f"{name}.md"
-    typed = {word for word in re.findall(r"`!([a-z]+)", page.read_text(encoding="utf-8"))}
+    typed = set(re.findall(r"`!([a-z]+)", page.read_text(encoding="utf-8")))
     assert typed - {name.split()[0].split(".")[0] for name in COMMANDS} == set()
 
 

@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-questions", action="store_true", help="options and defaults only")
     parser.add_argument("--check", action="store_true", help="look at everything, change nothing")
     parser.add_argument("--systemd", action="store_true", help="print a unit")
-    parser.add_argument("--example", metavar="NAME", help="print a ready policy; ? for their names")
+    parser.add_argument(
+        "--example", metavar="NAME", help="print a ready policy; ? for their names"
+    )
     parser.add_argument("--compose", action="store_true", help="print a compose file for maubot")
     return parser
 
