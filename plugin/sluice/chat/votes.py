@@ -55,9 +55,9 @@ def which(
 ) -> Message:
     """A yes or no while several cards wait for this person. held: until when all of them wait."""
     rows = listed([(f"#{number} ", *what) for number, what in cards])
-    if held is not None:
-        return _no_to_which(here, rows, held)
-    return _to_which("no", "❌", rows) if no else _to_which("yes", "✅", rows)
+    said = _to_which("no", "❌", rows) if no else _to_which("yes", "✅", rows)
+    said = said if held is None else _no_to_which(here, rows, held)
+    return evolve(said, about=Topic(requests=tuple(number for number, _ in cards)))
 
 
 @says("""❓ A {side} to which? Tap {sign} on its card, or reply {side} to it.

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from ..catalog.record import Does
-from ..catalog.table import COMMANDS
+from ..catalog.record import Does, OwnCommand
+from ..catalog.table import COMMANDS, find
 from ..chat import refusals
 from ..chat.card_text import FileFact
 from ..db.connection import Database
@@ -153,8 +153,10 @@ class Reading:
     async def _placed(self, room: RoomId, typed: Typed) -> tuple[Typed, Topic | None]:
         """The line as an answer to one message, and what that is about if it is ours: the one that
         it replies to, else the one that its thread is on."""
-        outbox = self._outbox
+        outbox, command = self._outbox, find(typed.word)
         places = [event for event in (typed.reply_to, typed.thread) if event is not None]
+        if not (isinstance(command, OwnCommand) and command.stops):
+            places = places[:1]  # only a no is never lost
         for event in places:
             look = partial(topic_of, outbox=outbox, room=room, event_id=event)
             about = await self._db.read(look)

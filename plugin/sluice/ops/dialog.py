@@ -121,6 +121,11 @@ class Dialog:
         while len(self._answers) > _KEPT:
             del self._answers[next(iter(self._answers))]
 
+    def forget(self, command: str) -> None:
+        """The command reads differently now: no answer to what it said is given anew."""
+        answers = self._answers.items()
+        self._answers = {key: q for key, q in answers if q.origin.command != command}
+
     def of_answer(self, message: str) -> Question | None:
         """What this message has answered."""
         return self._answers.get(message)

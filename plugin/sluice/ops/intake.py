@@ -109,7 +109,8 @@ class Intake:
         if found.command is None or (found.typed.said and typed.manner is not Manner.COMMAND):
             theirs = shared and not named and not found.ours
             return None if theirs else self._no_command(origin, typed, found)
-        if shared and not found.ours and not named:
+        stops = isinstance(found.command, OwnCommand) and found.command.stops
+        if shared and not found.ours and not named and not stops:
             return None
         if self._live.problems and found.command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._live.problems]

@@ -206,7 +206,7 @@ class OpsRoom:
         said = below and (line.said or not waits(line.word))
         if said and (answer := await self._talk.take(origin, content, young=young)):
             return answer
-        question = await self._talk.question(typed.reply_to, origin.mxid)
+        question = await self._talk.asked(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
             return self._dialog.called_off(origin, question)
         if question is not None:  # a command is no answer: it stands for itself
@@ -293,6 +293,7 @@ class OpsRoom:
             return await self._edits.instead(self._origin(event), request, anew)
         command = request.command if request is not None else original
         origin = self._origin(event, command)
+        self._dialog.forget(command)
         question = self._dialog.of_command(command)
         if question is not None:
             self._dialog.close(question.key)

@@ -25,6 +25,7 @@ from ..model.request import Rejection, Request, Side, State, Via
 from ..requests import doubts, store, voting
 from ..requests.desk import Desk, Desks
 from ..requests.standing import Count, weigh
+from ..requests.topics import topic_of
 from ..requests.voting import Ballot
 from ..state import Live, Rooms
 from ..text.phrases import Here
@@ -85,17 +86,23 @@ class Talk:
             return None
         if content.get("msgtype") != "m.text":
             return await self._caption(origin, said) if said.reply_to is not None else None
-        targets = self._targets(said)
+        targets, thread = self._targets(said), said.thread if said.reply_to is None else None
+        exact = thread is None or self._turns.is_next(thread, origin.mxid)
         for target in targets:
-            question = await self.question(target, origin.mxid)
-            if question is not None and not question.about:
-                return await self._answers.reply(origin, question, said.text)
-        exact = said.thread is None or self._turns.is_next(said.thread, origin.mxid)
+            if (question := await self.asked(target, origin.mxid)) is not None:
+                answer = self._answers.reply if exact else self._answers.aside
+                return await answer(origin, question, said.text)
         for target in targets:
-            is_theirs = said.reply_to is not None or (exact and target == targets[0])
+            is_theirs = exact and target == targets[0]
             if below := await self._below(origin, target, said, young=young, exact=is_theirs):
                 return below
-        return await self._plain(origin, said) if said.reply_to is None and young else None
+        loose = said.reply_to is None or await self._db.read(lambda tx: self._is_list(tx, said))
+        return await self._plain(origin, said) if loose and young else None
+
+    async def _is_list(self, tx: Tx, said: Said) -> bool:
+        """Whether a message answers one of ours that is about several requests."""
+        topic = await topic_of(tx, self._outbox, self._room, said.reply_to or EventId(""))
+        return topic is not None and len(topic.requests) > 1
 
     def _targets(self, said: Said) -> tuple[EventId, ...]:
         """What a message answers: in a thread, our last one there, and what it is a thread on."""
@@ -113,18 +120,23 @@ class Talk:
         key = await self._db.read(lambda tx: self._outbox.key_of(tx, self._room, event_id))
         return self._dialog.get(key, mxid)
 
+    async def asked(self, event_id: EventId | None, mxid: str) -> Question | None:
+        """The same, unless it asks for a vote, which is said to the request."""
+        question = await self.question(event_id, mxid)
+        return None if question is None or question.about else question
+
     async def _caption(self, origin: Origin, said: Said) -> Handled | None:
         """What is written to a file is never a vote, and an answer only if they say so."""
-        question = await self.question(said.reply_to, origin.mxid)
-        if question is not None and not question.about:
-            return await self._answers.caption(origin, question, said.text)
+        question = await self.asked(said.reply_to, origin.mxid)
+        if question is not None:
+            return await self._answers.aside(origin, question, said.text)
         target = said.reply_to or EventId("")
         about = await self._db.read(
             lambda tx: voting.of_message(
                 self._desk(tx, self._room), self._room, target, words=True
             )
         )
-        if (about is None and question is None) or self._mute.now:
+        if about is None or self._mute.now:
             return None
         return self._dialog.once(origin, f"caption.{self._room}", texts.no_caption())
 
@@ -144,12 +156,12 @@ class Talk:
         self, origin: Origin, target: EventId, side: Side, how: Via, why: str = ""
     ) -> Handled | None:
         """A yes or no to an alarm about something that was erased, or to a message of ours about
-        a request."""
+        a request. An answer to somebody is about one too, but a yes may be to what that asks."""
         if self._live.settings is None:
             return None
         if (released := await self._erasures.tap(origin, target, side)) is not None:
             return released
-        words, room = how is Via.REPLY, self._room
+        words, room = how is Via.REPLY and side is Side.DENY, self._room
         request = await self._db.read(
             lambda tx: voting.of_message(self._desk(tx, room), room, target, words=words)
         )
@@ -177,8 +189,9 @@ class Talk:
             return await self.vote(origin, target, Side.DENY, Via.REPLY, what.rest)
         if what.sense is Sense.YES and exact:
             voted = await self.vote(origin, target, Side.APPROVE, Via.REPLY)
-            old = voted is not None and not young
-            return self._dialog.answer(origin, refusals.no_command_by_edit()) if old else voted
+            if voted is not None:
+                old = refusals.no_command_by_edit()
+                return voted if young else self._dialog.answer(origin, old)
         if self._live.settings is None:
             return None
         card = await self._db.read(lambda tx: self._open(tx, target, origin.mxid))
@@ -235,18 +248,18 @@ class Talk:
 
     async def _plain(self, origin: Origin, said: Said) -> Handled | None:
         """Words that name nothing: a phone's quick reply, or chat."""
-        if (answer := await self._answers.plain(origin, said.text)) is not None:
+        answer, sense = await self._answers.plain(origin, said.text), meant(said.text).sense
+        if self._live.settings is None or self._mute.now or not is_short(said.text):
             return answer
-        sense = meant(said.text).sense
-        if self._live.settings is None or self._mute.now:
-            return None
-        if sense is Sense.OTHER or not is_short(said.text) or sense not in (*_DOUBTFUL, Sense.NO):
-            return None
+        if sense not in (*_DOUBTFUL, Sense.NO) or (answer is not None and sense is not Sense.NO):
+            return answer
         no = sense in (Sense.NO, Sense.UNCLEAR)
         cards = await self._db.read(lambda tx: self._waiting(tx, origin.mxid, no=no))
         if not cards:
-            return None
+            return answer
         numbers = [card.request.id for card in cards]
+        if answer is not None:  # it may be for any of them as well
+            return self._holding(origin, numbers, answer)
         whose = cards[0].votes.same(origin.mxid)
         about = ".".join(["plain", "no" if no else "yes", whose, *map(str, numbers)])
         if len(cards) == 1:

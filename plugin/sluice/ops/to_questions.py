@@ -57,8 +57,8 @@ class ToQuestions:
             return None
         return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
 
-    async def caption(self, origin: Origin, question: Question, words: str) -> Handled | None:
-        """What is written to a file, as a reply to it: offered as the answer."""
+    async def aside(self, origin: Origin, question: Question, words: str) -> Handled | None:
+        """What is written to a file, or behind others in a thread: offered as the answer."""
         if refuses(words):
             return self._dialog.called_off(origin, question)
         if self._mute.now:

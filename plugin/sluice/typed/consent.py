@@ -82,7 +82,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
     (
         _S.WAIT,
         "warte, warten, wartet, moment mal, einen moment, noch nicht, nicht jetzt, jetzt nicht,"
-        "halt mal, später, weiß nicht, weiss nicht, ich weiß nicht, keine ahnung"
+        "halt mal, später, weiß nicht, weiss nicht, ich weiß nicht, keine ahnung,"
         "nicht sicher, bin nicht sicher, sekunde, mal sehen, nicht so schnell",
     ),
     (
@@ -100,7 +100,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
     ),
     (
         _S.WAIT,
-        "attends, attendez, pas encore, pas maintenant, un instant, une minute"
+        "attends, attendez, pas encore, pas maintenant, un instant, une minute,"
         "je ne sais pas, je sais pas, pas sûr",
     ),
     (_S.THANKS, "merci, merci beaucoup, bravo, bonjour, salut, bonsoir, désolé, s'il te plaît"),

@@ -39,6 +39,8 @@ def meaning(typed: Typed) -> Meaning:
         joined = _joined(typed, further)
         if joined and (found := _found(typed, joined, further)):
             return found
+    if exact is not None and exact.guessed is Guessed.TYPED and typed.said:
+        return Meaning(typed, says=TYPED[exact.name], ours=True)
     if exact is not None:
         return Meaning(_polite(exact, typed), exact, ours=True)
     if typed.word in LOOKING and (shown := _joined(typed, 1, skip=True)):

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
+from ..catalog.record import Guessed
 from ..catalog.table import find
-from ..model.command import Manner, Typed
+from ..model.command import Manner, Type, Typed
 from ..model.event import Json, object_in
 from ..model.ids import EventId
 from ..model.request import Side
@@ -27,6 +28,7 @@ from .word import first_word
 
 _FILES = frozenset(("m.image", "m.file", "m.video", "m.audio"))
 _ACCOUNT = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.:-]+")
+_EVENT_ID = re.compile(r"\$[!-~]{1,254}")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _LANGUAGE = re.compile(  # what a code block may be said to hold
     "te?xt|plain(?:text)?|none|code|list|json|ya?ml|toml|ini|csv|xml|html|md|markdown|sh|bash"
@@ -134,10 +136,10 @@ def read_line(text: str, *, prefix: str = "!") -> Typed:
 def edit_of(content: Json) -> tuple[EventId, Json] | None:
     """(the event that is edited, its new content) for an edit, None for anything else."""
     relation = object_in(content, "m.relates_to")
-    event_id, new = relation.get("event_id"), content.get("m.new_content")
-    if relation.get("rel_type") != "m.replace" or not isinstance(event_id, str):
+    event_id, new = _event(relation), content.get("m.new_content")
+    if relation.get("rel_type") != "m.replace" or event_id is None:
         return None
-    return (EventId(event_id), new) if isinstance(new, Mapping) else None
+    return (event_id, new) if isinstance(new, Mapping) else None
 
 
 def edited(original: Json, new: Json) -> Json:
@@ -151,28 +153,31 @@ def edited(original: Json, new: Json) -> Json:
 def thread_of(content: Json) -> EventId | None:
     """The root of the thread that a message was written in."""
     relation = object_in(content, "m.relates_to")
-    root = relation.get("event_id")
-    if relation.get("rel_type") != "m.thread" or not isinstance(root, str):
-        return None
-    return EventId(root)
+    return _event(relation) if relation.get("rel_type") == "m.thread" else None
 
 
 def answers(content: Json) -> bool:
     """Whether a message in a thread is a reply to one of its messages."""
     relation = object_in(content, "m.relates_to")
-    named = object_in(relation, "m.in_reply_to").get("event_id")
-    return isinstance(named, str) and relation.get("is_falling_back") is not True
+    named = _event(object_in(relation, "m.in_reply_to"))
+    return named is not None and relation.get("is_falling_back") is not True
 
 
 def reaction(content: Json) -> Reaction | None:
     """The tap that an m.reaction stands for."""
     relation = object_in(content, "m.relates_to")
-    event_id, key = relation.get("event_id"), relation.get("key")
-    if relation.get("rel_type") != "m.annotation":
+    event_id, key = _event(relation), relation.get("key")
+    if relation.get("rel_type") != "m.annotation" or event_id is None:
         return None
-    if not isinstance(event_id, str) or not isinstance(key, str) or len(key) > 64:
-        return None
-    return Reaction(EventId(event_id), bare(key))
+    return Reaction(event_id, bare(key)) if isinstance(key, str) and len(key) <= 64 else None
+
+
+def _event(relation: Json) -> EventId | None:
+    """The event that is named; what cannot be the id of one goes nowhere: not into the database,
+    nor into a message of ours."""
+    named = relation.get("event_id")
+    is_one = isinstance(named, str) and _EVENT_ID.fullmatch(named)
+    return EventId(str(named)) if is_one else None
 
 
 def side(content: Json) -> tuple[Side, str] | None:
@@ -225,8 +230,8 @@ def _raw(content: Json, *, caption: bool = False) -> Said | None:
     if relation.get("rel_type") == "m.replace":
         return None
     thread = thread_of(content)
-    reply_to = object_in(relation, "m.in_reply_to").get("event_id")
-    if not isinstance(reply_to, str):
+    reply_to = _event(object_in(relation, "m.in_reply_to"))
+    if reply_to is None:
         return Said(body, None, thread)
     lines = body.split("\n")
     quoted = 0
@@ -234,7 +239,7 @@ def _raw(content: Json, *, caption: bool = False) -> Said | None:
         quoted += 1
     # A thread names its last message for clients that know no threads: nobody answered it.
     fallback = relation.get("is_falling_back") is True
-    return Said("\n".join(lines[quoted:]), None if fallback else EventId(reply_to), thread)
+    return Said("\n".join(lines[quoted:]), None if fallback else reply_to, thread)
 
 
 def _html(content: Json) -> Html:
@@ -268,7 +273,16 @@ def _line(text: str, bot: str = "") -> Typed | None:
         rest[-1] = rest[-1][:-1]
         rest = rest if rest[-1] else rest[:-1]
     words, reason = without_reason(rest)
-    return Typed(word, " ".join(rest), tuple(map(unquoted, words)), reason, lines)
+    said = word if {"?", "？"} & set(head) and _is_decision(word) else ""
+    return Typed(word, " ".join(rest), tuple(map(unquoted, words)), reason, lines, said=said)
+
+
+def _is_decision(word: str) -> bool:
+    """A word that is never guessed, and takes no text: who asks with it has not decided."""
+    command = find(word)
+    if command is None or command.has(Type.TEXT):
+        return False
+    return command.guessed is Guessed.TYPED
 
 
 def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
