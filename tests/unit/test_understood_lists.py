@@ -697,6 +697,28 @@ async def test_a_name_that_is_seldom_meant_is_asked_once(room: Room, name: str) 
     assert (await room.ops.request(1)).text == f"adduser {name}"
 
 
+@pytest.mark.parametrize("name", ["SecurePassword123", "alicE99", "HUNTER2hunter"])
+async def test_a_name_that_looks_like_a_password_is_asked_and_not_repeated(
+    room: Room, name: str
+) -> None:
+    await room.says(BO, f"!adduser {name}")
+    asked = (await room.ops.last())["body"]
+    assert asked.startswith("❓ Is that a name, and no password?"), asked
+    await nothing_of(room, name)
+    await room.says(BO, "!adduser")
+    question = await room.sent(next(reversed(room.ops.dialog._open)))
+    await room.says(BO, name, reply_to=question)
+    again = (await room.ops.last())["body"]
+    assert again.startswith("❓ Is that a name, and no password?"), again
+    await nothing_of(room, name)
+
+
+async def test_signs_behind_a_name_may_be_a_password(room: Room) -> None:
+    await room.says(BO, "!adduser alice !@#$%^")
+    said = (await room.ops.last())["body"]
+    assert said.startswith("⛔ Not run: passwords are never typed here"), said
+
+
 async def test_a_forbidden_odd_name_is_refused_first(room: Room) -> None:
     await room.says(BO, "!adduser a/")
     assert (await room.ops.last())["body"].startswith("⛔ Not allowed (#1)")

@@ -124,6 +124,12 @@ def odd_name(name: str, sign: str) -> None:
     """A legal name that is seldom meant. sign: "that ends in “-”"."""
 
 
+@says("""❓ Is that a name, and no password? Then tap ✅ and it is made. Nothing has run yet.
+A password is never typed here, Conduit makes it. Was it one? Delete your message.""")
+def may_be_password() -> None:
+    """A name with capitals and digits in it, which is not repeated."""
+
+
 @says("⛔ Not run: no {what} came within {minutes} minutes. Send the command again.")
 def nothing_came(what: str, minutes: int = 5) -> None:
     """What a question becomes when nobody answered. what: name, reason, tap, answer."""

@@ -34,7 +34,7 @@ from ..text.message import Message, Text, code
 from ..text.phrases import Here, ask
 from ..typed.needs import Bad, offer
 from ..typed.parse import AskFirst, NotRun
-from ..typed.password import odd_sign
+from ..typed.password import is_mixed, odd_sign
 from .alikes import CHANGES, LOOKS, alikes
 from .found import Choice, Look, Passed, Refusal
 from .mixed import Bads
@@ -156,6 +156,8 @@ class Preflight:
         found = _rest(invocation, [Bad(mxid, why) for mxid, why, _ in bad])
         odd = ((here.local(mxid), odd_sign(here.local(mxid))) for mxid in names)
         question = next((questions.odd_name(*each) for each in odd if each[1]), None)
+        if any(is_mixed(typed) for _, typed in invocation.noted):
+            question = questions.may_be_password()
         return evolve(found, question=None if bad else question)
 
     async def _name(self, here: Here, mxid: str) -> tuple[Text, Message] | None:

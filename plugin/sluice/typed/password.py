@@ -45,6 +45,11 @@ def odd_sign(name: str) -> str:
     return f"that begins with “{name[0]}”" if name[0] in ".-" else ""
 
 
+def is_mixed(name: str) -> bool:
+    """Whether a name was typed with digits and with capitals behind its first sign."""
+    return any(map(str.isdigit, name)) and any(map(str.isupper, name[1:]))
+
+
 def is_told(text: str) -> bool:
     """Whether a sentence tells one: "password: …", "her pw is hunter2"."""
     return bool(_TOLD.search(text))

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _AROUND = "*_~`“”\"'„"
 _BEHIND = ".,;:!?…。，；：！？·" + _AROUND
 _GLUED = re.compile(r"([a-z-]+)([:,;=#/(@]+|(?=\d))(.+)")
-_MARKS = re.compile(r"[\W_]+")
+_MARKS = re.compile(r"(?!(?:.*[@#$%^&]){3})[\W_]+")  # three such signs may be a password
 
 
 def first_word(text: str, bot: str = "") -> tuple[str, list[str]] | None:
