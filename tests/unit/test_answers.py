@@ -390,12 +390,14 @@ def test_an_answer_of_another_msgtype_is_none(msgtype: Any) -> None:
             assert interpret(sample.asked(name), text(sample.body, msgtype)).kind is UNKNOWN
 
 
-BODIES = {sample.body.strip() for _, sample in ALL}
+HEADS = {sample.body.strip().partition("\n")[0] for _, sample in ALL}
 
 
 @given(st.text(max_size=200))
 def test_unlisted_text_is_never_a_success(body: str) -> None:
-    assume(body.strip() not in BODIES)  # hypothesis also tries the literals of the code
+    assume(
+        body.strip().partition("\n")[0] not in HEADS
+    )  # hypothesis tries the code's literals too
     for name, sample in ALL:
         if name != "show-media":
             outcome = interpret(sample.asked(name), text(body))

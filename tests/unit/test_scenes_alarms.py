@@ -430,16 +430,16 @@ def test_scene_14_a_password_is_handed_over():
 def test_scene_15_the_private_message_goes_away():
     one = ("@alice:example.org",)
     expect(
-        texts.removed(here(), one, tapped=True, after=600),
+        texts.removed(here(), one, texts.Gone.TAPPED, after=600),
         "🔑 The password of @alice:example.org is removed, you tapped ✅."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
     expect(
-        texts.removed(here(), one, tapped=False, after=600),
+        texts.removed(here(), one, texts.Gone.TIME, after=600),
         "🔑 The password of @alice:example.org is removed, the 10 minutes are over."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
-    check(texts.removed(here(), one * 3, tapped=False, after=3600))
+    check(texts.removed(here(), one * 3, texts.Gone.TIME, after=3600))
     expect(texts.wrong_room(), "⛔ Not run: commands work in the ops room only.")
 
 

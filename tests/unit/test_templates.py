@@ -174,6 +174,13 @@ def lines(name: str, call: ast.Call) -> list[ast.expr]:
     return [each for argument in arguments for each in written(argument)]
 
 
+def has_more(call: ast.Call) -> bool:
+    """Whether lines come from a table, so that what they name is not seen here."""
+    stars = [each.value for each in call.args if isinstance(each, ast.Starred)]
+    parts = [part for each in stars for part in (each, getattr(each, "body", None))]
+    return any(isinstance(part, ast.Name) for part in parts)
+
+
 def wrong(name: str, call: ast.Call) -> str:
     """What does not fit in a call, or ""."""
     said = [Template(each.value) for each in lines(name, call) if isinstance(each, ast.Constant)]
@@ -187,7 +194,7 @@ def wrong(name: str, call: ast.Call) -> str:
         return "names a command or a time and is given no here"
     if any("." in hole.name for each in said for hole in each.holes):
         return "names a field, which only says() checks"
-    if given - wanted:
+    if given - wanted and not has_more(call):
         return f"is given {given - wanted} and does not name it"
     if wanted - given and all(keyword.arg for keyword in call.keywords):
         return f"names {wanted - given} and is not given it"

@@ -75,8 +75,11 @@ class Reading:
             made = await self._understood(origin, typed, Topic(accounts=named), look)
         except AskFirst as first:
             raise AskFirst(first.invocation, *first.lines, bad=first.bad, guessed=True) from None
-        question = "{name} `{user}`, who is named there? Tap ✅. Nothing has run yet."
-        asked = line(question, name=COMMANDS[made.command].name, user=named[0])
+        asked = line(
+            "{name} `{user}`, who is named there? Tap ✅. Nothing has run yet.",
+            name=COMMANDS[made.command].name,
+            user=named[0],
+        )
         raise AskFirst(made, asked, guessed=True)
 
     async def _understood(
