@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from sluice.matrix.rooms import RoomView
 from sluice.model.request import State
 from sluice.requests import holds
+from sluice.settings import load
 from sluice.typed.consent import Sense, meant
-from tests.unit.ops import ANA, BO, CY, DAN, EVE
+from tests.unit.ops import ANA, BO, CY, DAN, EVE, POLICY
+from tests.unit.scenes import SERVER
 from tests.unit.test_attacks import Room
 from tests.unit.test_attacks import room as room
 from tests.unit.test_understood_replies import Chat
@@ -112,6 +115,50 @@ async def test_an_approve_that_asks_is_none(room: Room, line: str) -> None:
     await card(room)
     assert "!approve" in (await said(room, CY, line))[0]
     assert await next_turn(room) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("!glass purge reason x", "⛔ Not run: purge cannot be undone, so no tap runs it."),
+        ("!purge reason x", "❓ purge for these 2 files? Tap ✅."),
+    ],
+)
+async def test_no_tap_runs_without_votes_what_cannot_be_undone(
+    chat: Chat,  # noqa: F811
+    line: str,
+    asked: str,
+) -> None:
+    chat.fake.media[f"{SERVER}/pac"] = b"x"
+    files = "\n".join(f"mxc://{SERVER}/{name}" for name in ("pic", "pac"))
+    await chat.said(ANA, f"!purge reason x\n{files}")
+    assert (await chat.said(ANA, line, await chat.card()))[0].startswith(asked)
+
+
+async def test_a_reply_names_nobody_from_a_room_that_its_sender_is_not_in(
+    chat: Chat,  # noqa: F811
+) -> None:
+    fake, rooms = chat.fake, chat.ops.rooms
+    other = fake.room(ANA, CY, chat.ops.live.me, version="10")
+    both = POLICY.replace('"!opsroom:example.org"', f'"{chat.id}", "{other}"')
+    chat.ops.live.settings = load(both, server=SERVER, now=chat.ops.clock.now).settings
+    rooms.open(RoomView(other))
+    await rooms.views[other].refresh(chat.ops.hs)
+    told = {"msgtype": "m.text", "body": "it was @spam:example.org"}
+    event = fake.put(other, ANA, "m.room.message", told)
+    assert "spam" not in (await chat.said(BO, "!who", event))[0]
+    assert "spam" in (await chat.said(CY, "!who", event))[0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["not @max:example.org", "except max", "all but @max:example.org", "nicht @max:example.org",
+     "- ohne @max:example.org"],
+)  # fmt: skip
+async def test_who_is_excepted_is_no_entry(room: Room, row: str) -> None:
+    asked = await said(room, ANA, f"!deactivateall reason x\n@spam:example.org\n{row}")
+    assert asked[0].startswith("❓ 1 account, and more that is none. Ask for this account?")
+    assert f"Left out: “{row.removeprefix('- ')}”" in asked[0]
 
 
 # --- a no that is lost

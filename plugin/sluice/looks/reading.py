@@ -70,7 +70,7 @@ class Reading:
         try:
             return await self._understood(origin, typed, about, look)
         except NeedsTopic as foreign:
-            named = await self._named(origin.room, foreign.event_id) if look else ()
+            named = await self._named(origin, foreign.event_id) if look else ()
         try:
             made = await self._understood(origin, typed, Topic(accounts=named), look)
         except AskFirst as first:
@@ -108,18 +108,18 @@ class Reading:
             if not look:
                 return _as_typed(made)
         if wanted:
-            made = parsed(*await in_time(self._look_up(origin.room, wanted)))
+            made = parsed(*await in_time(self._look_up(origin, wanted)))
         await in_time(self._one_person_each(origin, typed, made))
         return made
 
     async def _look_up(
-        self, room: str, wanted: _Wanted
+        self, origin: Origin, wanted: _Wanted
     ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
         if len(wanted) > _MOST_WANTED:
             many = f"{len(wanted)} addresses and links are too many, {_MOST_WANTED} is the most."
             raise NotRun((many,))
         rooms = await each(wanted.rooms, self.resolve)
-        files = await each(wanted.media, lambda event: self._files_of(room, event))
+        files = await each(wanted.media, lambda event: self._files_of(origin, event))
         return rooms, files
 
     async def _one_person_each(self, origin: Origin, typed: Typed, made: Invocation) -> None:
@@ -167,9 +167,9 @@ class Reading:
                 return evolve(typed, reply_to=event), about
         return evolve(typed, reply_to=places[0] if places else None), None
 
-    async def _named(self, room: RoomId, event_id: str) -> tuple[str, ...]:
+    async def _named(self, origin: Origin, event_id: str) -> tuple[str, ...]:
         """The accounts that a message shows in full, to whoever reads it."""
-        event = await in_time(self._message(room, event_id))
+        event = await in_time(self._message(origin, event_id))
         return () if event is None else shown_accounts(event.content)
 
     # --- files in messages
@@ -178,9 +178,9 @@ class Reading:
         """What is known of a file that somebody here has replied to."""
         return self._posted.get(mxc) or FileFact(mxc)
 
-    async def _files_of(self, room: str, event_id: str) -> tuple[str, ...]:
+    async def _files_of(self, origin: Origin, event_id: str) -> tuple[str, ...]:
         """The file of a message; only the event's own `url` counts."""
-        event = await self._message(room, event_id)
+        event = await self._message(origin, event_id)
         if event is None:
             return ()
         content, info = event.content, object_in(event.content, "info")
@@ -200,12 +200,14 @@ class Reading:
             self._posted.popitem(last=False)
         return (url,)
 
-    async def _message(self, room: str, event_id: str) -> RoomEvent | None:
-        """A message of this room, else of another ops room, in clear. Of no other: what stands in
-        the admin room and in private rooms is nobody's to name. Conduit shows an event under any
-        room's address, so the room in its answer counts."""
+    async def _message(self, origin: Origin, event_id: str) -> RoomEvent | None:
+        """A message of this room, else of another ops room that they are in, in clear. Of no
+        other: what stands in the admin room and in private rooms is nobody's to name. Conduit
+        shows an event under any room's address, so the room in its answer counts."""
         try:
-            for place in (room, *(r for r in self._rooms.views if r != room)):
+            room, views = origin.room, self._rooms.views.items()
+            others = (r for r, view in views if r != room and origin.mxid in view.joined)
+            for place in (room, *others):
                 event = await self._event(place, event_id)
                 if event is not None and event.room == place:
                     return await self._unseal(event) if event.type == ENCRYPTED else event

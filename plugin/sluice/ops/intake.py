@@ -145,12 +145,13 @@ class Intake:
         grave = command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}
         return not grave or bool(demand_of(self._live.in_force.policy, command.name).slots)
 
-    def _may_tap(self, command: Command) -> bool:
-        """Whether a tap may run it: it only looks, can be undone, or leads to a card."""
+    def _may_tap(self, command: Command, *, glass: bool = False) -> bool:
+        """Whether a tap may run it: it only looks, can be undone, or leads to a card; never, of
+        what runs without votes."""
         if isinstance(command, OwnCommand):
             return command.at_once or command.right in (Right.ROLE, Right.CHANGE)
         votes = demand_of(self._live.in_force.policy, command.name).slots
-        return command.looks or command.undo is not never or bool(votes)
+        return command.looks or command.undo is not never or bool(votes and not glass)
 
     async def run(self, origin: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
         """A command, of whoever has a role: understood, then decided or answered. Of what no line
@@ -316,7 +317,7 @@ class Intake:
         if first.guessed and (glass or not self._may_guess(command)):
             line = canonical(first.certain, here.server)
             return self._dialog.answer(origin, questions.type_whom(here, line))
-        if not (first.bad or glass or self._may_tap(command)):
+        if not (first.bad or self._may_tap(command, glass=glass)):
             if first.instead is not None:
                 return self._dialog.not_run(origin, first.instead)
             return self._dialog.answer(origin, questions.no_tap(command.name))

@@ -28,7 +28,7 @@ _QUOTES = "\"'“”„‟‘’‚‛«»`"
 
 # What stands in front of an entry. Where a name could begin with the same sign, a blank follows.
 _SIGN = re.compile(
-    rf"(?:>|[•◦▪▸‣·●○☐□⬜]|[-*+{DASHES}](?=\s)|\[\s?\](?=\s)"
+    rf"(?:>|[•◦▪▸‣·●○☐□⬜]|[-*+{DASHES}](?=\s)|\[[\sxX]?\](?=\s)"
     r"|\(?(?:\d{1,3}|[a-z])\)|\d{1,3}\.(?=\s|@)|\d{1,3}\s?[:-](?=\s)|\#\d{1,3}[.:]?(?=\s)"
     r"|\d{1,2}\ufe0f?\u20e3|[①-⑳])\s*"
 )
@@ -56,6 +56,12 @@ _PARTING = (
 _COURTESY = re.compile(
     rf"{_PARTING}|please|pl[sz]|kind|hi|hey|hello|dear|morning|evening|ok|okay|bitte|hallo|moin"
     "|salut|bonjour|hola|ciao|ol[aá]|hej|hei",
+    re.I,
+)
+_EXCEPT = re.compile(  # who stands behind one of these is not meant
+    "not|except|excluding|without|but|keep|leave|skip|nicht|außer|ausser|ohne|sauf|pas|sans"
+    "|excepto|salvo|menos|sin|tranne|eccetto|senza|exceto|sem|behalve|niet|zonder|oprócz|kromě"
+    "|utom|inte|undtagen|ikke|кроме|не|без",
     re.I,
 )
 _PLEASE = re.compile("please|pl[sz]|bitte", re.I)
@@ -277,6 +283,8 @@ def _named_and_noted(part: str) -> tuple[list[str], str]:
     words = [word for word in map(_word, part[: sign.start() if sign else None].split()) if word]
     if len(words) > 1 and _JOIN.fullmatch(words[0]):
         words = words[1:]
+    if len(words) > 1 and not is_id(words[0]) and any(map(_EXCEPT.fullmatch, words)):
+        return [], part.strip()
     note = _plain(part[sign.start() :]) if sign else ""
     if len(words) == 2 and _PLEASE.fullmatch(words[0]) and not is_courtesy(words[1]):
         return words[1:], f"{words[0]} {note}".strip()
