@@ -201,6 +201,21 @@ async def test_a_no_that_ends_a_question_holds_the_card_that_it_may_be_for(room:
     assert await room.ops.db.read(holds.requests) == {1}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nein das ist unser Kassenwart Peter",
+        "no please don't do that to him",
+        "stop that is the wrong account",
+    ],
+)
+async def test_a_long_no_without_relation_holds_the_card(room: Room, words: str) -> None:
+    event = await card(room)
+    assert (await said(room, CY, words))[0].startswith("❓ A no to #1")
+    await room.taps(DAN, event)
+    assert await next_turn(room) is None
+
+
 async def test_a_yes_or_no_to_a_list_of_several_is_asked(room: Room) -> None:
     for name in ("spam", "max"):
         await card(room, f"!deactivate @{name}:example.org reason casino links")
@@ -215,6 +230,20 @@ async def test_a_yes_or_no_to_a_list_of_several_is_asked(room: Room) -> None:
 )
 def test_words_of_doubt_are_known(words: str) -> None:
     assert meant(words).sense is Sense.WAIT
+
+
+# --- a password that stays
+
+
+async def test_with_an_edit_goes_what_the_message_was_before(chat: Chat) -> None:  # noqa: F811
+    chat.ops.power(chat.ops.live.me, 50)
+    await chat.ops.look()
+    await chat.said(BO, "adduser alice Hunter2xQ!")
+    before = chat.last
+    await chat.edited(BO, before, {"body": "!adduser alice Hunter2xQ!"})
+    query = "SELECT key FROM sluice_outbox WHERE kind = 'redact'"
+    rows = await chat.ops.db.read(lambda tx: tx.fetch(query))
+    assert {row["key"] for row in rows} == {before, chat.last}
 
 
 # --- what keeps others from being heard

@@ -182,9 +182,9 @@ class Dialog:
 
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
-            if able:
-                reason = "may be a password"
-                await self._outbox.redact(tx, origin.room, origin.event_id, reason)
+            # Of an edit also what it was before, which everybody would see again.
+            for event in dict.fromkeys((origin.event_id, origin.command)) if able else ():
+                await self._outbox.redact(tx, origin.room, event, "may be a password")
 
         return Handled(commit)
 
