@@ -201,21 +201,6 @@ async def test_a_no_that_ends_a_question_holds_the_card_that_it_may_be_for(room:
     assert await room.ops.db.read(holds.requests) == {1}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "nein das ist unser Kassenwart Peter",
-        "no please don't do that to him",
-        "stop that is the wrong account",
-    ],
-)
-async def test_a_long_no_without_relation_holds_the_card(room: Room, words: str) -> None:
-    event = await card(room)
-    assert (await said(room, CY, words))[0].startswith("❓ A no to #1")
-    await room.taps(DAN, event)
-    assert await next_turn(room) is None
-
-
 async def test_a_yes_or_no_to_a_list_of_several_is_asked(room: Room) -> None:
     for name in ("spam", "max"):
         await card(room, f"!deactivate @{name}:example.org reason casino links")

@@ -249,10 +249,8 @@ class Talk:
     async def _plain(self, origin: Origin, said: Said) -> Handled | None:
         """Words that name nothing: a phone's quick reply, or chat."""
         answer, sense = await self._answers.plain(origin, said.text), meant(said.text).sense
-        if self._live.settings is None or self._mute.now:
+        if self._live.settings is None or self._mute.now or not is_short(said.text):
             return answer
-        if sense is not Sense.NO and not is_short(said.text):
-            return answer  # talk; a no is never lost, however long
         if sense not in (*_DOUBTFUL, Sense.NO) or (answer is not None and sense is not Sense.NO):
             return answer
         no = sense in (Sense.NO, Sense.UNCLEAR)
