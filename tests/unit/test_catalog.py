@@ -286,8 +286,8 @@ REFUSED: list[tuple[str, list[str]]] = [
      ["“casino” is one word too many for deactivate.", "A reason comes last, behind the word "
       "reason. Example: !deactivate @spam:example.org reason casino links"]),
     ("deactivate spam\n@ham:example.org",
-     ["deactivate takes one account, and there are more.",
-      "For several, a line each: !deactivateall"]),
+     ["deactivate takes one account, and there are 2.",
+      "For all of them: !deactivateall @spam:example.org @ham:example.org reason …"]),
     ("config x", ["“x” is one word too many for config.", "Example: !config"]),
     ("list-local-users x", ["“x” is one word too many for list-local-users.",
                             "Example: !users spam"]),

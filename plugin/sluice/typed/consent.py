@@ -27,7 +27,25 @@ class Sense(Enum):
 
 
 _S = Sense
+_POLITE = (
+    "please, pls, plz, plese, pretty please, thanks, thank you, thankyou, thx, tnx, tysm,"
+    "thanks a lot, thanks so much, thank you so much, thank you very much, thanks in advance,"
+    "many thanks, much appreciated, if you please, if you can, bitte, bitte schön, bitteschön,"
+    "danke, dankeschön, danke schön, vielen dank, besten dank, danke dir, danke euch,"
+    "merci, merci beaucoup, merci bien, merci d'avance, s'il te plaît, s'il te plait,"
+    "s'il vous plaît, s'il vous plait, stp, svp, gracias, muchas gracias, por favor, porfa,"
+    "grazie, grazie mille, per favore, per piacere, obrigado, obrigada, muito obrigado,"
+    "muito obrigada, bedankt, dank je, dank je wel, dankje, dankjewel, dank u, alsjeblieft,"
+    "alstublieft, dzięki, dzieki, dziękuję, dziekuje, proszę, prosze, díky, diky, děkuji, dekuji,"
+    "dík, prosím, prosim, tack, tack så mycket, snälla, takk, tusen takk, mange tak,"
+    "vær så snill, kiitos, ole hyvä, спасибо, спс, пожалуйста, дякую, будь ласка, teşekkürler,"
+    "teşekkür ederim, lütfen, köszönöm, kérem, ευχαριστώ, παρακαλώ,"
+    "ありがとう, お願いします, 谢谢, 謝謝"
+)
+"""What asks and thanks in all of them, and is nobody's name."""
+
 _WORDS: Sequence[tuple[Sense, str]] = (
+    (_S.THANKS, _POLITE),
     # English
     (
         _S.YES,
@@ -61,9 +79,9 @@ _WORDS: Sequence[tuple[Sense, str]] = (
     ),
     (
         _S.THANKS,
-        "thanks, thank you, thx, ty, tysm, cheers, great, nice, perfect, cool, awesome, good job,"
-        "well done, good, hi, hello, hey, good morning, morning, good night, bye, sorry, lol,"
-        "haha, please, pls, plz, np, you're welcome, welcome, much appreciated, many thanks",
+        "ty, cheers, great, nice, perfect, cool, awesome, good job, well done, good, hi, hello,"
+        "hey, good morning, morning, good night, bye, sorry, lol, haha, np, you're welcome,"
+        "welcome",
     ),
     # German
     (_S.YES, "ja, jawohl, jep, jap, jup, genehmigt, freigegeben, einverstanden, zugestimmt"),
@@ -85,11 +103,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "halt mal, später, weiß nicht, weiss nicht, ich weiß nicht, keine ahnung,"
         "nicht sicher, bin nicht sicher, sekunde, mal sehen, nicht so schnell",
     ),
-    (
-        _S.THANKS,
-        "danke, dankeschön, danke schön, vielen dank, bitte, super, toll, prima, servus, hallo,"
-        "moin, tschüss, guten morgen, sorry",
-    ),
+    (_S.THANKS, "super, toll, prima, servus, hallo, moin, tschüss, guten morgen, sorry"),
     # French
     (_S.YES, "oui, ouais, approuvé, d'accord, je valide, validé, accepté, j'approuve"),
     (_S.YES_AND, "vas-y, vas y, allez-y, allez y, bien sûr, ça marche, ok vas-y, c'est bon"),
@@ -103,7 +117,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "attends, attendez, pas encore, pas maintenant, un instant, une minute,"
         "je ne sais pas, je sais pas, pas sûr",
     ),
-    (_S.THANKS, "merci, merci beaucoup, bravo, bonjour, salut, bonsoir, désolé, s'il te plaît"),
+    (_S.THANKS, "bravo, bonjour, salut, bonsoir, désolé"),
     # Spanish
     (_S.YES, "sí, aprobado, apruebo, lo apruebo, de acuerdo, confirmado, aceptado"),
     (_S.YES_AND, "si, claro, vale, dale, adelante, está bien, esta bien, bueno, hazlo, venga"),
@@ -116,7 +130,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         _S.WAIT,
         "espera, esperad, espere, todavía no, aún no, ahora no, un momento, no sé, no se",
     ),
-    (_S.THANKS, "gracias, muchas gracias, genial, hola, perdón, buenos días, por favor"),
+    (_S.THANKS, "genial, hola, perdón, buenos días"),
     # Italian
     (_S.YES, "sì, approvato, approvo, confermo, accetto"),
     (_S.YES_AND, "certo, vai, va bene, vai pure, procedi, fallo"),
@@ -126,7 +140,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "assolutamente no, nessun, nessuna, neanche per sogno",
     ),
     (_S.WAIT, "aspetta, aspettate, non ancora, non ora, un attimo, attendi, non so"),
-    (_S.THANKS, "grazie, grazie mille, ciao, scusa, per favore, prego"),
+    (_S.THANKS, "ciao, scusa, prego"),
     # Portuguese
     (_S.YES, "sim, aprovado, aprovo, concordo"),
     (_S.YES_AND, "pode, pode ser, tudo bem, beleza, vai em frente, pode ir, isso"),
@@ -136,7 +150,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "nenhum, nenhuma, sem",
     ),
     (_S.WAIT, "espere, ainda não, ainda nao, agora não, calma, não sei, nao sei"),
-    (_S.THANKS, "obrigado, obrigada, valeu, olá, oi, desculpa, bom dia"),
+    (_S.THANKS, "valeu, olá, oi, desculpa, bom dia"),
     # Dutch
     (_S.YES, "akkoord, goedgekeurd, mee eens"),
     (_S.YES_AND, "goed, is goed, doe maar, ga je gang, zeker, natuurlijk, oke, oké"),
@@ -149,7 +163,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         _S.WAIT,
         "wacht, wachten, nog niet, niet nu, even wachten, momentje, weet niet,ik weet het niet",
     ),
-    (_S.THANKS, "bedankt, dank je, dank je wel, dankje, dankjewel, hoi, hallo, dank u"),
+    (_S.THANKS, "hoi, hallo"),
     # Polish
     (_S.YES, "zgoda, zgadzam się, zgadzam sie, zatwierdzam, akceptuję, potwierdzam"),
     (_S.YES_AND, "tak, jasne, dobra, dobrze, spoko, pewnie, oczywiście, no tak, śmiało"),
@@ -163,14 +177,14 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "czekaj, poczekaj, zaczekaj, poczekajcie, jeszcze nie, nie teraz, chwila, chwileczkę,"
         "nie wiem",
     ),
-    (_S.THANKS, "dzięki, dzieki, dziękuję, dziekuje, cześć, proszę, przepraszam, super"),
+    (_S.THANKS, "cześć, przepraszam, super"),
     # Czech
     (_S.YES, "ano, souhlasím, schvaluji, schváleno"),
     (_S.YES_AND, "jasně, jasne, dobře, dobrá, jistě, klidně, může být"),
     (_S.UNCLEAR, "ne"),  # yes in Greek
     (_S.NO, "nikdy, zamítám, zamítnuto, nesouhlasím, zrušit, zruš, ani náhodou, žádný, žádné"),
     (_S.WAIT, "počkej, počkejte, ještě ne, teď ne, chvíli, okamžik, nevím"),
-    (_S.THANKS, "díky, diky, děkuji, dekuji, ahoj, prosím, dík"),
+    (_S.THANKS, "ahoj"),
     # Swedish, Danish, Norwegian, Finnish
     (
         _S.YES,
@@ -188,7 +202,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "vänta, vent, vente, inte än, inte nu, ikke ennå, ikke enda, ikke endnu, ikke nu,"
         "vet inte, vet ikke, ved ikke, lite till, odota, ei vielä",
     ),
-    (_S.THANKS, "tack, takk, tusen takk, mange tak, tack så mycket, hej, hei, kiitos, moi"),
+    (_S.THANKS, "hej, hei, moi"),
     # Russian, Ukrainian
     (
         _S.YES,
@@ -211,7 +225,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "подожди, подождите, погоди, погодите, ещё нет, еще нет, пока нет, не сейчас, не знаю,"
         "минутку, зачекай, зачекайте, почекай, ще ні, не зараз",
     ),
-    (_S.THANKS, "спасибо, спс, привет, здравствуйте, дякую, вітаю, пожалуйста, будь ласка"),
+    (_S.THANKS, "привет, здравствуйте, вітаю"),
     # Turkish
     (_S.YES, "evet, onaylıyorum, onaylandı, onay, kabul"),
     (_S.YES_AND, "tamam, olur, tabii, tabi, peki, elbette, yap"),
@@ -221,7 +235,7 @@ _WORDS: Sequence[tuple[Sense, str]] = (
         "değil, yapma, sakın",
     ),
     (_S.WAIT, "bekle, bekleyin, henüz değil, şimdi değil, bilmiyorum, bir dakika"),
-    (_S.THANKS, "teşekkürler, teşekkür ederim, sağol, sağ ol, merhaba, selam, lütfen"),
+    (_S.THANKS, "sağol, sağ ol, merhaba, selam"),
     # "never mind"
     (
         _S.NO,
@@ -276,6 +290,7 @@ _FILLERS = _set("oh ah eh um uh er hm hmm mm mhm well actually so and but ach ä
 _CONSENTS = (_S.YES, _S.YES_AND)
 _FEW = 4  # words behind a no that may still belong to it, without a stop between
 _NEAR = 3  # words behind a no within which it is made harmless
+_TAIL = 6  # words of politeness behind a command
 _MOST = 400  # characters within which a meaning must show
 _BREAKS = frozenset('.,;:!?…—–()/\n"“”-♀♂')
 _TOKEN = re.compile(r":[+-]1:|:[a-z_]+:|[+-]1(?!\w)|[^\W_]+(?:['’-][^\W_]+)*|\n|[^\w\s]", re.I)
@@ -302,6 +317,7 @@ class _Part:
     end: int
     sense: Sense = Sense.OTHER
     is_break: bool = False
+    polite: bool = False
 
 
 def bare(sign: str) -> str:
@@ -351,6 +367,19 @@ def is_polite(text: str) -> bool:
     return all(part.is_break or part.sense in kinds for part in _parts(text[:_MOST]))
 
 
+def without_politeness(words: Sequence[str]) -> Sequence[str]:
+    """Without the words at the end that ask or thank, and are neither anything else nor a name."""
+    for at in range(max(len(words) - _TAIL, 0), len(words)):
+        if _only_asks(" ".join(words[at:])):
+            return words[:at]
+    return words
+
+
+def _only_asks(text: str) -> bool:
+    parts = [p for p in _parts(text) if not p.is_break and p.word not in _FILLERS]
+    return bool(parts) and all(part.polite for part in parts)
+
+
 def is_short(text: str) -> bool:
     """Whether a yes or a no is most of it, or stands apart: so it may be an answer to nothing
     that is named."""
@@ -395,7 +424,8 @@ def _parts(text: str) -> Iterator[_Part]:
         longest = _STARTS.get(tokens[at][0], 1)
         n, sense = _phrase([word for word, _ in tokens[at : at + longest]])
         word, end = tokens[at][0], tokens[at + n - 1][1]
-        yield _Part(word if n == 1 else "", end, sense, is_break=word in _BREAKS)
+        polite = tuple(each for each, _ in tokens[at : at + n]) in _ASKING
+        yield _Part(word if n == 1 else "", end, sense, word in _BREAKS, polite)
         at += n
 
 
@@ -436,5 +466,11 @@ def _starts() -> Mapping[str, int]:
     return found
 
 
+def _asking() -> frozenset[tuple[str, ...]]:
+    phrases = (*_POLITE.split(","), "🙏")
+    return frozenset(tuple(word for word, _ in _tokens(phrase)) for phrase in phrases)
+
+
 _SENSES = _table()
+_ASKING = _asking()
 _STARTS = _starts()

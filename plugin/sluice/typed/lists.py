@@ -12,11 +12,12 @@ import re
 from collections.abc import Sequence
 from unicodedata import category
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..catalog.record import Command
 from ..catalog.table import find, near
 from ..model.command import Type, Typed
+from . import consent
 from .ids import seen
 from .values import NotRun
 
@@ -37,9 +38,21 @@ _BETWEEN = re.compile(rf"[,;，；、]+|\s+(?:{_JOINS})(?=\s)", re.I)
 _JOIN = re.compile(_JOINS, re.I)
 _NOTE = re.compile(r"\s*[–—→(]|\s+(?:[#|\[{]|[-=/:]+(?=\s)|->|=>)|:(?=\s|$)")
 _ID = re.compile(r"[@!#$].|[a-z]+://", re.I)
-_LABEL = re.compile(
-    rf"\(?[*_`]*reason[*_`]*(?:\s*[:=]+|\s+[-{DASHES}]+(?=\s|$)|[{DASHES}]|\s|$)[*_`]*\s*", re.I
+_SINCE = (  # words that a reason follows
+    "because of|because|à cause de|cuz|coz|weil|wegen|due to|parce qu(?:e(?=\\s)|['’])|puisque"
+    "|porque|perché|perche|omdat|vanwege|ponieważ|protože|eftersom|fordi|потому что|çünkü"
 )
+_NOUNS = (  # what a reason is called, in front of a colon
+    "why|because|grund|begründung|motif|raison|cause|motivo|razón|razon|causa|ragione|motivação"
+    "|reden|powód|powod|důvod|duvod|orsak|årsag|grunn|syy|причина|sebep|indok"
+)
+_LABEL = re.compile(
+    rf"\(?[*_`]*(?:reason[*_`]*(?:\s*[:=]+|\s+[-{DASHES}]+(?=\s|$)|[{DASHES}]|\s|$)[*_`]*"
+    rf"|(?:{_NOUNS})[*_`]*\s?[:=：]+[*_`]*(?=\s*\S)|(?:{_SINCE})(?<=['’])|(?:{_SINCE})\s+(?=\S))\s*",
+    re.I,
+)
+_REASON = re.compile(r"\(?[*_`]*reason", re.I)
+_FEW_WORDS = 4  # that hold the words in front of a reason
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _RULE = re.compile(r"[-*+&•◦▪▸‣·●○☐□⬜_=>#.()\s]*|and", re.I)  # nothing but signs
 _DEEP = 8  # signs in front of one entry
@@ -64,6 +77,18 @@ _EXCEPT = re.compile(  # who stands behind one of these is not meant
     "|utom|inte|undtagen|ikke|кроме|не|без",
     re.I,
 )
+_SEVERAL = re.compile(
+    "all|both|them|these|those|they|everyone|everybody|alle|beide|diese|sie|tou(?:te)?s|tod[ao]s"
+    "|tutti",
+    re.I,
+)
+_POINTER = re.compile(f"{_SEVERAL.pattern}|the|this|that|him|her|it|he|she|his", re.I)
+_POINTED = re.compile(
+    "of|is|users?|accounts?|guys?|person|people|ones?|two|three|lot|list|above|here|there"
+    "|members?|von",
+    re.I,
+)
+_FOR = re.compile("for|für|fuer|pour|por|per|para|voor|för|за|za", re.I)
 _PLEASE = re.compile("please|pl[sz]|bitte", re.I)
 _PARTS = re.compile(_PARTING, re.I)
 
@@ -124,6 +149,42 @@ def is_id(word: str) -> bool:
     return bool(_ID.match(word))
 
 
+def without_politeness(typed: Typed) -> Typed:
+    """The command without politeness at the end of the message: of its line, or below it."""
+    lines = list(typed.lines)
+    while lines and not (kept := consent.without_politeness(lines[-1].split())):
+        del lines[-1]
+    if lines:
+        lines[-1] = " ".join(kept)
+        return evolve(typed, lines=tuple(lines))
+    words = tuple(consent.without_politeness(typed.words)) or typed.words
+    return evolve(typed, words=words, lines=())
+
+
+def is_for(word: str) -> bool:
+    """A word behind which there may stand a reason."""
+    return bool(_FOR.fullmatch(word))
+
+
+def points(words: Sequence[str], count: int = 0) -> bool:
+    """Whether words name nobody and mean who is before all eyes: "him", "all of them". count: how
+    many these are, which may be said."""
+    said = [word.strip(".,!?:") for word in words]
+    others = [word for word in said if not _POINTER.fullmatch(word)]
+    known = all(_POINTED.fullmatch(word) or word == str(count) for word in others)
+    return known and len(others) < len(said)
+
+
+def means_several(words: Sequence[str]) -> bool:
+    """Whether words that point mean more than one."""
+    return any(_SEVERAL.fullmatch(word.strip(".,!?:")) for word in words)
+
+
+def points_on(words: Sequence[str]) -> bool:
+    """Whether words begin as if they meant somebody, and go on without a name."""
+    return len(words) > 1 and bool(_POINTER.fullmatch(words[0])) and not any(map(is_id, words))
+
+
 def is_courtesy(word: str) -> bool:
     """A word of politeness, or a picture."""
     if word and all(category(char) in ("So", "Sk", "Cf", "Mn") for char in word):
@@ -137,10 +198,18 @@ def is_courtesy(word: str) -> bool:
 def without_reason(words: Sequence[str]) -> tuple[Sequence[str], str | None]:
     """The words of a command line before its reason, and that."""
     for at, word in enumerate(words):
-        found = _label(word.lstrip(f"-{DASHES}"))
-        if found is not None:
-            return words[:at], _cleaned(" ".join((found, *words[at + 1 :])), word) or None
+        near = " ".join(words[at : at + _FEW_WORDS]).lstrip(f"-{DASHES}")
+        found = _label(near)
+        if found is None or (at == 0 and not _REASON.match(near) and _tells(words)):
+            continue
+        reason = " ".join((found, *words[at + _FEW_WORDS :]))
+        return words[:at], _cleaned(reason, word) or None
     return words, None
+
+
+def _tells(words: Sequence[str]) -> bool:
+    """Whether one of them is the word reason: so none before it stands for that."""
+    return any(_REASON.fullmatch(word.rstrip(":=")) for word in words)
 
 
 def _label(text: str) -> str | None:

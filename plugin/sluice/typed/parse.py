@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 
 from ..catalog.accounts import DEACTIVATE, USERS
 from ..catalog.record import Command
-from ..catalog.table import alias, find, meant, nearest
+from ..catalog.table import COMMANDS, alias, find, meant, nearest
 from ..model.command import Alias, Invocation, Param, Tag, Type, Typed, Value
 from ..text.message import Text, Topic, code, quote
 from ..text.phrases import Here, line, listed
@@ -32,6 +32,7 @@ from .values import NotRun as NotRun
 from .values import reserved as reserved
 
 MAX_ENTRIES = 1_000  # of any list
+_COPIED = 3  # accounts in a line to copy
 _BEFORE = re.compile(r"[\s:,;!–—-]*(?:reason\b[\s:=–—-]*)?", re.I)  # a reason, behind a number
 
 
@@ -54,6 +55,8 @@ def parse(
     command NotRun.
     """
     command, typed = _command(typed)
+    typed = typed if command.has(Type.TEXT) else lists.without_politeness(typed)
+    command, typed = _pointed(command, typed, about)
     _check_one(command, typed, server, prefix)
     typed = _with_number(command, typed, about)
     reading = _Reading(
@@ -97,6 +100,20 @@ def _command(typed: Typed) -> tuple[Command, Typed]:
     words = typed.rest.split() if command.has(Type.TEXT) else typed.words
     found, left = meant(command, words)
     return found, typed if found is command else evolve(typed, words=left)
+
+
+def _pointed(command: Command, typed: Typed, about: Topic | None) -> tuple[Command, Typed]:
+    """The command without words that only point at the answered message: at all that it is about,
+    where they say so and the command takes one."""
+    many = about.accounts if about is not None else ()
+    replied = any(param.replied for param in command.params)
+    if typed.reply_to is None or not replied or typed.lines:
+        return command, typed
+    if not lists.points(typed.words, len(many)):
+        return command, typed
+    if command.several and len(many) > 1 and lists.means_several(typed.words):
+        command = COMMANDS[command.several]
+    return command, evolve(typed, words=())
 
 
 def _check_one(command: Command, typed: Typed, server: str, prefix: str) -> None:
@@ -266,9 +283,11 @@ class _Reading:
         if not rest:
             return
         words = [word for word in rest if word.strip("-–—")] or rest
-        no = self._too_much(next(filter(lists.is_id, words), words[0]))
+        no = self._several(made, rows) or self._too_much(words[0])
         marked = bool(left) or (rest[0][0] in f"(-{lists.DASHES}" and rest[0][:2] != "--")
-        reason = " ".join(rest).strip(f"()-{lists.DASHES} ")
+        told = rest[1:] if lists.is_for(rest[0]) else rest
+        marked = marked or len(told) < len(rest)
+        reason = " ".join(told).strip(f"()-{lists.DASHES} ")
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         if not (acts and marked and reason) or made.reason or any(map(lists.is_id, rest)):
             raise no
@@ -279,9 +298,21 @@ class _Reading:
         if not self.command.secret:
             return
         entries = (*rows.words, *rows.lines)
-        which = password.which(entries, texts, rows.left_out, self.around.server)
+        home = self.around.server
+        which = password.which(entries, texts, rows.left_out, home)
+        if which and self._are_mails(entries, texts, rows.left_out):
+            example = code(f"{self.prefix}{self.command.example}")
+            no = "one plain name a line, without mail addresses, full names and notes."
+            raise NotRun((no,), ("Like this: ", example, ", and each further name below it."))
         if which or (rows.reason and password.is_told(rows.reason)):
             raise self._password(rows, which if len(entries) > 1 else 0)
+
+    def _are_mails(self, *texts: Sequence[str]) -> bool:
+        """Whether it is mail addresses, and nothing else, that look like passwords."""
+        home = self.around.server
+        entries, rows, left_out = (password.without_mails(each, home) for each in texts)
+        has_some = (entries, rows, left_out) != tuple(map(list, texts))
+        return has_some and not password.which(entries, rows, left_out, home)
 
     def _found(self, param: Param) -> list[str]:
         """What the message that is answered is about, if that is what the words lack."""
@@ -340,7 +371,8 @@ class _Reading:
         return args
 
     def _one(self, param: Param, word: str) -> Value:
-        if param.type is Type.MXC and word.startswith("@"):
+        is_name = password.is_plain(word) and "." not in word
+        if param.type is Type.MXC and (word.startswith("@") or is_name):
             raise self._no_file(word)
         value = read(param, word, self.around)
         if param.name == "pattern":
@@ -369,7 +401,9 @@ class _Reading:
 
     def _no_file(self, word: str) -> NotRun:
         """An account where a file is wanted."""
-        said: Text = (quote(word, 60), " is an account, and this is about a file.")
+        is_id = word.startswith("@")
+        what = " is an account, and this is about a file." if is_id else " is no file."
+        said: Text = (quote(word, 60), what)
         names = [name for name in (self.command.of_account, DEACTIVATE.name) if name]
         meant = (code(f"{self.prefix}{name} {bare(word)}") for name in names)
         return NotRun(said, ("About the account: ", *listed(list(meant), "or")), short="no file")
@@ -406,16 +440,35 @@ class _Reading:
             redact=True,
         )
 
+    def _several(self, made: Invocation, rows: WrittenList) -> NotRun | None:
+        """Several accounts, or only words that point, where one account is taken."""
+        if not self.command.several:
+            return None
+        if lists.points_on(self.typed.words):
+            first = ("I need a name: ", code(f"{self.prefix}{self.command.example}"))
+            search = code(f"{self.prefix}{USERS.example}")
+            return NotRun(first, ("To find it: ", search, ". Or reply to a card, a list or news."))
+        head = lists.entries(" ".join(rows.words))
+        named = (*head.values, *rows.lines)
+        doubt = head.crowded or head.left_out or rows.crowded or rows.left_out
+        if len(named) < 2 or (doubt and not any(map(lists.is_id, named[1:]))):
+            return None
+        line = f"{self.prefix}{self.command.several}"
+        where: Text = ("For several, a line each: ",)
+        if len(named) <= _COPIED:
+            param, *_ = self.command.params
+            ids = [str(read(param, each, self.around)) for each in named]
+            where = ("For all of them: ",)
+            line = f"{line} {' '.join(ids)} reason {made.reason or '…'}"
+        first = (f"{self.command.name} takes one account, and there are {len(named)}.",)
+        return NotRun(first, (*where, code(line)))
+
     def _too_much(self, word: str) -> NotRun:
         flags = [code(f"--{p.name}") for p in self.command.params if p.flag]
         try:
             sound(word)
         except NotRun as wrong:
             return NotRun(*wrong.lines, ("Options: ", *listed(flags))) if flags else wrong
-        if self.command.several and lists.is_id(word):
-            several = code(f"{self.prefix}{self.command.several}")
-            first = f"{self.command.name} takes one account, and there are more."
-            return NotRun((first,), ("For several, a line each: ", several))
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         reason = "A reason comes last, behind the word reason. " if acts else ""
         example = code(f"{self.prefix}{self.command.example}")

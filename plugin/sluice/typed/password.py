@@ -19,6 +19,7 @@ _CALLED = re.compile(
     "|adgangskode|salasana|jelsz[oó]|[sş]ifre|пароль|密码|パスワード",
     re.I,
 )
+_MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,64}@((?:[a-z0-9-]+[.])+[a-z]{2,})(?![\w:])", re.I)
 _BEHIND = re.compile(r"[:|]|\w[#$%&*~^!;]\w")  # a sign that is in no name, and more behind it
 _COLON = re.compile(r"(?:^|\s)([^\s:@]+)\s*:\s*(\S+)")
 _TOLD = re.compile(
@@ -53,6 +54,16 @@ def is_mixed(name: str) -> bool:
 def is_told(text: str) -> bool:
     """Whether a sentence tells one: "password: …", "her pw is hunter2"."""
     return bool(_TOLD.search(text))
+
+
+def without_mails(texts: Iterable[str], home: str) -> list[str]:
+    """Texts without the mail addresses in them. home: our server, of which they are accounts."""
+
+    def kept(found: re.Match[str]) -> str:
+        return found[0] if found[1] == home else ""
+
+    mailless = (_MAIL.sub(kept, text).strip("<>() ,") if "@" in text else text for text in texts)
+    return [text for text in mailless if text]
 
 
 def which(entries: Sequence[str], texts: Iterable[str], left_out: Iterable[str], home: str) -> int:

@@ -216,6 +216,12 @@ def _choice(param: Param, word: str, around: Around) -> str:
     said = bare(word).lower()
     said = said if said in param.choices else _ON_OFF.get(said, said)
     if said not in param.choices:
+        near = [each for each in param.choices if said[1:] and each.startswith(said)]
+        if len(near) == 1:
+            meant = code(near[0])
+            raise NotRun(
+                (quote(word), " is not known here. Did you mean ", meant, "? Edit your message.")
+            )
         known = " or ".join(param.choices)
         raise NotRun((quote(word), f" is not known here. Say {known}."))
     return said
