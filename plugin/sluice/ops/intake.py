@@ -176,7 +176,9 @@ class Intake:
     ) -> Handled | None:
         """One thing is missing, or must be confirmed."""
         command = find(typed.word)
-        if not typed.is_sure and command and command.guessed is not Guessed.RUNS:
+        asks_all = isinstance(unclear, AskFirst) and unclear.whole
+        is_sure = typed.is_sure or (asks_all and typed.manner is Manner.COMMAND)
+        if not is_sure and command and command.guessed is not Guessed.RUNS:
             return self._named(origin, typed)
         if isinstance(unclear, Missing):
             go_on: GoOn = partial(self.run, glass=True) if glass else self.take

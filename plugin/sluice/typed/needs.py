@@ -39,7 +39,7 @@ class AskFirst(Exception):
 
     bad: entries of a list that were left out. guessed: whom it is about stands in a message that
     is not ours, so that it must be typed where a tap would run it. instead: what is said where a
-    tap may not run it.
+    tap may not run it. whole: the lines name the command and all that it is about.
     """
 
     def __init__(
@@ -49,12 +49,13 @@ class AskFirst(Exception):
         bad: tuple[Bad, ...] = (),
         guessed: bool = False,
         instead: NotRun | None = None,
+        whole: bool = False,
     ) -> None:
         super().__init__()
         self.invocation = invocation
         self.lines = lines
         self.bad, self.guessed = bad, guessed
-        self.instead = instead
+        self.instead, self.whole = instead, whole
 
     @property
     def certain(self) -> Invocation:
@@ -101,14 +102,14 @@ def all_of(invocation: Invocation) -> AskFirst:
         "{name} for these {n} {what}? Tap ✅.", name=command.name, n=len(values), what=what
     )
     if what == "files":
-        return AskFirst(invocation, first, codes(values[:3]), _NOTHING_YET)
+        return AskFirst(invocation, first, codes(values[:3]), _NOTHING_YET, whole=True)
     runs, others = in_runs([value[1:].partition(":")[0] for value in values])
     lines: list[Text] = [codes(runs)] if runs else []
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
         told = line("Not like those: " if runs else "")
         lines.append((*told, *codes(others[:_NAMED]), more))
-    return AskFirst(invocation, first, *lines, _NOTHING_YET)
+    return AskFirst(invocation, first, *lines, _NOTHING_YET, whole=True)
 
 
 def another_number(invocation: Invocation, about: Sequence[int]) -> AskFirst:

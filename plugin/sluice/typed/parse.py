@@ -460,8 +460,8 @@ class _Reading:
             ids = [str(read(param, each, self.around)) for each in named]
             where = ("For all of them: ",)
             line = f"{line} {' '.join(ids)} reason {made.reason or '…'}"
-        first = (f"{self.command.name} takes one account, and there are {len(named)}.",)
-        return NotRun(first, (*where, code(line)))
+        many = f"{self.command.name} takes one account, and there are {len(named)}."
+        return NotRun((many,), (*where, code(line)))
 
     def _too_much(self, word: str) -> NotRun:
         flags = [code(f"--{p.name}") for p in self.command.params if p.flag]
