@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.ops import BO, SERVER
+from tests.unit.ops import ANA, BO, CY, EVE, SERVER
 from tests.unit.test_understood_lists import A, names, said, understood
-from tests.unit.test_understood_replies import Chat
+from tests.unit.test_understood_replies import Chat, wave
 from tests.unit.test_understood_replies import room as room
 
 # --- courtesy behind a command is no part of it
@@ -199,3 +199,97 @@ def test_a_name_where_a_file_is_wanted_names_what_takes_a_name() -> None:
 
 def test_a_slip_in_a_choice_is_named() -> None:
     assert "Did you mean off?" in said(understood("!registration of"))
+
+
+# --- words that point mean what the answered message is about
+
+POINTING = [
+    "deactivate all of them reason spam",
+    "deactivate them all because spam",
+    "deactivate both",
+    "deactivate everyone reason x",
+    "deactivateall all of them reason spam",
+    "deactivate all 7",
+    "deactivate alle",
+]
+
+
+@pytest.mark.parametrize("line", POINTING)
+async def test_all_of_them_are_those_of_the_answered_message(room: Chat, line: str) -> None:
+    told = await room.said(ANA, f"!{line}", await wave(room))
+    assert told[0].startswith("❓ deactivateall for these 7 accounts? Tap ✅.")
+    assert "Not like those: paul, vera" in told[0]
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("whom", ["him", "her reason x", "this guy because casino", "that one."])
+async def test_him_is_the_one_of_the_answered_message(room: Chat, whom: str) -> None:
+    told = await room.said(BO, f"!deactivate {whom}", await registered(room))
+    assert not told or told[0].startswith(("✋", "❓ Why?"))
+    told = await room.said(BO, "!who is that?", await registered(room))
+    assert told[0].startswith(f"📋 @spam:{SERVER}")
+
+
+async def registered(room: Chat) -> str:
+    """News of a new account."""
+    await room.said(BO, "!who spam")
+    return await room.id_of(f"reply.{room.last}")
+
+
+# --- words without the prefix, to what the bot has said
+
+
+BEGUN = [
+    ("ban him", "!deactivate spam"),
+    ("Ban him please, he spams all day long and nobody does a thing", "!deactivate spam"),
+    ("deactivate", "send: !deactivate spam"),
+    ("deactivate him because casino", "send: !deactivate spam reason casino"),
+    ("Deactivate this guy!", "send: !deactivate spam"),
+    ("who is that?", "send: !who spam"),
+    ("reset pw of him", "!resetpw"),
+    ("undo pls", "!log"),
+    ("kick", "!deactivate spam"),
+    ("status?", "send: !status"),
+]
+
+
+@pytest.mark.parametrize(("words", "answer"), BEGUN)
+async def test_a_command_without_its_prefix_is_named(room: Chat, words: str, answer: str) -> None:
+    event = await registered(room)
+    (told,) = await room.said(BO, words, event)
+    assert told.startswith("❓")
+    assert answer in told
+    assert await room.said(BO, words, event) == ["[❓]"], "a sign is enough"
+    assert len(await room.said(CY, words, event)) == 1
+    assert await room.said(EVE, words, event) == []
+    assert await room.newest() == 0
+    assert room.ops.dialog._open == {}
+
+
+TALK = [
+    "thanks",
+    "nice one",
+    "ok cool",
+    "see you tomorrow",
+    "he told me about that",
+    "who knows what they are up to these days",
+    "check out what he wrote in the garden room",
+    "😂",
+    "go on",
+    "I saw that",
+]
+
+
+@pytest.mark.parametrize("words", TALK)
+async def test_talk_below_what_the_bot_has_said_is_talk(room: Chat, words: str) -> None:
+    assert await room.said(BO, words, await registered(room)) == []
+
+
+async def test_words_below_a_message_of_a_person_are_talk(room: Chat) -> None:
+    assert await room.said(BO, "ban him", room.says(CY, "have you seen spam?")) == []
+
+
+async def test_no_password_is_repeated_in_the_line_to_send(room: Chat) -> None:
+    (told,) = await room.said(BO, "resetpw him Hunter22", await registered(room))
+    assert "Hunter22" not in told
+    assert "send: !resetpw" in told

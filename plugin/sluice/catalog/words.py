@@ -82,6 +82,7 @@ _UNDO = (
     "How to undo it stands in the last line of each result: `!log` shows what ran",
     "A request that still waits: `!cancel {number}`",
 )
+UNDOES = frozenset(["undo", "revert", "rollback", "back", "oops", "redo"])
 LOOKING = frozenset(["list", "ls", "show", "get", "display", "view", "see", "lists"])
 """In front of what is to be looked at: `show rooms`."""
 _LIST = (
@@ -116,7 +117,7 @@ SAYS: Mapping[str, tuple[str, ...]] = {
     **_all("rmuser deleteaccount removeaccount userdel redact close", _DELETE),
     **_all("unban unmute unkick restore reactivate undelete activate enable unsuspend", _BACK),
     **_all("unlock unbanuser undeactivate", _BACK),
-    **_all("undo revert rollback back oops redo", _UNDO),
+    **dict.fromkeys(UNDOES, _UNDO),
     **dict.fromkeys(LOOKING, _LIST),
     **_all("stop", _STOP),
     **_all("logout signout logoff signoff login", _LOG_OUT),

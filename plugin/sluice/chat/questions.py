@@ -70,6 +70,16 @@ def type_it(here: Here, name: str) -> None:
     """What a tap cannot run."""
 
 
+@says("❓ Nothing has run. Commands begin with `!`, so send: `!{line}`")
+def without_prefix(here: Here, line: str) -> None:
+    """Words below a message of ours that begin like a command."""
+
+
+@says("❓ {undo}")
+def undone_by(undo: Text) -> None:
+    """Somebody wants to take back what a message of ours is about."""
+
+
 def run_edited(here: Here, typed: Typed, *, secret: bool) -> Message:
     """Chat that became a command by an edit. secret: behind its first name there may stand a
     password, which is not repeated."""

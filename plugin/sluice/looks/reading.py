@@ -26,7 +26,7 @@ from ..matrix.outbox import Outbox
 from ..matrix.probes import LIMIT, Probes
 from ..model.command import Invocation, Typed
 from ..model.event import RoomEvent, object_in
-from ..model.ids import RoomId
+from ..model.ids import EventId, RoomId
 from ..model.origin import Origin
 from ..requests.topics import topic_of
 from ..state import Live, Rooms
@@ -156,16 +156,19 @@ class Reading:
     async def _placed(self, room: RoomId, typed: Typed) -> tuple[Typed, Topic | None]:
         """The line as an answer to one message, and what that is about if it is ours: the one that
         it replies to, else the one that its thread is on."""
-        outbox, command = self._outbox, find(typed.word)
+        command = find(typed.word)
         places = [event for event in (typed.reply_to, typed.thread) if event is not None]
         if not (isinstance(command, OwnCommand) and command.stops):
             places = places[:1]  # only a no is never lost
         for event in places:
-            look = partial(topic_of, outbox=outbox, room=room, event_id=event)
-            about = await self._db.read(look)
-            if about is not None:
+            if (about := await self.about(room, event)) is not None:
                 return evolve(typed, reply_to=event), about
         return evolve(typed, reply_to=places[0] if places else None), None
+
+    async def about(self, room: RoomId, event_id: EventId) -> Topic | None:
+        """What a message of ours is about, None if it is not ours."""
+        look = partial(topic_of, outbox=self._outbox, room=room, event_id=event_id)
+        return await self._db.read(look)
 
     async def _named(self, origin: Origin, event_id: str) -> tuple[str, ...]:
         """The accounts that a message shows in full, to whoever reads it."""

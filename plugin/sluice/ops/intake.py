@@ -14,9 +14,10 @@ from attrs import evolve
 
 from ..catalog.record import Command, Guessed, OwnCommand, never
 from ..catalog.table import COMMANDS, find
-from ..catalog.words import TYPED
+from ..catalog.words import TYPED, UNDOES
 from ..chat import policy_news, questions, refusals
 from ..chat.explained import explained
+from ..chat.undo import takes_back
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Choice, Look, Passed, Refusal
@@ -26,9 +27,10 @@ from ..looks.names import called
 from ..looks.preflight import Preflight
 from ..looks.reading import Reading
 from ..matrix.model import Handled, Later, rings
-from ..model.command import Invocation, Manner, Right, Tag, Typed
+from ..model.command import Invocation, Manner, Right, Tag, Type, Typed
 from ..model.decision import Decision, Verdict
 from ..model.event import Json
+from ..model.ids import EventId
 from ..model.origin import Origin
 from ..model.request import Request, State
 from ..own.measures import WithoutVotes
@@ -40,11 +42,13 @@ from ..requests.desk import Desks
 from ..requests.standing import judge
 from ..requests.submit import QUEUED_A_PERSON, Ask
 from ..state import Live, Reopenings, Rooms
-from ..text.message import Message
+from ..text.message import Message, Topic, one_line
+from ..text.phrases import Here
 from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.consent import Sense, meant
-from ..typed.meaning import Meaning, is_sentence, meaning
+from ..typed.lists import without_pointing
+from ..typed.meaning import Meaning, begun, is_sentence, meaning
 from ..typed.parse import AskFirst, Missing, NotRun, canonical, typed_password
 from .arrival import Arrivals, Cause
 from .dialog import Dialog, GoOn, Tap
@@ -242,6 +246,46 @@ class Intake:
             return self._dialog.answer(origin, question)
         message = refusals.no_such_command(here, typed.word)
         return self._dialog.once(origin, f"no command.{origin.room}.{typed.word}", message)
+
+    async def below(self, origin: Origin, target: EventId, words: str) -> Handled | None:
+        """Words to a message of ours that begin like a command: it is named, in full once a
+        person, message and word."""
+        found = begun(words)
+        if found is None or not await self._authority.roles(origin):
+            return None
+        about = await self._reading.about(origin.room, target)
+        if about is None:
+            return None
+        message = await self._next(origin, found, about)
+        word = found.typed.said or found.typed.word
+        return self._dialog.once(origin, f"below.{target}.{origin.mxid}.{word}", message)
+
+    async def _next(self, origin: Origin, found: Meaning, about: Topic) -> Message:
+        """What to type for what was begun. about: what the answered message is about."""
+        here, typed, command = self._rooms.here(origin.room), found.typed, found.command
+        if command is None and typed.said in UNDOES and (back := await self._undo(here, about)):
+            return back
+        names = command is None or command.has(Type.USER)
+        only = about.accounts if names and len(about.accounts) == 1 else ()
+        if (named := without_pointing(typed.words)) is not None and only:
+            typed = evolve(typed, words=(here.local(only[0]), *named))
+        if command is None:
+            return explained(here, found.says, typed)
+        if command.params[:1] and command.params[0].type is Type.COUNT and not typed.words:
+            typed = evolve(typed, words=tuple(map(str, about.requests[:1])))
+        reason = f" reason {typed.reason}" if typed.reason else ""
+        words = () if command.secret else typed.words
+        line = " ".join((typed.word, *words)) + ("" if command.secret else reason)
+        return questions.without_prefix(here, one_line(line, 60))
+
+    async def _undo(self, here: Here, about: Topic) -> Message | None:
+        """How to take back what a message is about, if that is one request which is done."""
+        if len(about.requests) != 1:
+            return None
+        request = await self._db.read(lambda tx: store.get(tx, about.requests[0]))
+        if request is None or request.state is not State.DONE:
+            return None
+        return questions.undone_by(takes_back(here, request.invocation, start="To undo it"))
 
     def _sentence(self, origin: Origin, typed: Typed) -> Handled | None:
         """Something that was said to the bot, and is no command. Courtesy has no answer."""

@@ -97,7 +97,12 @@ class Talk:
             if below := await self._below(origin, target, said, young=young, exact=is_theirs):
                 return below
         loose = said.reply_to is None or await self._db.read(lambda tx: self._is_list(tx, said))
-        return await self._plain(origin, said) if loose and young else None
+        if loose and young and (plain := await self._plain(origin, said)):
+            return plain
+        for target in () if self._mute.now else targets:
+            if named := await self._commands.below(origin, target, said.text):
+                return named
+        return None
 
     async def _is_list(self, tx: Tx, said: Said) -> bool:
         """Whether a message answers one of ours that is about several requests."""

@@ -170,14 +170,21 @@ def points(words: Sequence[str], count: int = 0) -> bool:
     """Whether words name nobody and mean who is before all eyes: "him", "all of them". count: how
     many these are, which may be said."""
     said = [word.strip(".,!?:") for word in words]
-    others = [word for word in said if not _POINTER.fullmatch(word)]
-    known = all(_POINTED.fullmatch(word) or word == str(count) for word in others)
-    return known and len(others) < len(said)
+    others = [w for w in said if not (_POINTER.fullmatch(w) or (count > 1 and w == str(count)))]
+    return all(map(_POINTED.fullmatch, others)) and len(others) < len(said)
 
 
 def means_several(words: Sequence[str]) -> bool:
     """Whether words that point mean more than one."""
     return any(_SEVERAL.fullmatch(word.strip(".,!?:")) for word in words)
+
+
+def without_pointing(words: Sequence[str]) -> Sequence[str] | None:
+    """The words behind those that point, None where the first ones do not."""
+    for end in range(min(len(words), _DEEP), 0, -1):
+        if points(words[:end]):
+            return words[end:]
+    return None if words else ()
 
 
 def points_on(words: Sequence[str]) -> bool:

@@ -13,8 +13,10 @@ from ..catalog.words import LOOKING, MEANS, NOISE, SAYS, TYPED
 from ..model.command import Invocation, Type, Typed
 from .consent import Sense, meant
 from .ids import bare
+from .read import read_line
 
 _LETTERS = re.compile("[a-z]+")
+_FEW = 3  # words behind what looks
 _ENDINGS = {"s": 4, "es": 4, "d": 3, "ed": 3, "ing": 3}  # and how long the stem must be
 
 
@@ -48,6 +50,22 @@ def meaning(typed: Typed) -> Meaning:
         if found and found.command and found.command.guessed is Guessed.RUNS:
             return found
     return _found(typed, typed.word, 0) or _inflected(typed) or _slip(typed)
+
+
+def begun(text: str) -> Meaning | None:
+    """What is said below a message of ours and begins as a command does, only without the prefix;
+    None for talk. What only looks is meant in few words: "why?", "who is that"."""
+    typed = read_line(text)
+    if meant(text).sense not in (Sense.OTHER, Sense.NO, Sense.UNCLEAR) or not typed.word:
+        return None
+    found = meaning(typed)
+    is_ours = found.command is not None and " " in found.typed.said
+    if not (is_ours or find(typed.word) or typed.word in MEANS or typed.word in SAYS):
+        return None
+    if found.command is None:
+        return found if found.says and typed.word not in LOOKING else None
+    looks = found.command.guessed is Guessed.RUNS
+    return None if looks and len(typed.rest.split()) > _FEW else found
 
 
 def is_sentence(what: Invocation) -> bool:
