@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sluice.model.request import State
 from tests.unit.ops import ANA, BO, CY, EVE, SERVER
 from tests.unit.test_understood_lists import A, names, said, understood
 from tests.unit.test_understood_replies import Chat, wave
@@ -222,6 +223,14 @@ async def test_all_of_them_are_those_of_the_answered_message(room: Chat, line: s
     assert await room.newest() == 0
 
 
+@pytest.mark.parametrize("who", ["all of them except paul", "all but paul", "all, not vera"])
+async def test_all_but_some_is_not_all(room: Chat, who: str) -> None:
+    (told,) = await room.said(ANA, f"!deactivate {who} reason spam", await wave(room))
+    assert "Tap ✅" not in told
+    assert room.ops.dialog._open == {}
+    assert await room.newest() == 0
+
+
 @pytest.mark.parametrize("whom", ["him", "her reason x", "this guy because casino", "that one."])
 async def test_him_is_the_one_of_the_answered_message(room: Chat, whom: str) -> None:
     told = await room.said(BO, f"!deactivate {whom}", await registered(room))
@@ -293,3 +302,23 @@ async def test_no_password_is_repeated_in_the_line_to_send(room: Chat) -> None:
     (told,) = await room.said(BO, "resetpw him Hunter22", await registered(room))
     assert "Hunter22" not in told
     assert "send: !resetpw" in told
+
+
+# --- the request that nobody named
+
+
+@pytest.mark.parametrize("word", ["approve", "deny", "why", "cancel"])
+async def test_the_only_open_request_is_named(room: Chat, word: str) -> None:
+    assert "One is open" not in (await room.said(CY, f"!{word}"))[0]
+    await room.asks()
+    (told,) = await room.said(CY, f"!{word}")
+    assert told.startswith("❓ Which request?")
+    assert f"One is open: !{word} 1" in told
+    assert await room.state(1) is State.PENDING
+
+
+async def test_a_number_that_nothing_has_yet(room: Chat) -> None:
+    for line in ("!approve 77", "!why 1", "!cancel 3"):
+        (told,) = await room.said(BO, line)
+        assert "nothing was asked for yet." in told
+        assert "#0" not in told

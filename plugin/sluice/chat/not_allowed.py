@@ -134,8 +134,16 @@ def _cannot_be_stopped(request: Request) -> None: ...
 def _not_open(request: Request, state: str, undo: Text) -> None: ...
 
 
+def no_such(wanted: int, newest: int) -> Message:
+    return _no_such(wanted, newest) if newest else _none_yet(wanted)
+
+
 @says("📋 There is no #{wanted}; the newest is #{newest}.")
-def no_such(wanted: int, newest: int) -> None: ...
+def _no_such(wanted: int, newest: int) -> None: ...
+
+
+@says("📋 There is no #{wanted}: nothing was asked for yet.")
+def _none_yet(wanted: int) -> None: ...
 
 
 def nothing_to_resolve(request: Request) -> Message:

@@ -75,6 +75,11 @@ def without_prefix(here: Here, line: str) -> None:
     """Words below a message of ours that begin like a command."""
 
 
+def one_open(here: Here, question: Text, command: str) -> Text:
+    """Which request, where only one is open."""
+    return line("{question} One is open: `!{command}`", here, question=question, command=command)
+
+
 @says("❓ {undo}")
 def undone_by(undo: Text) -> None:
     """Somebody wants to take back what a message of ours is about."""

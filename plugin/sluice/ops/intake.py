@@ -12,6 +12,7 @@ from functools import partial
 
 from attrs import evolve
 
+from ..catalog.params import REQUEST
 from ..catalog.record import Command, Guessed, OwnCommand, never
 from ..catalog.table import COMMANDS, find
 from ..catalog.words import TYPED, UNDOES
@@ -186,10 +187,22 @@ class Intake:
             return self._named(origin, typed)
         if isinstance(unclear, Missing):
             go_on: GoOn = partial(self.run, glass=True) if glass else self.take
-            return self._dialog.missing(origin, typed, unclear, go_on)
+            gap = await self._with_open(origin, typed, unclear)
+            return self._dialog.missing(origin, typed, gap, go_on)
         if not covered:
             return await self._refuse(origin, unclear.certain, glass)
         return await self._ask_first(origin, unclear, typed, glass)
+
+    async def _with_open(self, origin: Origin, typed: Typed, gap: Missing) -> Missing:
+        """Where a request is missing and one alone is open in this room, it is named."""
+        if gap.param is not REQUEST:
+            return gap
+        pending = await self._db.read(lambda tx: store.in_state(tx, State.PENDING))
+        numbers = [request.id for request in pending if request.room == origin.room]
+        if len(numbers) != 1:
+            return gap
+        here, line = self._rooms.here(origin.room), f"{typed.word} {numbers[0]}"
+        return Missing(gap.param, questions.one_open(here, gap.question, line))
 
     async def _answered(
         self, origin: Origin, invocation: Invocation, typed: Typed

@@ -488,7 +488,7 @@ class _Reading:
         if count > most:
             raise _too_many(count, most)
         if count > 1 and not rows.words and not rows.lines:
-            raise all_of(made)
+            raise all_of(made) if not rows.left_out else _all_or_named()
         doubt = doubted(made, tuple(self.bad), rows)
         if doubt is not None:
             raise doubt
@@ -496,3 +496,11 @@ class _Reading:
 
 def _too_many(count: int, most: int = MAX_ENTRIES) -> NotRun:
     return NotRun((f"{count:,} are too many, {most:,} is the most in one request.",))
+
+
+def _all_or_named() -> NotRun:
+    """Words beside what is answered may except some of it."""
+    return NotRun(
+        ("I take all of that list, or the accounts that you write; nothing has run.",),
+        ("All: only the command and its reason. Some: write them one a line, below it.",),
+    )
