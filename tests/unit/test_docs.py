@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import maubot
 import pytest
 from ruamel.yaml import YAML
 
 from sluice.catalog.table import COMMANDS
+from sluice.chat import help
 from sluice.offline import main as sluice
 from sluice.settings import load
 from sluice.setup import policy_writer, units
 from sluice.setup.rooms import People
+from tests.unit.scenes import here
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -105,6 +108,30 @@ def test_every_symptom_is_in_words_that_the_code_has() -> None:
     ]
     assert len(words) > 20
     assert [each for each in words if each.strip("0123456789:") not in said_by_the_code()] == []
+
+
+def test_what_maubot_is_said_to_say_stands_in_maubot() -> None:
+    source = "\n".join(p.read_text("utf-8") for p in Path(maubot.__file__).parent.rglob("*.py"))
+    told = [found[1] for row in ROWS if (found := re.match(r"`([^`]+)` \(maubot's\)$", row))]
+    assert len(told) > 2
+    holes = [re.escape(words).replace("sluice_plugin", ".*") for words in told]
+    assert [words for words in holes if not re.search(words, source)] == []
+
+
+def test_the_readme_installs_as_the_owners_page_does() -> None:
+    [install] = [b for b in blocks(ROOT / "README.md", "") if " setup\n" in b]
+    words = install.replace("sluice-VERSION.mbp", "sluice.mbp").replace(" && ", "\n").splitlines()
+    said = (DOCS / "owners.md").read_text(encoding="utf-8")
+    assert len(words) == 4
+    assert [each for each in words[:3] if f"   {each}\n" not in said] == []
+
+
+def test_the_repair_by_hand_goes_where_the_finished_lines_go() -> None:
+    said = (DOCS / "owners.md").read_text(encoding="utf-8")
+    lines = help.repair_lines(here(server="example.com"), "https://example.com", "!ROOM").body
+    paths = re.findall(r"https://example\.com(/[^',\s]+)", lines)
+    assert len(paths) == 3
+    assert [path for path in paths if f"https://example.com{path}" not in said] == []
 
 
 def test_the_owners_page_says_what_setup_asks_for() -> None:

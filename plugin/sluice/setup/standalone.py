@@ -11,6 +11,7 @@ import importlib.util
 import io
 import os
 import secrets
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -155,12 +156,13 @@ class Standalone:
         return "\n".join([*(told or lines)[-5:], f"All of it: {self.log}"])
 
     def afterwards(self) -> str:
-        run = " ".join(self._package.command("run", "--folder", str(self.folder.absolute())))
-        unit = " ".join(self._package.command("setup", "--systemd", "--folder", str(self.folder)))
+        folder = str(self.folder.absolute())
+        run = shlex.join(self._package.command("run", "--folder", folder))
+        unit = shlex.join(self._package.command("setup", "--systemd", "--folder", folder))
         return (
             f"Start it:  {run}\n"
-            f"Or let systemd keep it running:  {unit} | sudo tee "
-            "/etc/systemd/system/sluice.service && sudo systemctl enable --now sluice"
+            f"Or let systemd keep it running, as root:  {unit} > "
+            "/etc/systemd/system/sluice.service && systemctl enable --now sluice"
         )
 
 
