@@ -191,6 +191,8 @@ def test_the_package_runs_as_a_file(package: Path) -> None:
     assert "valid" in ran.stdout
     shown = run(sys.executable, str(package), "setup", "--example", "alone")
     assert shown.stdout == Path(policy).read_text(encoding="utf-8")
+    cut = run("sh", "-c", f"{sys.executable} {package} check {policy} | true")
+    assert (cut.returncode, cut.stderr) == (0, "")
     bare = run(sys.executable, "-S", str(package), "check", policy)
     assert bare.returncode == 2
     assert "is not installed here: use the Python that maubot is installed in" in bare.stderr
