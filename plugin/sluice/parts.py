@@ -204,7 +204,7 @@ class Parts:
             self.commands,
             ground.dialog,
             self.storage,
-            ground.encryption.withheld,
+            ground.encryption,
             ground.bells.problems,
         )
 

@@ -436,12 +436,23 @@ async def test_plain_words_where_nothing_waits_for_them_are_chat(room: Room, wor
 
 @pytest.mark.parametrize(
     "words",
-    ["wait", "thanks!", "who is that?", "no one in the kitchen has ever washed a cup",
+    ["wait", "thanks!", "who is that?",
      "I said yes to him", "sure enough the rain came back in the evening"],
 )  # fmt: skip
 async def test_other_plain_words_are_chat_while_a_card_waits(room: Room, words: str) -> None:
     await card(room)
     assert await said(room, CY, words) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["nein das ist unser Kassenwart Peter", "stop that is the wrong account",
+              "no one knows what he did, leave him"],
+)  # fmt: skip
+async def test_a_long_no_without_a_relation_holds_the_card(room: Room, words: str) -> None:
+    await card(room)
+    assert (await said(room, CY, words))[0].startswith("❓ A no to #1")
+    await room.says(DAN, "!approve 1")
+    assert await next_turn(room) is None
 
 
 async def test_who_has_said_yes_is_not_asked_for_another_but_heard_with_a_no(room: Room) -> None:

@@ -192,3 +192,24 @@ async def test_two_slots_while_it_waits_for_a_second_vote(room: Live) -> None:
     room.taps(DAN, await room.card(number))
     await room.reads()
     assert await room.next() is None
+
+
+@pytest.mark.parametrize("then", ["yes", "!approve 1", "!approve 2", "👍"])
+async def test_an_old_message_becomes_no_yes_again(room: Live, then: str) -> None:
+    event = await votes(room, "reply")
+    room.edits(CY, event, "let me look first")
+    await room.reads()
+    assert await room.next() is None
+    room.ops.clock.go(301)
+    room.edits(CY, event, then)
+    await room.reads()
+    assert await room.next() is None
+    assert await room.state() is State.PENDING
+
+
+async def test_an_old_yes_may_still_become_a_no(room: Live) -> None:
+    event = await votes(room, "reply")
+    room.ops.clock.go(301)
+    room.edits(CY, event, "no")
+    await room.reads()
+    assert await room.state() is State.DENIED

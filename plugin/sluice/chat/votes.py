@@ -76,6 +76,12 @@ def not_tapped(here: Here, number: int) -> None:
     """What such a question becomes then."""
 
 
+@says("""⛔ Not counted: that message is too old to become a yes by an edit.
+To vote: tap ✅ on the card, or reply yes to it.""")
+def no_yes_by_edit() -> None:
+    """Nobody looks at an old message."""
+
+
 @says("❓ Not a vote. To vote on #{number}: tap ✅ or ❌ on the card, or reply yes or no.")
 def _no_vote(number: int) -> None: ...
 

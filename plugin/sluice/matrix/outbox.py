@@ -118,21 +118,19 @@ class Outbox:
         message: Message,
         *,
         reply_to: str | None = None,
-        beside: str | None = None,
         clear: bool = False,
         file: File | None = None,
     ) -> None:
         """A new message. A key that was used in this room is not used again: nothing happens.
 
-        It stands in the thread of what it answers. beside: in the thread of this event, which it
-        does not answer. clear: also in a room that is encrypted while the bot has no crypto. file:
-        what the message is the caption of.
+        It stands in the thread of what it answers. clear: also in a room that is encrypted while
+        the bot has no crypto. file: what the message is the caption of.
         """
         content = fitting(message).content()
         if file is not None:
             content.update(file.content())
-        if place := await threads.place(tx, reply_to, beside):
-            content["m.relates_to"] = place
+        if reply_to is not None:
+            content["m.relates_to"] = await threads.place(tx, reply_to)
         about = message.about
         await self._add(tx, room, SAY, key, content=content, clear=clear, about=about)
 

@@ -16,16 +16,10 @@ async def keep(tx: Tx, event_id: EventId, root: EventId) -> None:
     await insert(tx, "sluice_thread", row, "ON CONFLICT DO NOTHING")
 
 
-async def place(tx: Tx, reply_to: str | None, beside: str | None) -> dict[str, object]:
-    """The relation of a message that answers one of these, or only stands beside it; empty for
-    one that stands alone."""
-    about = reply_to or beside
-    if about is None:
-        return {}
-    root = await tx.fetchval("SELECT root FROM sluice_thread WHERE event_id = $1", about)
-    answers: dict[str, object] = {"m.in_reply_to": {"event_id": about}}
+async def place(tx: Tx, reply_to: str) -> dict[str, object]:
+    """The relation of a message that answers this one."""
+    root = await tx.fetchval("SELECT root FROM sluice_thread WHERE event_id = $1", reply_to)
+    answers: dict[str, object] = {"m.in_reply_to": {"event_id": reply_to}}
     if root is None:
-        return answers if reply_to else {}
-    falls_back = reply_to is None  # for clients that know no threads
-    thread = {"rel_type": "m.thread", "event_id": root, "is_falling_back": falls_back}
-    return {**thread, **answers}
+        return answers
+    return {"rel_type": "m.thread", "event_id": root, "is_falling_back": False, **answers}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ..catalog.record import OwnCommand
 from ..catalog.table import find
-from ..chat import cards, questions
+from ..chat import cards, questions, votes
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.found import Passed
@@ -18,7 +19,7 @@ from ..model.command import Typed
 from ..model.event import Json
 from ..model.ids import EventId, RoomId, UserId
 from ..model.origin import Origin
-from ..model.request import Request, State, Via, Vote
+from ..model.request import Request, Side, State, Via, Vote
 from ..requests import store, submit, voting
 from ..requests.desk import Desks
 from ..requests.standing import judge
@@ -127,15 +128,21 @@ class Edits:
 
         return evolve(anew, commit=commit)
 
-    async def vote(self, origin: Origin, content: Json, before: Vote) -> Handled | None:
-        """The sender changed a message that is a vote."""
+    async def vote(
+        self, origin: Origin, content: Json, before: Vote, *, young: bool
+    ) -> Handled | None:
+        """The sender changed a message that is a vote. young: nobody looks at an old one, so it
+        becomes no yes."""
         if not await self._authority.roles(origin):
             return None
         said, cast = read.side(content), None
+        stands = before.approves and not before.withdrawn
+        if said is not None and said[0] is Side.APPROVE and not young and not stands:
+            return self._dialog.answer(origin, votes.no_yes_by_edit())
         if said is not None:
             whose, (side, why) = (origin.event_id, before.request, origin.mxid), said
             cast = Ballot(*whose, side, Via.REPLY, origin.room, why, origin.command)
-        then = await self._in_place(origin, content)
+        then = await self._in_place(origin, content, young=young)
 
         async def commit(tx: Tx) -> None:
             does = then.commit if then is not None else None
@@ -149,11 +156,13 @@ class Edits:
 
         return Handled(commit, after)
 
-    async def _in_place(self, origin: Origin, content: Json) -> Handled | None:
+    async def _in_place(self, origin: Origin, content: Json, *, young: bool) -> Handled | None:
         """What the new text does as a command: a vote, or something else that stops a request."""
         typed = self._commands.read(origin.room, content)
         command = find(typed.word) if isinstance(typed, Typed) else None
-        if not isinstance(typed, Typed) or command is None or not command.at_once:
+        stops = isinstance(command, OwnCommand) and command.stops
+        acts = command is not None and (command.at_once if young else stops)
+        if not isinstance(typed, Typed) or not acts:
             return None  # nobody looks at an old message: nothing else hides there
         return await self._commands.take(origin, typed)
 

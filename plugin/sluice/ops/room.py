@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Union
 
@@ -20,11 +21,11 @@ from ..looks.authority import Authority
 from ..looks.lookups import looks, waits
 from ..matrix import threads
 from ..matrix.api import Homeserver, NoResponse, Refused, passing
-from ..matrix.late import ENCRYPTED
+from ..matrix.encryption import Encryption
+from ..matrix.late import ENCRYPTED, NoKey
 from ..matrix.model import SEEN, Handled, Later
 from ..matrix.outbox import Outbox
 from ..matrix.rooms import RoomView
-from ..matrix.withheld import Withheld
 from ..model.command import Manner, Typed
 from ..model.event import Json, RoomEvent
 from ..model.ids import EventId, RoomId
@@ -67,7 +68,7 @@ class OpsRoom:
         commands: Intake,
         dialog: Dialog,
         storage: Storage,
-        withheld: Withheld,
+        encryption: Encryption,
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
@@ -84,7 +85,7 @@ class OpsRoom:
         parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._bots: set[str] = set()  # who has sent notices here, and is nobody's
-        self._withheld = withheld
+        self._encryption = encryption
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -255,7 +256,7 @@ class OpsRoom:
         if sender in told or self._mute.now:
             return None
         handled = await self._commands.refuse(
-            self._origin(event), refusals.unreadable(self._withheld.why(event))
+            self._origin(event), refusals.unreadable(self._encryption.withheld.why(event))
         )
         if handled is None:
             return None
@@ -285,7 +286,9 @@ class OpsRoom:
         """before: the original, with these votes. content: what it says now."""
         original = before.id
         if votes and self._live.settings is not None:
-            return await self._edits.vote(self._origin(event, original), content, votes[0])
+            young = self._commands.is_young(before.at)
+            whose = self._origin(event, original)
+            return await self._edits.vote(whose, content, votes[0], young=young)
         request = await self._db.read(lambda tx: store.of_command(tx, self.room, original))
         answered = self._dialog.of_answer(original) if self._is_chat(before) else None
         if answered is not None and self._commands.is_young(before.at):
@@ -319,13 +322,18 @@ class OpsRoom:
         return taken
 
     async def _original(self, event_id: EventId) -> RoomEvent | None:
-        """The message that is edited, if there is one in this room."""
+        """The message that is edited, in clear where it can be, if there is one in this room."""
         try:
-            return await self._hs.event(self.room, event_id)
+            event = await self._hs.event(self.room, event_id)
         except Refused as error:
             if passing(error):
                 raise
             return None
+        if event is None or event.type != ENCRYPTED:
+            return event
+        with suppress(NoKey):
+            event = await self._encryption.unseal(event)
+        return event
 
     async def _is_answered(self, original: EventId) -> bool:
         """Whether it was a command, or was taken for one."""
@@ -335,7 +343,7 @@ class OpsRoom:
     def _is_chat(self, event: RoomEvent) -> bool:
         """Whether a message is none to the bot, as far as can be read."""
         if event.type == ENCRYPTED:
-            return False
+            return True
         return self._commands.read(self.room, event.content) is None
 
     # --- taps and redactions

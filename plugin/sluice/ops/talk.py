@@ -11,7 +11,6 @@ from functools import partial
 
 from attrs import frozen
 
-from ..chat import refusals
 from ..chat import votes as texts
 from ..chat.card_text import About
 from ..db.connection import Database, Tx
@@ -195,8 +194,7 @@ class Talk:
         if what.sense is Sense.YES and exact:
             voted = await self.vote(origin, target, Side.APPROVE, Via.REPLY)
             if voted is not None:
-                old = refusals.no_command_by_edit()
-                return voted if young else self._dialog.answer(origin, old)
+                return voted if young else self._dialog.answer(origin, texts.no_yes_by_edit())
         if self._live.settings is None:
             return None
         card = await self._db.read(lambda tx: self._open(tx, target, origin.mxid))
@@ -254,7 +252,9 @@ class Talk:
     async def _plain(self, origin: Origin, said: Said) -> Handled | None:
         """Words that name nothing: a phone's quick reply, or chat."""
         answer, sense = await self._answers.plain(origin, said.text), meant(said.text).sense
-        if self._live.settings is None or self._mute.now or not is_short(said.text):
+        if self._live.settings is None or self._mute.now:
+            return answer
+        if sense is not Sense.NO and not is_short(said.text):
             return answer
         if sense not in (*_DOUBTFUL, Sense.NO) or (answer is not None and sense is not Sense.NO):
             return answer

@@ -248,10 +248,10 @@ class Desk:
     async def say(
         self, request: Request, key: str, message: Message, *, answers: bool = False
     ) -> None:
-        """A message of a request, in the thread of its command. answers: as a reply to that."""
+        """A message of a request. answers: to its command, where that stands; what others vote
+        on, and what became of that, stands where everybody sees it."""
         reply_to = request.command if answers else None
-        room, beside = request.room, request.command
-        await self.outbox.put(self.tx, room, key, message, reply_to=reply_to, beside=beside)
+        await self.outbox.put(self.tx, request.room, key, message, reply_to=reply_to)
 
     async def show(self, request: Request, card: Message) -> None:
         """Edits the card if it changes; its buttons stay only while votes count."""

@@ -229,9 +229,8 @@ class Endings:
     async def _with_file(self, tx: Tx, request: Request, shown: Shown) -> None:
         """Said here, because of its file; what `end` says under the same key is said already."""
         key, reply = f"request.{request.id}.end", None if request.slots else request.command
-        room, beside, said = request.room, request.command, shown.message
-        outbox = self._outbox
-        await outbox.put(tx, room, key, said, reply_to=reply, beside=beside, file=shown.file)
+        room, said = request.room, shown.message
+        await self._outbox.put(tx, room, key, said, reply_to=reply, file=shown.file)
 
     async def scrub(self, tx: Tx, answer: str) -> None:
         """Takes an answer that may hold a password out of the admin room."""

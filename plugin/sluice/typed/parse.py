@@ -472,8 +472,9 @@ class _Reading:
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         reason = "A reason comes last, behind the word reason. " if acts else ""
         example = code(f"{self.prefix}{self.command.example}")
+        shown = quote(word) if password.is_plain(word) or lists.is_id(word) else "that"
         return NotRun(
-            (quote(word), f" is one word too many for {self.typed.word}."),
+            (shown, f" is one word too many for {self.typed.word}."),
             (f"{reason}Example: ", example),
         )
 
