@@ -83,7 +83,7 @@ async def test_a_word_that_means_two_people_runs_for_neither(office: Office) -> 
     for word in (one.localpart, one.localpart.capitalize()):
         said = await office.asks("bo", f"!resetpw {word}")
         assert said.text == (
-            f"⛔ Not run: 2 people here are called “{word}”.\n"
+            f"⛔ Not run: 2 people here are called “{word.lower()}”.\n"
             f"Edit your message: {one.mxid} or {two.mxid}"
         )
     await office.never_ran(one)

@@ -39,9 +39,14 @@ async def test_a_missing_reason_may_be_given_by_an_edit(office: Office) -> None:
     card = await office.card_behind(edit, command)
     assert "\nReason: “casino links”\n" in card.said.text
     late = await office.replies("bo", question.id, "too late, the question is gone")
-    await office.heard_nothing(late)
+    own = await office.room.answer_to(late)
+    assert own.text == (
+        f"❓ Not a vote: #{card.number} is your own request."
+        f" To take it back: !cancel {card.number}"
+    )
     again = await office.edits("bo", command, f"!deactivate {spam.mxid} reason other links")
     new = await office.card_behind(again, command)
+    assert "\nReason: “other links”\n" in new.said.text
     await office.says_of(card, f"cancelled, bo changed the command. Now: #{new.number}")
     await office.removes("bo", command)
     await office.says_of(new, "cancelled, bo deleted the command")
@@ -139,14 +144,20 @@ async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Offi
 
 
 async def test_a_typo_in_a_command_is_corrected_by_a_tap_of_the_asker(office: Office) -> None:
-    said = await office.asks("bo", "!registraton")
-    assert said.text == "❓ No command “registraton”. Tap 1️⃣ for: !registration"
+    name = f"typo{office.world.suffix}"
+    said = await office.asks("bo", f"!adduserr {name}")
+    assert said.text == f"❓ No command “adduserr”. Tap 1️⃣ for: !adduser {name}"
     await office.room.wait(lambda other: other.reaction == (said.id, "1️⃣"), "the button")
     await office.heard_nothing(await office.taps("cy", said, "1️⃣"))
+    assert await office.lines("create-user", name) == []
     await office.taps("bo", said, "1️⃣")
-    await office.room.wait(
-        lambda other: other.text.startswith("📋 Registration is on"), "the answer", after=said.id
-    )
+    await office.shows(f"^✅ Account made: @{name}:")
+    assert len(await office.lines("create-user", name)) == 1
+
+
+async def test_a_typo_in_a_command_that_only_reads_runs_at_once(office: Office) -> None:
+    said = await office.asks("bo", "!registraton")
+    assert said.text == "📋 Registration is on, without an end."
 
 
 async def test_a_typo_in_a_destructive_command_is_corrected_by_an_edit(office: Office) -> None:

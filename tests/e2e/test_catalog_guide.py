@@ -37,7 +37,7 @@ async def test_help(house: House) -> None:
 async def test_list_local_users(house: House, name: str) -> None:
     shows(await house.does(f"!{name}"), r"^📋 \d+ accounts", r"\bana \(owner\)")
     found = await house.does("!users VE-CAT")
-    shows(found, r"^📋 1 of \d+ accounts has “VE-CAT” in the name: eve-cat$")
+    shows(found, r"^📋 1 of \d+ accounts has “ve-cat” in the name: eve-cat$")
 
 
 @covers("adduser", "done")

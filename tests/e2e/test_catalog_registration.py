@@ -95,6 +95,7 @@ async def test_off_takes_the_window_away(house: House) -> None:
     await house.does("!registration on for 1h")
     shows(await house.does("!registration off"), "^✅ Registration is off")
     assert house.bot.rows("SELECT * FROM sluice_window") == []
-    shows(await house.does("!registration on for 1 week"), "^⛔ Not run: “1 week” is no time span")
+    shows(await house.does("!registration on for a bit"), "^⛔ Not run: “a bit” is no time span")
+    assert house.bot.rows("SELECT * FROM sluice_window") == []
     shows(await house.does("!registration off for 1h"), "^⛔ Not run: only “on” takes a time span")
     shows(await house.does("!registration on", "bo"), r"^⛔ Not allowed \(#\d+\): registration")

@@ -155,7 +155,7 @@ async def test_questions_and_edits_work_encrypted(world: World, room: SealedChat
     reply = {"m.relates_to": {"m.in_reply_to": {"event_id": question.id}}}
     await room.say("al", **reply)
     await room.shows("^⛔ Not allowed ")
-    wrong = await room.say("!deactivte @spam:example.org reason casino")
+    wrong = await room.say(f"!deactivte {world['eve'].mxid} reason casino")
     assert (await room.answer_to(wrong)).text.startswith("❓ No command “deactivte”.")
     new = {"msgtype": "m.text", "body": "!can adduser alice"}
     relation = {"rel_type": "m.replace", "event_id": wrong}

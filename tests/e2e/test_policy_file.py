@@ -148,8 +148,9 @@ async def test_safe_mode_without_any_valid_policy(world: World, tmp_path: Path) 
     assert again.id != said.id
     bot.set_policy(world.policy(TEXT))
     await room.say("!reload")
+    dan, bo = (world[name].mxid for name in ("dan", "bo"))
     over = await room.shows("^🔔 The policy is valid, safe mode is over.")
-    assert over.text.split("\n")[1] == "Owners: ana, dan. Mods: bo."
+    assert over.text.split("\n")[1] == f"Owners: ana, dan ({dan}). Mods: bo ({bo})."
     assert (await room.ask("!users", within=20)).text.startswith(("📋", "❓"))
     assert not [said for said in room.said if said.reply_to in silent]
 
