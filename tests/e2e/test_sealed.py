@@ -186,13 +186,24 @@ async def test_a_list_whose_first_name_stands_behind_the_fence_is_whole(office: 
 
 
 async def test_what_stands_below_a_name_makes_no_account(office: Office) -> None:
-    name = f"alice{office.world.suffix}"
-    for below in ("\n\nthanks", "\nSecurePassword123"):
+    name, before = f"alice{office.world.suffix}", await office.lines("create-user")
+    for below, what in (
+        ("\n\nthanks for your help", f"❓ Make only {name}? The rest is left out and not shown."),
+        ("\nSecurePassword123", "⛔ Not run: passwords are never typed here, Conduit makes them."),
+    ):
         answer = await office.asks("bo", f"!adduser {name}{below}")
-        assert answer.text.startswith("❓ 2 accounts"), answer.text
-        assert "securepassword" not in answer.text.lower()
+        assert answer.text.startswith(what), answer.text
+        assert not re.search("thanks|help|securepassword", answer.text.lower())
     await office.quiet()
-    assert await office.lines("create-user", name) == []
+    assert await office.lines("create-user") == before
+
+
+async def test_thanks_below_a_name_is_dropped(office: Office) -> None:
+    name, before = f"polly{office.world.suffix}", await office.lines("create-user")
+    answer = await office.asks("bo", f"!adduser {name}\n\nthanks")
+    assert answer.text.startswith(f"✅ Account made: @{name}:"), answer.text
+    (line,) = (await office.lines("create-user"))[len(before) :]
+    assert line.endswith(f"create-user @{name}:{office.world.server.name}")
 
 
 async def test_a_command_that_was_sent_twice_runs_once(office: Office) -> None:
