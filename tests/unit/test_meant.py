@@ -295,11 +295,11 @@ PASSWORDS = ["SecurePassword123", "hunter2", "Pa$$w0rd", "alice:hunter2", "Tr0ub
 @pytest.mark.parametrize(
     "below",
     [
-        "\n\nthanks",
-        "\nplease",
-        "\n\nThanks!",
+        "\n\nlove",
+        "\nhi",
+        "\n\nCheers!",
         "\n\nBest\nKim",
-        "\u2028thanks",
+        "\u2028cheers",
         "\nbob",
         "\nbob\ncarol",
     ]
@@ -336,8 +336,17 @@ async def test_who_may_not_even_make_the_first_is_told_that_and_no_more_is_store
 
 
 @pytest.mark.parametrize(
-    "line", ["\nalice\nbob\nthanks", "\nalice\nbob\n\nthanks!", "\nalice\nPLEASE"]
+    "below", ["\n\nthanks", "\nplease", "\n\nThanks!", "\u2028thanks", "\nPLEASE", "\nvielen Dank"]
 )
+async def test_politeness_is_no_name(room: Room, below: str) -> None:
+    await room.says(BO, f"!adduser alice{below}")
+    assert (await room.ops.request(1)).invocation.values("user") == (f"@alice:{SERVER}",)
+    await room.says(BO, f"!adduser\nnora\nbob{below}")
+    both = (f"@nora:{SERVER}", f"@bob:{SERVER}")
+    assert (await room.ops.request(2)).invocation.values("user") == both
+
+
+@pytest.mark.parametrize("line", ["\nalice\nbob\ncheers", "\nalice\nbob\n\nlove!", "\nalice\nHI"])
 async def test_a_greeting_in_a_list_is_asked_back(room: Room, line: str) -> None:
     await room.says(BO, f"!adduser{line}")
     assert await room.newest() == 0
@@ -358,7 +367,7 @@ async def test_a_list_of_names_below_the_command_runs_unasked(room: Room) -> Non
 
 @pytest.mark.parametrize("command", ["purgeuser", "blockuser", "deactivateall"])
 def test_a_greeting_below_an_account_is_no_account(command: str) -> None:
-    for line in (f"!{command} {A}\nthanks", f"!{command}\n{A}\nthanks", f"!{command} spam\nmax"):
+    for line in (f"!{command} {A}\ncheers", f"!{command}\n{A}\nlove", f"!{command} spam\nmax"):
         with pytest.raises((AskFirst, NotRun)):
             parse(read_line(line), server=SERVER)
     both = parse(read_line(f"!{command} {A}\n{B}"), server=SERVER)
@@ -367,7 +376,7 @@ def test_a_greeting_below_an_account_is_no_account(command: str) -> None:
 
 async def test_an_answer_with_more_below_the_name_is_asked_back_too(room: Room) -> None:
     question = await asked(room, BO, "!adduser")
-    await room.says(BO, "alice\nthanks", question)
+    await room.says(BO, "alice\ncheers", question)
     assert await room.newest() == 0
     assert room.ops.dialog._open
 

@@ -181,36 +181,37 @@ class OpsRoom:
             return await self._edit(event, *edit)
         return _in_thread(await self._read(origin, content), origin, content)
 
-    async def _read(
-        self, origin: Origin, content: Json, *, chat: RoomEvent | None = None
-    ) -> Taken:
-        """A vote, a command, an answer to a question, or chat. chat: the message that was nothing
-        until this edit of it."""
-        return await self._typed(origin, content, chat)
-
-    async def _typed(self, origin: Origin, content: Json, chat: RoomEvent | None) -> Taken:
-        """A command, an answer to a question, or chat. chat: as of `_read`; it is asked first."""
+    async def _read(self, origin: Origin, content: Json, chat: RoomEvent | None = None) -> Taken:
+        """A command, an answer to a question, a vote, or chat. chat: the message that was nothing
+        until this edit of it; what it says now is asked first."""
         typed = self._commands.read(self.room, content)
         if isinstance(typed, NotRun):
             if self._mute.now:
                 return await self._mute.unheard(origin)
             return await self._commands.refuse(origin, refusals.refused(typed))
-        line = meaning(typed).typed if typed is not None else None
-        if line is not None and self._mute.now and not self._mute.counts(line):
-            return await self._mute.typed(origin, line)
-        if line is not None and await self._is_unstorable(origin, line):
-            return None
         young = chat is None or self._commands.is_young(chat.at)
+        line = meaning(typed).typed if typed is not None else None
         if typed is None or line is None:
             return await self._talk.take(origin, content, young=young)
+        if self._mute.now and not self._mute.counts(line):
+            return await self._mute.typed(origin, line)
+        if await self._is_unstorable(origin, line):
+            return None
         below = typed.manner is Manner.SAID and (typed.reply_to or typed.thread)
-        said = below and (line.said or not waits(line.word))
-        if said and (answer := await self._talk.take(origin, content, young=young)):
+        is_answer = below and (line.said or not waits(line.word))
+        if is_answer and (answer := await self._talk.take(origin, content, young=young)):
             return answer
+        return await self._command(origin, content, typed, line, chat)
+
+    async def _command(
+        self, origin: Origin, content: Json, typed: Typed, line: Typed, chat: RoomEvent | None
+    ) -> Taken:
+        """A command stands for itself: it is no answer to a question, except a no. line: what it
+        means."""
         question = await self._talk.asked(typed.reply_to, origin.mxid)
         if question is not None and is_no_command(typed):
             return self._dialog.called_off(origin, question)
-        if question is not None:  # a command is no answer: it stands for itself
+        if question is not None:
             self._dialog.close(question.key)
         meant = typed if question is None else evolve(typed, reply_to=None)
         if meant.manner is Manner.CAPTION and meant.reply_to is None:
@@ -309,7 +310,7 @@ class OpsRoom:
         if request is None or request.state in NEVER_RAN:
             was_command = is_known and not self._is_chat(before)
             again = was_command and self._commands.is_young(before.at)
-            return await self._read(origin, content, chat=None if again else before)
+            return await self._read(origin, content, None if again else before)
         typed = self._commands.read(self.room, content)
         if (same := self._edits.as_before(origin, typed, request)) is not None:
             return same
