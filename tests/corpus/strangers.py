@@ -24,7 +24,8 @@ ARGUED: Mapping[str, str] = {  # where the stranger judged otherwise than the ru
     ),
     "s066": "what begins with the bot's name is answered",
     **dict.fromkeys(("s013", "s014"), "a password is not asked back: it is removed and told"),
-    "s010": "what is no plain name behind a name may be a password: it is removed and told",
+    **dict.fromkeys(("s005", "s006"), "courtesy behind a command is dropped, and it runs"),
+    **dict.fromkeys(("s021", "s022"), "a reason has many names, and a card leads to votes"),
     "s011": "several commands in one message are said to be several",
     "s025": "Sluice knows no accounts that are in none of its rooms, and searches are typed",
     **dict.fromkeys(
@@ -38,8 +39,8 @@ ARGUED: Mapping[str, str] = {  # where the stranger judged otherwise than the ru
     "s078": "who says wait is told that this is no vote",
     "s079": "“no idea” may be no no: the card is held until they say",
     "s093": "the next words of who was asked are offered as the answer",
-    "s099": "talk below what is over is chat",
-    **dict.fromkeys(("s021", "s022", "s027", "s030", "s042", "s058"), "a line says what to type"),
+    "s095": "a sentence is no name: it is asked for again, and the question stays open",
+    **dict.fromkeys(("s010", "s027", "s030", "s042", "s058", "s099"), "a line says what to type"),
 }
 _PLACES = {"a person's message": "said"}
 _ENDS = {"approved": "yes 1", "denied": "no 1", "cancelled": "cancelled 1"}

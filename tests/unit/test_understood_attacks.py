@@ -231,6 +231,18 @@ async def test_with_an_edit_goes_what_the_message_was_before(chat: Chat) -> None
     assert {row["key"] for row in rows} == {before, chat.last}
 
 
+async def test_with_an_edited_answer_goes_what_it_was_before(chat: Chat) -> None:  # noqa: F811
+    chat.ops.power(chat.ops.live.me, 50)
+    await chat.ops.look()
+    await chat.said(BO, "!adduser")
+    await chat.said(BO, "alice hunter2", await chat.id_of(await chat.question()))
+    answer = chat.last
+    await chat.edited(BO, answer, {"body": "alice Hunter2xQ!"})
+    query = "SELECT key FROM sluice_outbox WHERE kind = 'redact'"
+    rows = await chat.ops.db.read(lambda tx: tx.fetch(query))
+    assert {row["key"] for row in rows} == {answer, chat.last}
+
+
 # --- what keeps others from being heard
 
 

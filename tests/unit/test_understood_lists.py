@@ -516,7 +516,19 @@ def test_what_may_be_names_is_asked_and_not_shown(line: str) -> None:
         assert refused.redact
 
 
-NO_PASSWORDS = ["forgot her password", "lost the pw", "password is lost", "new laptop, pw gone"]
+NO_PASSWORDS = [
+    "forgot her password",
+    "lost the pw",
+    "password is lost",
+    "new laptop, pw gone",
+    "lost her phone on 30.11. at 14:05",
+    "ticket #1234",
+    "#1234",
+    "she can't log in, again (2nd time)",
+    "à cause d'une panne",
+    "asked by @max:example.org; see https://example.org/t?id=12",
+    "Q3 audit",
+]
 
 
 @pytest.mark.parametrize("reason", NO_PASSWORDS)
@@ -531,7 +543,8 @@ SECRETS = st.from_regex(r"[A-Za-z0-9!$%&#^*~]{6,20}", fullmatch=True).filter(
 )
 AROUND = st.sampled_from(
     [" {}", "\n{}", ": {}", ":{}", "\n- {}", " password {}", " pw: {}", "\n```\n{}\n```", ", {}",
-     " — {}", " ({})", "\nbob\n{}", "\n\nthanks\n{}", " / {}", "\u2028{}", "\n> {}", " '{}'"]
+     " — {}", " ({})", "\nbob\n{}", "\n\nthanks\n{}", " / {}", "\u2028{}", "\n> {}", " '{}'",
+     " because {}", " reason {}", "\nreason: {}", " weil {}", " Grund: {}", " reason: new is {}!"]
 )  # fmt: skip
 
 
@@ -645,6 +658,21 @@ async def test_a_password_in_an_answer_or_an_edit_is_removed(room: Room, secret:
     await nothing_of(room, secret)
     gone = await room.rows("SELECT key FROM sluice_outbox WHERE kind='redact'")
     assert [row["key"] for row in gone] == [answer]
+
+
+AS_REASON = ["because {}", "reason {}", "weil {}", "\nreason {}", "Grund: {}", "reason new is {}"]
+
+
+@pytest.mark.parametrize("way", AS_REASON)
+@pytest.mark.parametrize("secret", ["Hunter22", "hunter2", "Pa$$w0rd"])
+async def test_a_password_as_a_reason_stands_nowhere(room: Room, way: str, secret: str) -> None:
+    for command in ("resetpw max", "adduser alice"):
+        await room.says(BO, f"!{command} {way.format(secret)}")
+        said = (await room.ops.last())["body"]
+        assert "passwords are never typed here" in said
+        assert f"then: !{command}" in said
+    await nothing_of(room, secret)
+    assert await room.newest() == 0
 
 
 EDITED = [

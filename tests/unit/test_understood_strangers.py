@@ -259,6 +259,9 @@ BEGUN = [
     ("undo pls", "!log"),
     ("kick", "!deactivate spam"),
     ("status?", "send: !status"),
+    ("who is he", "send: !who spam"),
+    ("who @max:example.org", "send: !who @max:example.org"),
+    ("help deactivate", "send: !help deactivate"),
 ]
 
 
@@ -286,6 +289,15 @@ TALK = [
     "😂",
     "go on",
     "I saw that",
+    "who was that?",
+    "who knows",
+    "who did this",
+    "why not?",
+    "why did he",
+    "can we?",
+    "can he still write?",
+    "help me out",
+    "log was cleared",
 ]
 
 

@@ -491,8 +491,10 @@ async def test_the_label_of_a_reason_is_dropped(room: Room, label: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [(WHY, w) for w in ("what?", "who", "why?", "thanks", "ok", "12", "?", "yes please", "hm?")]
-    + [(NAME, w) for w in ("what?", "which name?", "thanks!", "ok", "12", "danke", "yes")],
-)
+    + [(NAME, w) for w in ("what?", "which name?", "thanks!", "ok", "12", "danke", "yes")]
+    + [(NAME, w) for w in ("her name is Zoe, plot 9", "it's zoe", "I think zoe", "sie heißt Zoe",
+                           "zoe is the one\nreset hers please")],
+)  # fmt: skip
 async def test_what_cannot_be_the_answer_is_asked_back(room: Room, line: str, words: str) -> None:
     await room.says(BO, line)
     first = await question(room, BO)
@@ -547,6 +549,22 @@ async def test_the_reason_of_a_secret_command_is_not_repeated(room: Room) -> Non
     await room.says(ANA, "!glass resetpw spam")
     assert (await said(room, ANA, "hunter2 for now"))[0].startswith("❓ Was that the reason?")
     assert "hunter2" not in await room.everything()
+    room.ops.power(room.ops.client.mxid, 50)
+    await room.ops.look()
+    words = room.ops.dialog._open
+    await room.taps(ANA, await room.sent(list(words)[-1]))
+    assert "passwords are never typed here" in (await room.ops.last())["body"]
+    assert "hunter2" not in await room.everything()
+    assert await room.newest() == 0
+
+
+@pytest.mark.parametrize("words", ["alice hunter2", "alice Hunter22", "hunter2!"])
+async def test_what_may_be_a_password_is_not_offered_as_the_answer(room: Room, words: str) -> None:
+    await room.says(BO, "!adduser")
+    made = Threads(room, await question(room, BO))
+    await made.says(DAN, "what do you want for lunch?")
+    await made.says(BO, words)
+    assert words not in await room.everything()
 
 
 async def test_plain_words_of_others_answer_nothing(room: Room) -> None:

@@ -12,7 +12,8 @@ class Origin:
     """Where a command comes from.
 
     event_id: what completed it; command: the message that people edit and delete (the same unless
-    a reply or an edit completed it). at: epoch seconds, as the sender's server dates it.
+    a reply or an edit completed it). answer: the message that answered a question of ours, if one
+    completed it. at: epoch seconds, as the sender's server dates it.
     """
 
     event_id: EventId
@@ -20,3 +21,4 @@ class Origin:
     room: RoomId
     mxid: UserId
     at: float
+    answer: EventId | None = None

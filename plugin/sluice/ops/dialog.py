@@ -25,12 +25,18 @@ from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.answering import could_be, is_command, without_label
 from ..typed.parse import Missing, NotRun
+from ..typed.password import is_in_reason
 from ..typed.values import MAX_BYTES, size
 
 LIFE = 300.0  # seconds
 _YES = "approve"
 _CALLED = {"user": "name", "mxc": "file"}  # what people call a parameter
 _DAY = 86_400.0
+_NO_PASSWORD = NotRun(
+    ("passwords are never typed here, Conduit makes them.",),
+    ("Delete your message, then send the command again with another reason.",),
+    redact=True,
+)
 _KEPT = 5_000  # full lines that are remembered as said
 
 Reply = Callable[[Origin, str], Awaitable["Handled | None"]]
@@ -183,7 +189,8 @@ class Dialog:
         async def commit(tx: Tx) -> None:
             await answered.commit(tx)
             # Of an edit also what it was before, which everybody would see again.
-            for event in dict.fromkeys((origin.event_id, origin.command)) if able else ():
+            typed = (origin.event_id, origin.answer or origin.command)
+            for event in dict.fromkeys(typed) if able else ():
                 await self._outbox.redact(tx, origin.room, event, "may be a password")
 
         return Handled(commit)
@@ -269,6 +276,8 @@ class Dialog:
             if word := is_command(words, self._live.server, reason=True):
                 return self.answer(again, questions.a_command("reason", word))
             reason = without_label(" ".join(words.split()))
+            if secret and is_in_reason(reason):
+                return self.not_run(again, _NO_PASSWORD)
             if size(reason) > MAX_BYTES:
                 most = f"the reason is {size(reason)} bytes long, {MAX_BYTES} is the most."
                 return self.not_run(again, NotRun((most,)))

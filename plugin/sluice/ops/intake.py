@@ -49,7 +49,7 @@ from ..text.phrases import ask as asking
 from ..typed import read
 from ..typed.consent import Sense, meant
 from ..typed.lists import without_pointing
-from ..typed.meaning import Meaning, begun, is_sentence, meaning
+from ..typed.meaning import Meaning, begun, is_sentence, is_talk, meaning
 from ..typed.parse import AskFirst, Missing, NotRun, canonical, typed_password
 from .arrival import Arrivals, Cause
 from .dialog import Dialog, GoOn, Tap
@@ -269,21 +269,26 @@ class Intake:
         about = await self._reading.about(origin.room, target)
         if about is None:
             return None
-        message = await self._next(origin, found, about)
+        if (message := await self._next(origin, found, about)) is None:
+            return None
         word = found.typed.said or found.typed.word
         return self._dialog.once(origin, f"below.{target}.{origin.mxid}.{word}", message)
 
-    async def _next(self, origin: Origin, found: Meaning, about: Topic) -> Message:
-        """What to type for what was begun. about: what the answered message is about."""
+    async def _next(self, origin: Origin, found: Meaning, about: Topic) -> Message | None:
+        """What to type for what was begun, None where it is talk. about: what the answered message
+        is about."""
         here, typed, command = self._rooms.here(origin.room), found.typed, found.command
         if command is None and typed.said in UNDOES and (back := await self._undo(here, about)):
             return back
         names = command is None or command.has(Type.USER)
         only = about.accounts if names and len(about.accounts) == 1 else ()
-        if (named := without_pointing(typed.words)) is not None and only:
+        named = without_pointing(typed.words) if only else None
+        if only and named is not None:
             typed = evolve(typed, words=(here.local(only[0]), *named))
         if command is None:
             return explained(here, found.says, typed)
+        if is_talk(command, typed, here.server, named=named is not None):
+            return None
         if command.params[:1] and command.params[0].type is Type.COUNT and not typed.words:
             typed = evolve(typed, words=tuple(map(str, about.requests[:1])))
         reason = f" reason {typed.reason}" if typed.reason else ""

@@ -11,9 +11,10 @@ from functools import partial
 from attrs import evolve
 
 from ..matrix.model import Handled, Later
+from ..model.ids import EventId
 from ..model.origin import Origin
 from ..typed.consent import Sense, meant, refuses
-from .dialog import Dialog, Question, Tap
+from .dialog import Dialog, Question, Reply, Tap
 from .intake import Intake
 from .mute import Mute
 
@@ -55,7 +56,8 @@ class ToQuestions:
             return self._dialog.again(origin, question) if yes else None
         if not question.fits(words, alone=True):
             return None
-        return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
+        go_on = _answering(reply, words, origin.command)
+        return self._dialog.offer(origin, question, words, go_on)
 
     async def aside(self, origin: Origin, question: Question, words: str) -> Handled | None:
         """What is written to a file, or behind others in a thread: offered as the answer."""
@@ -63,11 +65,17 @@ class ToQuestions:
             return self._dialog.called_off(origin, question)
         if self._mute.now:
             return await self._mute.unheard(origin)
-        if (reply := question.reply) is None or not question.fits(words):
+        if (reply := question.reply) is None or not question.fits(words, alone=True):
             return self._dialog.again(origin, question)
-        return self._dialog.offer(origin, question, words, lambda again: reply(again, words))
+        go_on = _answering(reply, words, origin.command)
+        return self._dialog.offer(origin, question, words, go_on)
 
     async def _go(self, origin: Origin, question: Question, tap: Tap) -> Handled | Later | None:
         self._dialog.answered(question, origin.command)
-        again = evolve(origin, command=question.origin.command)
+        again = evolve(origin, command=question.origin.command, answer=origin.command)
         return await self._commands.looked_up(again, partial(tap, again))
+
+
+def _answering(reply: Reply, words: str, message: EventId) -> Tap:
+    """A tap that takes words of this message as the answer."""
+    return lambda again: reply(evolve(again, answer=message), words)

@@ -11,6 +11,7 @@ import re
 from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
 from .consent import is_polite, refuses
+from .ids import bare
 from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
 from .password import is_plain, is_told
 from .read import read_line
@@ -21,6 +22,13 @@ _ASKS = re.compile(  # words that ask back: "what?", "who"
     "what|who|which|why|how|huh|where|was|wer|welcher?|warum|wie|quoi|qui|quel(?:le)?|pourquoi"
     "|qué|que|quién|cuál|cosa|chi|quale|perch[eé]|co|kto|který|kdo|proč|dlaczego|что|кто|какой"
     "|зачем|почему|vem|hvem|hvad|hva|vad|wat|wie|ne|kim|neden|pardon|sorry",
+    re.I,
+)
+_SENTENCE = re.compile(  # words that stand beside a name, and are none
+    "is|are|was|be|it['’]?s|the|a|an|he|she|they|his|her|their|my|our|i|i['’]?m|we|you|name[ds]?"
+    "|called|should|would|think|want|need|from|this|that|who|to"
+    "|ist|der|die|das|er|sie|ich|mein|name|heißt|heisst|nennt|soll|est|le|la|il|elle|je|nom"
+    "|s['’]appelle|es|el|ella|se|llama|è|si|chiama|o|ela|ele|het|de|hij|zij|heet|är|er|heter",
     re.I,
 )
 _FULL = re.compile(r"@[a-z0-9._-]+:[a-z0-9.:-]+")
@@ -73,8 +81,17 @@ def could_be(wants: str, words: str, *, alone: bool) -> bool:
     if wants == "name":
         word = words.strip()
         shown = is_plain(word) or _FULL.fullmatch(word) is not None
-        return not word.isdecimal() and (shown or not alone)
+        return not word.isdecimal() and (shown or not alone) and not _is_sentence(words)
     return bool(wants) and (not alone or few[0][0] in "@#!$" or "://" in few[0])
+
+
+def _is_sentence(words: str) -> bool:
+    """A name in a sentence: "her name is Alice". Not where a password may stand in it, which is
+    told and removed."""
+    first, *more = map(bare, read_line(f"adduser {words}").words) or [""]
+    said = [word for word in (first, *more) if _SENTENCE.fullmatch(word)]
+    plain = all(is_plain(word) or _SENTENCE.fullmatch(word) for word in map(bare, words.split()))
+    return bool(more and said) and plain and not first.startswith("@") and not is_told(words)
 
 
 def without_label(reason: str) -> str:

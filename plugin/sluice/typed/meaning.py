@@ -13,6 +13,7 @@ from ..catalog.words import LOOKING, MEANS, NOISE, SAYS, TYPED
 from ..model.command import Invocation, Type, Typed
 from .consent import Sense, meant
 from .ids import bare
+from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
 from .read import read_line
 
 _LETTERS = re.compile("[a-z]+")
@@ -66,6 +67,24 @@ def begun(text: str) -> Meaning | None:
         return found if found.says and typed.word not in LOOKING else None
     looks = found.command.guessed is Guessed.RUNS
     return None if looks and len(typed.rest.split()) > _FEW else found
+
+
+def is_talk(command: Command, typed: Typed, server: str, *, named: bool) -> bool:
+    """Whether words that begin as what looks does go on otherwise: "who was that", "why not".
+    named: whom they are about stands in what they answer."""
+    if command.guessed is not Guessed.RUNS or not typed.words:
+        return False
+    first, takes = typed.words[0], {param.type for param in command.params[:1]}
+    is_named = named or first[0] in "@#!$0123456789" or find(first.lower())
+    if takes & {Type.USER, Type.TEXT} and not is_named:
+        return True
+    try:
+        parse(typed, server=server)
+    except NotRun:
+        return True
+    except (AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic):
+        pass
+    return False
 
 
 def is_sentence(what: Invocation) -> bool:

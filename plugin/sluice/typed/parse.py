@@ -304,8 +304,10 @@ class _Reading:
             example = code(f"{self.prefix}{self.command.example}")
             no = "one plain name a line, without mail addresses, full names and notes."
             raise NotRun((no,), ("Like this: ", example, ", and each further name below it."))
-        if which or (rows.reason and password.is_told(rows.reason)):
+        if which:
             raise self._password(rows, which if len(entries) > 1 else 0)
+        if rows.reason and password.is_in_reason(rows.reason):
+            raise self._password(rows, 0, "The reason may hold one, so I kept none of it.")
 
     def _are_mails(self, *texts: Sequence[str]) -> bool:
         """Whether it is mail addresses, and nothing else, that look like passwords."""
@@ -423,20 +425,21 @@ class _Reading:
                 self.bad.append(Bad(word, (wrong.short or "not valid",)))
         return tuple(good)
 
-    def _password(self, rows: WrittenList, which: int) -> NotRun:
+    def _password(self, rows: WrittenList, which: int, took: str = "") -> NotRun:
         """Somebody typed a password, as Conduit's documentation has it: it is not repeated.
 
-        which: the entry that is taken for one, 0 where that is plain.
+        which: the entry that is taken for one, 0 where that is plain. took: or what else is.
         """
         example = self.command.example
         name = next(iter((*rows.words, *rows.lines)), "").partition(":")[0]
         if which != 1 and password.is_plain(name) and not name.startswith("@"):
             example = f"{self.command.name} {name.lower()}"
-        took = f"Number {which} is no plain name (a-z 0-9 . _ -), so I took it for one."
+        if which:
+            took = f"Number {which} is no plain name (a-z 0-9 . _ -), so I took it for one."
         return NotRun(
             ("passwords are never typed here, Conduit makes them.",),
             ("Delete your message, then: ", code(f"{self.prefix}{example}")),
-            *([(took,)] if which else []),
+            *([(took,)] if took else []),
             redact=True,
         )
 

@@ -21,6 +21,10 @@ _CALLED = re.compile(
 )
 _MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,64}@((?:[a-z0-9-]+[.])+[a-z]{2,})(?![\w:])", re.I)
 _BEHIND = re.compile(r"[:|]|\w[#$%&*~^!;]\w")  # a sign that is in no name, and more behind it
+_ORDINARY = re.compile(  # of a reason: words, numbers, dates, short codes, ids and links
+    r"[^\W\d_]+(?:['’`/&.,;:+_-]+[^\W\d_]+)*|[#№]?\d[\d.,:/-]*[%€$]?|\d{1,2}[a-z]{1,3}"
+    r"|[A-Za-z]{1,3}-?\d{1,2}|[@#!][^\s:]+:[a-z0-9.:-]+|https?://\S+",
+)
 _COLON = re.compile(r"(?:^|\s)([^\s:@]+)\s*:\s*(\S+)")
 _TOLD = re.compile(
     rf"(?<!\w)(?:{_CALLED.pattern})(?:\s*[:=]\s*\S|(?:\s+(?:is|to|now|will|be|ist|est|es))*"
@@ -54,6 +58,15 @@ def is_mixed(name: str) -> bool:
 def is_told(text: str) -> bool:
     """Whether a sentence tells one: "password: …", "her pw is hunter2"."""
     return bool(_TOLD.search(text))
+
+
+def is_in_reason(reason: str) -> bool:
+    """Whether a reason may hold one: a word of a kind that is in few reasons, like "hunter2"."""
+    words = [found for word in reason.split() if any(map(str.isalnum, found := bare(word)))]
+    alone = len(words) == 1 and any(map(str.isdigit, words[0]))
+    alone = alone and not re.fullmatch(r"#\d+", words[0])
+    odd = (word for word in words if not _ORDINARY.fullmatch(word.rstrip(".")))
+    return is_told(reason) or alone or any(odd)
 
 
 def without_mails(texts: Iterable[str], home: str) -> list[str]:
