@@ -30,7 +30,7 @@ _SIGNED = re.compile(
 _FLOW_END = re.compile(r"\s*[,\[\]{}]|\s+#|\s*$")
 _BLOCK_END = re.compile(r"\s+#|\s*$")
 _BULLET = re.compile(r"(\s*)([–—−‐‑•·*])(?=\s)")
-_GLUED = re.compile(r"""(^\s*(?:- )?|[{,]\s*)([\w.-]+:)(?=["'\[{@!#*])""")
+_GLUED = re.compile(r"""(^\s*(?:- )?|[{,]\s*)((?:[\w.-]+|"[\w.-]+"):)(?=["'\[{@!#*])""")
 _TIGHT = re.compile(r"(^\s*(?:- )?)([A-Za-z_]\w*:)(?=[^\s/])")
 _COLON = re.compile(r"(\s*(?:- )?[\w.-]+: +)([^\"'\[{|>&*!@#\s].*: .*?)(\s+#.*|\s*)$")
 _HIDDEN = re.compile(r"(?:[:-]|[\[{,])\s+(#(?:\S[^,\]}]*)?)$")
