@@ -28,7 +28,7 @@ from tests.corpus import play
 from tests.corpus.play import LEAN, Case, Room, Seen, Spy
 
 NAMES = "spam1|spam2|spambot|spam|max|alice|carol|erin|mia|s01|s02|petunia|nobody"
-_NAME = re.compile(rf"(?<![a-z]|\\)({NAMES})(?![a-z0-9])", re.I)
+_NAME = re.compile(rf"(?<![a-z])({NAMES})(?![a-z0-9])", re.I)
 _NUMBER = re.compile(r"(?<=[ #])[12](?![0-9])")
 _FENCE = "!why 99999"
 _TABLES = {"sluice_request": "id state text invocation",
@@ -49,9 +49,14 @@ class Names:
 
     def of(self, value: Any) -> Any:
         """The same value with them."""
-        text = json.dumps(value, ensure_ascii=False)
-        text = _NAME.sub(lambda found: self._new(found[1]), text)
-        return json.loads(text.replace("example.org", self._server))
+        if isinstance(value, dict):
+            return {key: self.of(each) for key, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.of(each) for each in value]
+        if not isinstance(value, str):
+            return value
+        text = _NAME.sub(lambda found: self._new(found[1]), value)
+        return text.replace("example.org", self._server)
 
     def meant(self, what: str) -> str:
         """The same invocation with them, as the corpus writes it."""
@@ -132,7 +137,7 @@ class LabRoom(Room):
     async def _directed(self, step: str) -> None:
         server = self.stage.world.server
         if found := re.search(r"New user @(\S+):", step):
-            await server.account(found[1])
+            await server.newcomer(found[1])
             await self.stage.chat.shows(found[1], by=self.stage.bot, within=30)
         elif "posts the file" in step:
             eve = self.stage["eve"]
