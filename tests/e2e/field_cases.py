@@ -10,6 +10,7 @@ cases with this word in their name.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
@@ -21,7 +22,7 @@ import aiohttp
 from attrs import evolve
 
 from lab.chat import Chat, Said
-from lab.client import Client
+from lab.client import Client, Refused
 from lab.homeserver import homeserver
 from lab.world import World
 from tests.corpus import play
@@ -139,6 +140,10 @@ class LabRoom(Room):
         if found := re.search(r"New user @(\S+):", step):
             await server.newcomer(found[1])
             await self.stage.chat.shows(found[1], by=self.stage.bot, within=30)
+        elif found := re.search(r"public room “(.+)” with the address #([^:]+):", step):
+            public = {"preset": "public_chat", "visibility": "public", "name": found[1]}
+            with contextlib.suppress(Refused):  # it is there since the case before
+                await self.stage["eve"].create_room(room_alias_name=found[2], **public)
         elif "posts the file" in step:
             eve = self.stage["eve"]
             mxc = await eve.upload(b"not really a picture", "shot.png", "image/png")
