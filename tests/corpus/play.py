@@ -253,7 +253,8 @@ class Room:
         """Whether dan's vote on the card is all that it waited for."""
         await self.stage["dan"].react(self.place, self._id("card", ""), "✅")
         await self.stage.settle()
-        return self._standing()["requests"][1]["state"] not in ("pending", "denied")
+        requests = self._standing()["requests"]
+        return requests[max(requests)]["state"] not in ("pending", "denied")
 
     def _said(self) -> list[Said]:
         """What was said, without what is no message of a client."""
