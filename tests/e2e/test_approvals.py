@@ -27,7 +27,7 @@ async def test_a_card_says_who_asks_what_and_why_and_what_happens_then(office: O
         rf"Account: active, calls itself “{name}.*”, no role",
         r"Then: all its devices are signed out and nobody can sign in\. It stays in its rooms, .*",
         rf"Undo later: !resetpw {name}",
-        r"Needs 1 vote: cy, ana or dan\. Open until \d\d:\d\d UTC \(1 hour\)\.",
+        r"Needs 1 vote: cy, ana or dan\. Open until .*\d\d:\d\d UTC \(1 hour\)\.",
         rf"Tap ✅ or ❌\. Or: !approve {n} · !deny {n} why",
     )
     shown = card.said.text.split("\n")
