@@ -49,18 +49,14 @@ class Edits:
         self._withdrawn: set[str] = set()  # edits whose old text was taken back before
 
     async def edited(
-        self, origin: Origin, typed: Typed | NotRun | None, before: Request | None
-    ) -> Handled | None:
-        """The sender changed a command that was stored or answered here."""
+        self, origin: Origin, typed: Typed | NotRun | None, before: Request
+    ) -> Handled:
+        """The sender changed a command that was stored here."""
         old = abs(self._live.now() - origin.at) > self._commands.max_age
         if old or self._live.problems or self._rooms.mute(origin.room):
             typed = None
-        if before is not None and before.state in submit.SENT:
+        if before.state in submit.SENT:
             typed = None  # nobody looks there any more
-        if before is None:
-            if typed is None or isinstance(typed, NotRun):
-                return None
-            return await self._commands.take(origin, typed)
         found, said = await self._reread(origin, typed)
         if found is None and said is None and not before.slots and before.state is State.PENDING:
             said = self._dialog.answer(origin, questions.taken_back())  # there is no card to tell
