@@ -296,28 +296,25 @@ class OpsRoom:
             anew = await self._talk.again(self._origin(event, original), answered, content)
             return await self._edits.instead(self._origin(event), request, anew)
         command = request.command if request is not None else original
-        origin = self._origin(event, command)
+        origin, typed = self._origin(event, command), self._commands.read(self.room, content)
         self._dialog.forget(command)
         question = self._dialog.of_command(command)
         if question is not None:
             self._dialog.close(question.key)
-            is_none = self._commands.read(self.room, content) is None
-            if request is None and is_none and not question.about:
+            if request is None and typed is None and not question.about:
                 return Handled(partial(self._dialog.gone, question=question))
-        is_known = self._commands.lookups.whose(command) is not None
-        is_known = is_known or request is not None or await self._is_answered(original)
+        is_known = request is not None or self._commands.lookups.whose(command) is not None
         self._commands.lookups.end(command)
         if request is None or request.state in NEVER_RAN:
-            was_command = is_known and not self._is_chat(before)
-            again = was_command and self._commands.is_young(before.at)
+            young = self._commands.is_young(before.at) and not self._is_chat(before)
+            again = young and (is_known or await self._is_answered(original))
             return await self._read(origin, content, None if again else before)
-        typed = self._commands.read(self.room, content)
         if (same := self._edits.as_before(origin, typed, request)) is not None:
             return same
         taken = await self._commands.looked_up(
             origin, lambda: self._edits.edited(origin, typed, request)
         )
-        if isinstance(taken, Later) and request is not None and request.state is State.PENDING:
+        if isinstance(taken, Later) and request.state is State.PENDING:
             # Nothing of the old text can run while the new one is looked up.
             await self._edits.withdraw(origin)
         return taken
