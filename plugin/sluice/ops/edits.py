@@ -106,20 +106,21 @@ class Edits:
         to now."""
         if before is None or anew is None:
             return anew
-        whose = evolve(origin, command=before.command)
+        edit = _edit(evolve(origin, command=before.command))
+
+        async def taken_back(tx: Tx) -> bool:
+            await submit.edited(self._desk(tx, origin.room), *edit, None)
+            now = await store.get(tx, before.id)
+            return now is not None and now.state not in submit.SENT
+
         if isinstance(anew, Later):
-            await self.withdraw(whose)
-            self._withdrawn.discard(origin.event_id)
-            now = await self._db.read(lambda tx: store.get(tx, before.id))
-            if now is not None and now.state in submit.SENT:
-                anew.work.cancel()
-                return None
-            return anew
+            if await self._db.write(taken_back):
+                return anew
+            anew.work.cancel()
+            return None
 
         async def commit(tx: Tx) -> None:
-            await submit.edited(self._desk(tx, origin.room), *_edit(whose), None)
-            now = await store.get(tx, before.id)
-            if now is not None and now.state not in submit.SENT:
+            if await taken_back(tx):
                 await anew.commit(tx)
 
         return evolve(anew, commit=commit)
