@@ -16,7 +16,6 @@ from ..matrix.outbox import Outbox
 from ..model.command import Typed
 from ..model.origin import Origin
 from ..state import Rooms
-from ..typed.parse import NotRun
 
 _MOST = 500  # commands that are counted
 
@@ -35,16 +34,14 @@ class Mute:
             self._unheard.clear()
         return mute
 
-    def counts(self, typed: Typed | NotRun | None) -> bool:
+    def counts(self, typed: Typed) -> bool:
         """Whether this is done all the same."""
-        command = find(typed.word) if isinstance(typed, Typed) else None
+        command = find(typed.word)
         return command is not None and command.at_once
 
-    async def typed(self, origin: Origin, typed: Typed | NotRun | None) -> Handled | None:
-        """A command that is not run; chat is nothing."""
-        if typed is None or (isinstance(typed, Typed) and find(typed.word) is None):
-            return None
-        return await self.unheard(origin)
+    async def typed(self, origin: Origin, typed: Typed) -> Handled | None:
+        """A command that is not run; what is none is chat."""
+        return await self.unheard(origin) if find(typed.word) is not None else None
 
     async def unheard(self, origin: Origin) -> Handled | None:
         """Something that would have run, or have led to it."""
