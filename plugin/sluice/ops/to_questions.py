@@ -11,7 +11,6 @@ from functools import partial
 from attrs import evolve
 
 from ..matrix.model import Handled, Later
-from ..model.ids import EventId
 from ..model.origin import Origin
 from ..typed.consent import Sense, meant, refuses
 from .dialog import Dialog, Question, Reply, Tap
@@ -56,8 +55,7 @@ class ToQuestions:
             return self._dialog.again(origin, question) if yes else None
         if not question.fits(words, alone=True):
             return None
-        go_on = _answering(reply, words, origin.command)
-        return self._dialog.offer(origin, question, words, go_on)
+        return self._offer(origin, question, reply, words)
 
     async def aside(self, origin: Origin, question: Question, words: str) -> Handled | None:
         """What is written to a file, or behind others in a thread: offered as the answer."""
@@ -67,15 +65,17 @@ class ToQuestions:
             return await self._mute.unheard(origin)
         if (reply := question.reply) is None or not question.fits(words, alone=True):
             return self._dialog.again(origin, question)
-        go_on = _answering(reply, words, origin.command)
+        return self._offer(origin, question, reply, words)
+
+    def _offer(self, origin: Origin, question: Question, reply: Reply, words: str) -> Handled:
+        """A tap takes these words as the answer."""
+
+        async def go_on(again: Origin) -> Handled | None:
+            return await reply(evolve(again, answer=origin.command), words)
+
         return self._dialog.offer(origin, question, words, go_on)
 
     async def _go(self, origin: Origin, question: Question, tap: Tap) -> Handled | Later | None:
         self._dialog.answered(question, origin.command)
         again = evolve(origin, command=question.origin.command, answer=origin.command)
         return await self._commands.looked_up(again, partial(tap, again))
-
-
-def _answering(reply: Reply, words: str, message: EventId) -> Tap:
-    """A tap that takes words of this message as the answer."""
-    return lambda again: reply(evolve(again, answer=message), words)
