@@ -52,7 +52,7 @@ from ..typed.lists import without_pointing
 from ..typed.meaning import Meaning, begun, is_sentence, is_talk, meaning
 from ..typed.parse import AskFirst, Missing, NotRun, canonical, typed_password
 from .arrival import Arrivals, Cause
-from .dialog import Dialog, GoOn, Tap
+from .dialog import Dialog, GoOn
 
 _AGAIN = 60.0  # seconds in which the same command is a message that was sent twice
 
@@ -172,9 +172,15 @@ class Intake:
             return await self._refuse(origin, invocation, glass)
         if not self._runs(typed, invocation):
             return await self._offered(origin, typed, invocation)
-        if COMMANDS[invocation.command].own:
-            return await self._answered(origin, invocation, typed)
-        return await self._decide(origin, invocation, glass=glass)
+        return await self._understood(origin, invocation, typed, glass)
+
+    async def _understood(
+        self, origin: Origin, what: Invocation, typed: Typed, glass: bool
+    ) -> Handled | None:
+        """What the server does is decided on, all else answered."""
+        if COMMANDS[what.command].own:
+            return await self._answered(origin, what, typed)
+        return await self._decide(origin, what, glass=glass)
 
     async def _unclear(
         self, origin: Origin, typed: Typed, unclear: Missing | AskFirst, covered: bool, glass: bool
@@ -337,16 +343,14 @@ class Intake:
             return self._dialog.answer(origin, explained(here, TYPED[command.name], typed))
         if typed.manner is Manner.SAID and is_sentence(what):
             return self._sentence(origin, typed)
-        go_on: Tap = partial(self._decide, invocation=what)
-        if command.own:
-            go_on = partial(self._answered, invocation=what, typed=typed)
-        elif (await self._authority.judge(origin, what)).verdict is Verdict.DENY:
+        if not command.own and (await self._authority.judge(origin, what)).verdict is Verdict.DENY:
             return self._store(origin, Passed(what), glass=False)
         hard = Tag.DESTRUCTIVE in command.tags
         is_vote = command.right is Right.REQUEST
         able = (self._may_tap(command) or not hard) and not is_vote
         if not able or (hard and typed.said and not what.reason):
             return self._named(origin, typed)
+        go_on = partial(self._understood, what=what, typed=typed, glass=False)
         shown = questions.shown(what, self._live.server)
         if typed.said:
             question = questions.near_command(here, typed.said, [shown], tap=True)
@@ -385,15 +389,12 @@ class Intake:
             if first.instead is not None:
                 return self._dialog.not_run(origin, first.instead)
             return self._dialog.answer(origin, questions.no_tap(command.name))
-        if command.own:
-            answered = partial(self._answered, invocation=first.invocation, typed=typed)
-            return self._dialog.confirm(origin, asking(*first.lines), answered)
-        if not glass:
+        if not (command.own or glass):
             if first.bad:  # more may be found bad, and all is asked in one question
                 return await self._decide(origin, first.invocation, bad=first.bad)
             if (await self._authority.judge(origin, first.certain)).verdict is Verdict.DENY:
                 return self._store(origin, Passed(first.certain), glass)
-        go_on = partial(self._decide, invocation=first.invocation, glass=glass)
+        go_on = partial(self._understood, what=first.invocation, typed=typed, glass=glass)
         return self._dialog.confirm(origin, asking(*first.lines), go_on)
 
     # --- decided and stored
