@@ -102,10 +102,10 @@ class Dialog:
     def close(self, key: str) -> None:
         """It, and where else the same is asked."""
         question = self._open.pop(key, None)
-        self._passed.discard(key)
         if question is not None:
             for other in [k for k, q in self._open.items() if _same(q, question)]:
                 del self._open[other]
+        self._passed.intersection_update(self._open)
 
     def first_words(self, origin: Origin) -> Question | None:
         """The last question to this person here, if these are their first words after it."""
