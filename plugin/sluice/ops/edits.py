@@ -27,7 +27,7 @@ from ..requests.submit import Ask
 from ..requests.voting import Ballot
 from ..state import Live, Rooms
 from ..typed import read
-from ..typed.parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
+from ..typed.parse import NOT_YET, NotRun, parse
 from .dialog import Dialog
 from .intake import Intake
 
@@ -93,7 +93,7 @@ class Edits:
         here = self._rooms.here(origin.room)
         try:
             what = parse(typed, server=here.server, prefix=here.prefix, now=self._live.now())
-        except (NotRun, Missing, AskFirst, NeedsMedia, NeedsRoom, NeedsTopic):
+        except (NotRun, *NOT_YET):
             return None
         if what != before.invocation:
             return None

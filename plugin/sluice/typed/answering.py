@@ -12,7 +12,7 @@ from ..catalog.table import COMMANDS, find
 from ..model.command import Right, Tag, Typed
 from .consent import is_polite, refuses
 from .ids import bare
-from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
+from .parse import NOT_YET, NotRun, parse
 from .password import is_plain, is_told
 from .read import read_line
 
@@ -53,7 +53,7 @@ def is_command(text: str, server: str, *, reason: bool) -> str:
         name = parse(typed, server=server).command
     except NotRun:
         return ""
-    except (AskFirst, Missing, NeedsMedia, NeedsTopic, NeedsRoom):
+    except NOT_YET:
         name = ""
     command = COMMANDS.get(name) or find(typed.word)
     assert command is not None  # it was parsed

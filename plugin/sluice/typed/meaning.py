@@ -13,7 +13,7 @@ from ..catalog.words import LOOKING, MEANS, NOISE, SAYS, TYPED
 from ..model.command import Invocation, Type, Typed
 from .consent import Sense, meant
 from .ids import bare
-from .parse import AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic, NotRun, parse
+from .parse import refusal
 from .read import read_line
 
 _LETTERS = re.compile("[a-z]+")
@@ -78,13 +78,7 @@ def is_talk(command: Command, typed: Typed, server: str, *, named: bool) -> bool
     is_named = named or first[0] in "@#!$0123456789" or find(first.lower())
     if takes & {Type.USER, Type.TEXT} and not is_named:
         return True
-    try:
-        parse(typed, server=server)
-    except NotRun:
-        return True
-    except (AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic):
-        pass
-    return False
+    return refusal(typed, server=server) is not None
 
 
 def is_sentence(what: Invocation) -> bool:

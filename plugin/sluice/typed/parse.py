@@ -32,6 +32,8 @@ from .values import NotRun as NotRun
 from .values import reserved as reserved
 
 MAX_ENTRIES = 1_000  # of any list
+NOT_YET = (AskFirst, Missing, NeedsMedia, NeedsRoom, NeedsTopic)
+"""What `parse` raises of a line that may run, once something is answered or looked up."""
 _COPIED = 3  # accounts in a line to copy
 _BEFORE = re.compile(r"[\s:,;!–—-]*(?:reason\b[\s:=–—-]*)?", re.I)  # a reason, behind a number
 
@@ -78,15 +80,21 @@ def parse(
     return made
 
 
-def typed_password(typed: Typed, *, server: str, prefix: str) -> NotRun | None:
-    """The refusal of a line that holds a password, None for any other."""
+def refusal(typed: Typed, *, server: str, prefix: str = "!") -> NotRun | None:
+    """Why a line cannot run; None also where something is asked or looked up first."""
     try:
         parse(typed, server=server, prefix=prefix)
     except NotRun as no:
-        return no if no.redact else None
-    except (AskFirst, Missing, NeedsMedia, NeedsTopic, NeedsRoom):
+        return no
+    except NOT_YET:
         pass
     return None
+
+
+def typed_password(typed: Typed, *, server: str, prefix: str) -> NotRun | None:
+    """The refusal of a line that holds a password, None for any other."""
+    no = refusal(typed, server=server, prefix=prefix)
+    return no if no is not None and no.redact else None
 
 
 def _command(typed: Typed) -> tuple[Command, Typed]:
