@@ -346,9 +346,10 @@ class _Reading:
             return NotRun((f"that list holds more than {MAX_ENTRIES:,}. Ask for a shorter one.",))
         noun = {Type.USER: "accounts", Type.ROOM: "rooms"}.get(param.type, "files")
         first = (f"that message is about {count} {noun}, {self.command.name} takes one. Type it.",)
-        if self.command is not DEACTIVATE:
+        several = self.command.several
+        if not several:
             return NotRun(first)
-        return NotRun(first, ("For all of them: ", code(f"{self.prefix}deactivateall reason …")))
+        return NotRun(first, ("For all of them: ", code(f"{self.prefix}{several} reason …")))
 
     def _linked(self, words: list[str]) -> list[str]:
         """A link to a message (read as `$id`) means the file that was posted with it."""
