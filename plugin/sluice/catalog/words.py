@@ -7,9 +7,12 @@ guessed, and what must be typed as it is called.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-def _each(words: str, meant: str) -> dict[str, str]:
+def _each(words: str, meant: T) -> dict[str, T]:
     return dict.fromkeys(words.split(), meant)
 
 
@@ -104,29 +107,25 @@ _ROLES = (
 )
 
 
-def _all(words: str, says: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    return dict.fromkeys(words.split(), says)
-
-
 SAYS: Mapping[str, tuple[str, ...]] = {
-    **_all(
+    **_each(
         "ban kick mute silence gag suspend timeout lock disable shadowban softban banuser", _OUT
     ),
-    **_all("kickuser muteuser tempban permaban warn quarantine purgemember disableuser", _OUT),
-    **_all("delete remove del rm erase destroy terminate removeuser deleteuser deluser", _DELETE),
-    **_all("rmuser deleteaccount removeaccount userdel redact close", _DELETE),
-    **_all("unban unmute unkick restore reactivate undelete activate enable unsuspend", _BACK),
-    **_all("unlock unbanuser undeactivate", _BACK),
+    **_each("kickuser muteuser tempban permaban warn quarantine purgemember disableuser", _OUT),
+    **_each("delete remove del rm erase destroy terminate removeuser deleteuser deluser", _DELETE),
+    **_each("rmuser deleteaccount removeaccount userdel redact close", _DELETE),
+    **_each("unban unmute unkick restore reactivate undelete activate enable unsuspend", _BACK),
+    **_each("unlock unbanuser undeactivate", _BACK),
     **dict.fromkeys(UNDOES, _UNDO),
     **dict.fromkeys(LOOKING, _LIST),
-    **_all("stop", _STOP),
-    **_all("logout signout logoff signoff login", _LOG_OUT),
-    **_all("invite inviteuser join", _INVITE),
-    **_all("op promote demote admin makeadmin mod power grant role roles", _ROLES),
-    **_all("yes y yep ok okay accept confirm agree allow lgtm ja si oui", _VOTE),
-    **_all("continue unpause unfreeze go", _GO_ON),
-    **_all("emergency override force sudo breakglass", _GLASS),
-    **_all("solved fixed settle", _RESOLVE),
+    **_each("stop", _STOP),
+    **_each("logout signout logoff signoff login", _LOG_OUT),
+    **_each("invite inviteuser join", _INVITE),
+    **_each("op promote demote admin makeadmin mod power grant role roles", _ROLES),
+    **_each("yes y yep ok okay accept confirm agree allow lgtm ja si oui", _VOTE),
+    **_each("continue unpause unfreeze go", _GO_ON),
+    **_each("emergency override force sudo breakglass", _GLASS),
+    **_each("solved fixed settle", _RESOLVE),
 }
 """word -> what is said. word, who, name and number are filled in with what was typed."""
 
