@@ -208,6 +208,11 @@ class Command:
         return Tag.SECRET in self.tags
 
     @property
+    def of_request(self) -> bool:
+        """Whether what it takes first is the number of a request."""
+        return bool(self.params) and self.params[0].type is Type.COUNT
+
+    @property
     def many(self) -> Param | None:
         """The parameter that takes a list."""
         return next((p for p in self.params if p.many), None)

@@ -295,7 +295,7 @@ class Intake:
             return explained(here, found.says, typed)
         if is_talk(command, typed, here.server, named=named is not None):
             return None
-        if command.params[:1] and command.params[0].type is Type.COUNT and not typed.words:
+        if command.of_request and not typed.words:
             typed = evolve(typed, words=tuple(map(str, about.requests[:1])))
         reason = f" reason {typed.reason}" if typed.reason else ""
         words = () if command.secret else typed.words

@@ -431,7 +431,7 @@ _NUMBERS = re.compile(
 
 def numbers(typed: Typed, command: Command) -> list[str]:
     """The numbers of requests, where a line names several: one is taken a message."""
-    if not command.params or command.params[0].name != "request":
+    if not command.of_request:
         return []
     text = " ".join((typed.rest, *typed.lines))
     found = _NUMBERS.match(text)

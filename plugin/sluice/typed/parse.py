@@ -102,7 +102,7 @@ def _command(typed: Typed) -> tuple[Command, Typed]:
     command = find(typed.word)
     if command is None:
         raise NotRun(("there is no command ", quote(typed.word), "."))
-    if command.params and command.params[0].type is Type.COUNT:
+    if command.of_request:
         left = tuple(numbered(" ".join(typed.words)).split())
         typed = evolve(typed, rest=numbered(typed.rest), words=left)
     words = typed.rest.split() if command.has(Type.TEXT) else typed.words
@@ -143,7 +143,7 @@ def _check_one(command: Command, typed: Typed, server: str, prefix: str) -> None
 def _with_number(command: Command, typed: Typed, about: Topic | None) -> Typed:
     """The number of the request that the answered message is about, where none was typed."""
     numbers = about.requests if about is not None else ()
-    if not numbers or not command.params or command.params[0].type is not Type.COUNT:
+    if not numbers or not command.of_request:
         return typed
     first, *_ = typed.rest.split() or [""]
     if number(first).isdecimal():
