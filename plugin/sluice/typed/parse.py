@@ -292,10 +292,10 @@ class _Reading:
             return
         words = [word for word in rest if word.strip("-–—")] or rest
         no = self._several(made, rows) or self._too_much(words[0])
-        marked = bool(left) or (rest[0][0] in f"(-{lists.DASHES}" and rest[0][:2] != "--")
-        told = rest[1:] if lists.is_for(rest[0]) else rest
-        marked = marked or len(told) < len(rest)
-        reason = " ".join(told).strip(f"()-{lists.DASHES} ")
+        first, is_for = rest[0], lists.is_for(rest[0])
+        has_sign = first[0] in f"(-{lists.DASHES}" and first[:2] != "--"
+        marked = bool(left) or has_sign or is_for
+        reason = " ".join(rest[1:] if is_for else rest).strip(f"()-{lists.DASHES} ")
         acts = self.command.tags & {Tag.CHANGE, Tag.DESTRUCTIVE}
         if not (acts and marked and reason) or made.reason or any(map(lists.is_id, rest)):
             raise no
