@@ -75,9 +75,7 @@ class Talk:
         self._mute, self._erasures, self._turns = mute, erasures, turns
         self._answers = ToQuestions(commands, dialog, mute)
 
-    async def take(
-        self, origin: Origin, content: Json, *, young: bool = True
-    ) -> Handled | Later | None:
+    async def take(self, origin: Origin, content: Json, *, young: bool) -> Handled | Later | None:
         """A message that is no command. young: it may still become a yes by an edit."""
         people = called(self._live, self._rooms.views[self._room])
         said = read.said(content, self._live.me, people, caption=True)
@@ -214,14 +212,18 @@ class Talk:
     def _ask(self, origin: Origin, card: Card, *, no: bool) -> Handled:
         """What may be a vote is counted when they tap. no: it may be one, and nothing of the
         request runs meanwhile."""
-        number, holds = card.request.id, no and card.may_hold
-        held = self._live.now() + doubts.LIFE if holds else None
+        number, held = card.request.id, self._held_until([card], no=no)
         question = texts.may_be(card.request, card.told, self._here, no=no, held=held)
         late = texts.not_tapped(self._here, number)
         sides = (Side.DENY, Side.APPROVE) if no else (Side.APPROVE, Side.DENY)
         taps = {side: partial(self._tapped, number=number, side=side) for side in sides}
         asked = self._dialog.vote(origin, str(number), question, late, taps)
-        return self._holding(origin, [number], asked) if holds else asked
+        return self._holding(origin, [number], asked) if held else asked
+
+    def _held_until(self, cards: Sequence[Card], *, no: bool) -> float | None:
+        """Until when what may be a no holds these, if it may hold all of them."""
+        holds = no and all(card.may_hold for card in cards)
+        return self._live.now() + doubts.LIFE if holds else None
 
     def _holding(self, origin: Origin, numbers: Sequence[int], asked: Handled) -> Handled:
         async def commit(tx: Tx) -> None:
@@ -269,10 +271,9 @@ class Talk:
         about = ".".join(["plain", "no" if no else "yes", whose, *map(str, numbers)])
         if len(cards) == 1:
             return self._dialog.at_first(origin, about, self._ask(origin, cards[0], no=no))
-        holds = no and all(card.may_hold for card in cards)
-        until = self._live.now() + doubts.LIFE if holds else None
+        held = self._held_until(cards, no=no)
         rows = [(card.request.id, card.told.short) for card in cards]
-        asked = self._dialog.once(origin, about, texts.which(self._here, rows, no=no, held=until))
+        asked = self._dialog.once(origin, about, texts.which(self._here, rows, no=no, held=held))
         return self._holding(origin, numbers, asked) if no else asked
 
     async def _waiting(self, tx: Tx, mxid: str, *, no: bool) -> list[Card]:
