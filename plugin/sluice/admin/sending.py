@@ -19,7 +19,7 @@ from ..db.connection import StorageFailed
 from ..families.dialects import fence, spell
 from ..matrix.api import Homeserver, MatrixError, NoResponse, RateLimited, passing
 from ..model.admin_room import Content
-from ..model.command import Dialect, Line
+from ..model.command import Line
 from .room import FENCE, MARK, AdminRoom
 
 _SEEN_WITHIN = 2.0  # seconds from a 200 to the event in the timeline
@@ -137,7 +137,7 @@ class Sending:
             if not room.health.answering:
                 return None
             ref = f"{what}-{secrets.token_hex(4)}"
-            dialect = room.health.dialect or Dialect.V0_10
+            dialect = room.state.dialect
             if before is not None:
                 await before()
             txn = self.txn("house", ref)

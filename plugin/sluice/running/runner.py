@@ -340,7 +340,7 @@ class Runner:
         return next((row for row in rows if row.number == turn.number), None)
 
     def _spelling(self) -> tuple[Dialect, str]:
-        return self._room.health.dialect or Dialect.V0_10, self._live.server
+        return self._room.state.dialect, self._live.server
 
     async def _settle(self, turn: Turn, outcome: Outcome, scrub: str | None = None) -> None:
         """Stores the outcome; with the last line the request ends in the same transaction."""
