@@ -48,9 +48,7 @@ async def ready(here: Standalone) -> None:
 async def _token_is_dead(session: aiohttp.ClientSession, account: server.BotAccount) -> bool:
     try:
         return await server.signed_in(session, account) is None
-    except Stopped as away:
-        if "does not answer" not in str(away):
-            raise
+    except server.Away:
         return False  # it may come; maubot waits for it
 
 

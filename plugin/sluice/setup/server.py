@@ -22,6 +22,10 @@ TESTED = ("0.9", "0.10", "0.11")  # of Conduit
 UNTESTED = "Sluice changes things on Conduit"
 
 
+class Away(Stopped):
+    """The homeserver does not answer."""
+
+
 @frozen
 class BotAccount:
     """homeserver: its address, as whoever uses it reaches it."""
@@ -161,7 +165,7 @@ async def signed_in(session: aiohttp.ClientSession, account: BotAccount) -> BotA
             f"{account.homeserver} says {no} to the stored token. Try again later."
         ) from no
     except NoResponse as error:
-        raise Stopped(
+        raise Away(
             f"{account.homeserver} does not answer ({error}). Nothing is changed."
         ) from error
     mxid, device = text_in(told, "user_id"), text_in(told, "device_id")
