@@ -12,13 +12,14 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
+from ..families.dialects import dialect_of
 from ..matrix.api import V3, Homeserver, MatrixError, NoResponse, RateLimited, Refused
+from ..model.command import Dialect
 from ..model.event import object_in, text_in
 from .talk import BadAnswer, Stopped
 
 _WAIT = aiohttp.ClientTimeout(total=15)
 _LOST = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
-TESTED = ("0.9", "0.10", "0.11")  # of Conduit
 UNTESTED = "Sluice changes things on Conduit"
 
 
@@ -113,8 +114,8 @@ async def named(hs: Homeserver) -> str:
     except MatrixError:
         return "a server that does not tell its version"
     said = f"{name} {version}"
-    if name != "Conduit" or not version.startswith(tuple(f"{known}." for known in TESTED)):
-        said += f". {UNTESTED} {', '.join(TESTED)} only"
+    if name != "Conduit" or dialect_of(version) is None:
+        said += f". {UNTESTED} {', '.join(map(str, Dialect))} only"
     return said
 
 
