@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +10,11 @@ import aiohttp
 
 from ..model.event import Json
 from .package import Package
-from .server import BotAccount
+from .server import LOST, BotAccount
 from .talk import BadAnswer, Stopped
 
 PLUGIN = "org.sluicebot.sluice"
 _API = "/_matrix/maubot/v1"
-_LOST = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
 
 
 class Declined(Exception):
@@ -60,7 +58,7 @@ class Management:
             ) as reply:
                 raw = await reply.read()
                 told = json.loads(raw) if raw else {}
-        except _LOST as error:
+        except LOST as error:
             raise Stopped(f"No maubot answers at {self.base} ({type(error).__name__}).") from error
         if reply.status >= 400:
             said = told.get("error", "") if isinstance(told, dict) else ""
@@ -171,7 +169,7 @@ class Managed:
         uploaded = await self._upload()
         if account is None:
             return f"Sluice {uploaded} is uploaded in place of another version" if uploaded else ""
-        await self.install(account, "")
+        await self._client(account)
         found = await self._found()
         if found is not None:  # a running instance keeps the old token
             for change in ({"started": False}, {"enabled": True}, {"started": True}):

@@ -19,7 +19,7 @@ from ..model.event import object_in, text_in
 from .talk import BadAnswer, Stopped
 
 _WAIT = aiohttp.ClientTimeout(total=15)
-_LOST = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
+LOST = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)  # or no JSON
 UNTESTED = "Sluice changes things on Conduit"
 
 
@@ -70,7 +70,7 @@ async def _well_known(session: aiohttp.ClientSession, name: str) -> str:
     try:
         async with session.get(url, timeout=_WAIT) as reply:
             told = json.loads(await reply.read())
-    except _LOST:
+    except LOST:
         return ""
     return text_in(object_in(told if isinstance(told, dict) else {}, "m.homeserver"), "base_url")
 
@@ -83,7 +83,7 @@ async def why_not(session: aiohttp.ClientSession, base: str) -> str | None:
         ) as reply:
             told = json.loads(await reply.read())
             is_one = reply.status == 200 and isinstance(told, dict) and "versions" in told
-    except _LOST as error:
+    except LOST as error:
         return f"nothing answers at {base} ({type(error).__name__})"
     return None if is_one else f"what answers at {base} is no Matrix server"
 
