@@ -213,6 +213,20 @@ async def test_beside_a_running_sluice_nothing_is_written(home: Home, tmp_path: 
     assert [len(room.events) for room in home.rooms.values()] == events
 
 
+async def test_beside_a_running_sluice_a_new_token_comes_without_a_policy(
+    home: Home, tmp_path: Path
+) -> None:
+    """It may stand elsewhere."""
+    await set_up(home, tmp_path)
+    (tmp_path / "sluice.yaml").unlink()
+    home.sessions = {t: s for t, s in home.sessions.items() if s[0] != BOT}
+    with held(tmp_path / "sluice.db.lock"):
+        _, owner = await set_up(home, tmp_path)
+    assert "A new token is in" in owner.text
+    assert config_of(tmp_path)["user"]["credentials"]["access_token"] in home.sessions
+    assert not (tmp_path / "sluice.yaml").exists()
+
+
 class held:
     """Another process has the database."""
 

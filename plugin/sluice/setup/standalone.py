@@ -84,10 +84,13 @@ class Standalone:
             raise Stopped(f"{self.policy_file} cannot be read: {error}") from error
 
     async def install(self, account: BotAccount, policy: str) -> None:
-        """The policy if there is none, and the configuration: maubot's own example, filled in."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """The policy, if there is none, and the configuration."""
         if not self.policy_file.exists():
             write(self.policy_file, policy)
+        self._configure(account)
+
+    def _configure(self, account: BotAccount) -> None:
+        """A new configuration is maubot's own example, filled in."""
         new = not self.config.exists()
         config = self._example() if new else self.read()
         credentials = config["user"]["credentials"]
@@ -144,7 +147,7 @@ class Standalone:
         """Beside a running Sluice: a token that replaces a dead one."""
         if account is None:
             return ""
-        await self.install(account, "")
+        self._configure(account)
         return (
             f"A new token is in {self.config}. Restart Sluice: a running one keeps the old token"
         )
