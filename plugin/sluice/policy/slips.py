@@ -53,6 +53,11 @@ def _straight(word: str) -> str:
     return f'"{word if len(word) <= 60 else word[:59] + "…"}"'
 
 
+def _bare(row: str) -> str:
+    """The line as long as it is, with nothing to read in its quotes."""
+    return re.sub(_QUOTED, lambda m: "x" * len(m.group()), row)
+
+
 def _blanks(row: str) -> Mended | None:
     odd = _ODD_BLANK.search(row)
     return (_ODD_BLANK.sub(" ", row), _odd(odd.group())) if odd is not None else None
@@ -152,7 +157,7 @@ def _colon(row: str) -> Mended | None:
 
 
 def _open_quote(row: str) -> Mended | None:
-    bare = re.sub(_QUOTED, lambda m: "x" * len(m.group()), row)
+    bare = _bare(row)
     at = bare.find('"')
     if at < 0:
         return None
@@ -162,7 +167,7 @@ def _open_quote(row: str) -> Mended | None:
 
 
 def _open_bracket(row: str) -> Mended | None:
-    bare = re.sub(_QUOTED, lambda m: "x" * len(m.group()), row)
+    bare = _bare(row)
     end = _BLOCK_END.search(bare)
     text = bare[: end.start()] if end is not None else bare
     left: list[str] = []
@@ -174,9 +179,8 @@ def _open_bracket(row: str) -> Mended | None:
     if not left:
         return None
     closed = "".join("]" if sign == "[" else "}" for sign in reversed(left))
-    return row[: len(text)] + closed + row[
-        len(text) :
-    ], f"{left[-1]} is opened here and not closed"
+    mended = row[: len(text)] + closed + row[len(text) :]
+    return mended, f"{left[-1]} is opened here and not closed"
 
 
 _SLIPS: tuple[Callable[[str], Mended | None], ...] = (
@@ -272,7 +276,7 @@ def _mended(rows: list[str], before: Halt) -> Iterator[tuple[int, str, str]]:
 def hidden(rows: Iterable[str]) -> str:
     """The value that YAML takes for a comment, as in `do: #read`; "" without one."""
     for row in rows:
-        found = _HIDDEN.search(re.sub(_QUOTED, lambda m: "x" * len(m.group()), row))
+        found = _HIDDEN.search(_bare(row))
         if found is not None:
             return found[1].strip()
     return ""
