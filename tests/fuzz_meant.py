@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import re
 import statistics
 import sys
 import time
@@ -416,10 +415,6 @@ def main() -> int:
     chosen = options.parse_args()
     logging.disable()
     wrong = [*reading(chosen.reading, chosen.seed), *rooms(chosen.room, chosen.seed)]
-    kinds: dict[str, int] = {}
-    for each in wrong:
-        kind = re.sub(r"^seed \d+(, message \d+)?: ", "", each)
-        kinds[kind] = kinds.get(kind, 0) + 1
     for each in wrong[:100]:
         print(each)
     return bool(wrong)
