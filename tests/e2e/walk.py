@@ -187,11 +187,10 @@ class Walk:
         options = [word for key, value in answers.items() for word in (f"--{key}", value)]
         self.say(words)
         setup = self._typed(shlex.join([*shlex.split(words), "--no-questions", *options, *more]))
-        mxid = f"@{self.bot}:{server.name}"
-        await setup.logs(f"/invite {mxid}")
-        await ana.invite(server.admin_room, mxid)
+        await setup.logs(f"/invite {self.mxid}")
+        await ana.invite(server.admin_room, self.mxid)
         await setup.logs("Role › Moderator")
-        await ana.set_power(server.admin_room, mxid, 50)
+        await ana.set_power(server.admin_room, self.mxid, 50)
         await _ended(setup, 60)
         self.say("setup has ended: Sluice works")
 
