@@ -20,7 +20,7 @@ from ..policy.loading import ACCOUNT
 from ..proof import ANSWER, ASKED, AT, KIND
 from ..settings import Settings, load
 from . import policy_writer, rooms, server
-from .check import look, powers
+from .check import Watched, look, powers
 from .files import Memory
 from .rooms import People, Waiting
 from .server import BotAccount
@@ -32,15 +32,11 @@ _LOCAL = re.compile(r"[a-z0-9._=/+-]{1,200}")
 _SERVER = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
 
-class Place(Protocol):
+class Place(Watched, Protocol):
     """Where Sluice runs: `Standalone` or `Managed`."""
-
-    where: str
 
     async def can_encrypt(self, account: BotAccount) -> bool: ...
     async def account(self) -> BotAccount | None: ...
-    async def running(self) -> bool: ...
-    async def policy(self) -> str | None: ...
     async def install(self, account: BotAccount, policy: str) -> None: ...
     async def update(self, account: BotAccount | None) -> str: ...
     def started(self) -> AbstractAsyncContextManager[None]: ...

@@ -120,8 +120,9 @@ async def _ops_rooms(place: Watched, hs: Homeserver, name: str) -> AsyncIterator
         yield Finding(what, "run setup without --check" if text is None else "correct the text")
         return
     yield Finding(f"The policy is valid: {len(loaded.settings.policy.people)} people")
+    joined = await hs.joined_rooms()
     for room in loaded.settings.ops_rooms:
-        if room not in await hs.joined_rooms():
+        if room not in joined:
             yield Finding(f"The bot is not in the ops room {room}", f"there:  /invite {hs.mxid}")
             continue
         yield powers(await seen(hs, room), hs.mxid)
