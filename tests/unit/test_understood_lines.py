@@ -3,6 +3,7 @@ explained, and what is left alone."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import patch
@@ -45,8 +46,6 @@ class Heard(Room):
 
 
 def _shown(row: Any) -> str:
-    import json
-
     if row["kind"] == "react":
         return f"[{row['emoji']}]"
     body: str = json.loads(row["content"]).get("body", "")
