@@ -105,6 +105,8 @@ class LabRoom(Room):
         self.stage, self.case, self._spy = stage, case, Spy()
         self.place = stage.world.ops_room
         self._from, self._before, self._begun = 0, {}, 0
+        ids = [row["id"] for row in self._rows("FROM sluice_request")]
+        self.first = max(ids, default=0) + 1  # the number of its first request
 
     def _rows(self, query: str) -> list[Any]:
         table = query.rpartition(" ")[2]
@@ -168,15 +170,7 @@ class LabRoom(Room):
 
     def numbered(self, content: Any) -> Any:
         """With the number that the first request of this case has here."""
-        ids = [row["id"] for row in self._rows("SELECT * FROM sluice_request")]
-        first = max(self.first, 1) if ids else 1
-        return json.loads(_numbered(json.dumps(content, ensure_ascii=False), first))
-
-    @property
-    def first(self) -> int:
-        return int(self._before_case) + 1
-
-    _before_case = 0
+        return json.loads(_numbered(json.dumps(content, ensure_ascii=False), self.first))
 
     def seen(self) -> Seen:
         seen, server = super().seen(), self.stage.world.server.name
@@ -225,7 +219,6 @@ class Lab:
             case = evolve(case, **{each: names.of(getattr(case, each))})
         case = evolve(case, what=names.meant(case.what))
         room = LabRoom(self.people, case)
-        room._before_case = max((r["id"] for r in room._rows("FROM sluice_request")), default=0)
         await room.begin(steps)
         number = room.first if room._before["requests"].get(room.first) else 1
         if number > 1:
