@@ -135,7 +135,7 @@ def doubted(
     if command.secret and count:
         alone = full or count == 1 or not (typed.words or typed.crowded)
         if typed.left_out or typed.quoted or not (alone and (full or _alike(typed.lines))):
-            return names_or_not(invocation, bad, rest=bool(typed.left_out))
+            return _names_or_not(invocation, bad, rest=bool(typed.left_out))
     if (typed.left_out or typed.quoted) and count:
         return _without_rest(invocation, bad, typed.left_out)
     if bad:
@@ -143,7 +143,7 @@ def doubted(
     if many.type is not Type.USER or count < 2:
         return None
     apart = typed.words and typed.lines and not full
-    return names_on_one_line(invocation, count) if typed.crowded or apart else None
+    return _names_on_one_line(invocation, count) if typed.crowded or apart else None
 
 
 def _is_full(word: str) -> bool:
@@ -158,7 +158,7 @@ def _alike(words: Sequence[str]) -> bool:
     return len({(any(map(str.isdigit, w)), any(map(str.isupper, w))) for w in short}) < 2
 
 
-def names_on_one_line(invocation: Invocation, count: int) -> AskFirst:
+def _names_on_one_line(invocation: Invocation, count: int) -> AskFirst:
     """Several names side by side, or on the command line and below it: meant as a list?"""
     no = NotRun((f"{count} accounts on one line? Write them one a line, below the command.",))
     words = "Both" if count == 2 else f"All {count}"
@@ -169,7 +169,7 @@ def names_on_one_line(invocation: Invocation, count: int) -> AskFirst:
 _NUMBERS = ("", "", " two", " three", " four", " five", " six", " seven", " eight", " nine")
 
 
-def names_or_not(invocation: Invocation, bad: tuple[Bad, ...], *, rest: bool) -> AskFirst:
+def _names_or_not(invocation: Invocation, bad: tuple[Bad, ...], *, rest: bool) -> AskFirst:
     """Nothing of them is repeated behind the first: one may be a password. rest: there are notes
     or lines that are no names."""
     names = invocation.values("user")
