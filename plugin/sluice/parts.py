@@ -6,7 +6,6 @@ or a bell (`state.py`) that is made before both. `app` runs them.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from logging import Logger
@@ -83,13 +82,13 @@ class Ground:
         clock: Callable[[], float],
         log: Logger,
     ) -> None:
-        me, hs, problems = client.mxid, homeserver, asyncio.Event()
+        me, hs, bells = client.mxid, homeserver, Bells()
         self.db, self.hs, self.session, self.text = db, hs, session, text
         self.nonce, self.clock, self.log = nonce, clock, log
-        self.bells, self.tasks = Bells(problems=problems), Tasks(log)
-        self.encryption = Encryption(client, hs, lambda room: problems.set())
+        self.bells, self.tasks = bells, Tasks(log)
+        self.encryption = Encryption(client, hs, lambda room: bells.problems.set())
         self.outbox = Outbox(db, nonce, me, clock)
-        self.conduit, self.absences = ServerState(self.bells.health), Absences()
+        self.conduit, self.absences = ServerState(bells.health), Absences()
         self.registration = RegistrationState()
         self.live = live = Live(me, version, clock)
         self.rooms = rooms = Rooms(live, self.outbox, self.encryption.available)
