@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -90,8 +90,7 @@ class Reload:
             self._live.reads(file=is_file, ops_rooms=loaded.rooms)
             if loaded.settings is not None and (fixed := self._fixed(loaded.settings)):
                 loaded = Loaded(None, fixed, loaded.warnings)
-        for problem in loaded.errors:
-            log.error("%s:%d: %s", source.name, problem.line, problem.text)
+        _log(loaded.errors, source.name)
         for problem in loaded.warnings:
             log.warning("%s:%d: %s", source.name, problem.line, problem.text)
         return source, loaded
@@ -203,11 +202,11 @@ class Reload:
         live, here = self._live, self._rooms.here(room)
         gained, lost = await _regrouped(tx)
         if gained:
-            said = policy_news.groups_grew(here, self._live.version, gained)
+            said = policy_news.groups_grew(here, live.version, gained)
             await self._outbox.put(tx, room, f"groups.{live.now()}", said)
         for group, name in lost:
             if who := lost_by(settings.policy, group, name):
-                said = policy_news.group_shrank(here, self._live.version, group, name, who)
+                said = policy_news.group_shrank(here, live.version, group, name, who)
                 await self._outbox.put(tx, room, f"lost.{name}.{live.now()}", said)
 
     async def _say(self, tx: Tx, room: str, key: str, said: Sequence[Message]) -> None:
@@ -220,8 +219,7 @@ class Reload:
         if settings is not None and room in settings.ops_rooms:
             found = load(settings.text, server=self._server, now=0, admin_room=room, accepted=True)
             self._live.is_refused(found.errors)
-            for problem in found.errors:
-                log.error("policy:%d: %s", problem.line, problem.text)
+            _log(found.errors)
 
     # --- later
 
@@ -269,7 +267,6 @@ class Reload:
         room = self._rooms.main_room
         if new is None or room is None or room in self._rooms.aside or room in new.ops_rooms:
             return None
-        joined: Collection[str] = ()
         try:
             joined = await self._hs.joined_rooms()
             for wanted in new.ops_rooms:
@@ -285,7 +282,7 @@ class Reload:
         problem = Problem(
             line_of(new.text, "ops_rooms"), f"ops_rooms: I am not in {wanted}: {fix}"
         )
-        log.error("policy:%d: %s", problem.line, problem.text)
+        _log([problem])
         return problem
 
     async def _is_let_in(self, room: str) -> bool:
@@ -301,8 +298,8 @@ class Reload:
         self._text.accept(source)
 
     async def _swap(self, tx: Tx, settings: Settings, source: Source) -> None:
-        live = self._live  # who looks meanwhile sees what is live
-        tx.after(lambda: self._is_live(settings, source))
+        live = self._live
+        tx.after(lambda: self._is_live(settings, source))  # who looks meanwhile sees the old one
         old, safe, told = live.settings, bool(live.problems), self._rooms.main_room
         await self._take(tx, settings, old)
         # To both: whoever moves the ops room elsewhere does not do it unseen.
@@ -395,9 +392,13 @@ def _for_somebody(loaded: Loaded, before: Settings | None) -> Loaded:
         return loaded
     why = "nobody could correct it here. Is it saved whole?"
     found = tuple(Problem(line, f"{what}: {why}") for line, what in lost)
-    for problem in found:
-        log.error("policy:%d: %s", problem.line, problem.text)
+    _log(found)
     return Loaded(None, found, loaded.warnings)
+
+
+def _log(errors: Iterable[Problem], source: str = "policy") -> None:
+    for problem in errors:
+        log.error("%s:%d: %s", source, problem.line, problem.text)
 
 
 def _told(problems: Sequence[Problem]) -> list[tuple[int, str]]:
