@@ -479,7 +479,7 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
     assert said[:5] == [
         "✋ #42 Approve? cy asks: disableroom “Warez hub”, 112 members",
         "Reason: “pirated films”",
-        "Address #warez:example.org is now room !9fKq:example.org",
+        "Address #warez is now room !9fKq:example.org",
         "Then: nothing from other servers gets in any more. "
         "People of example.org can go on writing.",
         "Undo later: !enableroom !9fKq:example.org",

@@ -133,7 +133,7 @@ def _fact(fact: CardFact, here: Here) -> list[Text]:
         return [(f"Account: {fact.status.value}", *name, f", {fact.role or 'no role'}")]
     if isinstance(fact, RoomFact):
         if fact.alias is not None:
-            return [("Address ", code(fact.alias), " is now room ", code(fact.room))]
+            return [("Address ", here.short(fact.alias), " is now room ", code(fact.room))]
         return [("Room: ", code(fact.room), *(() if fact.name else (", name not known",)))]
     parts: list[Word] = [quote(fact.name) if fact.name is not None else "name not known"]
     if fact.type is not None:

@@ -38,6 +38,9 @@ class Here:
     def local(self, mxid: str) -> str:
         return local(mxid, self.server)
 
+    def short(self, id: str, limit: int = 24) -> Code:
+        return short(id, self.server, limit)
+
 
 def person(name: str) -> Word:
     """A policy name in plain text; an MXID in code, else a phone shows its display name."""
@@ -104,6 +107,15 @@ def local(mxid: str, server: str) -> str:
     return mxid[1:].removesuffix(f":{server}") if ours else mxid
 
 
+def short(id: str, server: str, limit: int = 24) -> Code:
+    """An id for a headline: without our own server, and cut in its middle if it is long still."""
+    kept = id.removesuffix(f":{server}") if id[:1] in tuple("@#!") else id
+    if len(kept) > limit:
+        head, tail = limit // 2, (limit - 1) // 2
+        kept = f"{kept[:head]}…{kept[-tail:]}"
+    return code(kept)
+
+
 def capital(line: Text) -> Text:
     """The line with a capital first letter, if it begins with a word."""
     head = line[0]
@@ -143,6 +155,7 @@ _FORMATS: Mapping[str, Callable[..., Word | Text]] = {
     "codes": lambda ids, _: codes(ids),
     "numbers": lambda ids, _: numbers(ids),
     "local": lambda mxid, here: here.local(mxid),
+    "short": lambda id, here: here.short(id),
     "quote": lambda words, _: quote(words or ""),
     ",": lambda n, _: f"{n:,}",
 }

@@ -24,7 +24,7 @@ from .template import FORMATS, Template
 
 P = ParamSpec("P")
 
-NEEDS_HERE = frozenset({"at", "dated", "local"})
+NEEDS_HERE = frozenset({"at", "dated", "local", "short"})
 _MANY: Mapping[object, object] = {
     tuple[str, ...]: Sequence[str],
     tuple[int, ...]: Sequence[int],

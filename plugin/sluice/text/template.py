@@ -33,6 +33,7 @@ FORMATS: Mapping[str, object] = {
     "codes": Sequence[str],  # a, b, c, each in code
     "numbers": Sequence[int],  # #12, #14
     "local": str,  # an account as one types it
+    "short": str,  # an id in a headline: ours without the server, cut where it is long
     "quote": str,  # words of a stranger; or None, which reads as none
     ",": int,  # 1,204
 }
