@@ -476,10 +476,11 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
     what = invocation("disableroom !9fKq:example.org", "pirated films")
     await scene.office.types(CY, what, facts=(room,))
     said = (await scene.news())[0].split("\n")
-    assert said[:5] == [
-        "✋ #42 Approve? cy asks: disableroom “Warez hub”, 112 members",
+    assert said[:6] == [
+        "✋ #42 Approve? cy asks: disableroom #warez",
         "Reason: “pirated films”",
-        "Address #warez is now room !9fKq:example.org",
+        "Room: “Warez hub”, 112 members",
+        "#warez:example.org leads to !9fKq:example.org",
         "Then: nothing from other servers gets in any more. "
         "People of example.org can go on writing.",
         "Undo later: !enableroom !9fKq:example.org",

@@ -102,7 +102,7 @@ def _headline(
 ) -> tuple[Text, Text]:
     command, accounts = invocation.command, invocation.values("user")
     files = [fact for fact in facts if isinstance(fact, FileFact)]
-    room = next((fact for fact in facts if isinstance(fact, RoomFact) and fact.name), None)
+    room = next((fact for fact in facts if isinstance(fact, RoomFact)), None)
     short: Text
     if len(accounts) > 1:
         short = (f"{command}, {count(len(accounts), 'account')}",)
@@ -114,9 +114,8 @@ def _headline(
         short = (f"{command} {count(len(files), 'file')}", *by)
         return (*short, " for good"), short
     if room is not None:
-        short = (f"{command} ", quote(room.name or ""))
-        members = () if room.members is None else (f", {count(room.members, 'member')}",)
-        return (*short, *members), short
+        short = (f"{command} ", here.short(room.alias or room.room))
+        return short, short
     word, _, rest = text.partition(" ")
     short = (f"{word} ", code(rest)) if rest else (word,)
     return short, short
@@ -132,9 +131,12 @@ def _fact(fact: CardFact, here: Here) -> list[Text]:
         name = (", name not known",) if fact.name is None else name
         return [(f"Account: {fact.status.value}", *name, f", {fact.role or 'no role'}")]
     if isinstance(fact, RoomFact):
-        if fact.alias is not None:
-            return [("Address ", here.short(fact.alias), " is now room ", code(fact.room))]
-        return [("Room: ", code(fact.room), *(() if fact.name else (", name not known",)))]
+        called = quote(fact.name) if fact.name else "name not known"
+        members = "" if fact.members is None else f", {count(fact.members, 'member')}"
+        if fact.alias is None:
+            return [("Room: ", called, f"{members}, ", code(fact.room))]
+        leads = (code(fact.alias), " leads to ", code(fact.room))
+        return [("Room: ", called, members), leads]
     parts: list[Word] = [quote(fact.name) if fact.name is not None else "name not known"]
     if fact.type is not None:
         parts += [", ", quote(fact.type) if not _is_type(fact.type) else fact.type]

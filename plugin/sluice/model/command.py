@@ -153,7 +153,8 @@ class Invocation:
     """A command with its arguments: typed, canonical, valid. One that exists can be decided on.
 
     args: (name, value) in the order of the command's parameters; an argument not given is absent.
-    noted: (canonical value, as typed) where capitals were made small; no part of what runs.
+    noted: (canonical value, as typed) where capitals were made small, or an address led to a room;
+    no part of what runs.
     """
 
     command: str

@@ -18,7 +18,7 @@ from . import lists, password
 from .canonical import canonical as canonical
 from .canonical import targets as targets
 from .canonical import users as users
-from .ids import account, bare, number, numbered
+from .ids import account, bare, number, numbered, room
 from .lists import WrittenList
 from .needs import AskFirst as AskFirst
 from .needs import Bad, all_of, another_number, doubted, missing
@@ -26,7 +26,18 @@ from .needs import Missing as Missing
 from .needs import NeedsMedia as NeedsMedia
 from .needs import NeedsTopic as NeedsTopic
 from .search import checked
-from .values import MAX_BYTES, Around, date, duration, is_media_type, is_time, read, size, sound
+from .values import (
+    MAX_BYTES,
+    Around,
+    address,
+    date,
+    duration,
+    is_media_type,
+    is_time,
+    read,
+    size,
+    sound,
+)
 from .values import NeedsRoom as NeedsRoom
 from .values import NotRun as NotRun
 from .values import reserved as reserved
@@ -393,6 +404,8 @@ class _Reading:
             self._check_local(mxid)
             if local != mxid[1:].partition(":")[0]:
                 self.noted.append((mxid, local))
+        if param.type is Type.ROOM and room(word, self.around.server).startswith("#"):
+            self.noted.append((str(value), address(word, self.around)))
         if param.type is Type.ALIAS and (of := str(value).partition(":")[2]) != self.around.server:
             raise NotRun((code(str(value)), f" is of another server; only {of} can remove it."))
         return value

@@ -161,9 +161,9 @@ def _room(param: Param, word: str, around: Around) -> str:
         return found
     if not found.startswith("#"):
         like = found if re.fullmatch("[a-z0-9._-]+", found) else "warez"
-        address = code(f"#{like}:{around.server}")
-        raise NotRun((quote(word), " is no room. Like this: ", address, ", or the room's id."))
-    alias = _alias(param, found, around)
+        example = code(f"#{like}:{around.server}")
+        raise NotRun((quote(word), " is no room. Like this: ", example, ", or the room's id."))
+    alias = address(found, around)
     if alias not in around.rooms:
         raise NeedsRoom(alias)
     if not around.rooms[alias]:
@@ -178,7 +178,8 @@ def _room(param: Param, word: str, around: Around) -> str:
     return around.rooms[alias]
 
 
-def _alias(param: Param, word: str, around: Around) -> str:
+def address(word: str, around: Around) -> str:
+    """A room's address in full."""
     found = _ALIAS.fullmatch(room(word, around.server))
     alias = f"#{found.group(1)}:{found.group(2) or around.server}" if found else ""
     if not found or len(alias.encode()) > MAX_ID:
@@ -253,7 +254,7 @@ def _server_command(param: Param, word: str, around: Around) -> str:
 _READERS: Mapping[Type, Callable[[Param, str, Around], Value]] = {
     Type.USER: _user,
     Type.ROOM: _room,
-    Type.ALIAS: _alias,
+    Type.ALIAS: lambda _, word, around: address(word, around),
     Type.MXC: _mxc,
     Type.EVENT: _event,
     Type.SERVER: _server,
