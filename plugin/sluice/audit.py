@@ -5,9 +5,10 @@
 A record is one line of JSON with sorted keys. The chain is over its hash, so that the text of one
 can be erased (record = NULL) when somebody's privacy asks for it, and the chain still holds. The
 chain alone shows accidents and clumsy hands; who can write the database can compute it anew, or
-cut it off. Therefore its head is posted to the ops room every SEAL_EVERY records or once a day:
-every member's server keeps that *seal*, and `python -m sluice audit verify DB --head SEQ:HASH`
-compares. Secrets have no way in: a record is plain JSON, and a `Secret` is not.
+cut it off. Therefore its head is posted to the ops room every SEAL_EVERY records and once a day:
+every member's server keeps that *seal*, an event that no client shows (the daily one is said as
+well), and `python -m sluice audit verify DB --head SEQ:HASH` compares. Secrets have no way in: a
+record is plain JSON, and a `Secret` is not.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ COLUMNS = ", ".join((*_INDEXED, "record", "hash", "chain"))
 
 MAX_RECORD = 65_536  # characters; the arguments of one line are at most 12 kB
 SEAL_EVERY = 50  # records
-SEAL_WITHIN = 86_400.0  # seconds, if there is anything new
+SEAL_WITHIN = 86_400.0  # seconds, if there is anything new; then people are told
+SEAL = "org.sluicebot.seal"  # the type of the event; before 1.2 every seal was a message
 PAGE = 200  # rows read at once by the check and the export; more cost memory and save no time
 _SEAL = "audit.seal"
 
@@ -51,6 +53,11 @@ class Head:
 
     seq: int = 0
     chain: str = "0" * 64
+
+    @property
+    def shown(self) -> str:
+        """As `verify` takes it."""
+        return f"{self.seq}:{self.chain}"
 
 
 @frozen
@@ -121,18 +128,21 @@ async def head(tx: Tx) -> Head:
     return Head(row["seq"], row["chain"]) if row else Head()
 
 
-async def seal(tx: Tx, now: float) -> Head | None:
-    """The head to post now, remembered as posted within this transaction; None if none is due."""
+async def seal(tx: Tx, now: float) -> tuple[Head | None, bool]:
+    """The head to post now, remembered as posted within this transaction, None if none is due; and
+    whether people are told it, once a day."""
     last, known = await head(tx), await meta.get(tx, _SEAL)
     if known is None:  # the first day begins now
         known = json.dumps([0, now])
         await meta.put(tx, _SEAL, known)
-    sealed, at = json.loads(known)
-    new = last.seq - sealed
-    if not new or (new < SEAL_EVERY and now - at < SEAL_WITHIN):
-        return None
-    await meta.put(tx, _SEAL, json.dumps([last.seq, now]))
-    return last
+    sealed, told_at, *rest = json.loads(known)
+    told = rest[0] if rest else sealed  # an earlier version told all of them
+    daily = last.seq > told and now - told_at >= SEAL_WITHIN
+    if not daily and last.seq - sealed < SEAL_EVERY:
+        return None, False
+    kept = [last.seq, now, last.seq] if daily else [last.seq, told_at, told]
+    await meta.put(tx, _SEAL, json.dumps(kept))
+    return last, daily
 
 
 # --- reading, for !log
@@ -307,7 +317,7 @@ def main(argv: Sequence[str]) -> int:
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         print(f"{args.file} cannot be read: {error}")
         return 2
-    print(f"The log is unbroken: {last.seq:,} entries. Its seal: {last.seq}:{last.chain}")
+    print(f"The log is unbroken: {last.seq:,} entries. Its seal: {last.shown}")
     if erased:
         print(f"Text erased: {', '.join(map(str, erased))}")
     if kept := [row["seq"] for row in _read(args.file) if names_sealed(_record(row["record"]))]:

@@ -95,6 +95,11 @@ class Timers:
         ]
 
     async def _seal(self, tx: Tx) -> None:
-        head = await audit.seal(tx, self._live.now())
-        if head is not None:
-            await self._news.say(tx, "seal", alarms.seal(head.seq, head.chain))
+        head, is_told = await audit.seal(tx, self._live.now())
+        if head is None:
+            return
+        for room in self._rooms.told_rooms:
+            content = {"entries": head.seq, "head": head.chain}
+            await self._outbox.keep(tx, room, audit.SEAL, content)
+        if is_told:
+            await self._news.say(tx, "seal", alarms.seal(head.seq, head.shown))

@@ -168,12 +168,12 @@ async def export(tx):
 # --- seals
 
 
-async def test_a_seal_is_due_after_fifty_records_or_a_day_with_something_new(db):
+async def test_a_seal_is_due_after_fifty_records_and_once_a_day_with_something_new(db):
     sealed = []
 
     async def tick(now):
-        found = await db.write(lambda tx: seal(tx, 1e9 + now))
-        sealed.append(found and found.seq)
+        found, told = await db.write(lambda tx: seal(tx, 1e9 + now))
+        sealed.append(found and (found.seq, told))
 
     await tick(1000.0)
     await fill(db, 1)
@@ -183,15 +183,30 @@ async def test_a_seal_is_due_after_fifty_records_or_a_day_with_something_new(db)
     await fill(db, 50, start=51)
     await tick(2200.0)
     await tick(2300.0)
-    await tick(2200.0 + audit.SEAL_WITHIN)
+    assert sealed == [None, None, (50, False), (100, False), None]
+    sealed.clear()
+    day = audit.SEAL_WITHIN
+    await tick(2200.0 + day)
+    await tick(2300.0 + 2 * day)
     await fill(db, 1, start=101)
-    await tick(2200.0 + audit.SEAL_WITHIN)
-    assert sealed == [None, None, 50, 100, None, None, 101]
+    await tick(2300.0 + 2 * day)
+    await fill(db, 1, start=102)
+    await tick(2400.0 + 2 * day)
+    await tick(2300.0 + 3 * day)
+    assert sealed == [(100, True), None, (101, True), None, (102, True)]
+
+
+async def test_what_an_earlier_version_sealed_was_told(db):
+    await fill(db, 60)
+    await db.write(lambda tx: meta.put(tx, "audit.seal", "[50, 1000.0]"))
+    assert (await db.write(lambda tx: seal(tx, 2000.0)))[0] is None
+    found, told = await db.write(lambda tx: seal(tx, 1000.0 + audit.SEAL_WITHIN))
+    assert (found.seq, told) == (60, True)
 
 
 async def test_a_seal_is_the_head(db):
     await fill(db, 50)
-    assert await db.write(lambda tx: seal(tx, 1.0)) == await db.read(follow_all)
+    assert await db.write(lambda tx: seal(tx, 1.0)) == (await db.read(follow_all), False)
 
 
 # --- reading

@@ -194,7 +194,8 @@ def test_scene_6_an_invalid_policy():
 
 def test_scene_7_a_seal():
     head = "4f9a77c2" * 8
-    expect(alarms.seal(1250, head), f"🔔 Log seal after 1,250 entries: ⏎ {head}")
+    said = f"🔔 Log seal of the day, 1,250 entries: ⏎ 1250:{head}"
+    expect(alarms.seal(1250, f"1250:{head}"), said)
 
 
 def test_scene_50_conduit_does_not_answer():

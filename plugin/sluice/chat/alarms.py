@@ -21,9 +21,9 @@ def cannot_log(here: Here, *, full: bool = True) -> Message:
     return alarm(here.owners, (why_no_log(full=full),))
 
 
-@says("""🔔 Log seal after {entries:count entry/entries}:
-`{head}`""")
-def seal(entries: int, head: str) -> None: ...
+@says("""🔔 Log seal of the day, {n:count entry/entries}:
+`{shown}`""")
+def seal(n: int, shown: str) -> None: ...
 
 
 @says("""❗ My log is not what I wrote: entry {entry:,} was changed or is missing.

@@ -232,6 +232,6 @@ def seals() -> Message:
         "Each entry holds the fingerprint of the one before, so nobody can change, remove or "
         "reorder one without changing all seals after it.",
         "Every server in this room keeps a copy of each seal: who changes my database cannot "
-        "change those.",
+        "change those. No app shows them; one a day I say here.",
         ("To check: ", code("python -m sluice audit verify DB --head ENTRIES:SEAL")),
     )

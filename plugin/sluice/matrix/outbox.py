@@ -48,7 +48,8 @@ SCHEMA_3 = ("ALTER TABLE sluice_outbox ADD COLUMN about TEXT",)
 
 # Kinds of rows. `key` of a message is its name; of everything else what it acts on: the key of a
 # message, the txn of another row, or an event id (which begins with $).
-SAY, EDIT, REACT, REDACT = "message", "edit", "react", "redact"
+# EVENT is of a type of our own, which is its key: nobody is shown it, and it is never encrypted.
+SAY, EDIT, REACT, REDACT, EVENT = "message", "edit", "react", "redact", "event"
 WAITING, SENT, DROPPED = 0, 1, 2  # states
 MARK = "org.sluicebot.out"  # in the content: the row's txn
 SIZE = 16_000  # bytes of body and HTML; an edit doubles it, encryption adds a third, 65,535 is all
@@ -178,6 +179,10 @@ class Outbox:
         """Removes a message of ours (by its key), or any event our power allows (by its id)."""
         await self._add(tx, room, REDACT, target, content={"reason": reason} if reason else {})
 
+    async def keep(self, tx: Tx, room: str, kind: str, content: dict[str, object]) -> None:
+        """An event of a type of ours: every server in the room keeps it, no client shows it."""
+        await self._add(tx, room, EVENT, kind, content=content)
+
     async def has(self, tx: Tx, room: str, key: str) -> bool:
         """Whether there is a message with this key, sent or not."""
         return await _ROWS.one(tx, f"WHERE {_SAID}", room, key) is not None
@@ -216,10 +221,10 @@ class Outbox:
         return found.event_id if found is not None else None
 
     async def settle(self, tx: Tx, fates: Sequence[Fate]) -> None:
-        """Messages and reactions are kept, without their text; edits and redactions are over."""
+        """Messages and reactions are kept, without their text; all else is over."""
         for fate in fates:
             row = fate.row
-            if row.kind in (EDIT, REDACT) and not fate.error:
+            if row.kind in (EDIT, REDACT, EVENT) and not fate.error:
                 await self.forget(tx, row.txn, row.kind, fate.event_id)
                 if row.kind == REDACT:  # the reaction that it took away
                     await self.forget(tx, row.key, REACT, None)
@@ -257,7 +262,8 @@ class Outbox:
                 await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
             settled = {"event_id": event.id, "state": SENT, "content": "", "error": ""}
             await _ROWS.change(tx, settled, "txn = $1 AND event_id IS NULL", txn)
-            await self.forget(tx, txn, EDIT, event.id)
+            for kind in (EDIT, EVENT):
+                await self.forget(tx, txn, kind, event.id)
 
         return block
 

@@ -20,7 +20,7 @@ from ..supervise import Loop
 from ..text.message import Message
 from .api import Homeserver, MatrixError, RateLimited, Refused, passing
 from .encryption import MESSAGE, Encryption, NoCrypto
-from .outbox import EDIT, MARK, REACT, REDACT, SAY, Fate, Outbox, Outgoing
+from .outbox import EDIT, EVENT, MARK, REACT, REDACT, SAY, Fate, Outbox, Outgoing
 
 BATCH = 50
 BACK_OFF, BACK_OFF_MOST = 0.5, 60.0  # seconds
@@ -193,6 +193,7 @@ class Sender:
         if not self._speech.may(room):
             return True
         kind, tries = _OTHERS.get(row.kind, (MESSAGE, TRIES))
+        kind, tries = (row.key, 2) if row.kind == EVENT else (kind, tries)
         return denied and failures < tries and self._speech.able(room, kind)
 
     async def _keep(self, rows: Sequence[Outgoing], done: list[Fate], exc: Exception) -> None:
@@ -258,6 +259,8 @@ class Sender:
                 "key": row.emoji,
             }
             return await self._hs.send(room, "m.reaction", content, txn)
+        if kind == EVENT:
+            return await self._hs.send(room, row.key, content, txn)
         if kind == EDIT:
             target = await self._event(row, done)
             content["m.relates_to"] = {"rel_type": "m.replace", "event_id": target}
