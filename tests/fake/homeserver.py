@@ -215,6 +215,8 @@ class FakeHomeserver:
         if parts[:2] == ["_matrix", "federation"]:
             name = "Conduit" if self.conduit else "Synapse"
             return web.json_response({"server": {"name": name, "version": self.version}})
+        if parts == ["_matrix", "key", "v2", "server"]:
+            return web.json_response({"server_name": self.name})
         if parts == ["_matrix", "client", "versions"]:
             return web.json_response({"versions": ["v1.11"]})
         body = json.loads(raw) if raw else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import sqlite3
 import time
@@ -69,7 +70,7 @@ async def test_every_question_can_be_answered_by_a_person_who_errs(
         *("wrong", PASSWORD),
         *("nobody", "ana dan", "@ana:fake.test"),
         *("ana", "@x", "dan"),
-        *("sluice", "bo cy"),
+        *("sluice", "bo @Cy:Fake.Test"),
         *("perhaps", "y"),
     )
     asked = dict.fromkeys(ANSWERS)
@@ -107,6 +108,32 @@ async def test_a_wrong_option_is_named_with_its_reason(home: Home, tmp_path: Pat
         await set_up(home, tmp_path, moderators="nobody")
     with pytest.raises(Stopped, match=r"--password: .* does not sign @sluice:fake.test in"):
         await set_up(home, tmp_path / "b", password="wrong")
+
+
+async def test_a_mistyped_server_is_told_before_anybody_waits_for_it(
+    home: Home, tmp_path: Path
+) -> None:
+    code, owner = await set_up(
+        home, tmp_path, "", "", person=True, server="fkae.test", homeserver=home.base
+    )
+    assert code == 0
+    works(home, tmp_path)
+    assert f"the homeserver at {home.base} is that of {NAME}, not of fkae.test" in owner.text
+    assert f"Server name, like example.com [{NAME}]: " in owner.told
+    assert f"Address of the homeserver, like https://matrix.example.com [{home.base}]: " in (
+        owner.told
+    )
+    with pytest.raises(Stopped, match=r"--server: the homeserver at .* is that of fake.test, not"):
+        await set_up(home, tmp_path / "b", server="fkae.test")
+    code, _ = await set_up(home, tmp_path / "b", owner="ana")
+    assert code == 0, "what was wrong is not remembered"
+
+
+async def test_the_last_words_are_in_the_order_in_which_they_are_done(
+    home: Home, tmp_path: Path
+) -> None:
+    _, owner = await set_up(home, tmp_path)
+    assert owner.text.index("Start it:") < owner.text.index("accept the invitation to the room")
 
 
 async def test_a_token_is_taken_with_its_device(home: Home, tmp_path: Path) -> None:
@@ -300,13 +327,14 @@ async def test_a_look_names_what_is_to_be_mended(
         ("config", "There is no token in"),
         ("folder", "cannot be"),
         ("held", "runs in .* already"),
+        ("root", "is .*'s: run this as "),
         ("device", "The database is of device OLD"),
         ("token", "does not know the token any more"),
         ("whose", "That token is one of @ana"),
     ],
 )
 async def test_run_says_in_a_sentence_what_maubot_would_end_with(
-    home: Home, tmp_path: Path, harm: str, said: str
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str, said: str
 ) -> None:
     await set_up(home, tmp_path)
     place, path = Here(tmp_path, home), tmp_path / "config.yaml"
@@ -315,6 +343,10 @@ async def test_run_says_in_a_sentence_what_maubot_would_end_with(
     text = path.read_text()
     if harm == "config":
         path.unlink()
+    elif harm == "root":
+        if os.geteuid() == 0:
+            os.chown(tmp_path, 4321, -1)
+        monkeypatch.setattr(run.os, "geteuid", lambda: 0)
     elif harm == "folder":
         path.write_text(re.sub(r"sqlite:\S+", "sqlite:///proc/none/x.db", text))
     elif harm == "device":

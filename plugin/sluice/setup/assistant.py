@@ -61,8 +61,7 @@ class Assistant:
 
     async def run(self) -> int:
         """0 if it works at the end."""
-        name = await self._answers.get("server", "Server name, like example.com", _server_name)
-        base = await self._homeserver(name)
+        name, base = await self._server()
         bot = await self._answers.get("user", "The bot's user name", _local(name), "sluice")
         self._memory.put("bot", bot)
         place = await self._place(bot)
@@ -80,22 +79,45 @@ class Assistant:
         await self._prove(place, hs, _read(text, name))
         self._memory.put("token", "")  # the configuration has it now
         self._say(place.afterwards())
+        self._say(
+            "Then accept the invitation to the room “Sluice” and type there:  !adduser alice"
+        )
         return 0
 
     # --- the account
 
-    async def _homeserver(self, name: str) -> str:
+    async def _server(self) -> tuple[str, str]:
+        """Its name and its address, once they belong together."""
+        own = base = ""
+        while True:
+            question = "Server name, like example.com"
+            name = await self._answers.get("server", question, _server_name, own or None)
+            base = await self._homeserver(name, base)
+            own = await server.own_name(self._session, base)
+            if own in ("", name):
+                return name, base
+            wrong = f"the homeserver at {base} is that of {own}, not of {name}"
+            self._memory.put("server", "")
+            self._memory.put("homeserver", "")
+            if not self._answers.person:
+                raise Stopped(f"--server: {wrong}")
+            self._say(f"  {wrong}")
+
+    async def _homeserver(self, name: str, before: str) -> str:
+        """before: an address that was given already, with another name."""
+
         async def answers(base: str) -> str:
             why = server.unsafe(base) or await server.why_not(self._session, base)
             if why is not None:
                 raise BadAnswer(why)
             return base.rstrip("/")
 
-        default = None
+        default: str | None = None
         if not self._memory.get("homeserver") and not self._answers.given("homeserver"):
             default = await server.found(self._session, name)
             if default is None:
                 self._say(f"  Nothing answers for {name} by .well-known or at https://{name}.")
+                default = before or None
         question = "Address of the homeserver, like https://matrix.example.com"
         base = await self._answers.get("homeserver", question, answers, default)
         visitor = server.BotAccount("", base, "", "")
@@ -192,7 +214,7 @@ class Assistant:
                 raise BadAnswer("that is one account: yours, which owns the bot")
             return found[0]
 
-        owner = await self._answers.get("owner", "Your own account, like @ana:example.com", mine)
+        owner = await self._answers.get("owner", f"Your own account, like @ana:{name}", mine)
         question = "Accounts of other owners (blanks between, Enter for none)"
         more = await self._answers.get("owners", question, accounts(owner), "")
         question = "Accounts of moderators (blanks between, Enter for none)"
@@ -231,7 +253,6 @@ class Assistant:
                 raise Stopped(f"Sluice has not answered.\n{place.why_silent()}")
         state, conduit = text_in(answer, "registration"), text_in(answer, "conduit")
         self._say(f"✓ Conduit {conduit} answered through the admin room: registration is {state}")
-        self._say("Now accept the invitation to the room “Sluice” and type there:  !adduser alice")
 
 
 async def _answer(hs: Homeserver, word: str) -> Json:
@@ -292,7 +313,8 @@ async def _accounts(
     """Accounts, also by their user names alone; those of this server exist."""
     found: list[str] = []
     for word in words.replace(",", " ").split():
-        mxid = f"@{word.removeprefix('@').lower()}:{name}" if ":" not in word else word
+        mxid = word if ":" in word else f"@{word.removeprefix('@')}:{name}"
+        mxid = mxid.lower() if mxid.lower().endswith(f":{name}") else mxid
         if not ACCOUNT.fullmatch(mxid):
             raise BadAnswer(f"{word} is no account: @name:{name}")
         if mxid in taken or mxid in found:

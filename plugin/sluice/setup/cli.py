@@ -148,11 +148,12 @@ async def _setup(args: argparse.Namespace) -> int:
         if args.check:
             known = f"@{args.user or 'sluice'}:{args.server}" if args.server else ""
             return await _check(memory, memory.get("bot") or known, place, talk, session)
+        run.refuse_root(args.folder)
         waiting = Waiting(talk, args.wait)
         await _known(memory, args.folder)
         if memory:
-            talk.say(f"Going on with what is known ({args.folder}/setup.json; remove it to begin "
-                     "anew)")  # fmt: skip
+            whose = memory.get("bot") or memory.get("server")
+            talk.say(f"Going on with {args.folder}/setup.json ({whose}); remove it to begin anew")
         return await Assistant(answers, memory, talk, session, waiting, place).run()
 
 
@@ -222,7 +223,7 @@ async def _check(
     place = await placed(bot)
     stored = await place.account()
     if stored is None:
-        raise Stopped("There is nothing to look at yet: run setup.")
+        raise Stopped(f"There is nothing to look at {place.where}: run setup, or give --folder.")
     base = memory.get("homeserver") or stored.homeserver
     account = server.BotAccount(stored.mxid, base, stored.device, stored.token)
     known = await server.signed_in(session, account)
@@ -231,6 +232,9 @@ async def _check(
                  f"the same device ({stored.device})")  # fmt: skip
         return 1
     if known.device != stored.device:
-        talk.say(f"❗ The token is of device {known.device}, written down is {stored.device}")
+        talk.say(
+            f"❗ The token is of device {known.device}, written down is {stored.device}\n"
+            "   → stop Sluice if it runs, and run setup: it writes down the right one"
+        )
         return 1
     return await look(place, known, session, talk.say)

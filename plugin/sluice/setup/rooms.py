@@ -98,7 +98,9 @@ async def admin_room(hs: Homeserver, server: str, waiting: Waiting) -> str:
         return (await seen(hs, room)).power(hs.mxid) >= SCRUB
 
     await waiting.until(
-        lambda: entered(hs, room), f"In the admin room send:  /invite {hs.mxid}\n  … waiting"
+        lambda: entered(hs, room),
+        f"In the admin room: its name › People › Invite › {hs.mxid}\n"
+        f"  (on a computer also by sending  /invite {hs.mxid})\n  … waiting",
     )
     await waiting.until(
         has_power,

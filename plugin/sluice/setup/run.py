@@ -6,11 +6,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 import aiohttp
 
 from . import server
 from .crypto_store import device_of_keys
+from .files import owner_of
 from .package import Package
 from .standalone import Standalone
 from .talk import Stopped
@@ -24,7 +26,11 @@ async def ready(here: Standalone) -> None:
         raise Stopped("maubot is not installed here:  venv/bin/pip install 'maubot[encryption]'")
     account = await here.account()
     if account is None:
-        raise Stopped(f"There is no token in {here.config}. Run setup first: it writes that file.")
+        raise Stopped(
+            f"There is no token in {here.config}. Run setup first: it writes that file; or give "
+            "--folder, if it is elsewhere."
+        )
+    refuse_root(here.folder)
     _writable(here)
     if await here.running():
         raise Stopped(
@@ -50,6 +56,14 @@ async def _token_is_dead(session: aiohttp.ClientSession, account: server.BotAcco
         return await server.signed_in(session, account) is None
     except server.Away:
         return False  # it may come; maubot waits for it
+
+
+def refuse_root(folder: Path) -> None:
+    """Raises Stopped where root would leave files that their user cannot read."""
+    if os.geteuid() != 0 or not folder.exists() or folder.stat().st_uid == 0:
+        return
+    user = owner_of(folder)
+    raise Stopped(f"{folder} is {user}'s: run this as {user}, for example after  su - {user}")
 
 
 def _writable(here: Standalone) -> None:

@@ -15,7 +15,7 @@ from yarl import URL
 from ..families.dialects import dialect_of
 from ..matrix.api import V3, Homeserver, MatrixError, NoResponse, RateLimited, Refused
 from ..model.command import Dialect
-from ..model.event import object_in, text_in
+from ..model.event import Json, object_in, text_in
 from .talk import BadAnswer, Stopped
 
 _WAIT = aiohttp.ClientTimeout(total=15)
@@ -66,13 +66,23 @@ async def found(session: aiohttp.ClientSession, name: str) -> str | None:
 
 
 async def _well_known(session: aiohttp.ClientSession, name: str) -> str:
-    url = f"https://{name}/.well-known/matrix/client"
+    told = await _told(session, f"https://{name}/.well-known/matrix/client")
+    return text_in(object_in(told, "m.homeserver"), "base_url")
+
+
+async def own_name(session: aiohttp.ClientSession, base: str) -> str:
+    """How the homeserver there calls itself; empty if it does not tell."""
+    return text_in(await _told(session, f"{base}/_matrix/key/v2/server"), "server_name").lower()
+
+
+async def _told(session: aiohttp.ClientSession, url: str) -> Json:
+    """The object there; empty if there is none."""
     try:
         async with session.get(url, timeout=_WAIT) as reply:
             told = json.loads(await reply.read())
     except LOST:
-        return ""
-    return text_in(object_in(told if isinstance(told, dict) else {}, "m.homeserver"), "base_url")
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 async def why_not(session: aiohttp.ClientSession, base: str) -> str | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from pathlib import Path
 
+from .files import owner_of
 from .package import Package
 
 _UNIT = """\
@@ -54,11 +53,7 @@ networks:
 def systemd(folder: Path, package: Package) -> str:
     """For whom the folder belongs to."""
     at = folder.absolute()
-    owner = os.stat(at if at.exists() else at.parent).st_uid
-    try:
-        user = pwd.getpwuid(owner).pw_name
-    except KeyError:
-        user = str(owner)
+    user = owner_of(at if at.exists() else at.parent)
     command = " ".join(map(_quoted, package.command("run", "--folder", str(at))))
     return _UNIT.format(user=user, command=command, folder=_quoted(str(at)))
 
