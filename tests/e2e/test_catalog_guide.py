@@ -92,15 +92,17 @@ async def test_list_rooms(house: House, name: str) -> None:
     room = await house.a_room(f"Garden {name} <b>x</b>", alias=f"green-{name}")
     hidden = await house.a_room("Hidden", preset="private_chat")
     shows(
-        await house.does(f"!{name}"), r"^📋 \d+ rooms, most members first", "I know the names of"
+        await house.does(f"!{name}"),
+        r"^📋 \d+ rooms, most members first",
+        "no name that",
     )
     shows(
         await house.does(f"!rooms green-{name}"),
         rf"^📋 1 of \d+ rooms matches “green-{name}”, most members first:$",
-        rf"^1\. “Garden {name} <b>x</b>”, 1 member, {house.alias(f'green-{name}')}",
+        rf"^1 #green-{name} “Garden ",
     )
-    shows(await house.does(f"!rooms {room[:12]}"), rf"^1\. “Garden {name}")
-    shows(await house.does(f"!rooms {hidden[:12]}"), rf"^1\. 1 member, {re.escape(hidden)}")
+    shows(await house.does(f"!rooms {room[:12]}"), rf"^1 #green-{name} “Garden ")
+    shows(await house.does(f"!rooms {hidden[:12]}"), rf"^1 {re.escape(hidden)}")
 
 
 @covers("disableroom", "done")
@@ -132,7 +134,9 @@ async def test_show_config(house: House, name: str) -> None:
         r"^All \d\d lines: !more$",
     )
     shows(
-        await house.does("!more"), "^📋 Conduit's settings, 1 to 10:", "^Database backend: sqlite$"
+        await house.does("!more"),
+        "^📋 Conduit's settings, 1 to . of 19:",
+        "^Database backend: sqlite$",
     )
     shows(await house.does("!more"), "Allow federation: true")
 
@@ -146,7 +150,7 @@ async def test_memory_usage(house: House, name: str) -> None:
         "^Largest: ",
         "14 lines",
     )
-    shows(await house.does("!more"), "^📋 Conduit's caches, 1 to 10:", r"^pdu_cache: [\d,]+$")
+    shows(await house.does("!more"), r"^📋 Conduit's caches, 1 to 9", r"^pdu_cache: [\d,]+$")
 
 
 @covers("clearcache", "done")

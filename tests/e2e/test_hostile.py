@@ -129,7 +129,7 @@ async def test_what_is_asked_would_have_killed_it(hostile: World, tmp_path: Path
     eve = await office.account("eve")
     await eve.upload(b"x" * 100, "n" * LONG, "image/png")
     said = await office.asks("bo", f"!media {eve.mxid}")
-    assert said.text.startswith("❓ Look at files? Tap ✅. A file can be named so that"), said.text
+    assert said.text.startswith("❓ Look at files? Tap ✅ (I ask once a day)."), said.text
     await office.taps("bo", said)
     line = await office.admin.wait(lambda said: "list-media" in said.text, "the line")
     server = hostile.server

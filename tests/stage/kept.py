@@ -32,7 +32,7 @@ BEFORE = """\
 """
 DAY = """\
 ana: !users
-ana taps ✅ on “list of users”
+ana taps ✅ on “Fewer than”
 bo: !version
 hal: !rooms
 bo: !adduser al

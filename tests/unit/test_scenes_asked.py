@@ -132,7 +132,7 @@ def test_scene_4_41_50_53_58_the_state_of_things_says_no():
         refusals.attacker_sized(),
         refusals.not_in_version("purge-media", "0.9.0"),
         refusals.impossible("that line is too long for Conduit"),
-        refusals.owner_must_ask("rooms", ("ana", "dan")),
+        *(refusals.owner_must_ask(here(), "rooms", ("ana", "dan"), seen=s) for s in (True, False)),
         refusals.list_too_large(here(), "rooms", 58000, None),
     ):
         check(message)
@@ -145,14 +145,14 @@ def test_scene_41_lists_that_could_stop_conduit():
         " answering. ⏎ The list of 22 Nov 20:14 UTC (1,004 rooms) is here: !more",
     )
     expect(
-        questions.list_never_seen("rooms", 900),
-        "❓ I have never seen this server's list of rooms. Fewer than about 900? Tap ✅."
-        " ⏎ A larger one stops Conduit's admin commands until it is restarted.",
+        questions.size_of_server(2000, 900),
+        "❓ Fewer than 2,000 accounts and 900 rooms here? Then tap ✅."
+        " ⏎ A longer list would stop Conduit's admin commands until it is restarted.",
     )
     expect(
         questions.attacker_sized("media"),
-        "❓ Look at files? Tap ✅. A file can be named so that this stops Conduit's admin commands"
-        " ⏎ until Conduit is restarted. I ask once a day.",
+        "❓ Look at files? Tap ✅ (I ask once a day). ⏎ If somebody gave a file a huge name,"
+        " this stops Conduit's admin commands until it is restarted.",
     )
     check(questions.attacker_sized("event"))
     check(questions.list_may_be_large(here(), "rooms", 40000, at("14:00", day=20)))

@@ -177,7 +177,7 @@ async def test_a_look_at_accounts_that_fails_keeps_the_address_that_was_read(
 async def is_asked_for_users(bot: Live) -> None:
     """Conduit gets `list-local-users` by ana's tap, and does not answer it."""
     bot.types(ANA, "!users")
-    await bot.hears("I have never seen this server's list of users")
+    await bot.hears("Fewer than 2,000 accounts")
     bot.busy = True
     lines = len(bot.fake.bodies(bot.admin_room, bot.me))
     bot.taps(ANA)

@@ -593,7 +593,7 @@ async def test_a_yes_as_a_reply_is_the_tap_and_a_plain_one_is_asked(room: Room) 
 async def test_other_words_to_a_tap_are_asked_back(room: Room) -> None:
     await room.says(ANA, TAP)
     news = await said(room, ANA, "how many may there be?", await question(room, ANA))
-    assert news[0].startswith("❓ I have never seen this server's list of users.")
+    assert news[0].startswith("❓ Fewer than 2,000 accounts and 900 rooms here?")
     assert news[0].endswith("\nTap, or reply yes or no.")
     assert await room.newest() == 0
 

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
+from attrs import evolve
+
 from ..families.answers import Blocked, MediaInfo, StoredFile
 from ..text.message import Code, Message, Text, Topic, code, quote
-from ..text.pages import Pages
+from ..text.pages import IN_BLOCK, Pages, following, go_on, rows_of
 from ..text.phrases import Here, Line, count, dotted, listed, size, view
 from ..typed.parse import MAX_ENTRIES
-from .lists import View, all_about
+from ..typed.values import MAX_ID
+from .lists import View, all_about, first_page, in_block
 
-_PAGE = 4  # two lines each
+_PAGE = 4  # three lines each, on a phone
 
 
 def when(text: str) -> float:
@@ -45,25 +48,24 @@ def media(
     if not files:
         return view(("No ", *asked, "."), to=to), None
     newest = here.clock.dated(max(when(file.created) for file in files))
-    whose: Text = ("Files of ", code(of)) if of else ("Files here",)
+    by = here.short(of, MAX_ID)
+    whose: Text = ("Files of ", by) if of else ("Files here",)
     head: Text = (*whose, f": {len(files):,}, together {_total(files)}, newest {newest}.")
     kinds = Counter(file.type for file in files).most_common(4)
     types = [(media_type(kind), f" {n}") if kind else (f"no type {n}",) for kind, n in kinds]
     lines: list[Line] = [head, dotted(types)]
     if not of.startswith("@") and any(file.uploader for file in files):
-        lines.append(("By: ", *_uploaders(files)))
-    for number, file in enumerate(files[:2], 1):
-        start = "Largest: " if number == 1 else ""
-        lines += [(start + f"{number}. ", *_file(here, file)), (code(file.mxc),)]
-    fewer = here.cmd(" ".join(f"media {of} image since 7d".split()))
-    more: Text = (" · More: ", here.cmd("more")) if len(files) > 2 else ()
-    lines.append(("Fewer: ", fewer, *more, " · One: ", here.cmd("mediainfo mxc://…")))
-    rows = tuple(
-        (f"{n}. ", *_file(here, file), ", ", code(file.mxc)) for n, file in enumerate(files, 1)
-    )
-    left = Pages((*whose, ", the largest first, {}:"), rows, _PAGE * 2, start=2)
+        lines.append(("By: ", *_uploaders(here, files)))
+    rows = tuple((*_file(here, file), "\n", code(file.mxc)) for file in files)
+    pages = Pages((*whose, f", the largest first, {{}} of {len(files):,}:"), rows, 1, block=True)
+    left = following(pages)
+    left = left and evolve(left, per=_PAGE)
+    lines += ["The largest:", *rows_of(pages)[1]]
+    fewer = " ".join(f"media {by.text if of else ''} image since 7d".split())
+    lines += [go_on(here, left)] if left else []
+    lines.append(("Fewer: ", here.cmd(fewer)))
     about = Topic(files=tuple(file.mxc for file in files[: MAX_ENTRIES + 1]))
-    return all_about((view(*lines, to=to), left if len(files) > 2 else None), about)
+    return all_about((view(*lines, to=to), left), about)
 
 
 def unreadable(to: str | None = None) -> View:
@@ -75,7 +77,7 @@ def _total(files: Iterable[StoredFile]) -> str:
     return size(sum(file.size for file in files))
 
 
-def _uploaders(files: Sequence[StoredFile]) -> Text:
+def _uploaders(here: Here, files: Sequence[StoredFile]) -> Text:
     """Those with the most on this server; files from elsewhere name nobody."""
     by: dict[str, list[StoredFile]] = {}
     for file in files:
@@ -83,15 +85,19 @@ def _uploaders(files: Sequence[StoredFile]) -> Text:
             by.setdefault(file.uploader, []).append(file)
     ranked = sorted(by.items(), key=lambda pair: -sum(file.size for file in pair[1]))
     shown: list[Text] = [
-        (code(who), f" {len(theirs):,}, {_total(theirs)}") for who, theirs in ranked[:3]
+        (here.short(who), f" {len(theirs):,}, {_total(theirs)}") for who, theirs in ranked[:3]
     ]
     return dotted([*shown, *([(f"{len(ranked) - 3} more",)] if len(ranked) > 3 else [])])
 
 
 def _file(here: Here, file: StoredFile) -> Text:
-    kind: tuple[str | Code, ...] = (" ", media_type(file.type)) if file.type else ()
-    name: Text = (" ", quote(file.name, 60)) if file.name else ()
-    return (size(file.size), *kind, *name, f" {here.clock.day(when(file.created))}")
+    """`1.2 MB mp4 “holiday.mp4” 2 Nov`, in one line of a phone."""
+    facts = [size(file.size)]
+    facts += [file.type.partition("/")[2]] if _TYPE.fullmatch(file.type) else []
+    day = here.clock.day(when(file.created))
+    left = IN_BLOCK - sum(map(len, (*facts, day))) - len(facts) - 3
+    name: Text = (" ", quote(file.name, max(left, 12))) if file.name else ()
+    return (" ".join(facts), *name, f" {day}")
 
 
 def mediainfo(here: Here, mxc: str, info: MediaInfo, to: str | None = None) -> Message:
@@ -120,15 +126,14 @@ def blocked(here: Here, files: Sequence[Blocked], to: str | None = None) -> View
     files = sorted(files, key=lambda f: f.blocked, reverse=True)
     if not files:
         return view("No files are blocked.", to=to), None
-    lines = tuple(
+    rows = tuple(
         (
-            f"{here.clock.day(when(f.blocked))} ",
+            f"{here.clock.day(when(f.blocked))}",
+            *((" ", quote(f.reason, 60)) if f.reason else ()),
+            "\n",
             code(f.mxc),
-            *((", ", quote(f.reason, 60)) if f.reason else ()),
         )
         for f in files
     )
-    left = Pages(("Blocked files, the newest first, {}:",), lines, _PAGE * 2, start=_PAGE * 2)
-    more: list[Line] = [("Next: ", here.cmd("more"))] if len(files) > _PAGE * 2 else []
-    head = f"{count(len(files), 'file')} blocked, the newest first:"
-    return view(head, *lines[: _PAGE * 2], *more, to=to), left if more else None
+    head = f"{count(len(files), 'file')} blocked, the newest first"
+    return first_page(here, in_block((head,), rows, _PAGE), to=to)

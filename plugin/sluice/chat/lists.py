@@ -13,8 +13,8 @@ from attrs import evolve, frozen
 
 from ..catalog.server import at_next_start
 from ..families.answers import config_in, event_in, memory_in, the_event
-from ..text.message import Code, Message, Text, Topic, code, one_line, quote
-from ..text.pages import Pages, following, rows_of
+from ..text.message import Code, Message, Text, Topic, code, one_line, plain, quote
+from ..text.pages import IN_BLOCK, Pages, following, go_on, rows_of
 from ..text.phrases import (
     Here,
     Line,
@@ -30,21 +30,29 @@ from ..text.phrases import (
 from ..text.times import span
 from ..typed.parse import MAX_ENTRIES
 from ..typed.search import Search, of_accounts, of_rooms
+from ..typed.values import MAX_ID
 from .notices import Window
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
-_USERS, _ROOMS, _LINES = 40, 8, 10  # on one page
+_USERS, _ROWS = 40, 10  # on one page
+_FITS = 72  # characters of a list that needs no line of its own
 
 
-def _first(
+def first_page(
     here: Here, pages: Pages, *below: Line, to: str | None, also: Sequence[Text] = ()
 ) -> View:
     """The first page. also: further commands beside `more`; below: notes under the list."""
     head, rows = rows_of(pages)
     left = following(pages)
-    hints = [("Next: ", here.cmd("more")), *also] if left else list(also)
+    hints = [go_on(here, left), *also] if left else list(also)
     return view(head, *rows, dotted(hints), *below, to=to), left
+
+
+def in_block(head: Text, rows: tuple[Text, ...], per: int, *, inline: bool = False) -> Pages:
+    """A list in a code block; what of it is shown is said where that is not all."""
+    pages = Pages((*head, ":"), rows, per, block=True, inline=inline)
+    return evolve(pages, head=(*head, ", {}:")) if following(pages) else pages
 
 
 def all_about(shown: View, topic: Topic) -> View:
@@ -72,13 +80,12 @@ def users(
     def row(name: str) -> Text:
         return (code(one_line(name)), *((f" ({held[name]})",) if name in held else ()))
 
-    note = "Not in this list: deactivated accounts, and accounts without a password (bridges)."
+    note = "Not listed: deactivated ones, and those without a password (bridges)."
     if pattern is None:
         rows = tuple(row(name) for name in names)
-        head = f"{total}, {{}}:" if len(rows) > _USERS else f"{total}:"
         also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
-        pages = Pages((head,), rows, _USERS, inline=True)
-        shown = _first(here, pages, note, to=to, also=also if len(rows) > _USERS else ())
+        pages = in_block((total,), rows, _USERS, inline=True)
+        shown = first_page(here, pages, note, to=to, also=also if following(pages) else ())
         return all_about(shown, _all_of(by_name.values()))
     search = of_accounts(pattern, here.server) or Search(pattern, "")
     found = [name for name in names if search.fits(name)]
@@ -90,10 +97,10 @@ def users(
     if not found:
         return view((*start, "."), note, to=to), None
     rows, about = tuple(row(name) for name in found), _all_of(by_name[name] for name in found)
-    if len(found) <= _LINES:
-        return all_about((view((*start, ": ", *listed(rows)), to=to), None), about)
-    pages = Pages((*start, ", {}:"), rows, _USERS, inline=True)
-    return all_about(_first(here, pages, to=to), about)
+    alone: Text = (*start, ": ", *listed(rows))
+    if len(plain(alone)) <= _FITS:
+        return all_about((view(alone, to=to), None), about)
+    return all_about(first_page(here, in_block(start, rows, _USERS, inline=True), to=to), about)
 
 
 def _all_of(mxids: Iterable[str]) -> Topic:
@@ -176,35 +183,44 @@ class RoomRow:
         return any(map(search.fits, (*names, self.name or "")))
 
 
-def rooms(here: Here, all_: Sequence[RoomRow], pattern: str | None, to: str | None = None) -> View:
-    known = sum(bool(row.name or row.alias) for row in all_)
-    note = (
-        f"I know the names of {count(known, 'room')} (public ones, and those I am in); "
-        "others by address or id only."
-    )
+def rooms(
+    here: Here,
+    all_: Sequence[RoomRow],
+    pattern: str | None,
+    to: str | None = None,
+    inside: str = "",
+) -> View:
+    """inside: the room in which it is shown."""
+    nameless = sum(not (row.name or row.alias or row.room == inside) for row in all_)
+    of = count(nameless, "room")
+    note = f"{of} {plural(nameless, 'has', 'have')} no name that I can see (private)."
+    below: list[Line] = [note] if nameless else []
     total = count(len(all_), "room")
     search = None if pattern is None else of_rooms(pattern, here.server)
     found = [row for row in all_ if search is None or row.matches(search)]
     found.sort(key=lambda row: (-row.members, row.room))
-    rows = tuple(_room(n, row) for n, row in enumerate(found, 1))
-    part = ", {}:" if len(rows) > _ROOMS else ":"
-    head: Text = (f"{total}, most members first{part}",)
+    head: Text = (total,)
     if pattern is not None:
         word = quote(pattern, 40)
         if not found:
-            return view((f"None of {total} matches ", word, "."), note, to=to), None
+            return view((f"None of {total} matches ", word, "."), *below, to=to), None
         match = "matches" if len(found) == 1 else "match"
-        head = (f"{len(found):,} of {total} {match} ", word, f", most members first{part}")
-    also = [] if pattern else [("Search: ", here.cmd("rooms garden"))]
-    pages, also = Pages(head, rows, _ROOMS), also if rows else []
+        head = (f"{len(found):,} of {total} {match} ", word)
+    rows = tuple(_room(here, row, inside) for row in found)
+    also = [] if pattern or not rows else [("Search: ", here.cmd("rooms garden"))]
     about = Topic(rooms=tuple(row.room for row in found[:MAX_ENTRIES]))
-    return all_about(_first(here, pages, note, to=to, also=also), about)
+    pages = in_block((*head, ", most members first"), rows, _ROWS)
+    return all_about(first_page(here, pages, *below, to=to, also=also), about)
 
 
-def _room(number: int, row: RoomRow) -> Text:
-    name: Text = (quote(row.name, 60), ", ") if row.name else ()
-    members = f"{count(row.members, 'member')}, "
-    return (f"{number}. ", *name, members, code(row.alias or row.room))
+def _room(here: Here, row: RoomRow, inside: str) -> Text:
+    """`310 #garden “Garden club”`: how many members it has, and how one can type it."""
+    start = f"{row.members:,} "
+    if row.room == inside:
+        return (f"{start}this room",)
+    typed = here.short(row.alias, MAX_ID) if row.alias else code(row.room)
+    left = max(IN_BLOCK - len(start) - len(typed.text) - 3, 12)
+    return (start, typed, *((" ", quote(row.name, left)) if row.name else ()))
 
 
 def federation(here: Here, rows: Sequence[tuple[str, str, int]], to: str | None = None) -> View:
@@ -216,15 +232,15 @@ def federation(here: Here, rows: Sequence[tuple[str, str, int]], to: str | None 
         (f"{span(seconds)}: ", code(event), " in ", code(room))
         for room, event, seconds in sorted(rows, key=lambda row: -row[2])
     )
-    return _first(here, Pages((head,), lines, _ROOMS), to=to)
+    return first_page(here, Pages((head,), lines, _ROWS), to=to)
 
 
 def appservices(here: Here, ids: Sequence[str], to: str | None = None) -> View:
     if not ids:
         return view("No appservices are registered.", to=to), None
     rows = tuple((code(one_line(each)),) for each in ids)
-    head = f"{count(len(ids), 'appservice')}:"
-    return _first(here, Pages((head,), rows, _USERS, inline=True), to=to)
+    total = count(len(ids), "appservice")
+    return first_page(here, in_block((total,), rows, _USERS, inline=True), to=to)
 
 
 # --- the server ---------------------------------------------------------------------------------
@@ -261,7 +277,7 @@ def config(here: Here, version: str, body: str, window: Window, to: str | None =
     upload = f"{int(size) / 1e6:.0f} MB" if size.isdigit() and len(size) < 16 else "not known"
     cache = value.get("Database cache capacity (MB)", "not known")
     rows = tuple((f"{label}: ", code(one_line(text) or "-")) for label, text in pairs)
-    left = Pages(("Conduit's settings, {}:",), rows, _LINES)
+    left = Pages((f"Conduit's settings, {{}} of {len(rows)}:",), rows, _ROWS)
     return (
         view(
             f"{here.server} runs {version} on {one_line(value.get('Database backend', '?'), 20)}.",
@@ -302,7 +318,7 @@ def memory(here: Here, body: str, to: str | None = None) -> View:
             (f"All {count(len(rows), 'line')}: ", here.cmd("more")),
             to=to,
         ),
-        Pages(("Conduit's caches, {}:",), rows, _LINES),
+        Pages((f"Conduit's caches, {{}} of {len(rows)}:",), rows, _ROWS),
     )
 
 
@@ -310,8 +326,7 @@ def conduit_help(here: Here, body: str, to: str | None = None) -> View:
     """Conduit's own help, line by line."""
     lines = [one_line(line, 200) for line in body.split("\n")]
     rows = tuple((Code(line),) for line in lines if line)
-    head = "Conduit's own help, {}:" if len(rows) > _LINES else "Conduit's own help:"
-    return _first(here, Pages((head,), rows, _LINES), to=to)
+    return first_page(here, in_block(("Conduit's own help",), rows, _ROWS), to=to)
 
 
 def event(here: Here, body: str, to: str | None = None) -> View:
@@ -334,7 +349,9 @@ def event(here: Here, body: str, to: str | None = None) -> View:
     if not accepted:
         lines.append("This server keeps it only as a link between others, nobody sees it.")
     lines.append((f"All {count(len(rows), 'line')}: ", here.cmd("more")))
-    return view(*lines, to=to), Pages(("The event, lines {}:",), rows, _LINES)
+    return view(*lines, to=to), Pages(
+        (f"The event, lines {{}} of {len(rows)}:",), rows, _ROWS, block=True
+    )
 
 
 def not_shown(to: str | None = None) -> View:

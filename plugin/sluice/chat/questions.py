@@ -207,33 +207,33 @@ def again(number: int, seconds: float, *, ended: bool) -> Message:
 def _again(number: int, did: str, ago: float) -> None: ...
 
 
-@says("""❓ I have never seen this server's list of {what}. Fewer than about {most:,}? Tap ✅.
-A larger one stops Conduit's admin commands until it is restarted.""")
-def list_never_seen(what: str, most: int) -> None:
-    """what: "rooms". most: how many surely fit into one answer."""
+@says("""❓ Fewer than {accounts:,} accounts and {rooms:,} rooms here? Then tap ✅.
+A longer list would stop Conduit's admin commands until it is restarted.""")
+def size_of_server(accounts: int, rooms: int) -> None:
+    """To an owner, before the first list. accounts, rooms: how many surely fit into one answer."""
 
 
 def list_may_be_large(here: Here, what: str, octets: float, at: float) -> Message:
     return _list_may_be_large(here, what, f"{octets / 1000:.0f} kB", at)
 
 
-@says("""❓ The list of {what} was {size} on {at:dated}; it may have grown. Ask for it? Tap ✅.
-Above 65 kB it stops Conduit's admin commands until it is restarted.""")
+@says("""❓ The list of {what} was {size} on {at:dated}. Ask for it? Tap ✅.
+It may have grown; above 65 kB it stops Conduit's admin commands until it is restarted.""")
 def _list_may_be_large(here: Here, what: str, size: str, at: float) -> None: ...
 
 
 def attacker_sized(command: str) -> Message:
-    """relay.attacker_sized: ask. Once a day for each command."""
+    """relay.attacker_sized: ask. Once a day for all that look at files, once for events."""
     return _event_of_any_size() if command == "event" else _name_of_any_size()
 
 
-@says("""❓ Look at an event? Tap ✅. An event can be so large that this stops Conduit's admin
-commands until Conduit is restarted. I ask once a day.""")
+@says("""❓ Look at an event? Tap ✅ (I ask once a day).
+If it is huge, this stops Conduit's admin commands until it is restarted.""")
 def _event_of_any_size() -> None: ...
 
 
-@says("""❓ Look at files? Tap ✅. A file can be named so that this stops Conduit's admin commands
-until Conduit is restarted. I ask once a day.""")
+@says("""❓ Look at files? Tap ✅ (I ask once a day).
+If somebody gave a file a huge name, this stops Conduit's admin commands until it is restarted.""")
 def _name_of_any_size() -> None: ...
 
 

@@ -242,10 +242,15 @@ def list_too_large(
 def _too_large(what: str, kb: str, more: Text) -> None: ...
 
 
-@says("""⛔ Not run: an owner must ask for the list of {what} first.
-{owners:people} can.""")
-def owner_must_ask(what: str, owners: Sequence[str]) -> None:
-    """A list of unknown size asks an owner; a moderator is told so."""
+@says("""⛔ Not yet: {owners:people} must type `!{what}` once and confirm its size.
+A very long list would stop Conduit, and {unknown}.""")
+def _owner_must_ask(here: Here, what: str, owners: Sequence[str], unknown: str) -> None: ...
+
+
+def owner_must_ask(here: Here, what: str, owners: Sequence[str], *, seen: bool) -> Message:
+    """A list of unknown size asks an owner; a moderator is told so. seen: its size of once."""
+    unknown = "this server's may have grown" if seen else "I do not know this server's yet"
+    return _owner_must_ask(here, what, owners, unknown)
 
 
 def sealed(*, sure: bool) -> Message:

@@ -30,6 +30,7 @@ from .found import Passed, Refusal
 LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
 _ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
 _DAY = 86400.0
+_STAYS_SMALL = {USERS.name: 30 * _DAY, ROOMS.name: _DAY}  # anybody can make a thousand rooms
 
 
 class Sizes:
@@ -37,16 +38,22 @@ class Sizes:
         self._live, self._rooms, self._db, self._lists = live, rooms, db, lists
 
     async def by_others(self, origin: Origin, found: Passed) -> Passed | Refusal:
-        """Commands whose answer any user can make large: asked once a day for each of them."""
+        """Commands whose answer any user can make large: asked once a day for all of a kind."""
         how, name = self._live.in_force.relay.attacker_sized, found.invocation.command
         if how == "refuse":
             return Refusal(refusals.attacker_sized())
         if (stopped := await self._stopped(origin, found.invocation)) is not None:
             return stopped
-        asked = await self._db.read(lambda tx: meta.get(tx, _asked(name)))
-        if how == "allow" or self._live.now() - float(asked or 0) < _DAY:
+        if how == "allow" or await self._db.read(lambda tx: self._is_fresh(tx, name)):
             return found
         return evolve(found, question=questions.attacker_sized(name))
+
+    async def _is_fresh(self, tx: Tx, name: str, within: float = _DAY) -> bool:
+        """Whether it was confirmed within this time, and nothing like it got no answer since."""
+        key = _asked(name)
+        asked = float(await meta.get(tx, key) or 0)
+        silent = [each.at for each in await stoppers.stoppers(tx) if _asked(each.command) == key]
+        return self._live.now() - asked < within and asked >= max(silent, default=0.0)
 
     async def confirmed(self, invocation: Invocation) -> None:
         """Somebody tapped ✅ on that question."""
@@ -56,7 +63,7 @@ class Sizes:
 
         async def commit(tx: Tx) -> None:
             await stoppers.confirmed(tx, invocation)
-            if command.attacker_sized:
+            if command.attacker_sized or await kept.last_list(tx, command.name) is None:
                 await meta.put(tx, _asked(command.name), now)
 
         await self._db.write(commit)
@@ -84,24 +91,26 @@ class Sizes:
             return stopped
         last = await self._db.read(lambda tx: kept.last_list(tx, what))
         if last is None:
-            return self._owner(
-                origin, invocation, questions.list_never_seen(what, COMMANDS[what].fits)
-            )
+            within = _STAYS_SMALL[what]
+            if await self._db.read(lambda tx: self._is_fresh(tx, what, within)):
+                return Passed(invocation)
+            question = questions.size_of_server(USERS.fits, ROOMS.fits)
+            return self._owner(origin, invocation, question, seen=False)
         part, old = last.octets / LIMIT, now - last.at > _DAY
         if part > _REFUSE_FROM:
             return self._too_large(origin, what, last)
         if part > _ASK_FROM or (old and (part > _OLD_FROM or what == ROOMS.name)):
             question = questions.list_may_be_large(here, what, last.octets, last.at)
-            return self._owner(origin, invocation, question)
+            return self._owner(origin, invocation, question, seen=True)
         return Passed(invocation)
 
     def _owner(
-        self, origin: Origin, invocation: Invocation, question: Message
+        self, origin: Origin, invocation: Invocation, question: Message, *, seen: bool
     ) -> Passed | Refusal:
         if self._is_owner(origin):
             return Passed(invocation, question=question)
-        owners = self._live.owner_names()
-        return Refusal(refusals.owner_must_ask(invocation.command, owners))
+        here, owners = self._rooms.here(origin.room), self._live.owner_names()
+        return Refusal(refusals.owner_must_ask(here, invocation.command, owners, seen=seen))
 
     def _too_large(self, origin: Origin, what: str, last: kept.Listed) -> Refusal:
         """The last list is offered instead, with its date."""
@@ -121,4 +130,7 @@ class Sizes:
 
 
 def _asked(command: str) -> str:
-    return f"asked.{command}"
+    """Where it stands when this was confirmed: in one place for all of a kind."""
+    if not COMMANDS[command].attacker_sized:
+        return "small server"
+    return "asked.event" if COMMANDS[command].reads_messages else "asked.media"

@@ -167,7 +167,8 @@ class Views:
             facts = known.get(room.room_id) or RoomFacts()
             row = RoomRow(room.room_id, room.members, facts.name or None, facts.alias or None)
             rows.append(row)
-        return lists.rooms(case.here, rows, case.value("pattern"), case.to)
+        pattern = case.value("pattern")
+        return lists.rooms(case.here, rows, pattern, case.to, case.request.room)
 
     async def _registration(self, case: Case) -> View:
         on, window = case.outcome.get("state") == "on", self._state.window

@@ -51,6 +51,15 @@ class Code:
         return f"“{inner}”" if self.quoted else inner
 
 
+@frozen
+class Block(Code):
+    """Lines of a list in a code block: the only segment of its line, and never the first line."""
+
+    @property
+    def html(self) -> str:
+        return f"<pre>{escape(self.text, quote=False)}</pre>"
+
+
 Text = tuple[Union[str, Code], ...]
 """One line of a message: own words and Code, in order."""
 
@@ -123,7 +132,8 @@ class Message:
         ]
         if self.sign in (Sign.CARD, Sign.ALARM):  # what somebody must look at
             rows[0] = f"<strong>{rows[0]}</strong>"
-        return f"{self.sign.value} " + "<br>".join(rows)
+        text = f"{self.sign.value} " + "<br>".join(rows)
+        return text.replace("<br><pre>", "<pre>").replace("</pre><br>", "</pre>")
 
     def content(self) -> dict[str, object]:
         """The m.room.message content, without relations."""
@@ -181,6 +191,9 @@ def _fit(line: Text) -> list[Text]:
     rows = [line]
     if len(plain(line)) > room:
         rows = _cut(line, ". ", room) or _cut(line, " ", room) or rows
+    if plain(rows[0]).endswith(","):  # in a list, which then begins on the second line
+        cut = _cut(line, ": ", room) or rows
+        rows = cut if len(plain(cut[0])) > 20 else rows  # `Not run:` does not stand alone
     return [*rows, full] if full else rows
 
 

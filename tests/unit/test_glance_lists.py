@@ -1,0 +1,121 @@
+"""Lists as a phone shows them: one block, short ids, pages that fit, and no question too many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from textwrap import wrap
+
+import pytest
+
+from sluice.chat import files, lists
+from sluice.families.answers import StoredFile
+from sluice.text.message import Message, code, quote
+from sluice.text.pages import Pages, more
+from sluice.text.phrases import listed, view
+from tests.unit.ops import Ops, ops
+from tests.unit.scenes import ANA, BO, CY, check, here
+
+OWN = "mxc://example.org/" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+
+
+@pytest.fixture
+async def room() -> AsyncIterator[Ops]:
+    async with ops() as made:
+        yield made
+
+
+def height(message: Message) -> int:
+    """How many lines of a phone it takes."""
+    return sum(len(wrap(line, 36)) for line in message.body.split("\n"))
+
+
+def pages_of(message: Message, left: Pages | None) -> list[Message]:
+    shown = [message]
+    while left is not None:
+        message, left = more(here(), left)
+        shown.append(message)
+    for page in shown:
+        check(page)
+        assert height(page) <= 14, page.body
+    return shown
+
+
+@pytest.mark.parametrize("length", [3, 9, 16])
+@pytest.mark.parametrize("n", [1, 9, 40, 41, 214])
+def test_no_account_is_lost_between_pages(n: int, length: int) -> None:
+    names = [f"{i:03}".rjust(length, "x") for i in range(n)]
+    shown = pages_of(*lists.users(here(), [f"@{name}:example.org" for name in names], None))
+    blocks = [re.search("<pre>(.*)</pre>", page.html, re.S) for page in shown]
+    found = [name for block in blocks if block for name in re.split(r",?\s+", block[1])]
+    assert found == names
+    assert all(len(line) <= 32 for block in blocks if block for line in block[1].split("\n"))
+
+
+def test_forty_rooms_and_files_can_be_read() -> None:
+    rooms = [
+        lists.RoomRow(f"!{n:043}", 40 - n % 7, f"Room number {n} with a long name", alias)
+        for n in range(40)
+        for alias in (f"#room{n}:example.org" if n % 2 else None,)
+    ]
+    shown = pages_of(*lists.rooms(here(), rooms, None, inside=rooms[0].room))
+    said = "\n".join(page.body for page in shown)
+    assert "40 this room\n" in said
+    assert "40 #room7 “Room number 7 with …”\n" in said
+    assert f"!{2:043} “" in said  # without an address the id is whole
+    stored = [
+        StoredFile(f"{OWN[:-2]}{n:02}", 9_000_000, day, None, "image/png", "n" * 90)
+        for n, day in enumerate(["2026-11-02 10:00:00"] * 40)
+    ]
+    shown = pages_of(*files.media(here(), stored, ("files",), of="@eve:example.org"))
+    assert all(file.mxc in "\n".join(page.body for page in shown) for file in stored)
+
+
+def test_a_block_stands_for_itself_also_without_html() -> None:
+    pages = Pages(("Two, {}:",), (("<b>a</b>",), (quote("“x” </pre>"),)), 9, block=True)
+    message, left = more(here(), pages)
+    assert left is None
+    assert message.body == "📋 Two, 1 to 2:\n<b>a</b>\n““x” </pre>”\nThat was all."
+    assert message.html == (
+        "📋 Two, 1 to 2:<pre>&lt;b&gt;a&lt;/b&gt;\n““x” &lt;/pre&gt;”</pre>That was all."
+    )
+
+
+def test_a_list_that_does_not_fit_begins_on_the_second_line() -> None:
+    names = [code(f"account{n:02}") for n in range(9)]
+    said = view(("9 of 70 accounts are like that: ", *listed(names)))
+    first, second = said.body.split("\n")
+    assert first == "📋 9 of 70 accounts are like that:"
+    assert second.startswith("account00, account01")
+    found = lists.users(here(), [f"@spam{n:011}:example.org" for n in range(6)], "spam")[0]
+    assert found.body.startswith("📋 6 of 6 accounts have “spam” in the name:\nspam0000")
+
+
+async def test_one_tap_of_an_owner_is_enough_for_both_lists(room: Ops) -> None:
+    for what in ("users", "rooms"):
+        assert await room.types(BO, f"!{what}") == [
+            f"⛔ Not yet: ana or dan must type !{what} once and confirm its size.\n"
+            "A very long list would stop Conduit, and I do not know this server's yet."
+        ]
+    (question, tap) = await room.types(ANA, "!rooms")
+    assert (question.split("\n")[0], tap) == (
+        "❓ Fewer than 2,000 accounts and 900 rooms here? Then tap ✅.",
+        "[✅]",
+    )
+    await room.taps()
+    assert await room.types(BO, "!users") == []  # it is on its way
+    assert await room.types(BO, "!rooms") == []
+    room.clock.now += 86_401
+    assert "⛔ Not yet" in (await room.types(CY, "!rooms"))[0]
+    assert await room.types(CY, "!users") == []
+
+
+async def test_one_tap_a_day_is_enough_for_all_that_look_at_files(room: Ops) -> None:
+    first = await room.types(CY, "!blocked")
+    assert first[0].startswith("❓ Look at files? Tap ✅ (I ask once a day).\nIf somebody gave")
+    await room.taps()
+    assert await room.types(BO, "!media") == []
+    assert await room.types(BO, f"!mediainfo {OWN}") == []
+    assert (await room.types(ANA, "!event $x"))[0].startswith("❓ Look at an event?")
+    room.clock.now += 86_401
+    assert (await room.types(BO, "!media"))[0].startswith("❓ Look at files?")
