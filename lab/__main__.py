@@ -6,6 +6,7 @@
     python3 -m lab interpret F…  the same answers as the catalog reads them
     python3 -m lab book          plays the scenes of docs/conversations.md and writes them anew
     python3 -m lab book bulk     … only those with "bulk" in their heading
+    python3 -m lab pictures F    the tour and an evening as a phone shows them, as PNGs in folder F
     python3 -m lab book --unreached  … and lists what the bot can say and says in no scene
 
 Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
@@ -19,6 +20,7 @@ import asyncio
 import importlib.util
 import os
 import sys
+from typing import Any
 
 from . import environment
 
@@ -53,12 +55,14 @@ def main() -> int:
     parser.add_argument("--version", default="0.10.12", help="the Conduit that the double plays")
     parser.add_argument("--room-version", default="12", help="of the double's admin room")
     parser.add_argument("--crypto", action="store_true", help="the bot can read encrypted rooms")
-    verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret | book")
+    verbs = parser.add_subparsers(dest="verb", metavar="replay | interpret | book | pictures")
     for verb in ("replay", "interpret"):
         verbs.add_parser(verb).add_argument("files", nargs="+")
     book = verbs.add_parser("book")
     book.add_argument("heading", nargs="?", default="", help="only scenes whose heading holds it")
     book.add_argument("--unreached", action="store_true", help="list what no scene reaches")
+    pictures = verbs.add_parser("pictures")
+    pictures.add_argument("folder", nargs="?", default=".lab/pictures", help="where they go")
     args = parser.parse_args()
     in_the_environment()
     if args.verb == "replay":
@@ -85,6 +89,13 @@ def main() -> int:
     return start(args)
 
 
+def take_pictures(folder: str, options: Any) -> int:
+    sys.path.insert(0, str(environment.ROOT / "plugin"))
+    from .pictures import main as take
+
+    return take(folder, options)
+
+
 def start(args: argparse.Namespace) -> int:
     from .mbp import Broken
     from .process import NotReady
@@ -93,6 +104,8 @@ def start(args: argparse.Namespace) -> int:
 
     options = Options(args.version, args.room_version, args.crypto)
     try:
+        if args.verb == "pictures":
+            return take_pictures(args.folder, options)
         if args.tour:
             return int(asyncio.run(play(options)) > 0)
         asyncio.run(keep_running(options))

@@ -181,27 +181,31 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def play(options: Options) -> int:
-    """The number of steps that did not go as told."""
-    failures = 0
-    async with lab(options) as running:
-        world = running.world
-        print(f"Conduit {world.server.version} on {world.server.base}\n", flush=True)
-        owner: Client = world["ana"]
-        ops = await Chat.from_the_start(owner, world.ops_room)
-        tour = Tour(running, ops, await world.admin())
-        await tour.bot_says(r"^(🔔|❗) Sluice", within=30)
+async def guide(running: Lab) -> int:
+    """Plays the steps; the number of those that did not go as told."""
+    world, failures = running.world, 0
+    print(f"Conduit {world.server.version} on {world.server.base}\n", flush=True)
+    owner: Client = world["ana"]
+    ops = await Chat.from_the_start(owner, world.ops_room)
+    tour = Tour(running, ops, await world.admin())
+    await tour.bot_says(r"^(🔔|❗) Sluice", within=30)
+    await tour.show()
+    for number, step in enumerate(STEPS, 1):
+        told = " ".join((step.__doc__ or "").split())
+        print(f"\n{number}. {told}", flush=True)
+        try:
+            await asyncio.wait_for(step(tour), 120)
+        except (AssertionError, Refused, asyncio.TimeoutError) as error:
+            failures += 1
+            print(f"    DID NOT GO AS TOLD: {str(error) or 'no end within 2 minutes'}")
         await tour.show()
-        for number, step in enumerate(STEPS, 1):
-            told = " ".join((step.__doc__ or "").split())
-            print(f"\n{number}. {told}", flush=True)
-            try:
-                await asyncio.wait_for(step(tour), 120)
-            except (AssertionError, Refused, asyncio.TimeoutError) as error:
-                failures += 1
-                print(f"    DID NOT GO AS TOLD: {str(error) or 'no end within 2 minutes'}")
-            await tour.show()
-        if failures and world.bot:
-            print(f"\nThe bot's log ends with:\n{world.bot.process.tail()}")
+    if failures and world.bot:
+        print(f"\nThe bot's log ends with:\n{world.bot.process.tail()}")
     print(f"\n{len(STEPS) - failures} of {len(STEPS)} steps went as told.")
     return failures
+
+
+async def play(options: Options) -> int:
+    """The number of steps that did not go as told."""
+    async with lab(options) as running:
+        return await guide(running)
