@@ -86,7 +86,7 @@ def stage(root: Path, target: Path) -> Plugin:
 
 
 def pack(root: Path, folder: Path) -> Path:
-    """Writes the .mbp into the folder. Raises Broken."""
+    """Writes the .mbp into the folder, and its checksum beside it. Raises Broken."""
     with tempfile.TemporaryDirectory() as name:
         staged = Path(name)
         plugin = stage(root, staged)
@@ -99,6 +99,8 @@ def pack(root: Path, folder: Path) -> Path:
                 entry.external_attr = 0o644 << 16
                 entry.create_system = 3
                 archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+        digest = hashlib.sha256(out.read_bytes()).hexdigest()
+        Path(f"{out}.sha256").write_text(f"{digest}  {out.name}\n", encoding="utf-8")
         return out
 
 
@@ -272,9 +274,7 @@ def main() -> int:
     except Broken as error:
         print(f"build failed:\n{error}", file=sys.stderr)
         return 1
-    digest = hashlib.sha256(out.read_bytes()).hexdigest()
-    Path(f"{out}.sha256").write_text(f"{digest}  {out.name}\n", encoding="utf-8")
-    print(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes, sha256 {digest}")
+    print(f"{out.relative_to(ROOT)}: {out.stat().st_size:,} bytes, with its checksum beside it")
     return 0
 
 

@@ -111,7 +111,7 @@ class Walk:
             self.say(step.title)
             for block in step.blocks:
                 here = block.replace("http://127.0.0.1:29316", maubot.base)
-                await self._block(re.sub(r"^python ", "python3 ", here), options)
+                await self._block(here, options)
         await self._first_account((await maubot.instance())["config"])
 
     async def stop(self) -> None:

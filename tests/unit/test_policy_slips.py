@@ -58,6 +58,7 @@ SIGNS = [
     ),
     ('"@bo:example.org"', "\n      - @bo:example.org", 6, "@bo:example.org"),
     ('"@bo:example.org"', "[\n      @bo:example.org,\n    ]", 6, "@bo:example.org"),
+    ('"@bo:example.org"', '@bo:example.org"', 5, "@bo:example.org"),
     ("[bo]", "[@*:example.org]", 7, "@*:example.org"),
     ("[bo]", "[bo, @*:example.org:8448]", 7, "@*:example.org:8448"),
     ('["!room"]', "[!room]", 1, "!room"),

@@ -233,5 +233,5 @@ def seals() -> Message:
         "reorder one without changing all seals after it.",
         "Every server in this room keeps a copy of each seal: who changes my database cannot "
         "change those. No app shows them; one a day I say here.",
-        ("To check: ", code("python -m sluice audit verify DB --head ENTRIES:SEAL")),
+        ("To check: ", code("venv/bin/python sluice.mbp audit verify DB --head ENTRIES:SEAL")),
     )

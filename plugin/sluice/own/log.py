@@ -132,14 +132,14 @@ class Log:
         except MatrixError:
             size = f"{len(data) / 1e6:.1f} MB"
             failed = f"Failed: the server did not take the log as a file ({size})."
-            check = ("On the server: ", code("python -m sluice audit verify DB"))
+            check = ("On the server: ", code("venv/bin/python sluice.mbp audit verify DB"))
             return call.say(say(Sign.FAILED, failed, check))
         which = "that name events of the admin room, or were erased"
         without = f"Without the text of {count(erased, 'entry', 'entries')} {which}."
         caption = view(
             f"My log, {count(entries, 'entry', 'entries')}, one a line.",
             *([without] if erased else []),
-            ("To check it: ", code(f"python -m sluice audit verify {name}")),
+            ("To check it: ", code(f"venv/bin/python sluice.mbp audit verify {name}")),
         )
         return call.answer(partial(_exported, file=file, caption=caption))
 

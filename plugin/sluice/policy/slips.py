@@ -122,7 +122,8 @@ def signed(word: str) -> str:
     """What to say of a value that begins with a sign of YAML's."""
     if word[0] == "#":
         return f"from # on it is a comment; put it in quotes: {_straight(word)}"
-    return f"what begins with {word[0]} must be in quotes: {_straight(word)}"
+    closed = word.rstrip('"')  # by half
+    return f"what begins with {word[0]} must be in quotes: {_straight(closed)}"
 
 
 def _bullet(row: str) -> Mended | None:
