@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import Any, Union
+from typing import Any
 
 from attrs import NOTHING, evolve, fields, frozen, has
 
@@ -23,8 +23,8 @@ from .policy.reasons import length, period
 from .policy.roles import Role
 from .policy.rules import Condition, Glass, Policy, Rule, WeeklyWindow
 from .settings import Settings
-from .text.message import Code, Text, code, plain, quote
-from .text.phrases import listed
+from .text.message import Text, code, plain, quote
+from .text.phrases import Word, listed
 
 Path = tuple[str, ...]
 Leaf = tuple[Path, object, object]  # where it stands, what was there, what is there; None: nothing
@@ -202,7 +202,7 @@ def _item(title: Text, old: object, new: object) -> Iterator[ChangeLine]:
 
 def _lines(title: Text, phrases: Iterable[Text], loosens: bool) -> Iterator[ChangeLine]:
     """All phrases behind the title, in as many lines as it takes."""
-    row: list[Union[str, Code]] = []
+    row: list[Word] = []
     for phrase in phrases:
         if row and len(plain(tuple(row))) > _WIDE:
             yield ChangeLine((*title, ": ", *row), loosens)

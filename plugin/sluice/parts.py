@@ -56,6 +56,7 @@ from .rooms import Doors
 from .running.outcome import Endings
 from .running.runner import PASSES, Runner
 from .running.views import Lists, Views
+from .server.looking import Looking
 from .server.notices import Notices
 from .server.problems import Drift
 from .server.registration import Registration
@@ -99,6 +100,7 @@ class Ground:
         self.probes = Probes(hs, lambda: live.server)
         self.files, self.sealed = Files(hs, self.encryption), Sealed(db, hs)
         self.lists, self.dialog = Lists(), Dialog(*self.base)
+        self.looking = Looking(live, self.outbox)
         self.authority = Authority(live, rooms, self.desk, db)
 
 
@@ -115,7 +117,7 @@ class Parts:
         self.storage = Storage(ground.live, rooms, db, ground.direct)
         opened, private = ToRead(bells.rooms), PrivateRooms(hs, db, encryption)
         self.deliveries = Deliveries(*base, conduit, desk, db, hs, private, nonce, opened, log)
-        self.notices = Notices(*base, registration, self.deliveries)
+        self.notices = Notices(*base, registration, self.deliveries, ground.looking)
         life = sources(rooms, registration, ground.session)
         self.drift = drift = Drift(
             *base, conduit, db, hs, lambda: text.autojoin, life, bells.problems
@@ -204,6 +206,7 @@ class Parts:
             ground.dialog,
             self.storage,
             ground.encryption,
+            ground.looking,
             ground.bells.problems,
         )
 

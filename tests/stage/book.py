@@ -11,6 +11,7 @@ book, which a test compares.
     bo edits “!adduser”: !adduser bob           of one's own
     cy taps ✅ on “Approve?”
     bo removes “!deactivate”
+    cy removes ✅ on “Approve?”
     bo in the second room: !help                where the policy has another ops room
     (5 minutes pass)                            see DIRECTIONS, and MISHAPS in mishaps.py
 """
@@ -136,7 +137,7 @@ class Play:
             if verb == "taps":
                 await person.react(room, about.id, key)
             elif verb == "removes":
-                await person.redact(room, about.id)
+                await person.redact(room, self._tap(person.mxid, about, key) if key else about.id)
             elif verb == "edits":
                 await person.edit(room, about.id, said)
             else:
@@ -164,6 +165,11 @@ class Play:
             raise Wrong(f"nobody said “{words}”")
         *_, room, said = max(found, key=lambda each: each[:2])
         return room, said
+
+    def _tap(self, mxid: str, about: Said, key: str) -> str:
+        """The newest tap of somebody on a message."""
+        every = [s for room in self.stage.home.rooms for s in self.stage.said(room)]
+        return [s.id for s in every if s.sender == mxid and s.reaction == (about.id, key)][-1]
 
     # --- what the bot said
 

@@ -28,6 +28,7 @@ def here(now: str = "14:20", server: str = SERVER) -> Here:
 def shown_on_element_x(html: str) -> str:
     """What Element X Android makes of it: its safelist, other tags gone without a separator."""
     text = re.sub(r"<br>|(?<!</pre>)<pre>|</pre>(?=.)", "\n", html)
+    text = re.sub(r'<a href="([^"]*)">([^<]*)</a>', r"\2: \1", text)  # as our body has it
     return unescape(re.sub(r"</?(?:code|strong|pre)>", "", text))
 
 
@@ -41,7 +42,12 @@ def check(message: Message) -> None:
     assert len(lines[0]) <= MAX_HEAD, f"{len(lines[0])} characters: {lines[0]!r}"
     assert len(lines) <= MAX_LINES + 2 * ("<pre>" in html), body
     assert all(line.strip() for line in lines), f"an empty line: {body!r}"
-    assert set(re.findall(r"<[^>]*>", html)) <= {
+    links = re.findall(r'<a href="([^"]*)">', html)
+    assert all(link.startswith("https://matrix.to/#/!") for link in links), links
+    tags = {re.sub(r'^<a href="[^"]*">$', "<a>", tag) for tag in re.findall(r"<[^>]*>", html)}
+    assert tags <= {
+        "<a>",
+        "</a>",
         "<br>",
         "<code>",
         "</code>",
@@ -53,7 +59,7 @@ def check(message: Message) -> None:
     assert not re.search(r">\s+<", html), f"a blank alone between two tags: {html!r}"
     assert not re.search(r"\s(<br>|$)|<br>\s", html), f"a blank at the end of a line: {html!r}"
     assert shown_on_element_x(html) == body
-    bare = re.sub(r"<code>.*?</code>|<pre>.*?</pre>", "", html, flags=re.S)
+    bare = re.sub(r"<code>.*?</code>|<pre>.*?</pre>|<a [^>]*>", "", html, flags=re.S)
     assert not re.search(r"[@#!$][^\s<]+:[^\s<]+\.", bare), f"an id outside code: {bare!r}"
     stripped = body.lstrip().lstrip("\\")
     assert not stripped.startswith(("!admin", "@conduit", "conduit"))

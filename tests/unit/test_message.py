@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.text.message import Code, Message, Sign, code, one_line, quote
+from sluice.text.message import Code, Link, Message, Sign, code, link, one_line, quote
 from sluice.text.phrases import say
 from tests.unit.scenes import check
 
@@ -101,3 +102,32 @@ def test_the_content_pushes_only_with_a_mention_and_as_text():
 
 def test_a_message_does_not_show_its_lines_when_it_is_printed():
     assert "hunter2" not in repr(Message(Sign.SECRET, (("Password: ", Code("hunter2")),)))
+
+
+def test_a_link_leads_to_an_event_and_says_in_clear_where():
+    there = link("the message", "!abc:else.org", "$1/2+x", via="example.org")
+    message = say(Sign.NEWS, ("Look.",), (there,))
+    check(message)
+    url = "https://matrix.to/#/!abc:else.org/$1%2F2%2Bx?via=else.org&via=example.org"
+    assert message.body == f"🔔 Look.\nthe message: {url}"
+    assert message.html == (f'🔔 Look.<br><a href="{url.replace("&", "&amp;")}">the message</a>')
+
+
+@pytest.mark.parametrize("room", ["!abc", "!a.b_c-D:example.org", "!x:[::1]:8448"])
+def test_rooms_of_all_versions_are_linked(room):
+    assert isinstance(link("it", room, via="example.org"), Link)
+    assert isinstance(link("it", room, "$e", via="example.org"), Link)
+
+
+@given(st.text(), st.text())
+def test_only_ids_are_linked(room, event):
+    made = link("it", room, event, via="example.org")
+    check(say(Sign.NEWS, ("Look.",), ("At ", made, ".")))
+    if isinstance(made, Link):
+        assert room[0] == "!"
+        assert event[:1] in ("", "$")
+
+
+@pytest.mark.parametrize("event", ['$x"onclick=', "$x>", "@eve:example.org", "$x y", "$", "x"])
+def test_what_cannot_be_an_event_is_not_linked(event):
+    assert isinstance(link("it", "!abc:example.org", event, via="example.org"), Code)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sluice.chat import alarms, health, notices, policy_news, server_news
 from sluice.difference import Change
+from sluice.model.noticed import Noticed
 from sluice.model.secret import Secret
 from sluice.passwords import texts
 from sluice.text.message import code
@@ -268,19 +269,31 @@ def test_every_problem_has_words_with_a_remedy_and_ids_in_code():
     check(alarms.log_broken(here(), 1204))
 
 
+MAY = notices.Possible(one=True, several=True, close=True)
+MAY_NOT = notices.Possible(one=False, several=False, close=False)
+
+
 def test_scene_56_news_and_the_emergency_password():
+    user = "@newcomer:example.org"
     expect(
-        notices.registered(here(), "@newcomer:example.org", at("15:20")),
-        "🔔 New account: @newcomer:example.org registered itself."
-        " Registration is on until 15:20 UTC."
-        " ⏎ Reply to this: !who, or !deactivate reason …",
+        notices.alone(here(), "registered", user, at("15:20"), MAY),
+        "🔔 New account: @newcomer"
+        " ⏎ @newcomer:example.org registered itself. Registration is on until 15:20 UTC."
+        " ⏎ Reply: !who or !deactivate reason …",
     )
     expect(
-        notices.password_changed("@bob:example.org"), "🔔 @bob:example.org changed their password."
+        notices.alone(here(), "registered", user, None, MAY_NOT),
+        "🔔 New account: @newcomer"
+        " ⏎ @newcomer:example.org registered itself. Registration: not known now."
+        " ⏎ Reply: !who",
     )
     expect(
-        notices.self_deactivated("@newcomer:example.org"),
-        "🔔 @newcomer:example.org deactivated their own account.",
+        notices.alone(here(), "password_changed", "@bob:example.org", None, MAY),
+        "🔔 @bob changed their password ⏎ Who: @bob:example.org",
+    )
+    expect(
+        notices.alone(here(), "self_deactivated", user, None, MAY),
+        "🔔 @newcomer deactivated their own account ⏎ Who: @newcomer:example.org",
     )
     expect(
         server_news.emergency(here()),
@@ -289,85 +302,117 @@ def test_scene_56_news_and_the_emergency_password():
     )
 
 
-def flood(times):
-    """What is sent for accounts that register at these times, with a clock tick before each."""
-    wave, sent, starts = notices.Wave(), [], 0
-    for number, now in enumerate(times, 1):
-        wave, folded = notices.ebb(here(), "registered", wave, now)
-        sent += [folded.body] if folded else []
-        calm = wave.due is None
-        wave, alone = notices.arrive(wave, f"@s{number:02}:example.org", now)
-        sent += [f"alone {number}"] if alone else []
-        starts += calm and wave.due is not None
-    return wave, sent, starts
+def noticed(kind, *names, every=5.0):
+    start = at("14:00")
+    return [
+        Noticed(f"$n{n}", kind, start + n * every, f"@{name}:example.org")
+        for n, name in enumerate(names)
+    ]
 
 
-def test_scene_56_a_flood_is_folded_into_one_message_every_ten_minutes():
-    wave, sent, _ = flood([10.0 * n for n in range(30)])
-    assert sent == ["alone 1", "alone 2"]
-    assert notices.ebb(here(), "registered", wave, 619.0) == (wave, None)
-    _, folded = notices.ebb(here(), "registered", wave, 620.0)
+def test_scene_56_a_wave_says_what_can_be_done_now():
+    names = [f"q{n:02}zx" for n in range(1, 9)]
+    told = noticed("registered", *names)
     expect(
-        folded,
-        "🔔 30 new accounts in 10 minutes, newest: @s28:example.org, @s29:example.org,"
-        " @s30:example.org ⏎ All: !users s · Stop it: !registration off"
-        " ⏎ To sign all of them out, reply to this: !deactivateall reason …",
+        notices.wave(here("14:01"), told, at("14:21"), MAY, (BO,), over=False),
+        "❗ 8 new accounts in 1 minute. Spam wave?"
+        " ⏎ q01zx to q08zx · I go on counting here"
+        " ⏎ Registration is on until 14:21 UTC. Off now: !registration off"
+        " ⏎ All of them: reply !deactivateall reason …",
+    )
+    said = expect(
+        notices.wave(here("14:11"), told, False, MAY, (BO,), over=True),
+        "❗ 8 new accounts in 1 minute. Spam wave?"
+        " ⏎ q01zx to q08zx · at 14:00 UTC"
+        " ⏎ Registration is off. ⏎ All of them: reply !deactivateall reason …",
+    )
+    assert said.push == (BO,)
+    expect(
+        notices.wave(here("14:01"), told, True, MAY_NOT, (), over=False),
+        "❗ 8 new accounts in 1 minute. Spam wave?"
+        " ⏎ q01zx to q08zx · I go on counting here"
+        " ⏎ Registration is on until somebody switches it off.",
     )
 
 
-def test_scene_56_two_in_a_minute_are_no_flood_and_a_flood_ends():
-    assert flood([0, 59, 61, 120])[1] == [f"alone {n}" for n in range(1, 5)]
-    wave, _, _ = flood([0, 1, 2])
-    wave, folded = notices.ebb(here(), "registered", wave, 602)
-    assert folded.body.startswith("🔔 3 new accounts in 10 minutes, newest: @s01:example.org")
-    assert notices.ebb(here(), "registered", wave, 1202) == (notices.Wave(), None)
+@pytest.mark.parametrize("kind", ["registered", "password_changed", "self_deactivated"])
+@pytest.mark.parametrize("over", [False, True])
+@given(st.lists(st.text("ab01._", min_size=1, max_size=60), min_size=3, max_size=100))
+def test_every_kind_of_wave_keeps_the_rules(kind, over, names):
+    message = notices.wave(here(), noticed(kind, *names), at("15:00"), MAY, (BO,), over=over)
+    check(message)
+    assert bool(message.push) is (kind == "registered")
 
 
-@given(st.lists(st.floats(0, 30), min_size=1, max_size=60))
-def test_no_notice_of_a_flood_is_lost(gaps):
-    now, times = 0.0, []
-    for gap in gaps:
-        now += gap
-        times.append(now)
-    wave, sent, starts = flood(times)
-    folded = [int(line.split()[1]) for line in sent if not line.startswith("alone")]
-    alone = len(sent) - len(folded)
-    assert alone + sum(folded) + wave.count - 2 * starts == len(times)
+def report(reporter, about, reason, *, room="!9fKq:example.org", event="$Lw3", n=0):
+    at_ = at("14:00") + 60 * n
+    return Noticed(f"$n{n}", "report", at_, about, "", reporter, room, event, reason)
 
 
-def test_every_kind_of_flood_has_words():
-    for kind in ("registered", "password_changed", "self_deactivated", "report"):
-        wave = notices.Wave((), ("@a:example.org",), 1, 5.0)
-        check(notices.ebb(here(), kind, wave, 5.0)[1])
+WHERE = (
+    " ⏎ The message: https://matrix.to/#/!9fKq:example.org/$Lw3?via=example.org"
+    " · The room: https://matrix.to/#/!9fKq:example.org?via=example.org"
+)
 
 
 def test_scene_57_a_report_whose_text_is_hostile():
-    message = notices.report(
-        here(),
-        "@newcomer:example.org",
-        "@spam:example.org",
-        "$Lw3",
-        "!9fKq:example.org",
-        "Garden club",
-        "✅ #12 done\n!deactivate @ana:example.org <b>@room</b> https://evil.example",
-    )
+    hostile = "✅ #12 done\n!deactivate @ana:example.org <b>@room</b> https://evil.example"
+    told = report("@newcomer:else.org", "@spam:example.org", hostile)
+    message = notices.reports(here(), [told], MAY, ())
     expect(
         message,
-        "🔔 Report by @newcomer:example.org about a message of @spam:example.org."
-        " ⏎ Reason as typed: “✅ #12 done !deactivate @ana:example.org <b>@room</b>"
+        "🔔 @spam was reported by @newcomer:else.org"
+        " ⏎ Why: “✅ #12 done !deactivate @ana:example.org <b>@room</b>"
         " https[:]//evil.example”"
-        " ⏎ Room: “Garden club” !9fKq:example.org ⏎ Message: !event $Lw3",
+        f" ⏎ Who: @spam:example.org{WHERE} ⏎ Reply: !who or !deactivate reason …",
     )
     assert message.push == ()
     assert not message.text
 
 
-@given(st.text(), st.text())
-def test_scene_57_whatever_strangers_type_stays_one_quoted_line(name, reason):
-    message = notices.report(here(), "@a:b", "@c:d", "$e", "!f", name, reason, push=(BO,))
-    check(message)
+def test_scene_57_reports_of_one_account_stand_in_one_message():
+    told = [report(f"@r{n % 3}:example.org", "@eve:example.org", "ad", n=n) for n in range(4)]
+    told[1] = report("@r1:example.org", "@eve:example.org", "", room="!other", n=1)
+    expect(
+        notices.reports(here(), told, MAY, ()),
+        "🔔 @eve: 4 reports in 3 minutes by 3 people, in 2 rooms"
+        f" ⏎ The newest, by @r0: “ad” ⏎ Who: @eve:example.org{WHERE}"
+        " ⏎ Reply: !who or !deactivate reason …",
+    )
+
+
+def test_scene_57_only_what_can_be_done_is_offered():
+    """An account of another server cannot be signed out by anybody here."""
+    theirs = report("@a:example.org", "@eve:else.org", "")
+    for told, can in ((theirs, MAY), (report("@a:example.org", "@eve:example.org", ""), MAY_NOT)):
+        assert notices.reports(here(), [told], can, ()).body.endswith("\nReply: !who")
+
+
+def test_scene_57_reports_of_many_at_once_are_told_together():
+    told = [report("@a:example.org", f"@u{n}:example.org", "bad", n=n) for n in range(5)]
+    expect(
+        notices.reports(here(), told, MAY, (BO,)),
+        "🔔 5 reports of 5 accounts in 4 minutes by 1 person ⏎ About: u0 to u4"
+        f" ⏎ The newest is about @u4: “bad”{WHERE}",
+    )
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_scene_57_whatever_strangers_type_stays_one_quoted_line(name, reason, room, event):
+    told = report(f"@{name}:b", "@c:d", reason, room=room, event=event)
+    check(notices.reports(here(), [told], MAY, (BO,)))
+    check(notices.reports(here(), [told, told], MAY, (BO,)))
     check(notices.developers(reason or "x"))
     check(notices.raw(reason or "x"))
+
+
+def test_who_looks_after_it_stands_in_the_last_line():
+    message = server_news.emergency(here())
+    assert notices.looked_after(message, []) == message
+    for names, said in ((["bo"], "bo is"), (["bo", "cy", "bo"], "bo and cy are")):
+        shown = notices.looked_after(message, names)
+        check(shown)
+        assert shown.body == f"{message.body}\n👀 {said} looking"
 
 
 def test_scene_39_the_window_closes():

@@ -38,18 +38,19 @@ def registered(number: int) -> dict[str, Any]:
 
 async def waves(office: Ops) -> tuple[Block, Callable[[], Any]]:
     notices = office.parts.notices
-    return lambda tx: notices.take(tx, "$n", registered(1), False), lambda: dict(notices._waves)
+    await office.db.write(notices.tick)
+    return lambda tx: notices.take(tx, "$n", registered(1), False), lambda: notices._next
 
 
 async def flood(office: Ops) -> tuple[Block, Callable[[], Any]]:
-    """The folded message, when it is due."""
+    """A wave, when its message is edited."""
     notices = office.parts.notices
     for number in range(5):
         await office.db.write(
             lambda tx, n=number: notices.take(tx, f"$n{n}", registered(n), False)
         )
     office.clock.go(3600)
-    return notices.tick, lambda: dict(notices._waves)
+    return notices.tick, lambda: notices._next
 
 
 async def opened(office: Ops) -> tuple[Block, Callable[[], Any]]:

@@ -416,9 +416,10 @@ async def wave(room: Chat) -> str:
     for name in WAVE:
         room.fake.register(name)
     await news(room, *WAVE)
-    room.ops.clock.go(601)
+    room.ops.clock.go(6)
     await room.ops.db.write(room.ops.parts.notices.tick)
-    rows = await room.ops.db.read(lambda tx: tx.fetch("SELECT key FROM sluice_outbox"))
+    query = "SELECT key FROM sluice_outbox WHERE kind = 'message'"
+    rows = await room.ops.db.read(lambda tx: tx.fetch(query))
     (key,) = (row["key"] for row in rows if row["key"].startswith("wave."))
     await room.ops.news()
     return await room.id_of(key)

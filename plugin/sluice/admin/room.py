@@ -68,7 +68,7 @@ class AdminRoom:
         homeserver: Homeserver,
         clock: Callable[[], float],
         read: Callable[[str, Handler, OnGap], Reader],
-        noticed: Callable[[Tx, str, Content, bool], Awaitable[None]],
+        noticed: Callable[[Tx, str, Content, bool, float | None], Awaitable[None]],
         gap: Callable[[Gap, Handled], Handled],
         state: ServerState,
         line: asyncio.Event,
@@ -135,7 +135,7 @@ class AdminRoom:
         queue, effects = correlator.feed(self.queue, seen, self.oracle, self._clock())
         if seen.who is Who.SERVER:
             _keep(self._contents, seen.event_id, seen.content)
-        step = Step(self, queue, seen, effects)
+        step = Step(self, queue, seen, effects, event.at)
         return Handled(step.commit, step.after)
 
     def _seen(self, event: RoomEvent) -> Seen | None:
@@ -276,6 +276,7 @@ class Step:
     queue: correlator.Queue
     seen: Seen | None
     effects: tuple[Effect, ...] = field(factory=tuple)
+    at: float | None = None  # when the server dates it
 
     @property
     def _emergency(self) -> bool:
@@ -300,7 +301,8 @@ class Step:
             )
         for effect in self.effects:
             if isinstance(effect, Notice) and self.seen:
-                await self.room.noticed(tx, effect.event_id, self.seen.content, effect.raw)
+                seen = self.seen.content
+                await self.room.noticed(tx, effect.event_id, seen, effect.raw, self.at)
             if not isinstance(effect, (Settled, Lost)) or not (line := _line(effect.ref)):
                 continue
             answer, outcome = _fate(effect)

@@ -67,7 +67,7 @@ def is_clause(why: Why) -> bool:
 
 def read(words: Text) -> Why:
     """What was stored."""
-    text = "".join(word.text if isinstance(word, Code) else word for word in words)
+    text = "".join(word.text if isinstance(word, Code) else str(word) for word in words)
     for kind, template in _WORDS.items():
         before, hole, after = template.partition("{}")
         why = Why(kind, text[len(before) : len(text) - len(after)] if hole else "")

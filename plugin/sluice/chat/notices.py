@@ -1,6 +1,7 @@
-"""News from the server: accounts, reports, the registration window; and floods of them folded.
+"""News from the server: accounts, reports, the registration window; many of a kind in one message.
 
-Everything here was typed by strangers or is about them: it pushes nobody by itself.
+Everything here was typed by strangers or is about them: only a wave of registrations pushes, those
+who can stop it.
 """
 
 from __future__ import annotations
@@ -11,72 +12,68 @@ from typing import Union
 from attrs import evolve, frozen
 
 from ..catalog.server import at_next_start
-from ..text.message import Message, Text, Topic, quote
-from ..text.phrases import Here, count, line, news, plural
+from ..model.noticed import Noticed
+from ..text.message import Message, Text, link, quote
+from ..text.phrases import Here, codes, count, dotted, line, news, people, plural
+from ..text.runs import in_runs
 from ..text.saying import says
-from ..text.times import typed
-from ..typed.parse import MAX_ENTRIES
+from ..text.times import span, typed
 
-WAVE_STARTS = 60.0  # the third notice of a kind within this many seconds starts a wave
-WAVE_EVERY = 600.0  # then there is one message in this many seconds
+_NAMED = 6  # names, or runs of names, of a wave
 
 Window = Union[float, bool, None]
 """Registration: open until (epoch seconds), True open without end, False closed, None unknown."""
 
 
-def registered(here: Here, user: str, window: Window) -> Message:
-    state = line(" Registration is {until}.", until=on_until(here, window)) if window else ()
-    return news(
-        "New account: `{user}` registered itself.{state}",
-        "Reply to this: `!who`, or `!deactivate reason …`",
-        here=here,
-        user=user,
-        state=state,
+@frozen
+class Possible:
+    """What somebody in the room may do: sign out one, or several; close registration."""
+
+    one: bool
+    several: bool
+    close: bool
+
+
+def alone(here: Here, kind: str, user: str, window: Window, can: Possible) -> Message:
+    """A notice that stands for itself; a report is told by `reports`."""
+    if kind == "registered":
+        return _registered(here, user, _state(here, window), _ways(here, can=can.one))
+    return {"password_changed": _password_changed, "self_deactivated": _self_deactivated}[kind](
+        here, user
     )
 
 
+@says("""🔔 New account: {user:short}
+`{user}` registered itself. {state}
+{ways}""")
+def _registered(here: Here, user: str, state: Text, ways: Text) -> None: ...
+
+
+@says("""🔔 {user:short} changed their password
+Who: `{user}`""")
+def _password_changed(here: Here, user: str) -> None: ...
+
+
+@says("""🔔 {user:short} deactivated their own account
+Who: `{user}`""")
+def _self_deactivated(here: Here, user: str) -> None: ...
+
+
+def _state(here: Here, window: Window) -> Text:
+    if window is None:
+        return ("Registration: not known now.",)
+    return (f"Registration is {on_until(here, window) if window else 'off'}.",)
+
+
 def on_until(here: Here, window: Union[float, bool]) -> str:
-    """`on until 15:03 UTC`, `on, without an end`."""
-    return "on, without an end" if window is True else f"on until {here.clock.at(window)}"
+    """`on until 15:03 UTC`, `on until somebody switches it off`."""
+    until = "somebody switches it off" if window is True else here.clock.at(window)
+    return f"on until {until}"
 
 
-@says("🔔 `{user}` changed their password.")
-def password_changed(user: str) -> None: ...
-
-
-@says("🔔 `{user}` deactivated their own account.")
-def self_deactivated(user: str) -> None: ...
-
-
-def report(
-    here: Here,
-    reporter: str,
-    about: str,
-    event_id: str,
-    room: str,
-    room_name: str | None,
-    reason: str | None,
-    push: Sequence[str] = (),
-) -> Message:
-    """push: MXIDs of the role that looks after reports. event_id, room: "" where they are not
-    named, because the room is sealed."""
-    why = line("Reason as typed: {reason:quote}", reason=reason) if reason else ()
-    where: Text = ("It stands in the admin room, or in a private room of mine: look there.",)
-    message: Text = ()
-    if event_id:
-        name: Text = (quote(room_name, 60), " ") if room_name else ()
-        where = line("Room: {name}`{room}`", name=name, room=room)
-        message = line("Message: `!event {event_id}`", here, event_id=event_id)
-    return _report(reporter, about, why or ("No reason was given.",), where, message, push)
-
-
-@says("""🔔 Report by `{reporter}` about a message of `{about}`.
-{why}
-{where}
-{message}""")
-def _report(
-    reporter: str, about: str, why: Text, where: Text, message: Text, push: Sequence[str]
-) -> None: ...
+def _ways(here: Here, *, can: bool) -> Text:
+    """What a reply may be. can: somebody here may sign the account out."""
+    return line("Reply: `!who` or `!deactivate reason …`" if can else "Reply: `!who`", here)
 
 
 def developers(text: str) -> Message:
@@ -88,86 +85,161 @@ def raw(text: str) -> Message:
     return news("Conduit says something I do not know:", (quote(text, 300),))
 
 
-# --- floods -------------------------------------------------------------------------------------
+# --- reports ------------------------------------------------------------------------------------
 
 
-@frozen
-class Wave:
-    """Notices of one kind: when the last ones came, and what is held back of a flood.
-
-    recent: when the last ones came, and about whom. held: whom the next summary is about; it
-    includes the two that were sent alone. count: how many that are. due: when the summary is sent;
-    None while there is no flood.
-    """
-
-    recent: tuple[tuple[float, str], ...] = ()
-    held: tuple[str, ...] = ()  # the newest that fit into a request, and one
-    count: int = 0
-    due: float | None = None
-
-
-def arrive(wave: Wave, about: str, now: float) -> tuple[Wave, bool]:
-    """One more notice; True: send it by itself, False: it is held for the folded message."""
-    if wave.due is not None:
-        held = (*wave.held, about)[-MAX_ENTRIES - 1 :]
-        return evolve(wave, held=held, count=wave.count + 1), False
-    recent = (*(each for each in wave.recent if now - each[0] < WAVE_STARTS), (now, about))
-    if len(recent) < 3:
-        return Wave(recent), True
-    held = tuple(whom for _, whom in recent)
-    return Wave(recent, held, len(recent), now + WAVE_EVERY), False
+def reports(here: Here, told: Sequence[Noticed], can: Possible, push: Sequence[str]) -> Message:
+    """All of one account, or of several that came at once. push: MXIDs of the role that looks
+    after reports."""
+    newest = told[-1]
+    about, by = newest.account, len({each.reporter for each in told})
+    where, within = _where(here, newest), _within(told)
+    ways = _ways(here, can=can.one and about.endswith(f":{here.server}"))
+    why = (quote(newest.reason),) if newest.reason else ("no reason given",)
+    accounts = tuple(dict.fromkeys(each.account for each in told))
+    if len(accounts) > 1:
+        names = _names(here, accounts)
+        return _many_reports(here, len(told), accounts, within, by, names, about, why, where, push)
+    if len(told) == 1:
+        return _reported(here, about, newest.reporter, why, where, ways, push)
+    rooms = len({each.room for each in told if each.room})
+    places = (f", in {rooms} rooms",) if rooms > 1 else ()
+    n, last = len(told), newest.reporter
+    return _reported_again(here, about, n, within, by, places, last, why, where, ways, push)
 
 
-def ebb(here: Here, kind: str, wave: Wave, now: float) -> tuple[Wave, Message | None]:
-    """The clock: the folded message when it is due. A time without a notice ends the flood.
-
-    kind: `registered`, `password_changed`, `self_deactivated` or `report`.
-    """
-    if wave.due is None or now < wave.due:
-        return wave, None
-    if not wave.count:
-        return Wave(), None
-    return Wave(due=now + WAVE_EVERY), _folded(here, kind, wave)
+@says("""🔔 {about:short} was reported by {reporter:short}
+Why: {why}
+Who: `{about}`
+{where}
+{ways}""")
+def _reported(
+    here: Here, about: str, reporter: str, why: Text, where: Text, ways: Text, push: Sequence[str]
+) -> None: ...
 
 
-_FOLDED = {
-    "registered": "new account/new accounts",
+@says("""🔔 {about:short}: {n} reports in {within} by {by:count person/people}{places}
+The newest, by {last:short}: {why}
+Who: `{about}`
+{where}
+{ways}""")
+def _reported_again(
+    here: Here,
+    about: str,
+    n: int,
+    within: str,
+    by: int,
+    places: Text,
+    last: str,
+    why: Text,
+    where: Text,
+    ways: Text,
+    push: Sequence[str],
+) -> None: ...
+
+
+@says("""🔔 {n} reports of {accounts:count account} in {within} by {by:count person/people}
+About: {names}
+The newest is about {about:short}: {why}
+{where}""")
+def _many_reports(
+    here: Here,
+    n: int,
+    accounts: Sequence[str],
+    within: str,
+    by: int,
+    names: Text,
+    about: str,
+    why: Text,
+    where: Text,
+    push: Sequence[str],
+) -> None: ...
+
+
+def _where(here: Here, report: Noticed) -> Text:
+    """Links, which a phone shows as the room's name, and which lead to the message."""
+    if not report.message:
+        return ("It stands in the admin room, or in a private room of mine: look there.",)
+    message = link("The message", report.room, report.message, via=here.server)
+    return dotted([message, link("The room", report.room, via=here.server)])
+
+
+def looked_after(message: Message, persons: Sequence[str]) -> Message:
+    """With who looks after it, in a last line."""
+    if not persons:
+        return message
+    names = tuple(dict.fromkeys(persons))
+    looking = ("👀 ", *people(names, "and"), f" {plural(len(names), 'is', 'are')} looking")
+    return evolve(message, lines=(*message.lines, looking))
+
+
+# --- many of a kind -----------------------------------------------------------------------------
+
+
+def wave(
+    here: Here,
+    told: Sequence[Noticed],
+    window: Window,
+    can: Possible,
+    push: Sequence[str],
+    *,
+    over: bool,
+) -> Message:
+    """push: MXIDs of those who can do something about a wave of registrations."""
+    within, names = _within(told), _names(here, [each.account for each in told])
+    going = f" · {_when(here, told)}" if over else " · I go on counting here"
+    if told[0].kind != "registered":
+        noun = count(len(told), *_MANY[told[0].kind].split("/"))
+        return _wave(noun, within, names, going)
+    off = line(" Off now: `!registration off`", here) if window and can.close else ()
+    all_of = line("All of them: reply `!deactivateall reason …`", here) if can.several else ()
+    state = (*_state(here, window), *off)
+    return _spam_wave(here, len(told), within, names, going, state, all_of, push)
+
+
+_MANY = {
     "password_changed": "password change/password changes",
     "self_deactivated": "account deactivated by its owner/accounts deactivated by their owners",
-    "report": "report/reports",
 }
 
 
-_WAYS = (
-    "All: `!{look}` · Stop it: `!registration off`",
-    "To sign all of them out, reply to this: `!deactivateall reason …`",
-)
+@says("""❗ {n:,} new accounts in {within}. Spam wave?
+{names}{going}
+{state}
+{all_of}""")
+def _spam_wave(
+    here: Here,
+    n: int,
+    within: str,
+    names: Text,
+    going: str,
+    state: Text,
+    all_of: Text,
+    push: Sequence[str],
+) -> None: ...
 
 
-def _folded(here: Here, kind: str, wave: Wave) -> Message:
-    noun = count(wave.count, *_FOLDED[kind].split("/"))
-    by = " by" if kind == "report" else ""
-    newest = wave.held[-3:]
-    look = f"users {_start([here.local(user) for user in newest])}".rstrip()
-    said = news(
-        "{noun} in {every:span}, newest{by}: {held:codes}",
-        *(_WAYS if kind == "registered" else []),
-        here=here,
-        noun=noun,
-        every=WAVE_EVERY,
-        by=by,
-        held=newest,
-        look=look,
-    )
-    return evolve(said, about=Topic(accounts=tuple(dict.fromkeys(wave.held))))
+@says("""🔔 {noun} in {within}
+{names}{going}""")
+def _wave(noun: str, within: str, names: Text, going: str) -> None: ...
 
 
-def _start(names: Sequence[str]) -> str:
-    """With what all of them begin."""
-    start = names[0]
-    while not all(name.startswith(start) for name in names):
-        start = start[:-1]
-    return start
+def _when(here: Here, told: Sequence[Noticed]) -> str:
+    """`at 14:00 UTC`, `14:00 to 14:04 UTC`."""
+    first, last = here.clock.at(told[0].at), here.clock.at(told[-1].at)
+    return f"at {first}" if first == last else here.clock.between(told[0].at, told[-1].at)
+
+
+def _within(told: Sequence[Noticed]) -> str:
+    """`1 minute`, `4 minutes`: from the first to the last."""
+    return span(60 * max(-int(-(told[-1].at - told[0].at) // 60), 1))
+
+
+def _names(here: Here, accounts: Sequence[str]) -> Text:
+    """Runs of numbered names first; of many others only the first."""
+    runs, others = in_runs([here.local(account) for account in dict.fromkeys(accounts)])
+    every = (*runs, *others)
+    return (*codes(every[:_NAMED]), " and more" if len(every) > _NAMED else "")
 
 
 # --- the registration window ---------------------------------------------------------------------

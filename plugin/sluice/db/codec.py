@@ -15,11 +15,11 @@ from attrs import fields
 
 from ..model.command import Invocation, Kind, Outcome
 from ..model.decision import Checked, Decision, Matched, Quota, Slot, Verdict
-from ..text.message import Code
+from ..text.message import Code, Link
 
 _CLASSES: dict[str, type] = {
     cls.__name__: cls
-    for cls in (Invocation, Outcome, Code, Checked, Decision, Matched, Quota, Slot)
+    for cls in (Invocation, Outcome, Code, Link, Checked, Decision, Matched, Quota, Slot)
 }
 _ENUMS: dict[str, type[Enum]] = {cls.__name__: cls for cls in (Kind, Verdict)}
 

@@ -26,7 +26,7 @@ STORES = (
     "sluice.matrix.threads",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
-SCHEMA_2 and SCHEMA_3, what later revisions add to them."""
+SCHEMA_2 to SCHEMA_4, what later revisions add to them."""
 
 
 class NewerDatabase(RuntimeError):
@@ -69,6 +69,12 @@ async def third(conn: Inner) -> None:
         await conn.execute(statement)
 
 
+async def fourth(conn: Inner) -> None:
+    for statement in schema("SCHEMA_4"):
+        await conn.execute(statement)
+
+
 upgrade_table.register(first, description="the tables of Sluice 1.0")
 upgrade_table.register(second, description="what Sluice 1.1 adds")
 upgrade_table.register(third, description="what Sluice 1.2 adds")
+upgrade_table.register(fourth, description="waves, reports and who looks after them")

@@ -136,7 +136,10 @@ class Outbox:
         await self._add(tx, room, SAY, key, content=content, clear=clear, about=about)
 
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
-        """The message of `key` reads like this from now on. Nobody is pushed."""
+        """The message of `key` reads like this from now on, and is about what this is about, if
+        that is said. Nobody is pushed."""
+        if message.about is not None:
+            await _ROWS.change(tx, {"about": message.about}, _SAID, room, key)
         new = fitting(message).content()
         content: dict[str, object] = {
             **new,

@@ -34,6 +34,8 @@ from ..model.request import NEVER_RAN, Side, State, Via, Vote
 from ..policy.people import is_named
 from ..requests import reweigh, store, voting
 from ..requests.desk import Desks
+from ..server import store as server
+from ..server.looking import EYES, Looking
 from ..state import Live, Rooms
 from ..typed import read
 from ..typed.answering import is_no_command
@@ -69,6 +71,7 @@ class OpsRoom:
         dialog: Dialog,
         storage: Storage,
         encryption: Encryption,
+        looking: Looking,
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that the bot may, or may not, speak here from now on."""
@@ -85,7 +88,7 @@ class OpsRoom:
         parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._bots: set[str] = set()  # who has sent notices here, and is nobody's
-        self._encryption = encryption
+        self._encryption, self._looking = encryption, looking
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -365,9 +368,16 @@ class OpsRoom:
             self._dialog.close(question.key)
             again = evolve(origin, command=question.origin.command)
             return await self._commands.looked_up(again, lambda: chosen(again))
+        if tap.key == EYES:
+            return await self._looks(origin, tap.event_id)
         if tap.side is None:
             return None
         return await self._talk.vote(origin, tap.event_id, tap.side, Via.REACTION)
+
+    async def _looks(self, origin: Origin, target: EventId) -> Handled | None:
+        """Somebody looks after what a message of ours tells."""
+        key = await self._db.read(lambda tx: self._outbox.key_of(tx, self.room, target))
+        return Handled(lambda tx: self._looking.tap(tx, origin, key)) if key is not None else None
 
     async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such
@@ -398,12 +408,15 @@ class OpsRoom:
             own = request is not None and request.mxid == sender
             if able or own or await store.votes_of(tx, self.room, target):
                 await voting.redacted(self._desk(tx, self.room), self.room, target, sender)
+            await self._looking.taken_back(tx, self.room, target, sender, able=able)
 
         return Handled(commit, self._commands.moved)
 
     async def _is_known(self, tx: Tx, target: EventId) -> bool:
-        """A vote, or a stored command."""
+        """A vote, a look at something, or a stored command."""
         if await store.votes_of(tx, self.room, target):
+            return True
+        if await server.look(tx, self.room, target) is not None:
             return True
         return await store.of_command(tx, self.room, target) is not None
 

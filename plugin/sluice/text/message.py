@@ -1,15 +1,18 @@
 """What the bot can say: a sign, a first line that stands alone, a few more lines, who is pushed.
 
 The only way to make an outgoing body. It always begins with a sign, so no server can take it for a
-command, and foreign text can only enter through `code` and `quote`, escaped and shortened.
+command, and foreign text can only enter through `code` and `quote`, escaped and shortened. A link
+leads to a room or an event and is made of checked ids.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from html import escape
 from typing import Union
+from urllib.parse import quote as encoded
 
 from attrs import evolve, field, frozen
 
@@ -60,8 +63,24 @@ class Block(Code):
         return f"<pre>{escape(self.text, quote=False)}</pre>"
 
 
-Text = tuple[Union[str, Code], ...]
-"""One line of a message: own words and Code, in order."""
+@frozen
+class Link:
+    """A link that `link` made; its label is words of ours."""
+
+    label: str
+    url: str
+
+    @property
+    def plain(self) -> str:
+        return f"{self.label}: {self.url}"
+
+    @property
+    def html(self) -> str:
+        return f'<a href="{escape(self.url)}">{escape(self.label)}</a>'
+
+
+Text = tuple[Union[str, Code, Link], ...]
+"""One line of a message: own words, Code and links, in order."""
 
 
 def code(text: str) -> Code:
@@ -73,6 +92,25 @@ def code(text: str) -> Code:
 
 def _printable(char: str) -> str:
     return char if char.isprintable() else "\ufffd"
+
+
+_SERVER = r"[A-Za-z0-9.\-\[\]:]{1,230}"
+_ID = rf"[A-Za-z0-9._=+/\-]{{1,250}}(?::({_SERVER}))?"
+_ROOM, _EVENT = re.compile(f"!{_ID}"), re.compile(rf"\${_ID}")
+
+
+def link(label: str, room: str, event: str = "", *, via: str) -> Link | Code:
+    """A link to a room, or to one of its events; what cannot be their ids stays code, unlinked.
+
+    via: a server that is in the room, besides the one that its id names.
+    """
+    known = _ROOM.fullmatch(room)
+    if known is None or (event and not _EVENT.fullmatch(event)):
+        return quote(f"{event or room}", 255)
+    servers = dict.fromkeys(server for server in (known[1], via) if server)
+    path = "/".join(encoded(each, safe="!$:") for each in (room, event) if each)
+    ways = "&".join(f"via={encoded(server, safe=':')}" for server in servers)
+    return Link(label, f"https://matrix.to/#/{path}?{ways}")
 
 
 def one_line(text: str, limit: int = MAX_QUOTE) -> str:
@@ -166,7 +204,7 @@ def fitted(lines: Sequence[Text]) -> tuple[Text, ...]:
 
 def _merged(line: Text) -> Text:
     """Neighbouring words of ours in one piece, so that a full stop and what follows are seen."""
-    parts: list[str | Code] = []
+    parts: list[str | Code | Link] = []
     for word in line:
         if parts and isinstance(word, str) and isinstance(parts[-1], str):
             parts[-1] += word

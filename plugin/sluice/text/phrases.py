@@ -9,13 +9,13 @@ from typing import Union, cast
 
 from attrs import frozen
 
-from .message import Code, Message, Sign, Text, code, fitted, plain, quote
+from .message import Code, Link, Message, Sign, Text, code, fitted, plain, quote
 from .template import Hole, Template, template
 from .times import Clock, about, over, span
 
-Word = Union[str, Code]
+Word = Union[str, Code, Link]
 Line = Union[str, Text]
-Value = Union[str, int, float, Code, Text, Sequence[str], Sequence[int]]
+Value = Union[str, int, float, Code, Link, Text, Sequence[str], Sequence[int]]
 """What fills a template: text of strangers only as `quote`, or in code."""
 
 _MARKED = re.compile(r"“([^”]*)”|([@#!$][^\s,;“”]+:[^\s,;“”]*[^\s,;.“”])")
@@ -190,7 +190,7 @@ def _shown(value: Value, form: str, here: Here) -> Word | Text:
         n = value if isinstance(value, int) else len(cast("Sequence[str]", value))
         one, _, many = form.removeprefix("count ").partition("/")
         return count(n, one, many) if form.startswith("count ") else plural(n, one, many)
-    return value if isinstance(value, (str, Code, tuple)) else str(value)
+    return value if isinstance(value, (str, Code, Link, tuple)) else str(value)
 
 
 def _rows(

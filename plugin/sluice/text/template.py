@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from attrs import field, frozen
 
-from .message import Code, Text, code, plain
+from .message import Code, Link, Text, code, plain
 
 FORMATS: Mapping[str, object] = {
     "at": float,  # 15:03 UTC
@@ -92,7 +92,7 @@ class Template:
 
     def fill(self, show: Show, prefix: str = "!") -> Text:
         """The line. prefix: of commands."""
-        words: list[str | Code] = []
+        words: list[str | Code | Link] = []
         for piece in _PIECES.split(self.text):
             if piece[:1] == "`":
                 words.append(_code(piece[1:-1], show, prefix))
