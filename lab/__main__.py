@@ -6,8 +6,8 @@
     python3 -m lab interpret F…  the same answers as the catalog reads them
     python3 -m lab book          plays the scenes of docs/conversations.md and writes them anew
     python3 -m lab book bulk     … only those with "bulk" in their heading
-    python3 -m lab pictures F    the tour and an evening as a phone shows them, as PNGs in folder F
     python3 -m lab book --unreached  … and lists what the bot can say and says in no scene
+    python3 -m lab pictures F    the tour and an evening as a phone shows them, as PNGs in folder F
 
 Makes its own environment in .venv when the packages are not there. With CONDUIT_BIN naming a
 Conduit, that server is started instead of Synapse with the double.
@@ -20,7 +20,6 @@ import asyncio
 import importlib.util
 import os
 import sys
-from typing import Any
 
 from . import environment
 
@@ -89,13 +88,6 @@ def main() -> int:
     return start(args)
 
 
-def take_pictures(folder: str, options: Any) -> int:
-    sys.path.insert(0, str(environment.ROOT / "plugin"))
-    from .pictures import main as take
-
-    return take(folder, options)
-
-
 def start(args: argparse.Namespace) -> int:
     from .mbp import Broken
     from .process import NotReady
@@ -105,7 +97,10 @@ def start(args: argparse.Namespace) -> int:
     options = Options(args.version, args.room_version, args.crypto)
     try:
         if args.verb == "pictures":
-            return take_pictures(args.folder, options)
+            sys.path.insert(0, str(environment.ROOT / "plugin"))
+            from .pictures import main as take
+
+            return take(args.folder, options)
         if args.tour:
             return int(asyncio.run(play(options)) > 0)
         asyncio.run(keep_running(options))

@@ -52,7 +52,7 @@ class Album:
     paper: Page  # shows the file page.html of `site`
     site: Path
     me: str
-    faults: dict[str, None] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)  # with the first picture that shows it
     taken: int = 0
 
     async def shoot(self, name: str, chat: Chat, begin: int) -> None:
@@ -80,13 +80,12 @@ class Album:
 
     async def _check(self, where: str, page: Page) -> None:
         for fault in await page.js(FAULTS):
-            self.faults.setdefault(fault, None)
+            self.faults.setdefault(fault, where)
 
 
-async def take(folder: Path, options: Options, commands: frozenset[str]) -> int:
+async def take(folder: Path, dist: Path, options: Options, commands: frozenset[str]) -> int:
     """Plays, takes the pictures and prints what is wrong; how much that is."""
     folder.mkdir(parents=True, exist_ok=True)
-    dist = client.build()
     async with lab(options) as running, aiohttp.ClientSession() as http:
         fonts = shutil.copytree(dist / "phone", running.folder / "phone")
         async with (
@@ -115,7 +114,7 @@ async def _play(running: Lab, album: Album, commands: frozenset[str]) -> list[st
     await album.lock_screens(pushes)
     told = [why for why in (unclear(message, commands) for message in pushes) if why]
     print(f"\n{len(pushes) - len(told)} of {len(pushes)} pushes say what they are about at once")
-    return [*wrong, *told, *album.faults]
+    return [*wrong, *told, *(f"{where}: {what}" for what, where in album.faults.items())]
 
 
 def main(folder: str, options: Options) -> int:
@@ -126,4 +125,9 @@ def main(folder: str, options: Options) -> int:
         return 0
     from sluice.catalog.table import COMMANDS
 
-    return int(asyncio.run(take(Path(folder), options, frozenset(COMMANDS))) > 0)
+    try:
+        dist = client.build()
+    except client.CannotBuild as error:
+        print(f"no pictures taken: {error}")
+        return 0
+    return int(asyncio.run(take(Path(folder), dist, options, frozenset(COMMANDS))) > 0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import itertools
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -31,51 +29,39 @@ def found() -> str | None:
 
 
 class Browser:
-    """A headless browser with a profile of its own."""
+    """A headless browser with a profile of its own; asked one thing after the other."""
 
     def __init__(self, http: aiohttp.ClientSession, folder: Path) -> None:
-        self._http, self._profile = http, folder / "profile"
+        self._http, self._profile, self._asked = http, folder / "profile", 0
         argv = [found() or "chromium", *FLAGS, f"--user-data-dir={self._profile}"]
         self._process = Process(argv, folder / "browser.log")
-        self._numbers = itertools.count(1)
-        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._reading: asyncio.Task[None] | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def __aenter__(self) -> Browser:
         port_file = self._profile / "DevToolsActivePort"
 
         async def is_up() -> bool:
-            return port_file.exists() and port_file.read_text().count("\n") > 0
+            return port_file.exists() and "\n" in port_file.read_text()
 
         self._process.start()
         await self._process.ready(is_up)
         port, path = port_file.read_text().split()
         self._socket = await self._http.ws_connect(f"ws://127.0.0.1:{port}{path}", max_msg_size=0)
-        self._reading = asyncio.create_task(self._read(self._socket))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._reading:
-            self._reading.cancel()
         if self._socket:
             await self._socket.close()
         await self._process.stop()
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            data = json.loads(message.data)
-            waiting = self._asked.pop(data.get("id", 0), None)
-            if waiting and not waiting.done():
-                waiting.set_result(data)
-
     async def call(self, method: str, session: str = "", **params: Any) -> dict[str, Any]:
         assert self._socket, "not started"
-        number = next(self._numbers)
-        body = {"id": number, "method": method, "params": params}
-        waiting = self._asked[number] = asyncio.get_running_loop().create_future()
+        self._asked += 1
+        body = {"id": self._asked, "method": method, "params": params}
         await self._socket.send_json({**body, "sessionId": session} if session else body)
-        answer = await asyncio.wait_for(waiting, 60)
+        answer: dict[str, Any] = {}
+        while answer.get("id") != self._asked:  # events come in between
+            answer = await self._socket.receive_json(timeout=60)
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return dict(answer["result"])
@@ -119,10 +105,8 @@ class Page:
             if await self.js(f"Boolean({expression})"):
                 return
             await asyncio.sleep(0.1)
-        raise AssertionError(f"the page did not come to {expression}:\n{await self._says()}")
-
-    async def _says(self) -> str:
-        return str(await self.js("document.body.innerText"))[:500]
+        says = await self.js("document.body.innerText")
+        raise AssertionError(f"the page did not come to {expression}:\n{says[:500]}")
 
     async def picture(self, path: Path, *, whole: bool = False) -> None:
         """A PNG with few colours, small enough for a README. whole: the page in its height."""
