@@ -149,7 +149,7 @@ class Announcements:
 
     async def _is_another(self, tx: Tx, here: Here) -> None:
         """The first start of another version is told; what ran before stands in the log."""
-        starts, _ = await audit.page(tx, kinds=("start",), limit=1)
+        starts = await audit.page(tx, kinds=("start",), limit=1)
         was = await meta.get(tx, _VERSION) or (starts[0].what.get("version") if starts else None)
         await meta.put(tx, _VERSION, self._live.version)
         if was not in (None, self._live.version):

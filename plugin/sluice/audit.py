@@ -155,8 +155,13 @@ async def page(
     request: int | None = None,
     kinds: Sequence[str] = (),
     limit: int = 10,
-) -> tuple[tuple[Record, ...], int]:
-    """The newest records first, and how many there are."""
+) -> tuple[Record, ...]:
+    """The newest records first. Of several kinds, each is asked for alone: then an index gives the
+    newest, however many there are of others."""
+    if len(kinds) > 1 and person is None and request is None:
+        each = [await page(tx, kinds=(kind,), limit=limit) for kind in dict.fromkeys(kinds)]
+        found = sorted((r for records in each for r in records), key=lambda r: -r.seq)
+        return tuple(found[:limit])
     wanted = {"person": person, "request": request}
     known = {name: value for name, value in wanted.items() if value is not None}
     args = [*known.values(), *kinds]
@@ -166,9 +171,9 @@ async def page(
     rows = await tx.fetch(
         f"SELECT {COLUMNS} FROM sluice_audit {where} ORDER BY seq DESC LIMIT {int(limit)}", *args
     )
-    found = (Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows)
-    total = await tx.fetchval(f"SELECT COUNT(*) FROM sluice_audit {where}", *args)
-    return tuple(found), int(total)
+    return tuple(
+        Record(**{i: row[i] for i in _INDEXED}, what=_record(row["record"])) for row in rows
+    )
 
 
 async def _page(tx: Tx, after: int) -> list[Row]:

@@ -153,7 +153,7 @@ async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> No
 async def test_lists_of_what_happened_and_of_the_rules(house: House) -> None:
     number = await a_card(house)
     await ticked(house, "ana", f"!cancel {number}")
-    shows(await house.does("!log", "bo"), "^📋 ", f"#{number} cancelled")
+    shows(await house.does("!log", "bo"), "^📋 ", f"#{number}, cancelled by ana")
     shows(await house.does(f"!log {number}", "bo"), f"^📋 #{number} cancelled", "“casino”")
     shows(await house.does("!log", "eve"), r"^⛔ Not allowed \(#\d+\): log is for")
     shows(await house.does("!policy"), "^📋 ")

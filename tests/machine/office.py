@@ -126,7 +126,7 @@ class Tiny:
     def clear(self) -> None:
         """As new, with the tables of requests, what is said, and the log."""
         for module in (meta, outbox, threads, store, holds, audit):
-            for attribute in ("SCHEMA", "SCHEMA_2", "SCHEMA_3"):
+            for attribute in ("SCHEMA", "SCHEMA_2", "SCHEMA_3", "SCHEMA_5"):
                 for statement in getattr(module, attribute, ()):
                     self.inner.execute(statement)
 

@@ -214,25 +214,22 @@ async def test_a_seal_is_the_head(db):
 
 async def test_a_page_is_the_newest_of_what_was_asked_for(db):
     await fill(db, 30)
-    found, total = await db.read(lambda tx: page(tx, person="bo", kinds=("ended",), limit=3))
+    found = await db.read(lambda tx: page(tx, person="bo", kinds=("ended",), limit=3))
     assert [r.request for r in found] == [9, 7, 5]
-    assert total == 5
     assert found[0].what["n"] == found[0].seq == 27
 
 
 async def test_one_request_is_found_by_its_id_and_everything_without_one(db):
     await fill(db, 30)
-    found, total = await db.read(lambda tx: page(tx, request=4))
+    found = await db.read(lambda tx: page(tx, request=4))
     assert [r.kind for r in found] == ["ended", "vote", "asked"]
-    assert total == 3
-    found, total = await db.read(lambda tx: page(tx))
+    found = await db.read(lambda tx: page(tx))
     assert [r.seq for r in found] == list(range(30, 20, -1))
-    assert total == 30
 
 
 async def test_who_has_no_name_is_found_by_mxid(db):
     await db.write(lambda tx: append(tx, 1.0, "rejected", {"mxid": "@eve:evil.org"}))
-    found, _ = await db.read(lambda tx: page(tx, person="@eve:evil.org"))
+    found = await db.read(lambda tx: page(tx, person="@eve:evil.org"))
     assert [r.seq for r in found] == [1]
 
 

@@ -12,7 +12,7 @@ from sluice.model.command import Invocation, Typed
 from sluice.model.decision import Decision, Matched, Quota, Slot, Verdict
 from sluice.model.request import Request, Side, State, Via, Vote
 from sluice.text.message import code, quote
-from sluice.text.pages import more
+from sluice.text.pages import following, more
 from sluice.typed.parse import NotRun, parse
 from tests.unit.scenes import BO, CY, at, check, expect, here
 
@@ -305,26 +305,28 @@ def test_scene_43_why():
 
 def test_scene_45_the_log_of_a_person():
     rows = [
-        answers.request_row(FOURTEEN),
-        answers.request_row(TWELVE, ("cy",)),
-        answers.request_row(request(11, "adduser alice", State.DONE, at("13:57"), at("13:58"))),
+        answers.request_row(here(), FOURTEEN),
+        answers.request_row(here(), evolve(TWELVE, approved=("cy",))),
+        answers.request_row(
+            here(), request(11, "adduser alice", State.DONE, at("13:57"), at("13:58"))
+        ),
     ]
-    rows += [answers.record_row(at("10:00", day=22), "reload", "ana", {"reason": "x\ny"})] * 34
-    message, left = answers.log(here(), "bo", rows, 37, per=3)
+    reload = answers.record_row(here(), at("10:00", day=22), "reload", "ana", {"reason": "x\ny"})
+    pages = answers.log_pages(here(), "bo", [*rows, *[reload] * 34])
     expect(
-        message,
-        "📋 bo, 3 newest of 37 (times UTC): ⏎ 14:12 #14 not allowed: adduser al"
-        " ⏎ 14:05 #12 done: deactivate @spam:example.org, cy approved"
-        " ⏎ 13:58 #11 done: adduser alice"
-        " ⏎ Next: !more · One: !log 12 · File: !log export",
+        answers.log(here(), pages, 18),
+        "📋 Log of bo, newest first (UTC): ⏎ 14:12 bo: adduser al #14, not allowed"
+        " ⏎ 14:05 bo: deactivate @spam #12, cy approved ⏎ 13:58 bo: adduser alice #11"
+        + " ⏎ 22 Nov 10:00 ana: reload: “x y”"
+        * 4
+        + " ⏎ 18 lookups hidden: !log all"
+        " ⏎ Next, 8 to 15: !more · One: !log 12 · File: !log export",
     )
-    page, left = more(here(), left)
+    page, _ = more(here(), following(pages))
     check(page)
-    assert page.body.startswith(
-        "📋 bo, 4 to 6 of 37 (times UTC):\n22 Nov 10:00 reload, ana: “x y”"
-    )
-    check(answers.log(here(), None, (), 0)[0])
-    check(answers.log(here(), None, rows[:2], 2)[0])
+    assert page.body.startswith("📋 Log of bo, 8 to 15 (UTC):\n22 Nov 10:00 ana: reload: “x y”")
+    check(answers.log(here(), answers.log_pages(here(), None, ()), 100))
+    check(answers.log(here(), answers.log_pages(here(), None, rows[:2]), 0))
 
 
 def test_scene_45_one_request():

@@ -290,14 +290,14 @@ async def test_45_the_log_of_a_person(room: Ops) -> None:
     await room.types(BO, "!adduser al")
     (said,) = await room.types(ANA, "!log @bo")
     assert said == (
-        "📋 bo, 3 newest of 3 (times UTC):\n"
-        "14:12 #14 not allowed: adduser al\n"
-        "14:05 #12 done: deactivate @spam:example.org, cy approved\n"
-        "13:58 #11 done: enableroom !room:example.org\n"
+        "📋 Log of bo, newest first (UTC):\n"
+        "14:12 bo: adduser al #14, not allowed\n"
+        "14:05 bo: deactivate @spam #12, cy approved\n"
+        "13:58 bo: enableroom !room #11\n"
         "One: !log 12 · File: !log export"
     )
     (said,) = await room.types(ANA, "!log cy")
-    assert said.split("\n")[1] == "14:05 #12 cy approved (typed)"
+    assert said.split("\n")[1] == "14:05 cy approved (typed) #12"
 
 
 async def test_45_one_request(room: Ops) -> None:
@@ -346,7 +346,7 @@ async def test_45_reading_the_log_is_logged(room: Ops) -> None:
     await room.types(HAL, "!log")
     assert await room.kinds() == ["policy", "log read", "log read", "rejected"]
     (said,) = await room.types(BO, "!log reads")
-    assert "read the log, ana: reload" in said
+    assert "ana: read the log reload" in said
     (said,) = await room.types(BO, "!log reload")
     assert "09:00 new policy" in said
     (said,) = await room.types(BO, "!log nonsense")
@@ -357,10 +357,10 @@ async def test_45_the_log_goes_on_page_by_page(room: Ops) -> None:
     for _ in range(12):
         await room.types(BO, "!adduser al")
     (said,) = await room.types(ANA, "!log")
-    assert said.startswith("📋 Log, 8 newest of 13 (times UTC):\n")
-    assert said.endswith("\nNext: !more · One: !log 12 · File: !log export")
+    assert said.startswith("📋 Log, newest first (UTC):\n")
+    assert said.endswith("\nNext, 7 to 13: !more · One: !log 12 · File: !log export")
     (more,) = await room.types(ANA, "!more")
-    assert more.startswith("📋 Log, 9 to 13 of 13 (times UTC):\n")
+    assert more.startswith("📋 Log, 7 to 13 (UTC):\n")
 
 
 async def test_45_the_file_holds_the_whole_log_and_can_be_checked(room: Ops) -> None:
@@ -403,7 +403,7 @@ async def test_who_tells_what_is_known_and_is_logged(room: Ops) -> None:
     assert said.startswith("📋 @x:evil.example: of another server, no role.")
     assert (await room.kinds()).count("lookup") == 4
     (said,) = await room.types(ANA, "!log lookups")
-    assert "looked up, @hal:example.org: @cy:example.org" in said
+    assert "@hal: looked up @cy\n" in said
 
 
 async def test_who_gives_a_power_role_only_to_who_has_the_power_here(room: Ops) -> None:

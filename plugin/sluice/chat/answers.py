@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from ..catalog.table import COMMANDS
+from ..model.command import Type
 from ..model.decision import Decision, Quota, Verdict
 from ..model.event import Json
 from ..model.request import Request, Side, State, Vote
 from ..policy.reasons import period
 from ..text.message import Message, Text, code, quote
-from ..text.pages import Pages, following, rows_of
-from ..text.phrases import Here, Line, count, line, listed, people, person, view
+from ..text.pages import Pages, following, go_on, rows_of, with_range
+from ..text.phrases import Here, Line, Word, count, line, listed, people, person, view
 from ..text.saying import says
+from .ended import after_state
 from .health import numbered
 from .notices import Window, on_until
 
@@ -101,38 +104,69 @@ class Row:
     words: Text
 
 
-def request_row(request: Request, approved: Sequence[str] = ()) -> Row:
-    """`#12 done: deactivate @spam:example.org, cy approved`."""
-    by: Text = (", ", *people(approved, "and"), " approved") if approved else ()
-    head = f"#{request.id} {state_word(request.state)}: "
-    return Row(request.ended or request.created, (head, code(request.text), *by))
+MANY = 100  # lookups are counted so far
+_ROWS = 8  # on a page
+_VALUES = {Type.USER: "account", Type.MXC: "file"}  # what a list is of
+_NAMED = 3  # values of a list that are shown
 
 
-def record_row(at: float, kind: str, who: str | None, what: Json) -> Row:
+def request_row(here: Here, request: Request) -> Row:
+    """`bo: deactivate @spam #12, cy approved`: done needs no word, everything else does."""
+    ends: list[Text] = []
+    if request.glass:
+        ends.append(("break-glass",))
+    if request.state in (State.DENIED, State.EXPIRED, State.CANCELLED):
+        ends.append((request.state.value, *after_state(request.note)))
+    elif request.state is not State.DONE:
+        ends.append((state_word(request.state),))
+    if request.approved:
+        ends.append((*people(request.approved, "and"), " approved"))
+    tail = listed([f" #{request.id}", *ends])
+    words = (_by(here, request.person), ": ", *_asked(here, request), *tail)
+    return Row(request.ended or request.created, words)
+
+
+def _asked(here: Here, request: Request) -> Text:
+    """`deactivate @spam`; of a long list how many it has."""
+    many, words = COMMANDS[request.invocation.command].many, request.text.split()
+    values = request.invocation.values(many.name) if many else ()
+    if many and len(values) > _NAMED:
+        return (code(words[0]), f" {count(len(values), _VALUES[many.type])}")
+    return (code(" ".join(here.short(word).text for word in words)),)
+
+
+def _by(here: Here, name: str) -> Word:
+    """A name of the policy, or an account in short."""
+    return here.short(name) if name.startswith("@") else name
+
+
+def record_row(here: Here, at: float, kind: str, who: str | None, what: Json) -> Row:
     """An entry that is no request: a reload, a pause, a restart, a lookup, a vote."""
-    about: list[Line] = [f" #{what['request']}"] if what.get("request") else []
-    by: Text = (", ", person(who)) if who else ()
+    by: Text = (_by(here, who), ": ") if who else ()
+    about: Text = (" ", here.short(str(what["about"]))) if what.get("about") else ()
     reason = what.get("reason") or what.get("cause")
     said: Text = (": ", quote(str(reason), 60)) if reason else ()
-    return Row(at, (f"{kind}{''.join(map(str, about))}", *by, *said))
+    number = f" #{what['request']}" if what.get("request") else ""
+    return Row(at, (*by, kind, *about, *said, number))
 
 
-def log(
-    here: Here, who: str | None, rows: Sequence[Row], total: int, per: int = 8
-) -> tuple[Message, Pages | None]:
-    """The newest rows first. who: whose; total: how many there are beyond what `rows` holds."""
+def log_pages(here: Here, who: str | None, rows: Sequence[Row]) -> Pages:
+    """All rows, the newest first. who: whose."""
+    of: Text = ("Log of ", _by(here, who)) if who else ("Log",)
     lines = tuple((f"{_moment(here, row.at)} ", *row.words) for row in rows)
-    shown = min(per, len(lines))
-    name: Text = (person(who),) if who else ("Log",)
-    if not lines:
-        return view((*name, ": nothing yet.")), None
-    zone = here.clock.zone_name()
-    head = (*name, f", {shown} newest of {total:,} (times {zone}):")
-    pages = Pages((*name, f", {{}} of {total:,} (times {zone}):"), lines, per)
-    _, first = rows_of(pages)
+    return Pages((*of, f", {{}} ({here.clock.zone_name()}):"), lines, _ROWS)
+
+
+def log(here: Here, pages: Pages, hidden: int) -> Message:
+    """The first page. hidden: how many lookups of that time it leaves out, at most MANY."""
+    lines: list[Line] = [*rows_of(pages)[1]] or ["Nothing yet."]
     left = following(pages)
-    last = line("One: `!log 12` · File: `!log export`", here)
-    return view(head, *first, (*line("Next: `!more` · ", here), *last) if left else last), left
+    if hidden:
+        told = f"{MANY - 1}+ lookups" if hidden >= MANY else count(hidden, "lookup")
+        lines.append((f"{told} hidden: ", here.cmd("log all")))
+    ways = line("One: `!log 12` · File: `!log export`", here)
+    last = (*go_on(here, left), " · ", *ways) if left else ways
+    return view(with_range(pages.head, "newest first"), *lines, last)
 
 
 def _moment(here: Here, at: float) -> str:

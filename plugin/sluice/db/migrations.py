@@ -26,7 +26,7 @@ STORES = (
     "sluice.matrix.threads",
 )
 """The modules that have tables; each exports SCHEMA, the tables of revision 1, and may export
-SCHEMA_2 to SCHEMA_4, what later revisions add to them."""
+SCHEMA_2 to SCHEMA_5, what later revisions add to them."""
 
 
 class NewerDatabase(RuntimeError):
@@ -74,7 +74,13 @@ async def fourth(conn: Inner) -> None:
         await conn.execute(statement)
 
 
+async def fifth(conn: Inner) -> None:
+    for statement in schema("SCHEMA_5"):
+        await conn.execute(statement)
+
+
 upgrade_table.register(first, description="the tables of Sluice 1.0")
 upgrade_table.register(second, description="what Sluice 1.1 adds")
 upgrade_table.register(third, description="what Sluice 1.2 adds")
 upgrade_table.register(fourth, description="waves, reports and who looks after them")
+upgrade_table.register(fifth, description="which requests only look")

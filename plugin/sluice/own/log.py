@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 
@@ -26,7 +26,7 @@ from ..requests.desk import Desk
 from ..requests.submit import Ask
 from ..state import ServerState
 from ..text.message import Message, Sign, Text, Topic, code, quote
-from ..text.pages import Pages
+from ..text.pages import Pages, following
 from ..text.phrases import codes, count, person, say, view
 from ..typed.parse import users
 from .call import Call, person_meant
@@ -48,6 +48,7 @@ _ALONE = (
     "named account made",
 )
 """Records that belong to no request, and that everybody's log shows."""
+_LOOKS = ("lookup", "log read")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("reload", "policy"), ("policy", "policy refused")),
     **dict.fromkeys(("pause", "resume"), ("pause", "resume", "foreign")),
@@ -87,7 +88,9 @@ class Log:
         self._hs, self._files, self._conduit = homeserver, files, conduit
 
     async def take(self, call: Call) -> Handled | None:
-        word = call.text("filter")
+        words = call.text("filter").split()
+        word = " ".join(each for each in words if each.lower() != "all")
+        full = len(word.split()) < len(words)
         number, kind = word.removeprefix("#"), word.lower()
         if number.isdecimal() and number.isascii() and len(number) < 10:
             allowed = await call.allowed()
@@ -97,9 +100,11 @@ class Log:
             return await self._export(call)
         if kind in _WORDS:
             return call.answer(partial(_of_kinds, kinds=_WORDS[kind]))
+        if not word:
+            return call.answer(partial(_newest, word=None, full=full))
         if word.startswith("@") or word in call.live.in_force.policy.people:
-            return call.answer(partial(_of_person, word=word))
-        return call.say(_unknown(call, word)) if word else call.answer(_everything)
+            return call.answer(partial(_newest, word=word, full=full))
+        return call.say(_unknown(call, word))
 
     async def _conduits_words(self, call: Call, number: int) -> str | None:
         """Its answer; never one that may hold a password or somebody's message, or was not
@@ -156,48 +161,64 @@ async def _read(desk: Desk, ask: Ask, what: str) -> None:
 # --- lists
 
 
-async def _everything(call: Call, desk: Desk, ask: Ask) -> Message:
-    found = await history.requests(desk.tx, _MOST)
-    records, more = await audit.page(desk.tx, kinds=_ALONE, limit=_MOST)
-    rows = [*_request_rows(found), *_record_rows(desk, records)]
-    return await _list(call, desk, ask, None, rows, found.total + more)
-
-
-async def _of_person(call: Call, desk: Desk, ask: Ask, word: str) -> Message:
-    who = person_meant(desk.policy, word)
-    mxids = mxids_of(desk.policy, who)
-    found = await history.requests_by(desk.tx, mxids, _MOST)
-    votes, cast = await history.votes_by(desk.tx, mxids, _MOST)
-    records, more = await _records_of(desk.tx, (who, *mxids))
-    rows = [*_request_rows(found), *_record_rows(desk, records)]
-    rows += [Row(v.at, (f"#{v.request} ", *answers.step_voted(v))) for v in votes]
-    return await _list(call, desk, ask, who, rows, found.total + cast + more)
+async def _newest(call: Call, desk: Desk, ask: Ask, word: str | None, full: bool) -> Message:
+    """What happened, or what somebody did. full: also what only looked."""
+    who = person_meant(desk.policy, word) if word is not None else None
+    mxids = mxids_of(desk.policy, who) if who is not None else None
+    kinds = (*_ALONE, *_LOOKS) if full else _ALONE
+    asked = await history.requests(desk.tx, _MOST, mxids, lookups=full)
+    votes = await history.votes_by(desk.tx, mxids, _MOST) if mxids is not None else []
+    names = (None,) if mxids is None else (who, *mxids)
+    records = await _records(desk.tx, names, kinds)
+    rows = [answers.request_row(desk.here, request) for request in asked]
+    rows += [_record_row(desk, record) for record in records]
+    rows += [Row(v.at, (*answers.step_voted(v), f" #{v.request}")) for v in votes]
+    is_all = max(len(asked), len(votes), len(records)) < _MOST
+    hidden = partial(_hidden, desk.tx, mxids, names) if not full else None
+    return await _list(call, desk, ask, who, rows, is_all, hidden)
 
 
 async def _of_kinds(call: Call, desk: Desk, ask: Ask, kinds: Sequence[str]) -> Message:
-    records, total = await audit.page(desk.tx, kinds=kinds, limit=_MOST)
-    return await _list(call, desk, ask, None, _record_rows(desk, records), total)
+    records = await audit.page(desk.tx, kinds=kinds, limit=_MOST)
+    rows = [_record_row(desk, record) for record in records]
+    return await _list(call, desk, ask, None, rows, len(records) < _MOST)
 
 
 async def _list(
-    call: Call, desk: Desk, ask: Ask, who: str | None, found: Sequence[Row], total: int
+    call: Call,
+    desk: Desk,
+    ask: Ask,
+    who: str | None,
+    found: Sequence[Row],
+    is_all: bool,
+    hidden: Callable[[float], Awaitable[int]] | None = None,
 ) -> Message:
-    """The newest of them first. total: how many there are, here or not."""
-    rows = sorted(found, key=lambda row: -row.at)[:_MOST]
-    message, left = answers.log(desk.here, who, rows, total)
-    if left is not None and total > len(rows):
+    """The newest of them first. hidden: how many lookups since then are left out."""
+    rows = sorted(found, key=lambda row: -row.at)
+    pages = answers.log_pages(desk.here, who, rows[:_MOST])
+    left = following(pages)
+    since = rows[left.start - 1].at if left is not None else 0.0
+    if left is not None and not (is_all and len(rows) <= _MOST):
         left = evolve(left, tail="The older ones stand in the file (log export).")
     call.keep(desk, left)
-    await _read(desk, ask, str(ask.invocation.get("filter") or "all"))
+    message = answers.log(desk.here, pages, await hidden(since) if hidden is not None else 0)
+    await _read(desk, ask, str(ask.invocation.get("filter") or "what changed"))
     return message
 
 
-def _request_rows(found: history.Newest) -> list[Row]:
-    return [answers.request_row(request, request.approved) for request in found.requests]
+async def _hidden(
+    tx: Tx, mxids: Sequence[str] | None, names: Sequence[str | None], since: float
+) -> int:
+    n = await history.lookups(tx, since, answers.MANY, mxids)
+    return n + sum(record.ts >= since for record in await _records(tx, names, _LOOKS))
 
 
-def _record_rows(desk: Desk, records: Sequence[Record]) -> list[Row]:
-    return [_record_row(desk, record) for record in records]
+async def _records(tx: Tx, names: Sequence[str | None], kinds: Sequence[str]) -> list[Record]:
+    """What is no request: by a name of the policy or an account; by everybody for None."""
+    found: list[Record] = []
+    for name in dict.fromkeys(names):
+        found += await audit.page(tx, person=name, kinds=kinds, limit=_MOST)
+    return found
 
 
 # --- one request
@@ -248,18 +269,6 @@ async def _whole(tx: Tx) -> tuple[bytes, int, int]:
     return "".join(lines).encode(), len(lines), sum('"record":null' in line for line in lines)
 
 
-async def _records_of(tx: Tx, names: Sequence[str]) -> tuple[list[Record], int]:
-    """What somebody did that is no request of theirs: under the name, or under an account."""
-    kinds = (*_ALONE, "lookup", "log read")
-    records: list[Record] = []
-    total = 0
-    for name in dict.fromkeys(names):
-        found, n = await audit.page(tx, person=name, kinds=kinds, limit=_MOST)
-        records += found
-        total += n
-    return records, total
-
-
 def _record_row(desk: Desk, record: Record) -> Row:
     what = record.what
     mxid = what.get("voter") or what.get("by") or what.get("mxid")
@@ -272,9 +281,8 @@ def _record_row(desk: Desk, record: Record) -> Row:
     kind = _SAID.get(record.kind, record.kind)
     if record.kind == "vote" and what.get("side") == "deny":
         kind = "vote against"
-    row = answers.record_row(record.ts, kind, who, told)
-    about = what.get("about") or what.get("trusted")
-    return evolve(row, words=(*row.words, ": ", code(str(about)[:80]))) if about else row
+    told["about"] = what.get("about") or what.get("trusted")
+    return answers.record_row(desk.here, record.ts, kind, who, told)
 
 
 async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list[Row]:
@@ -293,7 +301,7 @@ async def _steps(desk: Desk, request: Request, lines: Sequence[LineRow]) -> list
         answered = sum(row.answer_event is not None for row in sent)
         words = f"sent in {len(sent)} of {count(len(lines), 'line')}, {answered} answered"
         rows.append(Row(sent[0].sent_at or 0, (words,)))
-    records, _ = await audit.page(desk.tx, request=request.id, kinds=_TOLD, limit=5)
+    records = await audit.page(desk.tx, request=request.id, kinds=_TOLD, limit=5)
     rows += [Row(each.ts, _told(desk, each)) for each in records]
     if request.ended is not None and request.note and request.state is not State.REJECTED:
         ended = (answers.state_word(request.state), *after_state(request.note))
@@ -321,6 +329,7 @@ def _unknown(call: Call, word: str) -> Message:
     return view(
         ("There is no log of ", quote(word, 40), "."),
         ("A person: ", cmd("log @bo"), " · one request: ", cmd("log 12")),
+        ("With all lookups: ", cmd("log all"), " · ", cmd("log @bo all")),
         ("By kind: ", cmd("log reload"), " · ", cmd("log pause"), " · ", cmd("log votes")),
         ("Everything as a file: ", cmd("log export")),
     )

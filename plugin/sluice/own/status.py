@@ -32,7 +32,7 @@ _SOURCE = "AGPL-3.0-or-later, ask an owner for it"  # an address, once there is 
 
 async def policy_since(tx: Tx, at: float | None = None) -> float | None:
     """When the policy that is live (or was live then) went live."""
-    records, _ = await audit.page(tx, kinds=("policy",), limit=100)
+    records = await audit.page(tx, kinds=("policy",), limit=100)
     return next((each.ts for each in records if at is None or each.ts <= at), None)
 
 

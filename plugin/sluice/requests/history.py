@@ -27,35 +27,51 @@ class Newest:
     total: int
 
 
-async def requests(tx: Tx, limit: int) -> Newest:
-    """What everybody asked for."""
-    newest = await REQUESTS.all(tx, f"ORDER BY id DESC LIMIT {int(limit)}")
-    return Newest(tuple(newest), await REQUESTS.count(tx))
+async def requests(
+    tx: Tx, limit: int, mxids: Sequence[str] | None = None, *, lookups: bool = False
+) -> list[Request]:
+    """What was asked for, the newest first. mxids: by these accounts; lookups: also what only
+    looked, and was allowed."""
+    found: list[Request] = []
+    for which in (0, 1) if lookups else (0,):
+        found += await _newest(tx, REQUESTS, "created", limit, mxids, f"lookup = {which}")
+    return sorted(found, key=lambda request: -request.id)[:limit]
 
 
-async def requests_by(tx: Tx, mxids: Sequence[str], limit: int) -> Newest:
-    """What these accounts asked for."""
-    found, total = await _of(tx, REQUESTS, "created", mxids, limit)
-    newest = sorted(found, key=lambda request: -request.id)[:limit]
-    return Newest(tuple(newest), total)
+async def votes_by(tx: Tx, mxids: Sequence[str], limit: int) -> list[Vote]:
+    """What these accounts voted, also where it does not count."""
+    found = await _newest(tx, VOTES, "at", limit, mxids)
+    return sorted(found, key=lambda vote: -vote.at)[:limit]
 
 
-async def votes_by(tx: Tx, mxids: Sequence[str], limit: int) -> tuple[tuple[Vote, ...], int]:
-    """What these accounts voted, also where it does not count; and how many votes in all."""
-    found, total = await _of(tx, VOTES, "at", mxids, limit)
-    return tuple(sorted(found, key=lambda vote: -vote.at)[:limit]), total
+async def lookups(tx: Tx, since: float, limit: int, mxids: Sequence[str] | None = None) -> int:
+    """How many requests since then only looked; no more than `limit` are counted."""
+    start = "SELECT COUNT(*) FROM (SELECT 1 FROM sluice_request WHERE lookup = 1"
+    end = f"LIMIT {int(limit)}) AS found"
+    if mxids is None:
+        return int(await tx.fetchval(f"{start} AND created >= $1 {end}", since))
+    each = [
+        int(await tx.fetchval(f"{start} AND created >= $1 AND mxid = $2 {end}", since, mxid))
+        for mxid in mxids
+    ]
+    return sum(each)
 
 
-async def _of(
-    tx: Tx, table: Table[T], time: str, mxids: Sequence[str], limit: int
-) -> tuple[list[T], int]:
+async def _newest(
+    tx: Tx,
+    table: Table[T],
+    time: str,
+    limit: int,
+    mxids: Sequence[str] | None,
+    which: str = "",
+) -> list[T]:
+    """which: a further condition, of an index that has it before the time."""
     found: list[T] = []
-    total = 0
-    for mxid in mxids:
-        newest = f"WHERE mxid = $1 ORDER BY {time} DESC LIMIT {int(limit)}"
-        found += await table.all(tx, newest, mxid)
-        total += await table.count(tx, "WHERE mxid = $1", mxid)
-    return found, total
+    for whose in [()] if mxids is None else [(mxid,) for mxid in mxids]:
+        terms = [*("mxid = $1" for _ in whose), *([which] if which else [])]
+        rest = f"WHERE {' AND '.join(terms)} ORDER BY {time} DESC LIMIT {int(limit)}"
+        found += await table.all(tx, rest, *whose)
+    return found
 
 
 async def about(tx: Tx, mxid: str) -> Newest:

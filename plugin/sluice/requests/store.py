@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from ..catalog.table import COMMANDS
 from ..chat import ended
 from ..db import meta
 from ..db.codec import read, write
@@ -113,6 +114,21 @@ SCHEMA_2: tuple[str, ...] = (
     "CREATE INDEX sluice_vote_message ON sluice_vote (message)",
 )
 
+_LOOKUPS = (
+    "appservices blocked config event federation help.server media mediainfo memory registration"
+    " rooms users"
+)
+SCHEMA_5: tuple[str, ...] = (
+    "ALTER TABLE sluice_request ADD COLUMN lookup SMALLINT NOT NULL DEFAULT 0",
+    *(
+        "UPDATE sluice_request SET lookup = 1 WHERE state <> 'rejected' AND"
+        f""" invocation LIKE '%"command":"{name}"%'"""
+        for name in _LOOKUPS.split()
+    ),
+    "CREATE INDEX sluice_request_lookup ON sluice_request (lookup, created)",
+    "CREATE INDEX sluice_request_lookup_by ON sluice_request (mxid, lookup, created)",
+)
+
 _WHY = Column(lambda why: write(ended.after_state(why)), lambda text: ended.read(read(text)))
 _NAMES = {"queued_since": "in_line_since", "card_text": "facts"}
 REQUESTS = Table("sluice_request", Request, _NAMES, note=_WHY, stop=_WHY)
@@ -142,7 +158,12 @@ def digest(invocation: Invocation) -> str:
 
 
 async def add(tx: Tx, request: Request, decision: Decision) -> None:
-    extra = {"digest": digest(request.invocation), "decision": write(decision)}
+    is_lookup = COMMANDS[request.invocation.command].looks and request.state is not State.REJECTED
+    extra = {
+        "digest": digest(request.invocation),
+        "decision": write(decision),
+        "lookup": int(is_lookup),
+    }
     await insert(tx, "sluice_request", {**REQUESTS.row(request), **extra})
 
 

@@ -243,7 +243,7 @@ class Endings:
         await stoppers.ended(tx, request, outcome, self._live.now())
         if Tag.SECRET in COMMANDS[request.invocation.command].tags and answer is not None:
             await self.scrub(tx, answer)
-        ended, _ = await audit.page(tx, request=request.id, kinds=("ended",), limit=1)
+        ended = await audit.page(tx, request=request.id, kinds=("ended",), limit=1)
         by = str(ended[0].what.get("by") or "") if ended else ""
         if not by or (outcome.kind is Kind.DONE) is (request.state is State.DONE):
             return

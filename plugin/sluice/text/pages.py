@@ -42,11 +42,16 @@ class Pages:
 def rows_of(pages: Pages) -> tuple[Text, list[Text]]:
     """The head and the lines of the page that comes next."""
     shown = pages.rows[pages.start : _end(pages)]
-    head = tuple(w.replace("{}", _where(pages)) if isinstance(w, str) else w for w in pages.head)
+    head = with_range(pages.head, _where(pages))
     if shown and (pages.block or pages.inline):
         lines = _inline(shown) if pages.inline else [plain(row) for row in shown]
         return head, [(Block("\n".join(lines)),)]
     return head, list(shown)
+
+
+def with_range(head: Text, which: str) -> Text:
+    """The head of a page. which: what of the list it shows."""
+    return tuple(w.replace("{}", which) if isinstance(w, str) else w for w in head)
 
 
 def following(pages: Pages) -> Pages | None:
