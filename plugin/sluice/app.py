@@ -222,6 +222,8 @@ class Running:
         rooms = (room for room in self._doors.ops_rooms if room in joined)
         await self.parts.account.look(rooms)
         await self._doors.open_ops_rooms(joined)
+        if self._rooms.main_room is None:
+            await self.parts.reload.turned_away(joined)
         if not self._known:
             await self._doors.open_known(joined)
             self._known = True

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from . import audit
 from .catalog.table import COMMANDS, in_group
-from .chat import policy_news
+from .chat import alarms, policy_news
 from .db import meta
 from .db.connection import Database, StorageFailed, Tx
 from .difference import Change, difference
@@ -27,7 +27,7 @@ from .matrix.outbox import Outbox
 from .policy.access import lost_by, read_out
 from .policy.document import Problem
 from .policy.keys import without_server
-from .policy.people import owners
+from .policy.people import mxids_of, owners
 from .policy_text import PolicyText, Source, Unreadable, line_of
 from .requests import limits, reweigh
 from .requests.desk import Desks
@@ -137,6 +137,24 @@ class Reload:
         if text is None or text == now.text:
             return None
         return load(text, server=self._server, now=0, accepted=True).settings
+
+    async def turned_away(self, joined: Sequence[str]) -> None:
+        """At the start no ops room lets us in. Those of the text before hear it, once for a text:
+        they are where somebody looks. joined: the rooms that we are in."""
+        old, new = self._told, self._live.settings
+        if old is None or new is None or not new.ops_rooms:
+            return
+        rooms = [room for room in old.ops_rooms if room in joined]
+        key = f"turned away.{hashlib.sha256(new.text.encode()).hexdigest()[:16]}"
+        push = tuple(m for person in owners(old.policy) for m in mxids_of(old.policy, person))
+
+        async def commit(tx: Tx) -> None:
+            for room in rooms:
+                here = evolve(self._rooms.here(room), owners=push)
+                said = alarms.turned_away(here, new.ops_rooms[0])
+                await self._outbox.put(tx, room, key, said)
+
+        await self._db.write(commit)
 
     async def greet(self) -> None:
         """What is to be said of the policy at the start: safe mode, its end, other rights."""

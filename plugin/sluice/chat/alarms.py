@@ -119,6 +119,12 @@ If that is wrong, invite `{here.bot}` there again.""")
 def _removed(here: Here, head: Text) -> None: ...
 
 
+@says("""❗ I am in no ops room of the new policy: I hear nobody.
+Invite `{here.bot}` to `{room}`, or put this room back into `ops_rooms`.""")
+def turned_away(here: Here, room: str) -> None:
+    """In a room that was one of them. room: the first that is one now."""
+
+
 def let_in_again(here: Here, since: float, by: str | None) -> Message:
     """In the ops room itself. by: who had removed me, None where nobody knows."""
     who: Text = (", ", person(by), " had removed me") if by is not None else ()
