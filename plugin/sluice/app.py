@@ -154,7 +154,13 @@ class Running:
         self._tasks.spawn(self._send())
         self._keep("opens rooms", self._run)
         self._keep("keeps time limits", self._tick)
+        self._keep("keeps the board", self._board)
         self._keep("looks for problems", self.parts.drift.run)
+
+    async def _board(self) -> None:
+        """Behind the hello, or what was missed."""
+        await self._news.greeted.wait()
+        await self.parts.board.run()
 
     async def _send(self) -> None:
         """What arrived before a crash is known before anything is sent again, and what was away

@@ -30,7 +30,7 @@ Path = tuple[str, ...]
 Leaf = tuple[Path, object, object]  # where it stands, what was there, what is there; None: nothing
 
 NOT_MEANT = frozenset(
-    {"text", "digest", "warnings", "outdated", "line", "key", "name", "verb", "type"}
+    {"text", "fingerprint", "warnings", "outdated", "line", "key", "name", "verb", "type"}
 )
 """Fields that are about the text, or are what the others are listed under."""
 TWICE = frozenset({"server", "owners", "ops_rooms", "admin_room", "zone", "do"})
@@ -311,6 +311,7 @@ _TIGHTENS: Mapping[str, Callable[[Any, Any], bool]] = {
     "command_max_age": _less,
     "reserved_names": _wider,
     "relay.attacker_sized": lambda was, now: _SIZED.index(now) > _SIZED.index(was),
+    "board": lambda was, now: True,
     "secrets.remove_after": _less,
     "secrets.replace": _more,
     "secrets.scrub_admin_room": _more,

@@ -56,6 +56,7 @@ from .rooms import Doors
 from .running.outcome import Endings
 from .running.runner import PASSES, Runner
 from .running.views import Lists, Views
+from .server.board import Board
 from .server.looking import Looking
 from .server.notices import Notices
 from .server.problems import Drift
@@ -123,6 +124,7 @@ class Parts:
             *base, conduit, db, hs, lambda: text.autojoin, life, bells.problems
         )
         self.status = Status(*base, conduit, registration, db, hs, drift, ground.direct)
+        self.board = Board(*base, conduit, registration, desk, db, hs, drift)
         self.commands = self._intake()
         self.account = OwnAccount(*base, conduit, db, hs, encryption, nonce)
         self.news = news = Announcements(
@@ -130,23 +132,28 @@ class Parts:
         )
         self.supervisor = Supervisor(PASSES, self._stopped, log)
         self.timers = Timers(*base, desk, db, self.deliveries, ground.dialog, self.notices, news)
-        self.doors = Doors(
-            *base,
-            conduit,
-            desk,
-            absences,
-            db,
-            hs,
-            encryption,
+        self.doors = self._doors(opened)
+        self.sender = Sender(hs, db, encryption, ground.outbox, self._speech(), ground.clock)
+
+    def _doors(self, opened: ToRead) -> Doors:
+        """opened: private rooms that must be read."""
+        ground = self.ground
+        return Doors(
+            *ground.base,
+            ground.conduit,
+            ground.desk,
+            ground.absences,
+            ground.db,
+            ground.hs,
+            ground.encryption,
             self.account,
-            news,
+            self.news,
             self.ops_room,
             self.private_room,
             opened,
-            bells.rooms,
+            ground.bells.rooms,
             ground.tasks,
         )
-        self.sender = Sender(hs, db, encryption, ground.outbox, self._speech(), ground.clock)
 
     def _speech(self) -> Speech:
         rooms = self.ground.rooms
@@ -171,6 +178,7 @@ class Parts:
             WhoIs(hs, probes),
             Log(hs, ground.files, conduit),
             self.status,
+            self.board,
             hs.address,
             self.reload.again,
             rings(bells.line),

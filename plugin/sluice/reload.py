@@ -329,7 +329,7 @@ class Reload:
         fresh = safe or old is None
         for room, pushed in push.items():
             said = self._changed(room, old, settings, requests, pushed, safe=fresh)
-            await self._say(tx, room, f"policy.{settings.digest[:16]}.{live.now()}", said)
+            await self._say(tx, room, f"policy.{settings.fingerprint[:16]}.{live.now()}", said)
 
     async def _take(self, tx: Tx, settings: Settings, old: Settings | None) -> None:
         """Keeps the text for a later start, and records it if it is another one."""
@@ -342,7 +342,7 @@ class Reload:
             return
         await meta.put(tx, _LAST, settings.text)
         digest = hashlib.sha256(before.encode()).hexdigest() if before is not None else None
-        record: dict[str, object] = {"old": digest, "new": settings.digest}
+        record: dict[str, object] = {"old": digest, "new": settings.fingerprint}
         if old is None:
             await audit.append(tx, self._live.now(), "policy", record)
             return

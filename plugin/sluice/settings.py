@@ -55,7 +55,7 @@ class NoticeSettings:
 class Settings:
     """Everything that the text says, defaults filled in.
 
-    digest: SHA-256 of the text, in hex. tests: how many it has. warnings: what is odd in it.
+    fingerprint: SHA-256 of the text, in hex. tests: how many it has. warnings: what is odd in it.
     outdated: what an earlier version took and this one would not take again, with the remedy.
     """
 
@@ -68,12 +68,13 @@ class Settings:
     owners: str
     reserved_names: tuple[str, ...]
     welcome: str
+    board: bool
     policy: Policy
     relay: RelaySettings
     secrets: SecretSettings
     notices: NoticeSettings
     text: str
-    digest: str
+    fingerprint: str
     tests: int = 0
     warnings: tuple[Problem, ...] = ()
     outdated: tuple[Problem, ...] = ()
@@ -139,11 +140,9 @@ def load(
     values = {**section.values, "server": name, "policy": policy}
     del values["policy_file"]
     values |= {key: _PARTS[key](**part.values) for key, part in parts.items()}
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    values |= {"text": text, "fingerprint": hashlib.sha256(text.encode()).hexdigest()}
     outdated = tuple(sorted(problems.outdated, key=lambda problem: problem.line))
-    settings = Settings(
-        **values, text=text, digest=digest, tests=tests, warnings=warnings, outdated=outdated
-    )
+    settings = Settings(**values, tests=tests, warnings=warnings, outdated=outdated)
     return Loaded(settings, errors, warnings, guessed, _rooms(top))
 
 

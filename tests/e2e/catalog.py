@@ -37,6 +37,7 @@ policy:
     - {id: signups, do: adduser, per: person, max: 50, every: 1d}
   break_glass: {role: owner, max: 9, every: 1d}
 relay: {attacker_sized: allow}
+board: false
 """
 covers = pytest.mark.covers
 

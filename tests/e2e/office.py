@@ -46,6 +46,7 @@ policy:
   deny:
     - {id: staff, do: ["#destructive", resetpw], where: {target: {in_role: mod}}}
   break_glass: {role: owner, max: 1, every: 1d}
+board: false
 """
 
 

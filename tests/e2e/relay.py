@@ -38,6 +38,7 @@ policy:
 relay: {timeout: 60s, slow_timeout: 10m}
 secrets: {remove_after: 10m}
 notices: {registered: false, reports: true, emergency: true}
+board: false
 """
 PASSWORD = re.compile(r"Password: (\S+)")
 

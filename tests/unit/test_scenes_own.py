@@ -419,7 +419,7 @@ async def test_58_version_and_policy(room: Ops) -> None:
     (said,) = await room.types(ANA, "!policy")
     assert said.startswith("📋 Policy of 23 Nov 09:00 UTC: 11 rules, 10 tests.\n")
     assert "Owners: ana (@ana:example.org, @ana:matrix.org), dan. Mods: bo, cy." in said
-    assert room.live.in_force.digest[:16] in said
+    assert room.live.in_force.fingerprint[:16] in said
     (said,) = await room.types(BO, "!policy")
     assert said == "⛔ Not allowed (#1): policy is for owners. ana or dan can."
 

@@ -64,7 +64,7 @@ def test_what_the_text_says():
 def test_the_text_and_its_digest_are_kept():
     settings = settings_of(EXAMPLE)
     assert settings.text == EXAMPLE
-    assert settings.digest == hashlib.sha256(EXAMPLE.encode()).hexdigest()
+    assert settings.fingerprint == hashlib.sha256(EXAMPLE.encode()).hexdigest()
 
 
 def test_the_server_comes_from_the_text_then_the_bot_then_the_first_account():

@@ -64,6 +64,7 @@ _ABOUT_REQUESTS = (
 _ABOUT_SLUICE = (
     _own("policy", Right.OWNER, "the rules that are live", "policy"),
     _own("status", Right.ROLE, "is all well?", "status", asks=True),
+    _own("board", Right.ROLE, "posts the board anew", "board"),
     _own("pause", Right.CHANGE, "stops what changes things", "pause odd requests", _WHY,
          stops=True, guessed=Guessed.ASKED),
     _own("resume", Right.OWNER, "goes on after a pause", "resume",

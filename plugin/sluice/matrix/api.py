@@ -284,6 +284,10 @@ class Homeserver:
         path = (*V3, "rooms", room, "send", kind, txn)
         return _text(await self.request("PUT", path, content), "event_id")
 
+    async def set_state(self, room: str, kind: str, content: Json) -> None:
+        """A repeat makes one more event, also of the same content."""
+        await self.request("PUT", (*V3, "rooms", room, "state", kind, ""), content)
+
     async def redact(self, room: str, event_id: str, txn: str, reason: str = "") -> str:
         """Idempotent on Synapse; on Conduit a repeat adds one more redaction, harmless."""
         body = {"reason": reason} if reason else {}

@@ -190,6 +190,11 @@ class Outbox:
         """Whether there is a message with this key, sent or not."""
         return await _ROWS.one(tx, f"WHERE {_SAID}", room, key) is not None
 
+    async def is_busy(self, tx: Tx, room: str, key: str) -> bool:
+        """Whether a message with this key, or an edit of it, is not sent yet."""
+        where = f"WHERE room = $1 AND key = $2 AND state = {WAITING}"
+        return await _ROWS.one(tx, where, room, key) is not None
+
     async def event_of(self, tx: Tx, room: RoomId, key: str) -> EventId | None:
         row = await _ROWS.one(tx, f"WHERE {_SAID}", room, key)
         return row.event_id if row is not None else None

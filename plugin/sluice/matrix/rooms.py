@@ -141,6 +141,11 @@ class RoomView:
         events = object_in(self._content("m.room.power_levels"), "events")
         return _level(events.get(kind), self.needed("write"))
 
+    def can_set(self, kind: str, mxid: str) -> bool:
+        """Whether somebody has the power to change the state of this type."""
+        events = object_in(self._content("m.room.power_levels"), "events")
+        return self.power(mxid) >= _level(events.get(kind), self.needed("state"))
+
     def can_send(self, kind: str, mxid: str) -> bool:
         return self.power(mxid) >= self.needed_to_send(kind)
 

@@ -21,6 +21,7 @@ from ..policy.access import read_out
 from ..requests import store
 from ..requests.desk import Desk
 from ..requests.submit import Ask
+from ..server.board import Board
 from ..server.problems import Drift
 from ..state import Live, RegistrationState, Rooms, ServerState
 from ..text.message import Message, Text
@@ -44,12 +45,16 @@ async def policy(call: Call, desk: Desk, ask: Ask) -> Message:
         roles_line(read_out(settings.policy)),
         len(settings.policy.rules),
         settings.tests,
-        settings.digest,
+        settings.fingerprint,
     )
     warned: list[Text] = [
         (f"Line {warning.line}: ", *marked(warning.text)) for warning in settings.warnings[:4]
     ]
     return evolve(message, lines=(*message.lines, *warned))
+
+
+async def board(kept: Board, call: Call, desk: Desk, ask: Ask) -> Message | None:
+    return await kept.anew(desk, ask.room)
 
 
 class Status:

@@ -12,6 +12,7 @@ from typing import Union
 from ..matrix.model import Handled
 from ..model.command import Invocation, Typed
 from ..model.origin import Origin
+from ..server.board import Board
 from . import lists, measures, rights, status, votes
 from .call import Build, Call
 from .log import Log
@@ -37,6 +38,7 @@ class Own:
         who: WhoIs,
         log: Log,
         shown: Status,
+        board: Board,
         address: str,
         reload: Callable[[], Awaitable[str | None]],
         moved: After,
@@ -60,6 +62,7 @@ class Own:
             "glass": measures.glass,
             "reload": partial(measures.reload, again=reload, moved=moved),
             "status": shown.take,
+            "board": _plain(partial(status.board, board)),
             "policy": _plain(status.policy),
             "version": _plain(shown.version),
         }

@@ -158,6 +158,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "owners": Key(name, "owner"),
         "reserved_names": Key(reserved, ("_*",)),
         "welcome": Key(text, WELCOME),
+        "board": Key(yes_no, True),
         "policy": Key(anything, null=True),
         "relay": Key(anything),
         "secrets": Key(anything),

@@ -171,7 +171,7 @@ class Runner:
             self._log.error("#%d is not sent: %s", request.id, error)
             planned, body = (Line(()),) * turn.number, ""
         txn = self._sending.txn("line", request.event_id, turn.number)
-        intent = {"txn": txn, "device": self._device, "policy": self._live.in_force.digest}
+        intent = {"txn": txn, "device": self._device, "policy": self._live.in_force.fingerprint}
 
         async def begin(tx: Tx) -> Union[Go, Wait, Stop]:
             await meta.put(tx, "device", self._device)
