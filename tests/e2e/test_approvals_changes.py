@@ -295,7 +295,7 @@ async def test_three_requests_of_one_person_may_wait_for_votes(office: Office) -
             f"Wait for votes, or take one back: !cancel {cards[0].number}"
         )
     listed = await office.asks("cy", "!pending")
-    assert listed.text.startswith("📋 3 open requests, you can vote on all:")
+    assert listed.text.startswith("📋 3 open requests (✋ = you can vote):")
     for card in cards:
         assert f"#{card.number} bo: deactivate " in listed.text
         await office.says("bo", f"!cancel {card.number}")

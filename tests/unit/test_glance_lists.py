@@ -13,8 +13,8 @@ from sluice.families.answers import StoredFile
 from sluice.text.message import Message, code, quote
 from sluice.text.pages import Pages, more
 from sluice.text.phrases import listed, view
-from tests.unit.ops import Ops, ops
-from tests.unit.scenes import ANA, BO, CY, check, here
+from tests.unit.ops import HAL, Ops, ops
+from tests.unit.scenes import ANA, BO, CY, DAN, check, here
 
 OWN = "mxc://example.org/" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 
@@ -119,3 +119,82 @@ async def test_one_tap_a_day_is_enough_for_all_that_look_at_files(room: Ops) -> 
     assert (await room.types(ANA, "!event $x"))[0].startswith("❓ Look at an event?")
     room.clock.now += 86_401
     assert (await room.types(BO, "!media"))[0].startswith("❓ Look at files?")
+
+
+# --- pending
+
+
+async def test_pending_says_which_one_may_vote_on_and_what_ends_first(room: Ops) -> None:
+    assert await room.types(CY, "!pending") == ["📋 No open requests."]
+    await room.types(BO, "!deactivate @max:example.org reason x")
+    room.now("14:23")
+    await room.types(CY, "!deactivate @spam:example.org reason x")
+    assert await room.types(BO, "!pending") == [
+        "📋 2 open requests (✋ = you can vote):\n"
+        "#1 bo (yours): deactivate @max · 40 min left\n"
+        "✋ #2 cy: deactivate @spam · 1 h left\n"
+        "To vote, tap its card, or: !approve 2 · !deny 2 why"
+    ]
+    assert await room.types(HAL, "!pending") == [
+        "📋 2 open requests:\n"
+        "#1 bo: deactivate @max · 40 min left\n"
+        "#2 cy: deactivate @spam · 1 h left"
+    ]
+
+
+async def test_many_open_requests_are_read_on(room: Ops) -> None:
+    for who in (ANA, BO, CY, DAN):
+        for n in range(3):
+            room.fake.register(f"s{who[1]}{n}")
+            room.clock.now += 60
+            await room.types(who, f"!deactivate @s{who[1]}{n}:example.org reason x")
+    (said,) = await room.types(DAN, "!pending")
+    assert sum(len(wrap(line, 36)) for line in said.split("\n")) <= 14, said
+    assert said.startswith("📋 12 open requests (✋ = you can vote), 1 to ")
+    assert said.endswith("To vote, tap its card, or: !approve 1 · !deny 1 why")
+    seen = re.findall(r"#(\d+) ", said)
+    while "Next, " in said:
+        (said,) = await room.types(DAN, "!more")
+        seen += re.findall(r"#(\d+) ", said)
+    assert seen == [str(n) for n in range(1, 13)]
+
+
+# --- who
+
+
+async def test_who_tells_what_this_person_may_do_next(room: Ops) -> None:
+    (said,) = await room.types(BO, "!who max")
+    assert said == (
+        "📋 @max:example.org: active, name “@max:example.org”, no role.\n"
+        "Nothing was asked about it before.\n"
+        "You can: !resetpw max · !deactivate @max reason … (needs 1 vote) · !media @max"
+    )
+    (said,) = await room.types(HAL, "!who max")
+    assert said.endswith("\nNothing was asked about it before.")
+    (said,) = await room.types(BO, "!who newcomer")
+    assert said == "📋 No account @newcomer.\nYou can: !adduser newcomer"
+    (said,) = await room.types(BO, "!who ana")
+    assert "\nIn this room.\n" in said
+    assert "!deactivate" not in said
+
+
+async def test_who_asks_whom_one_means(room: Ops) -> None:
+    room.fake.register("kim_kardanov")
+    (said, _) = await room.types(ANA, "!users")
+    (said,) = await room.types(BO, "!who cyy")
+    assert said.split("\n")[0] == "📋 No account @cyy. Did you mean cy?"
+    (said,) = await room.types(BO, "!who zzzzzzzz")
+    assert said.split("\n")[0] == "📋 No account @zzzzzzzz."
+
+
+async def test_who_reads_on_what_was_asked_before(room: Ops) -> None:
+    for n in range(5):
+        room.clock.now += 60
+        await room.types(BO, f"!deactivate @max:example.org reason try {n}")
+        await room.types(CY, f"!deny {n + 1} no")
+    (said,) = await room.types(BO, "!who max")
+    assert said.split("\n")[1] == "14:08 UTC bo: deactivate @max #5, denied by cy"
+    assert "\nNext, 4 to 5: !more\n" in said
+    assert sum(len(wrap(line, 36)) for line in said.split("\n")) <= 12, said
+    (said,) = await room.types(BO, "!more")
+    assert said.startswith("📋 Earlier, 4 to 5:\n14:05 UTC bo: deactivate @max #2, denied by cy\n")

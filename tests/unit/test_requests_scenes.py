@@ -488,16 +488,18 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
 
 
 async def test_44_pending(scene: Scene) -> None:
-    assert (await scene.office.at_desk(reweigh.pending, CY)).body == "📋 No open requests."
+    message, _ = await scene.office.at_desk(reweigh.pending, CY)
+    assert message.body == "📋 No open requests."
     scene.now("14:10")
     await spree(scene)
     scene.now("14:30")
     await scene.deactivates(name="spam2")
-    message = await scene.office.at_desk(reweigh.pending, CY)
+    message, _ = await scene.office.at_desk(reweigh.pending, CY)
     assert message.body == (
-        "📋 2 open requests, you can vote on both:\n"
-        "#31 ana: deactivateall, 40 accounts, 0 of 2, until 15:10 UTC\n"
-        "#32 bo: deactivate @spam2:example.org, 0 of 1, until 15:30 UTC"
+        "📋 2 open requests (✋ = you can vote):\n"
+        "✋ #31 ana: deactivateall, 40 accounts · 0 of 2 votes · 40 min left\n"
+        "✋ #32 bo: deactivate @spam2 · 1 h left\n"
+        "To vote, tap its card, or: !approve 31 · !deny 31 why"
     )
 
 
@@ -565,7 +567,7 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     await scene.says(ANA, request, Side.APPROVE)
     (no,) = await scene.news()
     assert no == "⛔ ana, your vote does not count: #51 is your own request. dan can."
-    message = await scene.office.at_desk(reweigh.pending, CY)
+    message, _ = await scene.office.at_desk(reweigh.pending, CY)
     assert message.body == "📋 No open requests.\nBreak-glass #51 waits for dan's review."
     await scene.says(DAN, request, Side.APPROVE)
     assert await scene.news() == [

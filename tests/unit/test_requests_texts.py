@@ -131,7 +131,7 @@ def test_every_text_about_a_request_keeps_the_rules(
         not_allowed.too_late_to_cancel(request, ()),
         strong_measures.pending(
             [strong_measures.OpenRequest(request, told.short, votes, True, 2)] * 14, [], HERE
-        ),
+        )[0],
         strong_measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
         strong_measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
         strong_measures.glass(request, told, ("dan",), (ANA,), HERE),

@@ -259,17 +259,25 @@ def test_conduit_s_own_help_and_other_lists():
 
 
 def test_who_is_this():
-    earlier = [lists.Earlier(12, "deactivate @spam:example.org", "done", at("14:05"))]
+    earlier = [(f"14:05 UTC bo: adduser al #{n}",) for n in range(1, 6)]
+    found = lists.Profile("@spam:example.org", "deactivated", "Cheap pills")
+    ways = [(here().cmd("resetpw spam"),)]
+    message, left = lists.who(here(), found, "", earlier=earlier, ways=ways)
     expect(
-        lists.who(
-            here(), "@spam:example.org", "deactivated", "Cheap pills", "", earlier=earlier, total=3
-        ),
-        "📋 @spam:example.org: deactivated, calls itself “Cheap pills”, no role."
-        " ⏎ Not in an ops room. ⏎ 14:05 UTC #12 done: deactivate @spam:example.org"
-        " ⏎ All 3: !log @spam:example.org",
+        message,
+        "📋 @spam:example.org: deactivated, name “Cheap pills”, no role."
+        " ⏎ 14:05 UTC bo: adduser al #1 ⏎ 14:05 UTC bo: adduser al #2"
+        " ⏎ 14:05 UTC bo: adduser al #3 ⏎ Next, 4 to 5: !more ⏎ You can: !resetpw spam",
     )
-    for status, name in (("free", None), ("active", ""), ("active", None), ("not known", None)):
-        check(lists.who(here(), "@a:example.org", status, name, "mod", joined=("!ops:x",)))
+    page, _ = more(here(), left)
+    expect(
+        page,
+        "📋 Earlier, 4 to 5: ⏎ 14:05 UTC bo: adduser al #4 ⏎ 14:05 UTC bo: adduser al #5"
+        " ⏎ That was all.",
+    )
+    for status, name in (("", None), ("active", ""), ("active", None), ("not known", None)):
+        found = lists.Profile("@a:example.org", status, name)
+        check(lists.who(here(), found, "mod", joined=[("this room",)])[0])
 
 
 hostile = st.text(max_size=120)

@@ -225,8 +225,9 @@ async def test_44_pending(room: Ops) -> None:
     room.now("14:30")
     await room.types(BO, "!deactivate @spam:example.org reason casino")
     assert await room.types(CY, "!pending") == [
-        "📋 1 open request, you can vote on it:\n"
-        "#22 bo: deactivate @spam:example.org, 0 of 1, until 15:30 UTC"
+        "📋 1 open request (✋ = you can vote):\n"
+        "✋ #22 bo: deactivate @spam · 1 h left\n"
+        "To vote, tap its card, or: !approve 22 · !deny 22 why"
     ]
 
 
@@ -391,14 +392,15 @@ async def test_who_tells_what_is_known_and_is_logged(room: Ops) -> None:
     await deactivated(room)
     (said,) = await room.types(HAL, "!who @spam:example.org")
     assert said == (
-        "📋 @spam:example.org: active, calls itself “@spam:example.org”, no role.\n"
-        "Not in an ops room.\n"
-        "14:03 UTC #12 done: deactivate @spam:example.org"
+        "📋 @spam:example.org: active, name “@spam:example.org”, no role.\n"
+        "14:05 UTC bo: deactivate @spam #12, cy approved"
     )
     (said,) = await room.types(HAL, "!who cy")
-    assert said.startswith("📋 @cy:example.org: active, calls itself “@cy:example.org”, mod.\nIn ")
+    assert said.startswith(
+        "📋 @cy:example.org: active, name “@cy:example.org”, mod.\nIn this room."
+    )
     (said,) = await room.types(HAL, "!who nobody")
-    assert said.startswith("📋 @nobody:example.org: free, no role.")
+    assert said == "📋 No account @nobody."
     (said,) = await room.types(HAL, "!who @x:evil.example")
     assert said.startswith("📋 @x:evil.example: of another server, no role.")
     assert (await room.kinds()).count("lookup") == 4

@@ -18,7 +18,6 @@ from ..text.pages import IN_BLOCK, Pages, following, go_on, rows_of
 from ..text.phrases import (
     Here,
     Line,
-    codes,
     count,
     dotted,
     listed,
@@ -35,7 +34,7 @@ from .notices import Window
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
-_USERS, _ROWS = 40, 10  # on one page
+_USERS, _ROWS, _EARLIER = 40, 10, 3  # on one page
 _FITS = 72  # characters of a list that needs no line of its own
 
 
@@ -119,50 +118,54 @@ def users_file(here: Here, mxids: Sequence[str], pattern: str | None) -> tuple[M
 
 
 @frozen
-class Earlier:
-    """An earlier request about an account. when: epoch seconds."""
+class Profile:
+    """What was found of an account.
 
-    id: int
-    line: str
-    state: str
-    when: float
+    status: active, deactivated, …; "" where there is none, then `why` says more of its name. name:
+    None unknown, "" none. close: accounts that may have been meant, if there is none.
+    """
+
+    mxid: str
+    status: str
+    name: str | None = None
+    why: str = ""
+    close: Sequence[str] = ()
 
 
 def who(
     here: Here,
-    mxid: str,
-    status: str,
-    name: str | None,
+    found: Profile,
     role: str,
     *,
-    joined: Sequence[str] = (),
-    earlier: Sequence[Earlier] = (),
-    total: int = 0,
-    close: Sequence[str] = (),
-) -> Message:
-    """close: accounts that may have been meant, if there is none of this name.
+    joined: Sequence[Text] = (),
+    earlier: Sequence[Text] = (),
+    ways: Sequence[Text] = (),
+) -> View:
+    """joined: ops rooms that it is in. earlier: requests about it, the newest first. ways: what
+    whoever asks may do next."""
+    about = Topic(accounts=(found.mxid,))
+    pages = Pages(("Earlier, {}:",), tuple(earlier), _EARLIER)
+    left, lines = following(pages), [_found(here, found, role)]
+    lines += [("In ", *listed(joined, "and"), ".")] if joined else []
+    lines += rows_of(pages)[1]
+    if found.status and not earlier:
+        lines.append(("Nothing was asked about it before.",))
+    lines += [go_on(here, left)] if left else []
+    lines += [("You can: ", *dotted(ways))] if ways else []
+    later = left and evolve(left, per=_ROWS)
+    return all_about((view(*lines), later), about)
 
-    status: free, active, deactivated, not known. name: None unknown, "" none.
 
-    joined: ops rooms that the account is in. earlier: the newest requests about it, of `total`.
-    """
-    called: Text = ()
-    if status in ("active", "deactivated"):
-        called = (", calls itself ", quote(name)) if name else (", without a name",)
-        called = (", name not known",) if name is None else called
-    rows: list[Line] = [(code(mxid), f": {status}", *called, f", {role or 'no role'}.")]
-    if close:
-        names = listed([code(here.local(each)) for each in close], "or")
-        rows.append(("No such account. Did you mean ", *names, "?"))
-    rows.append(("In the ops room ", *codes(joined)) if joined else "Not in an ops room.")
-    for request in earlier[:5]:
-        when = here.clock.at(request.when)
-        rows.append((f"{when} #{request.id} {request.state}: ", code(request.line)))
-    if not earlier:
-        rows.append("No earlier requests about it.")
-    elif total > len(earlier[:5]):
-        rows.append((f"All {total}: ", here.cmd(f"log {mxid}")))
-    return view(*rows)
+def _found(here: Here, found: Profile, role: str) -> Text:
+    """`@spam: active, name “Spam King”, no role.`, or that there is none and who may be meant."""
+    if not found.status:
+        names = listed([code(here.local(each)) for each in found.close], "or")
+        meant: Text = (" Did you mean ", *names, "?") if found.close else ()
+        return ("No account ", here.short(found.mxid, MAX_ID), ".", found.why, *meant)
+    called: Text = (", name ", quote(found.name)) if found.name else ()
+    if not found.name and found.status in ("active", "deactivated"):
+        called = (", name not known",) if found.name is None else (", without a name",)
+    return (code(found.mxid), f": {found.status}", *called, f", {role or 'no role'}.")
 
 
 # --- rooms --------------------------------------------------------------------------------------

@@ -3,64 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from attrs import evolve, frozen
 
 from ..model.request import Pause, Request, State
-from ..text.message import Message, Text, Topic, code
-from ..text.phrases import Here, count, line, listed, people, person, plural, view
+from ..text.message import Code, Message, Text, Topic, code
+from ..text.pages import Pages, following, go_on, rows_of
+from ..text.phrases import Here, count, dotted, line, listed, people, plural, view
 from ..text.saying import says
+from ..text.times import about as about_time
 from .card_text import About
 from .cards import Standing
 from .ended import after_state
 
+_ROWS = 9  # open requests on a page
+
 
 @frozen
 class OpenRequest:
-    """One open request in the list. place: in line, 0 while votes are missing."""
+    """One open request in the list. yours: of who asks for it. place: in line, 0 while votes are
+    missing."""
 
     request: Request
     short: Text
     votes: Standing
     may_vote: bool
     place: int = 0
+    yours: bool = False
 
 
 def pending(
     rows: Sequence[OpenRequest], reviews: Sequence[tuple[int, Text]], here: Here
-) -> Message:
-    """📋 what is open. reviews: break-glass that waits for one, and for whom."""
+) -> tuple[Message, Pages | None]:
+    """📋 what is open, what ends first in front; and what is left of it. reviews: break-glass that
+    waits for one, and for whom."""
     if not rows and not reviews:
-        return view("No open requests.")
-    lines: list[Text] = [(_can_vote(rows),)] if rows else [("No open requests.",)]
-    for row in rows:
-        request = row.request
-        lines.append(
-            (f"#{request.id} ", person(request.person), ": ", *row.short, _how(row, here))
-        )
-    for number, who in reviews:
-        lines.append((f"Break-glass #{number} waits for ", *who, "'s review."))
-    numbers = (*(row.request.id for row in rows), *(number for number, _ in reviews))
-    return evolve(view(*lines), about=Topic(numbers))
+        return view("No open requests."), None
+    rows = sorted(rows, key=lambda row: (row.request.expires or inf, row.request.id))
+    lines = [_open(row, here) for row in rows]
+    lines += [(f"Break-glass #{number} waits for ", *who, "'s review.") for number, who in reviews]
+    mine = [row.request.id for row in rows if row.may_vote]
+    total = count(len(rows), "open request") if rows else "No open requests"
+    total += " (✋ = you can vote)" if mine else ""
+    about = Topic((*(row.request.id for row in rows), *(number for number, _ in reviews)))
+    pages = Pages((f"{total}, {{}}:",), tuple(lines), _ROWS, about=about)
+    left = following(pages)
+    pages = pages if left else evolve(pages, head=(f"{total}:" if rows else f"{total}.",))
+    head, shown = rows_of(pages)
+    vote = "To vote, tap its card, or: `!approve {n}` · `!deny {n} why`"
+    how = line(vote, here, n=mine[0]) if mine else ()
+    said = view(head, *shown, go_on(here, left) if left else (), how)
+    return evolve(said, about=about), left
 
 
-def _can_vote(rows: Sequence[OpenRequest]) -> str:
-    n, can = len(rows), sum(row.may_vote for row in rows)
-    head = count(n, "open request")
-    if can == n:
-        which = {1: "it", 2: "both"}.get(n, "all")
-        return f"{head}, you can vote on {which}:"
-    return f"{head}, you can vote on {can}:" if can else f"{head}:"
-
-
-def _how(row: OpenRequest, here: Here) -> str:
-    if row.request.state is State.EXECUTING:
-        return ", running"
-    votes = f", {row.votes.filled} of {row.votes.needed}" if row.votes.needed else ""
-    place = f", place {row.place}" if row.place else ""
-    expires = row.request.expires
-    place += ", held" if row.votes.held else ""
-    return votes + place + (f", until {here.clock.at(expires)}" if expires is not None else "")
+def _open(row: OpenRequest, here: Here) -> Text:
+    """`✋ #30 cy: disableroom #warez · 50 min left`."""
+    request, expires = row.request, row.request.expires
+    facts: list[Text] = []
+    if request.state is State.EXECUTING:
+        facts.append(("running",))
+    elif row.place:
+        facts.append((f"place {row.place} in line",))
+    elif row.votes.needed > 1:
+        facts.append((f"{row.votes.filled} of {row.votes.needed} votes",))
+    facts += [("held",)] if row.votes.held else []
+    if expires is not None and request.state is State.PENDING:
+        facts.append((f"{about_time(expires - here.clock.now)} left",))
+    sign, yours = "✋ " if row.may_vote else "", " (yours)" if row.yours else ""
+    what = [here.short(w.text) if isinstance(w, Code) and not w.quoted else w for w in row.short]
+    by = here.short(request.person) if request.person.startswith("@") else request.person
+    return dotted([(f"{sign}#{request.id} ", by, f"{yours}: ", *what), *facts])
 
 
 # --- pause, break-glass, trust -------------------------------------------------------------------

@@ -18,7 +18,9 @@ from .call import Call
 
 
 async def pending(call: Call, desk: Desk, ask: Ask) -> Message:
-    return await reweigh.pending(desk, ask.mxid)
+    message, left = await reweigh.pending(desk, ask.mxid)
+    call.keep(desk, left)
+    return message
 
 
 async def approve(call: Call, desk: Desk, ask: Ask) -> None:

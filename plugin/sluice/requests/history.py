@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from attrs import frozen
-
 from ..db.connection import Tx
 from ..db.rows import Table
 from ..model.request import Request, Vote
@@ -17,14 +15,6 @@ from ..typed.parse import users
 from .store import REQUESTS, VOTES
 
 T = TypeVar("T")
-
-
-@frozen
-class Newest:
-    """The newest requests, newest first, and how many there are in all."""
-
-    requests: tuple[Request, ...]
-    total: int
 
 
 async def requests(
@@ -74,10 +64,9 @@ async def _newest(
     return found
 
 
-async def about(tx: Tx, mxid: str) -> Newest:
-    """Requests that name this account."""
+async def about(tx: Tx, mxid: str) -> list[Request]:
+    """Requests that name this account, the newest first."""
     escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in mxid)
     where = "WHERE invocation LIKE $1 ESCAPE '\\' ORDER BY id DESC LIMIT 1000"
     naming = await REQUESTS.all(tx, where, f'%"{escaped}"%')
-    found = [request for request in naming if mxid in users(request.invocation)]
-    return Newest(tuple(found), len(found))
+    return [request for request in naming if mxid in users(request.invocation)]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ..chat import cards, strong_measures
 from ..model.request import NO_WHY, Request, State, Why, WhyKind
 from ..text.message import Message, Text
+from ..text.pages import Pages
 from . import doubts, holds, measures, store
 from .desk import Desk, reminder_key
 from .finish import closed
@@ -123,8 +124,8 @@ async def next_due(desk: Desk) -> float | None:
     return None if due == NEVER else due
 
 
-async def pending(desk: Desk, mxid: str) -> Message:
-    """What is open, for this person."""
+async def pending(desk: Desk, mxid: str) -> tuple[Message, Pages | None]:
+    """What is open, for this person, and what is left of it."""
     rows = []
     queue = list(await store.queue_order(desk.tx))
     for request in await store.in_state(desk.tx, State.PENDING, State.EXECUTING):
@@ -133,5 +134,7 @@ async def pending(desk: Desk, mxid: str) -> Message:
         may = is_open and votes.may_vote(mxid, request.mxid)
         place = queue.index(request.id) + 1 if request.id in queue else 0
         about = await desk.about(request)
-        rows.append(strong_measures.OpenRequest(request, about.short, votes.standing, may, place))
+        standing, yours = votes.standing, request.mxid == mxid
+        row = strong_measures.OpenRequest(request, about.short, standing, may, place, yours)
+        rows.append(row)
     return strong_measures.pending(rows, await measures.unreviewed(desk), desk.here)
