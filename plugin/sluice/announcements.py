@@ -13,6 +13,7 @@ from .catalog.table import COMMANDS
 from .chat import alarms, policy_news, server_news
 from .db import meta
 from .db.connection import Database, Tx
+from .looks.sizes import HELLO
 from .matrix.model import Gap, Handled
 from .matrix.outbox import Outbox
 from .model.request import State
@@ -58,13 +59,17 @@ class Announcements:
         self._back_told: tuple[float, float] | None = None
         self._gap = 0.0  # when the last part of a timeline ended that was not read
 
-    async def say(self, tx: Tx, key: str, message: Message | None) -> None:
+    async def say(
+        self, tx: Tx, key: str, message: Message | None, *, buttons: tuple[str, ...] = ()
+    ) -> None:
         if message is None:
             return
+        key = f"{key}.{self._live.now()}"
         for room in self._rooms.told_rooms:
             if room != self._rooms.main_room and message.push:
                 message = evolve(message, push=self._rooms.owners_in(room))
-            await self._outbox.put(tx, room, f"{key}.{self._live.now()}", message)
+            await self._outbox.put(tx, room, key, message)
+            await self._outbox.buttons(tx, room, key, buttons)
 
     # --- the start
 
@@ -135,7 +140,7 @@ class Announcements:
                     remove_after=settings.secrets.remove_after,
                     problems=await self._drift.words(tx, room, start=True),
                 )
-                await self.say(tx, "ready", hello)
+                await self.say(tx, HELLO, hello, buttons=() if hello.text else ("✅",))
                 await self._drift.tell(tx, silent=True)
                 await meta.put(tx, _STARTED, "1")
             else:

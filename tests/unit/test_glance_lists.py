@@ -13,6 +13,7 @@ from sluice.families.answers import StoredFile
 from sluice.text.message import Message, code, quote
 from sluice.text.pages import Pages, more
 from sluice.text.phrases import listed, view
+from tests.stage.stage import OPS, Stage, on_stage
 from tests.unit.ops import HAL, Ops, ops
 from tests.unit.scenes import ANA, BO, CY, DAN, check, here
 
@@ -119,6 +120,41 @@ async def test_one_tap_a_day_is_enough_for_all_that_look_at_files(room: Ops) -> 
     assert (await room.types(ANA, "!event $x"))[0].startswith("❓ Look at an event?")
     room.clock.now += 86_401
     assert (await room.types(BO, "!media"))[0].startswith("❓ Look at files?")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_hello_asks_for_the_size_and_an_owner_answers_it_with_a_tap(again: bool) -> None:
+    async def whole(stage: Stage) -> None:
+        await stage.start()
+        await stage.settle(20)
+        hello = next(s for s in stage.said() if "is ready." in s.text)
+        assert "Owners: fewer than 2,000 accounts and 900 rooms here? Tap ✅" in hello.text
+        if again:  # what was asked before a restart is answered after it
+            await stage.stop()
+            await stage.start()
+            await stage.settle(20)
+
+        async def tap(who: str) -> str:
+            await stage[who].react(OPS, hello.id, "✅")
+            await stage.settle(5)
+            return str([s.text for s in stage.said() if s.kind == "m.room.message"][-1])
+
+        before = len(stage.said())
+        await stage["eve"].react(OPS, hello.id, "✅")
+        await stage.settle(5)
+        assert len(stage.said()) == before + 1
+        assert await tap("bo") == "⛔ Only an owner can say how large this server is: ana or dan."
+        await stage["bo"].say(OPS, "!users")
+        await stage.settle(5)
+        assert stage.said()[-1].text.startswith("⛔ Not yet: ana or dan must type !users")
+        said = await tap("ana")
+        assert said == "📋 Noted, ana: who may list accounts and rooms can do so now."
+        for line in ("!users", "!rooms"):
+            await stage["bo"].say(OPS, line)
+            await stage.settle(5)
+            assert re.match(r"📋 \d+ (accounts|rooms)", stage.said()[-1].text)
+
+    on_stage(whole)
 
 
 # --- pending

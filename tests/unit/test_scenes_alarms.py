@@ -35,7 +35,9 @@ def test_scene_1_the_first_start_reads_the_roles_out():
         "🔔 Sluice 1.0.0 is ready. Conduit 0.10.12 on example.org answers. ⏎ "
         + READ_OUT
         + " ⏎ Passwords go out as private encrypted messages and are removed after 10 minutes."
-        " ⏎ Commands: !help · Health: !status",
+        " ⏎ Commands: !help · Health: !status"
+        " ⏎ Owners: fewer than 2,000 accounts and 900 rooms here? Tap ✅, so that"
+        " they can be listed.",
     )
     assert not message.text
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
+from ..catalog.accounts import USERS
+from ..catalog.rooms import ROOMS
 from ..catalog.table import COMMANDS
 from ..difference import Change
 from ..policy.access import Member
@@ -72,16 +74,36 @@ def ready(
         n, rows = len(problems), numbered(problems)
         return alarm(here.owners, "Sluice is ready, with {n:count problem}.", *rows, n=n)
     how = "private encrypted messages" if encrypted else "private messages"
-    return _ready(here, version, conduit, roles_line(roles), how, remove_after)
+    sizes = USERS.fits, ROOMS.fits
+    return _ready(here, version, conduit, roles_line(roles), how, remove_after, *sizes)
 
 
 @says("""🔔 Sluice {version} is ready. {conduit} on {here.server} answers.
 {roles}
 Passwords go out as {how} and are removed after {remove_after:span}.
-Commands: `!help` · Health: `!status`""")
+Commands: `!help` · Health: `!status`
+Owners: fewer than {accounts:,} accounts and {rooms:,} rooms here? Tap ✅, so that they can be
+  listed.""")
 def _ready(
-    here: Here, version: str, conduit: str, roles: Text, how: str, remove_after: float
+    here: Here,
+    version: str,
+    conduit: str,
+    roles: Text,
+    how: str,
+    remove_after: float,
+    accounts: int,
+    rooms: int,
 ) -> None: ...
+
+
+@says("📋 Noted, {owner:person}: who may list accounts and rooms can do so now.")
+def small_server(owner: str) -> None:
+    """An owner tapped below the hello."""
+
+
+@says("⛔ Only an owner can say how large this server is: {owners:people}.")
+def owner_knows(owners: Sequence[str]) -> None:
+    """Somebody else tapped there."""
 
 
 NEW_IN = {

@@ -12,11 +12,12 @@ from ..catalog.accounts import USERS
 from ..catalog.rooms import ROOMS
 from ..catalog.table import COMMANDS
 from ..chat import lists as views
-from ..chat import questions, refusals
+from ..chat import policy_news, questions, refusals
 from ..chat.lists import RoomRow
 from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import rooms_in, users_in
+from ..matrix.outbox import Outbox
 from ..model.command import Invocation
 from ..model.origin import Origin
 from ..passwords import store as kept
@@ -27,9 +28,11 @@ from ..state import Live, Rooms
 from ..text.message import Message
 from .found import Passed, Refusal
 
+HELLO = "ready"  # in the keys of the outbox
 LIMIT = 65_535  # bytes of an answer above which Conduit's handler dies
 _ASK_FROM, _REFUSE_FROM, _OLD_FROM = 0.5, 0.8, 0.25  # parts of LIMIT
 _DAY = 86400.0
+_SMALL = "small server"  # in the database: when an owner said so
 _STAYS_SMALL = {USERS.name: 30 * _DAY, ROOMS.name: _DAY}  # anybody can make a thousand rooms
 
 
@@ -129,8 +132,27 @@ class Sizes:
         return Refusal(refusals.list_too_large(here, what, last.octets, stored))
 
 
+class FirstSize:
+    """Below the hello an owner says, by a tap, that the server is small."""
+
+    def __init__(self, live: Live, outbox: Outbox) -> None:
+        self._live, self._outbox = live, outbox
+
+    async def tap(self, tx: Tx, origin: Origin, key: str, held: frozenset[str]) -> None:
+        """key: of the message. held: the roles of who tapped."""
+        policy = self._live.in_force.policy
+        if policy.owners in held:
+            await meta.put(tx, _SMALL, str(self._live.now()))
+            await self._outbox.buttons(tx, origin.room, key, ())
+            said = policy_news.small_server(person_of(policy, origin.mxid))
+        else:
+            said = policy_news.owner_knows(self._live.owner_names())
+        to = await self._outbox.event_of(tx, origin.room, key)
+        await self._outbox.put(tx, origin.room, f"size.{origin.event_id}", said, reply_to=to)
+
+
 def _asked(command: str) -> str:
     """Where it stands when this was confirmed: in one place for all of a kind."""
     if not COMMANDS[command].attacker_sized:
-        return "small server"
+        return _SMALL
     return "asked.event" if COMMANDS[command].reads_messages else "asked.media"

@@ -19,6 +19,7 @@ from ..chat import alarms, refusals
 from ..db.connection import Database, Tx
 from ..looks.authority import Authority
 from ..looks.lookups import looks, waits
+from ..looks.sizes import HELLO, FirstSize
 from ..matrix import threads
 from ..matrix.api import Homeserver, NoResponse, Refused, passing
 from ..matrix.encryption import Encryption
@@ -89,6 +90,7 @@ class OpsRoom:
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
         self._bots: set[str] = set()  # who has sent notices here, and is nobody's
         self._encryption, self._looking = encryption, looking
+        self._first_size = FirstSize(live, outbox)
         self._unread: dict[str, float] = {}  # who was told that a message cannot be read, and when
 
     @property
@@ -368,16 +370,22 @@ class OpsRoom:
             self._dialog.close(question.key)
             again = evolve(origin, command=question.origin.command)
             return await self._commands.looked_up(again, lambda: chosen(again))
-        if tap.key == EYES:
-            return await self._looks(origin, tap.event_id)
-        if tap.side is None:
-            return None
+        if (noted := await self._noted(origin, tap)) is not None or tap.side is None:
+            return noted
         return await self._talk.vote(origin, tap.event_id, tap.side, Via.REACTION)
 
-    async def _looks(self, origin: Origin, target: EventId) -> Handled | None:
-        """Somebody looks after what a message of ours tells."""
+    async def _noted(self, origin: Origin, tap: read.Reaction) -> Handled | None:
+        """Somebody looks after what a message of ours tells, or an owner tells a fact below it."""
+        target = tap.event_id
         key = await self._db.read(lambda tx: self._outbox.key_of(tx, self.room, target))
-        return Handled(lambda tx: self._looking.tap(tx, origin, key)) if key is not None else None
+        if key is None:
+            return None
+        if tap.key == EYES:
+            return Handled(lambda tx: self._looking.tap(tx, origin, key))
+        if tap.side is Side.APPROVE and key.startswith(f"{HELLO}."):
+            held = await self._authority.roles(origin)
+            return Handled(lambda tx: self._first_size.tap(tx, origin, key, held))
+        return None
 
     async def _redaction(self, event: RoomEvent) -> Handled | None:
         """Who may remove something is looked at here too: in older rooms anybody can write such
