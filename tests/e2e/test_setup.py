@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,6 +164,37 @@ async def test_a_dead_token_is_named_and_replaced_on_the_same_device(newcomer: N
     assert token not in after
     assert f"device_id: {device}\n" in after
     assert len(await newcomer.rooms()) == 1
+
+
+async def test_where_it_encrypts_the_device_is_signed_by_its_account(newcomer: Newcomer) -> None:
+    pytest.importorskip("olm")
+    process = newcomer.setup("--encrypted", "y")
+    process.start()
+    await newcomer.lets_it_in(process)
+    assert "✓ Its device is signed" in await newcomer.ends(process)
+    bot, ana = newcomer.bot.mxid, newcomer.server.ana
+    [device] = re.findall(r"device_id: (\S+)", (newcomer.folder / "config.yaml").read_text())
+    body = {"device_keys": {bot: []}}
+    told = await ana.call("POST", "/_matrix/client/v3/keys/query", body)
+    master, own = told["master_keys"][bot], told["self_signing_keys"][bot]
+    assert signed_by(master, own, bot)
+    assert signed_by(own, told["device_keys"][bot][device], bot)
+
+    again = newcomer.setup()  # by its token: nobody types the password, the keys stay
+    again.start()
+    await newcomer.ends(again)
+    after = await ana.call("POST", "/_matrix/client/v3/keys/query", body)
+    assert after["master_keys"][bot]["keys"] == master["keys"]
+
+
+def signed_by(key: dict[str, Any], what: dict[str, Any], mxid: str) -> bool:
+    """Raises if the signature is wrong."""
+    olm = pytest.importorskip("olm")
+    [(name, public)] = key["keys"].items()
+    bare = {k: v for k, v in what.items() if k not in ("signatures", "unsigned")}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    olm.ed25519_verify(public, text, what["signatures"][mxid][name])
+    return True
 
 
 async def test_from_nothing_to_the_first_account_in_a_maubot_server(

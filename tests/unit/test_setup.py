@@ -219,6 +219,23 @@ async def test_a_dead_token_is_replaced_on_the_same_device(home: Home, tmp_path:
     assert config_of(tmp_path)["user"]["credentials"]["device_id"] == device
 
 
+async def test_a_device_that_cannot_be_signed_is_named_and_no_more(
+    home: Home, tmp_path: Path
+) -> None:
+    pytest.importorskip("olm")
+    home.faults.append(Fault("keys/query", 500, times=9))
+    code, owner = await set_up(home, tmp_path)
+    assert code == 0
+    works(home, tmp_path)
+    assert "Note: its device cannot be signed (500" in owner.text
+
+
+async def test_without_a_password_no_device_is_signed(home: Home, tmp_path: Path) -> None:
+    home.sessions["given"] = (BOT, "MINE")
+    await set_up(home, tmp_path, token="given", password=None)
+    assert home.count("keys/query") == 0
+
+
 async def test_a_server_that_does_not_answer_is_no_reason_to_sign_in(
     home: Home, tmp_path: Path
 ) -> None:

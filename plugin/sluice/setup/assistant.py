@@ -19,7 +19,7 @@ from ..model.event import Json, object_in, text_in
 from ..policy.loading import ACCOUNT
 from ..proof import ANSWER, ASKED, AT, KIND
 from ..settings import Settings, load
-from . import policy_writer, rooms, server
+from . import cross_signing, policy_writer, rooms, server
 from .check import Watched, look, powers
 from .files import Memory
 from .rooms import People, Waiting
@@ -58,6 +58,7 @@ class Assistant:
     ) -> None:
         self._answers, self._memory, self._say = answers, memory, talk.say
         self._session, self._waiting, self._place = session, waiting, place
+        self._password = ""  # if it was just typed
 
     async def run(self) -> int:
         """0 if it works at the end."""
@@ -77,6 +78,7 @@ class Assistant:
         await place.install(account, text)
         self._say(f"✓ Written {place.where}")
         await self._prove(place, hs, _read(text, name))
+        await self._sign_device(hs, account)
         self._memory.put("token", "")  # the configuration has it now
         self._say(place.afterwards())
         self._say(
@@ -151,7 +153,9 @@ class Assistant:
             question = "The password that Conduit shows for it (not shown here, not kept)"
 
             async def check(password: str) -> BotAccount:
-                return await server.sign_in(self._session, account, password)
+                taken = await server.sign_in(self._session, account, password)
+                self._password = password
+                return taken
 
             signed = await self._answers.get("password", question, check, secret=True)
         self._memory.put("device", signed.device)
@@ -174,6 +178,18 @@ class Assistant:
 
         return check
 
+    async def _sign_device(self, hs: Homeserver, account: BotAccount) -> None:
+        """While its password is known. A start has given the device its keys, if it encrypts."""
+        password, self._password = self._password, ""
+        if not password:
+            return
+        try:
+            if await cross_signing.sign(hs, account, password):
+                self._say("✓ Its device is signed, for apps that give keys to such devices only")
+        except MatrixError as error:
+            self._say(f"  Note: its device cannot be signed ({error}); some apps will not give it "
+                      "keys: docs/owners.md, “Verify the bot's device”")  # fmt: skip
+
     async def _call_it_sluice(self, hs: Homeserver) -> None:
         """While it is in no room yet: later each change is an event in all of them."""
         if self._memory.get("named") or await hs.joined_rooms():
@@ -188,6 +204,7 @@ class Assistant:
         account = known or await self._sign_in(stored)
         if done := await place.update(None if known else account):
             self._say(f"✓ {done}")
+        await self._sign_device(server.as_account(self._session, account), account)
         self._memory.put("token", "")
         return await look(place, account, self._session, self._say)
 
