@@ -153,7 +153,7 @@ async def test_a_tap_removes_the_password_and_says_so(relay: Relay) -> None:
     assert after.content["msgtype"] == "m.text"
     assert after.mentions == {relay.world["cy"].mxid}
     await relay.world["cy"].react(private.room, message.id, "✅")
-    gone = await private.shows(r"^🔑 The password of .* is removed, you tapped ✅\.")
+    gone = await private.shows(r"^🔑 Password of .* removed: you tapped ✅\.")
     assert gone.edits == after.id
     assert (await relay.world["cy"].event(private.room, message.id))["content"] == {}
 

@@ -185,9 +185,9 @@ class Play:
                 first = self.stage.home.first
                 new += [(at, room, Said(first[e["event_id"]])) for at, e in place.events[begin:]]
                 self.shown[room] = len(place.events)
-        mine = (
-            each for each in sorted(new, key=lambda e: e[0]) if each[2].sender == self.stage.bot
-        )
+        # Rooms are sent to side by side, so which of two is first is chance.
+        new.sort(key=lambda each: (each[1] == OPS, each[1], each[0]))
+        mine = (each for each in new if each[2].sender == self.stage.bot)
         return list(self._shown(mine))
 
     def _shown(self, news: Iterator[tuple[int, str, Said]]) -> Iterator[str]:

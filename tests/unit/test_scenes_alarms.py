@@ -11,6 +11,7 @@ from sluice.difference import Change
 from sluice.model.noticed import Noticed
 from sluice.model.secret import Secret
 from sluice.passwords import texts
+from sluice.policy.keys import WELCOME
 from sluice.text.message import code
 from sluice.text.phrases import alarm
 from tests.unit.scenes import ANA, BO, DAN, at, check, expect, here
@@ -444,34 +445,30 @@ def test_scene_39_the_window_closes():
     )
 
 
-WELCOME = (
-    "Sign in at https://app.element.io with {user} and the password above."
-    " Change it in Settings afterwards.\n"
-)
-
-
 def test_scene_14_a_password_is_handed_over():
     secret = Secret("mk4w-7hdt-qz3f-x9pe-2bnv")
     message = texts.handover("@alice:example.org", secret, new=True, welcome=WELCOME)
     expect(
         message,
         "🔑 New account @alice:example.org ⏎ Password: mk4w-7hdt-qz3f-x9pe-2bnv"
-        " ⏎ Sign in at https://app.element.io with @alice:example.org and the password above."
-        " Change it in Settings afterwards.",
+        " ⏎ Install Element X, choose server example.org, sign in as alice with the password"
+        " above."
+        " ⏎ Change it afterwards in Settings at https://app.element.io",
     )
     assert not message.text
     assert "mk4w" not in repr(message)
-    push = texts.handed_over(here(), "bo", BO, ("@alice:example.org",), at("14:13"))
+    push = texts.handed_over(here(), "bo", BO, ("@alice:example.org",), at("14:30"), 600)
     expect(
         push,
-        "🔑 bo, the password of @alice:example.org is above until 14:13 UTC."
-        " Tap ✅ there when you have it.",
+        "🔑 bo, the password of @alice is above."
+        " ⏎ Tap ✅ here when you have it. It is removed in 10 minutes (14:30 UTC).",
     )
     assert push.push == (BO,)
     check(texts.handover("@a:b", secret, new=False, welcome=WELCOME))
     expect(
-        texts.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), at("14:20")),
-        "🔑 bo, 3 passwords are above until 14:20 UTC. Tap ✅ on each when you have it.",
+        texts.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), None, 600),
+        "🔑 bo, 3 passwords are above."
+        " ⏎ Tap ✅ here when you have all of them. They are removed 10 minutes after you joined.",
     )
 
 
@@ -479,12 +476,12 @@ def test_scene_15_the_private_message_goes_away():
     one = ("@alice:example.org",)
     expect(
         texts.removed(here(), one, texts.Gone.TAPPED, after=600),
-        "🔑 The password of @alice:example.org is removed, you tapped ✅."
+        "🔑 Password of @alice removed: you tapped ✅."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
     expect(
         texts.removed(here(), one, texts.Gone.TIME, after=600),
-        "🔑 The password of @alice:example.org is removed, the 10 minutes are over."
+        "🔑 Password of @alice removed: the 10 minutes are over."
         " ⏎ A new one: !resetpw alice in the ops room.",
     )
     check(texts.removed(here(), one * 3, texts.Gone.TIME, after=3600))

@@ -113,7 +113,7 @@ class Sender:
             if self._speech.may(room):  # it may speak again, and need not wait to find out
                 self._retry.pop(room, None)
         now = self._now()
-        ready = [room for room in rooms if self._retry.get(room, (0, now))[1] <= now]
+        ready = [room for room in sorted(rooms) if self._retry.get(room, (0, now))[1] <= now]
         ended = await asyncio.gather(*map(self._drain, ready), return_exceptions=True)
         for room, error in zip(ready, ended, strict=True):
             if isinstance(error, StorageFailed):

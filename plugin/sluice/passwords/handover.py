@@ -9,6 +9,7 @@ longer logs in, the new one was set and is lost: then `resetpw` is the way.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from logging import Logger
 
 from ..catalog.record import Does
@@ -20,6 +21,7 @@ from ..matrix.api import Homeserver, Login, MatrixError, Refused
 from ..matrix.outbox import Outbox
 from ..model.admin_room import Asked, Content
 from ..model.command import Line
+from ..model.ids import EventId, RoomId
 from ..model.request import LineRow, Request
 from ..model.result import Delivery, Handed
 from ..model.secret import Secret
@@ -145,7 +147,8 @@ class Deliveries:
                 request.id, row.number, account, request.mxid, room, event, now, seen_by, joined
             )
             await store.put_handover(tx, handed)
-            await self._outbox.react(tx, room, event, DONE)
+            if account == request.mxid:  # no line of `announce` follows, which has the button
+                await self._outbox.react(tx, room, event, DONE)
             return handed
 
         handed = await self._db.write(block)
@@ -249,7 +252,8 @@ class Deliveries:
     # --- the line after it, and its end
 
     async def announce(self, tx: Tx, request: Request) -> None:
-        """Says, once and with a push, that the passwords of a request are there."""
+        """Says, once and with a push, that the passwords of a request are there; its button
+        takes all of them."""
         handed = [h for h in await store.handovers(tx, request.id) if h.account != h.mxid]
         if not handed:
             return
@@ -257,8 +261,10 @@ class Deliveries:
         until = self._as_told(last).until if last.joined_at is not None else None
         here = self._rooms.here(request.room)
         accounts = [each.account for each in handed]
-        said = texts.handed_over(here, request.person, request.mxid, accounts, until)
+        after = float(self._live.in_force.secrets.remove_after)
+        said = texts.handed_over(here, request.person, request.mxid, accounts, until, after)
         await self._outbox.put(tx, last.room, _key(request.id), said)
+        await self._outbox.buttons(tx, last.room, _key(request.id), (DONE,))
 
     async def due(self, tx: Tx) -> bool:
         """Whether `tick` has something to do."""
@@ -273,10 +279,13 @@ class Deliveries:
                 gone = Gone.TIME if handed.joined_at is not None else Gone.NEVER
                 await self._remove(tx, handed, gone)
 
-    async def tapped(self, tx: Tx, room: str, event_id: str, mxid: str) -> None:
-        """✅ on a password by who was given it."""
+    async def tapped(self, tx: Tx, room: RoomId, event: EventId, mxid: str) -> None:
+        """✅ by who was given it: on a password, or on the line below, which is about all."""
+        key = await self._outbox.key_of(tx, room, event)
         for handed in await store.standing(tx):
-            if (handed.room, handed.event_id, handed.mxid) == (room, event_id, mxid):
+            is_above = key == _key(handed.request) and handed.account != handed.mxid
+            is_it = (handed.room, handed.event_id) == (room, event)
+            if handed.mxid == mxid and (is_it or is_above):
                 await self._remove(tx, handed, Gone.TAPPED)
 
     async def _void(self, tx: Tx, request: Request, account: str) -> None:
@@ -289,21 +298,28 @@ class Deliveries:
     async def _remove(self, tx: Tx, handed: Handover, gone: Gone) -> None:
         if not await store.remove(tx, handed):
             return
-        outbox = self._outbox
-        await outbox.redact(tx, handed.room, handed.event_id, gone.value)
+        after = float(self._live.in_force.secrets.remove_after)
+        who = self._desk(tx).name(handed.mxid)
+        reason = texts.reason(gone, who, after)
+        await self._outbox.redact(tx, handed.room, handed.event_id, reason)
         every = await store.handovers(tx, handed.request)
-        if any(not each.removed for each in every):
-            return
+        given = [each for each in every if each.account != each.mxid]
+        if handed.account != handed.mxid and all(each.removed for each in given):
+            await self._removed(tx, given[-1], [each.account for each in given], gone, after)
+
+    async def _removed(
+        self, tx: Tx, last: Handover, accounts: Sequence[str], gone: Gone, after: float
+    ) -> None:
+        """No password of a request stands any more."""
         where = self._rooms.main_room or ""
         here = self._rooms.here(where)
-        accounts = [each.account for each in every]
-        after = float(self._live.in_force.secrets.remove_after)
         said = texts.removed(here, accounts, gone, after)
-        await outbox.edit(tx, handed.room, _key(handed.request), said)
+        await self._outbox.edit(tx, last.room, _key(last.request), said)
+        await self._outbox.buttons(tx, last.room, _key(last.request), ())
         if gone is Gone.NEVER:
-            who = self._desk(tx).name(handed.mxid)
-            said = texts.never_joined(here, who, handed.mxid, accounts)
-            await outbox.put(tx, where, f"{_key(handed.request)}.never", said)
+            who = self._desk(tx).name(last.mxid)
+            said = texts.never_joined(here, who, last.mxid, accounts)
+            await self._outbox.put(tx, where, f"{_key(last.request)}.never", said)
 
 
 class _Useless(Exception):

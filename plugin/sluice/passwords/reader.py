@@ -7,6 +7,7 @@ from ..db.connection import Tx
 from ..matrix.model import Handled
 from ..matrix.outbox import Outbox
 from ..model.event import RoomEvent
+from ..model.ids import RoomId
 from ..model.request import Side
 from ..state import Live, Rooms
 from ..typed import read
@@ -19,7 +20,7 @@ class PrivateRoom:
         self, room: str, live: Live, rooms: Rooms, outbox: Outbox, deliveries: Deliveries
     ) -> None:
         self._live, self._rooms, self._outbox = live, rooms, outbox
-        self.room, self._deliveries = room, deliveries
+        self.room, self._deliveries = RoomId(room), deliveries
 
     async def take(self, event: RoomEvent) -> Handled | None:
         if event.sender == self._live.me:

@@ -6,6 +6,7 @@ through the outbox, and a Message does not show its lines when it is printed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 
@@ -13,13 +14,14 @@ from ..model.secret import Secret
 from ..text.message import Message, Sign, Text, code, one_line
 from ..text.phrases import Here, line, not_run, say
 from ..text.saying import says
-from ..text.times import over
+from ..text.times import span
 
 
 def handover(user: str, password: Secret, *, new: bool, welcome: str) -> Message:
     """The password itself, an m.notice: it never reaches a lock screen, and can be forwarded.
 
-    welcome: the owner's words for a new account, `{user}` in them is its MXID.
+    welcome: the owner's words for a new account; `{user}` in them is its MXID, `{name}` and
+    `{server}` are the parts of it.
     """
     lines: list[Text] = [
         ("New account " if new else "New password for ", code(user)),
@@ -31,27 +33,86 @@ def handover(user: str, password: Secret, *, new: bool, welcome: str) -> Message
     return say(Sign.SECRET, *lines)
 
 
+_HOLE = re.compile(r"\{(user|name|server)\}")
+
+
 def _welcome(row: str, user: str) -> Text:
-    before, hole, after = row.partition("{user}")
-    return tuple(s for s in (before, code(user), after) if s != "") if hole else (row,)
+    name, _, server = user[1:].partition(":")
+    known = {"user": user, "name": name, "server": server}
+    parts = enumerate(_HOLE.split(row))  # words and names of holes, in turn
+    return tuple(code(known[part]) if n % 2 else part for n, part in parts if part)
 
 
 def handed_over(
-    here: Here, who: str, mxid: str, users: Sequence[str], until: float | None
+    here: Here, who: str, mxid: str, users: Sequence[str], until: float | None, after: float
 ) -> Message:
-    """The line after it, an m.text: this one pushes. until: None = counted from the join on."""
-    time = line(" until {until:at}", here, until=until) if until is not None else ()
+    """The line below all of them, an m.text: this one pushes, and its ✅ removes them.
+
+    until: when they go; None: `after` seconds from the join on.
+    """
+    gone = line("{after:span} after you joined", after=after)
+    if until is not None:
+        left = until - here.clock.now
+        gone = line("in {left:span} ({until:at})", here, left=left, until=until)
     return say(
         Sign.SECRET,
-        "{who:person}, the password of `{user}` is above{time}. Tap ✅ there when you have it."
+        "{who:person}, the password of {user:short} is above."
         if len(users) == 1
-        else "{who:person}, {n} passwords are above{time}. Tap ✅ on each when you have it.",
+        else "{who:person}, {n} passwords are above.",
+        "Tap ✅ here when you have {n:it/all of them}. {n:It is/They are} removed {gone}.",
+        here=here,
         push=(mxid,),
         text=True,
         who=who,
         user=users[0],
         n=len(users),
-        time=time,
+        gone=gone,
+    )
+
+
+class Gone(Enum):
+    """Why a password is taken away."""
+
+    TAPPED = "tapped"
+    TIME = "time"
+    NEVER = "never joined"
+    NEWER = "newer"
+
+
+def reason(gone: Gone, who: str, after: float) -> str:
+    """What clients show in the place of a password. after: seconds it stood at most."""
+    stood = span(after)
+    return {
+        Gone.TAPPED: f"taken by {who}",
+        Gone.TIME: f"{stood} {'is' if stood.startswith('1 ') else 'are'} over",
+        Gone.NEVER: f"{who} did not join in time",
+        Gone.NEWER: "a newer one was set",
+    }[gone]
+
+
+_REMOVED = {
+    Gone.TAPPED: "you tapped ✅.",
+    Gone.TIME: "the {after:over}.",
+    Gone.NEVER: "you did not join in time.",
+    Gone.NEWER: "a newer one was set.",
+}
+
+
+def removed(here: Here, users: Sequence[str], gone: Gone, after: float) -> Message:
+    """The edit of that line when the last of its passwords is gone. after: seconds it stood."""
+    return say(
+        Sign.SECRET,
+        "Password of {user:short} removed: {why}"
+        if len(users) == 1
+        else "All {n} passwords removed: {why}",
+        "It no longer works: do not pass it on."
+        if gone is Gone.NEWER
+        else "{again} in the ops room.",
+        here=here,
+        user=users[0],
+        n=len(users),
+        why=line(_REMOVED[gone], after=after),
+        again=_again(here, users),
     )
 
 
@@ -61,33 +122,6 @@ def _again(here: Here, users: Sequence[str]) -> Text:
         here,
         users=users,
         user=users[0],
-    )
-
-
-class Gone(Enum):
-    """Why a password is taken away, as it stands in what is left of its message."""
-
-    TAPPED = "you tapped ✅"
-    TIME = "the time is over"
-    NEVER = "nobody joined in time"
-    NEWER = "a newer one was set"
-
-
-def removed(here: Here, users: Sequence[str], gone: Gone, after: float) -> Message:
-    """The edit of that line when the last of its passwords is gone. after: seconds it stood."""
-    is_over = gone in (Gone.TIME, Gone.NEVER)
-    return say(
-        Sign.SECRET,
-        "The password of `{user}` is removed, {why}."
-        if len(users) == 1
-        else "All {n} passwords are removed, {why}.",
-        "It no longer works: do not pass it on."
-        if gone is Gone.NEWER
-        else "{again} in the ops room.",
-        user=users[0],
-        n=len(users),
-        why=f"the {over(after)}" if is_over else gone.value,
-        again=_again(here, users),
     )
 
 

@@ -34,7 +34,8 @@ _ROOM = re.compile(r"![!-~]{1,254}")
 _HASHED = re.compile(r"![A-Za-z0-9_-]{43}")
 _RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
 UTC = timezone.utc
-WELCOME = "Sign in with {user} and the password above. Change it in Settings afterwards."
+WELCOME = """Install Element X, choose server {server}, sign in as {name} with the password above.
+Change it afterwards in Settings at https://app.element.io"""
 
 
 def name(node: Node) -> str:
