@@ -88,7 +88,7 @@ async def adds_a_user(tour: Tour) -> None:
 
 async def is_denied(tour: Tour) -> None:
     """The same moderator asks for a name that the policy does not allow."""
-    await tour.ask("bo", "!adduser al", r"^⛔ Not allowed \(#\d+\): rule signup wants a name of")
+    await tour.ask("bo", "!adduser al", r"^⛔ Not allowed \(#\d+\): “al” is too short")
 
 
 async def outsider_gets_silence(tour: Tour) -> None:

@@ -139,7 +139,7 @@ async def test_a_missing_name_is_asked_for_too(office: Office) -> None:
 async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Office) -> None:
     said = await office.asks("ana", f"!deactivate {office.world['cy'].mxid}")
     assert re.match(
-        r"⛔ Not allowed \(#\d+\): rule staff protects mods and owners, and cy is one\.", said.text
+        r"⛔ Not allowed \(#\d+\): mods and owners are protected, and cy is one\.", said.text
     )
 
 

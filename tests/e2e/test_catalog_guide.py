@@ -246,7 +246,7 @@ async def test_a_list_is_offered_once_without_everything_that_cannot_be(house: H
         said.text,
         r"^❓ 2 of 6 names can be made\. Make these 2\? Tap ✅\. Nothing has run yet\.$",
         rf"^Yes: {lea}, {tom}$",
-        r"^No: “@tom:school.example” \(other server\), “@x:.*” \(rule signup .*\), ",
+        r"^No: “@tom:school.example” \(other server\), “@x:.*” \(is too short.*\), ",
         rf"“{taken.mxid}” \(exists already\), “@_irc_bob:.*” \(a bridge's name\)$",
     )
     await house.taps("bo", said)

@@ -80,7 +80,7 @@ async def test_a_capital_is_made_small_and_said(relay: Relay) -> None:
 
 async def test_a_name_that_the_policy_does_not_allow_is_denied_with_a_number(relay: Relay) -> None:
     said = await relay.asks("bo", "!adduser xy")
-    assert re.match(r"⛔ Not allowed \(#\d+\): rule signup wants a name of ", said.text)
+    assert re.match(r"⛔ Not allowed \(#\d+\): “al” is too short ", said.text)
     assert await relay.sent("create-user @xy:") == 0
 
 

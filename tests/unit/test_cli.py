@@ -132,7 +132,7 @@ def test_can_in_words_says_what_it_takes_as_given(capsys, file):
     assert code == 0
     assert out.splitlines() == [
         "bo: yes, with a reason and 1 vote (cy, ana or dan). Nothing has run.",
-        "5 of 5 left this hour for all (rule wipes).",
+        "5 of 5 left this hour, for all together.",
         "  allow cleanup (line 39): yes",
         "  require destructive (line 43): a reason, 1 mod, 1 hour",
         "  limit wipes (line 48): 0 of 5 used",
@@ -142,7 +142,7 @@ def test_can_in_words_says_what_it_takes_as_given(capsys, file):
     code, out, _ = run(capsys, "can", file, "bo", "adduser al")
     assert (code, out.splitlines()[0]) == (
         0,
-        "bo: no, rule signup wants a name of [a-z0-9._-]{3,20}. Nothing has run.",
+        "bo: no, “al” is too short. Names here have 3 to 20 of a-z 0-9 . _ -",
     )
 
 

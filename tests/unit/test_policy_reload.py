@@ -278,9 +278,12 @@ async def test_a_condition_in_another_spelling_forbids_and_never_begins_to_allow
     await desk.ran_under_the_old_version(text)
     await desk.starts(version="1.1.0")
     line = "!can purgeserver partner.example 7d"
-    assert "no, rule partner" in (await desk.room.types(ANA, line))[0].lower()
+    assert (
+        "purgeserver is forbidden for partner.example"
+        in (await desk.room.types(ANA, line))[0].lower()
+    )
     said = await desk.room.types(BO, "!can purgeserver evil.org 7d")
-    assert "No, line 23 wants a server of the server Evil.Org" in said[0]
+    assert "No, mods may use purgeserver only for Evil.Org" in said[0]
 
 
 async def test_uses_count_on_after_the_upgrade(desk: Desk) -> None:
@@ -296,7 +299,7 @@ async def test_uses_count_on_after_the_upgrade(desk: Desk) -> None:
         )
     await desk.starts(version="1.1.0")
     said = await desk.room.types(BO, "!enableroom !x:example.org")
-    assert "2 enableroom a day, yours are used" in said[0], said
+    assert "2 enableroom a day, and yours are used" in said[0], said
 
 
 # --- a file that is not saved whole

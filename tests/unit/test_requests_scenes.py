@@ -627,6 +627,6 @@ async def test_22_a_limit(scene: Scene) -> None:
     await scene.news()
     assert (await scene.office.types(BO, invocation(f"adduser @zoe:{SERVER}", None))) is not None
     assert await scene.news() == [
-        "⛔ Not allowed (#27): rule signups gives each person 10 adduser a day, yours are used.\n"
+        "⛔ Not allowed (#27): each person has 10 adduser a day, and yours are used.\n"
         "Your next: 24 Nov 09:12 UTC (19 h). cy, ana or dan can."
     ]

@@ -218,14 +218,13 @@ def test_scene_42_can():
     expect(
         answers.can(yes),
         "📋 Yes, with a reason and 1 vote (cy, ana or dan). Nothing has run."
-        " ⏎ 4 of 5 left this hour for all (rule wipes).",
+        " ⏎ 4 of 5 left this hour, for all together.",
     )
-    no = Decision(
-        Verdict.DENY, (), because=("rule signup wants a name of ", code("[a-z0-9._-]{3,20}"))
-    )
+    names = ("“al” is too short. Names here have 3 to 20 of ", code("a-z 0-9 . _ -"))
+    no = Decision(Verdict.DENY, (), because=names)
     expect(
         answers.can(no, "bo"),
-        "📋 bo: no, rule signup wants a name of [a-z0-9._-]{3,20}. Nothing has run.",
+        "📋 bo: no, “al” is too short. Names here have 3 to 20 of a-z 0-9 . _ -\nNothing has run.",
     )
     expect(answers.can(Decision(Verdict.ALLOW, ())), "📋 Yes, at once. Nothing has run.")
     check(answers.can(evolve(no, fixed=True), "@bo:example.org"))

@@ -54,8 +54,8 @@ def said(number, *args, **facts):
             14,
             "adduser al",
             BO,
-            "⛔ Not allowed (#14): rule signup wants a name of [a-z0-9._-]{3,20}."
-            " ana or dan can. More: !why 14",
+            "⛔ Not allowed (#14): “al” is too short. Names here have 3 to 20 of a-z 0-9 . _ -"
+            " ⏎ ana or dan can. Why: !why 14",
         ),
         (
             17,
@@ -79,7 +79,7 @@ def test_scene_27_staff_is_protected():
     message = said(15, "deactivate @cy:example.org reason left the team", ANA)
     check(message)
     assert message.body.startswith(
-        "⛔ Not allowed (#15): rule staff protects mods and owners, and cy is one."
+        "⛔ Not allowed (#15): mods and owners are protected, and cy is one."
     )
 
 
@@ -93,7 +93,9 @@ def test_scene_38_the_admin_room():
 def test_scene_33_not_on_a_saturday():
     message = said(32, "deactivateall @s01:example.org reason wave", ANA, day=28)
     check(message)
-    assert message.body.startswith("⛔ Not allowed now (#32): rule nights, deactivateall only")
+    assert message.body.startswith(
+        "⛔ Not allowed now (#32): deactivateall runs only at these times:"
+    )
     assert message.body.endswith("Break-glass does not get around it.")
 
 
@@ -102,11 +104,11 @@ def test_scene_42_can_says_what_would_happen():
     expect(
         answers.can(yes),
         "📋 Yes, with a reason and 1 vote (cy, ana or dan). Nothing has run."
-        " ⏎ 5 of 5 left this hour for all (rule wipes).",
+        " ⏎ 5 of 5 left this hour, for all together.",
     )
     expect(
         answers.can(decision("adduser al"), "bo"),
-        "📋 bo: no, rule signup wants a name of [a-z0-9._-]{3,20}. Nothing has run.",
+        "📋 bo: no, “al” is too short. Names here have 3 to 20 of a-z 0-9 . _ -\nNothing has run.",
     )
 
 

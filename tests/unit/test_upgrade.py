@@ -146,7 +146,9 @@ def test_uses_of_a_limit_still_count() -> None:
         await play.stage.settle(60)
         await play.stage.says("bo", "!deactivate @spam5:example.org reason more")
         await play.stage.settle(30)
-        assert play.heard("Not allowed", "rule wipes", "all are used"), play.news
+        assert play.heard("Not allowed", "all together have 5 of these an hour", "are used"), (
+            play.news
+        )
 
     later(scene)
 

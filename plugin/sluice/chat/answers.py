@@ -18,6 +18,7 @@ from ..text.phrases import Here, Line, Word, count, line, listed, people, person
 from ..text.saying import says
 from .ended import after_state
 from .health import numbered
+from .not_allowed import stop
 from .notices import Window, on_until
 
 _SIDES = {Side.APPROVE: "yes", Side.DENY: "no"}
@@ -32,24 +33,31 @@ def can(decision: Decision, who: str = "") -> Message:
     start: Text = (person(who), ": ") if who else ()
     yes, no = ("yes", "no") if who else ("Yes", "No")
     if decision.verdict is Verdict.DENY:
+        head: Text = (*start, f"{no}, ", *decision.because)
+        if not (end := stop(decision.because)):
+            return view(head, "Nothing has run.")
         nobody = " Built in, nobody can." if decision.fixed else ""
-        return view((*start, f"{no}, ", *decision.because, f".{nobody} Nothing has run."))
+        return view((*head, f"{end}{nobody} Nothing has run."))
     wants: list[Text] = [("a reason",)] if decision.reason else []
     votes = sum(slot.n for slot in decision.slots)
     if votes:
         by: Text = (" (", *people(decision.can), ")") if decision.can else ()
         wants.append((count(votes, "vote"), *by))
     with_ = ("with ", *listed(wants, between=" and ")) if wants else ("at once",)
-    return view((*start, f"{yes}, ", *with_, ". Nothing has run."), *map(left_of, decision.limits))
+    return view(
+        (*start, f"{yes}, ", *with_, ". Nothing has run."), *map(_left_of, decision.limits)
+    )
 
 
-def left_of(quota: Quota) -> Text:
-    """`4 of 5 left this hour for all (rule wipes).`"""
-    when = _EVERY.get(quota.every) or period(quota.every)
-    whom = "for all" if quota.per == "everyone" else "for each person"
-    label = quota.rule.label
-    rule = label if label.startswith("line ") else f"rule {label}"
-    return (f"{quota.left} of {quota.max} left {when} {whom} ({rule}).",)
+def _left_of(quota: Quota) -> Text:
+    of_all = quota.per == "everyone"
+    return (f"{left(quota.left, quota.max, quota.every, of_all=of_all)}.",)
+
+
+def left(left: int, most: int, every: int, *, of_all: bool) -> str:
+    """`4 of 5 left this hour, for all together`"""
+    when = _EVERY.get(every) or period(every)
+    return f"{left} of {most} left {when}{', for all together' if of_all else ''}"
 
 
 # --- why ----------------------------------------------------------------------------------------

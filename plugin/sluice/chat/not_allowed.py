@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..model.decision import Decision
 from ..model.request import Request, State
-from ..text.message import Message, Text
-from ..text.phrases import Here, line, not_run, view
+from ..text.message import Message, Text, plain
+from ..text.phrases import Here, below, line, not_run, view
 from ..text.saying import says
 from ..text.times import about
 from .cards import called
@@ -25,7 +25,7 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
     then: what to say instead of who can.
     """
     now = " now" if decision.retry_at is not None and _verb(decision) == "deny" else ""
-    head: Text = (f"Not allowed{now} (#{number}): ", *decision.because, ".")
+    head: Text = (f"Not allowed{now} (#{number}): ", *decision.because, stop(decision.because))
     if then:
         return not_run(head, then)
     if decision.fixed:
@@ -36,10 +36,15 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
         return not_run((*head, " Nothing was done."), fewer)
     if decision.retry_at is not None:
         return not_run(head, _later(decision, decision.retry_at, here, denied=bool(now)))
-    first = decision.because[:1]
-    by_rule = first and isinstance(first[0], str) and first[0].startswith(("rule ", "line "))
-    why = line(" More: `!why {number}`", here, number=number) if by_rule else ()
-    return not_run((*head, *(_can(decision) or (" Nobody can.",)), *why))
+    by_rule = _verb(decision) == "deny" or (decision.checked and not decision.by_role)
+    why = line(" Why: `!why {number}`", here, number=number) if by_rule else ()
+    can: Text = (*(_can(decision) or (" Nobody can.",)), *why)
+    return not_run((*head, *can)) if stop(decision.because) else not_run(head, below(can))
+
+
+def stop(clause: Text) -> str:
+    """The full stop behind it, none behind a sign that would be lost in it."""
+    return "" if plain(clause)[-1:] in "-_." else "."
 
 
 def _can(decision: Decision) -> Text:

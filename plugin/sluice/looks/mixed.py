@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
-from ..text.message import Text, code
+from ..text.message import Code, Text
 from ..typed.needs import Bad, offered
 
 Bads = tuple[Bad, ...]
@@ -31,7 +31,7 @@ async def sift(what: Invocation, judge: Judge) -> tuple[Invocation, Bads]:
     for user in users:
         decision = await judge(what.only((user,)))
         if decision.verdict is Verdict.DENY and not _spent(decision):
-            bad[user] = _briefly(decision, user)
+            bad[user] = _briefly(decision)
     if len(bad) == len(users):
         return what, ()
     good = tuple(user for user in users if user not in bad)
@@ -43,11 +43,9 @@ def _spent(decision: Decision) -> bool:
     return bool(decision.rules) and all(rule.verb == "limit" for rule in decision.rules)
 
 
-def _briefly(decision: Decision, user: str) -> Text:
-    """`rule staff`; of a built-in rule its words, without the account in front of them."""
+def _briefly(decision: Decision) -> Text:
+    """The reason, without the account in front of it, which is named before."""
     first, *rest = decision.because
-    if decision.rules and decision.rules[0].verb == "deny":
-        return (first,)
-    if first == code(user) and rest:
+    if isinstance(first, Code) and rest:
         return (str(rest[0]).lstrip(), *rest[1:])
     return decision.because

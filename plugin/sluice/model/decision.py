@@ -66,11 +66,12 @@ class Decision:
     (none: no line allows it); otherwise the allow and require rules.
     limits: every limit that applies, also those that have room and so did not decide.
     slots, reason, expires (seconds) hold for ALLOW too where a rule asks for a reason only.
-    because: for DENY one plain clause ("rule signup wants a name of [a-z]{3,20}"), no full stop.
-    fixed: built in, so nobody can. retry_at: epoch seconds when an exhausted limit has room again,
-    or when a deny that has a time window ends. error: class of the exception that made it a deny.
-    can, checked: filled by `explain` only, they cost more. can: persons (policy names, else MXIDs)
-    who could do it instead (DENY), or who could approve it (APPROVE).
+    because: for DENY in plain words ("“al” is too short. Names here have …"), no full stop.
+    by_role: there is no more to it than who may. fixed: built in, so nobody can. retry_at: epoch
+    seconds when an exhausted limit has room again, or when a deny with a window ends. error: class
+    of the exception that made it a deny. can, checked: filled by `explain` only, they cost more.
+    can: persons (policy names, else MXIDs) who could do it instead (DENY), or who could approve it
+    (APPROVE).
     """
 
     verdict: Verdict
@@ -85,6 +86,7 @@ class Decision:
     limits: tuple[Quota, ...] = ()
     fixed: bool = False
     error: str = ""
+    by_role: bool = False
 
 
 @frozen

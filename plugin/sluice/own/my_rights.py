@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..catalog.table import COMMANDS
+from ..chat.answers import left
 from ..model.command import Right
 from ..model.decision import Verdict
-from ..policy.access import Cell, cells
+from ..policy.access import cells
 from ..policy.people import may_change, mxids_of
-from ..policy.reasons import either, for_whom, plural, rate, roles_above
+from ..policy.reasons import for_whom, names_in_words, plural, roles_above, votes
 from ..policy.rules import Policy, Rule
 from ..requests import limits
 from ..requests.desk import Desk
-from ..text.message import Text, code
+from ..text.message import Text
 from ..text.phrases import listed
 
 
@@ -52,21 +53,22 @@ def approvers(policy: Policy, held: frozenset[str]) -> tuple[str, ...]:
 
 
 async def rights(desk: Desk, name: str, room: str, mxid: str) -> Text:
-    """`yes, names of [a-z]{3,20}, 10 a day, 7 left (rules signup, signups)`, or why not."""
+    """`yes, names of 3 to 20 of a-z. 7 of 10 left today.`, or why not."""
     policy, held = desk.policy, await desk.roles(room, mxid)
     if COMMANDS[name].own:
-        return _own_right(policy, held, name)
+        return (*_own_right(policy, held, name), ".")
     cell = cells(policy, held).get(name)
     if cell is None:
         plan = policy.plans.get(name)
         allowing = [rule.role for rule in plan.allow] if plan is not None else []
-        return ("no, ", *for_whom(name, allowing, policy))
+        return ("no, ", *for_whom(name, allowing, policy), ".")
+    reason: list[Text] = [("with a reason",)] if cell.demand.reason else []
     allows = [rule for rule in cell.rules if rule.verb == "allow"]
-    quotas = [rule for rule in cell.rules if rule.verb == "limit"]
-    parts: list[Text] = [("yes",), *_conditions(allows)]
-    parts += [(f"with {cell.demand.said}",)] if cell.demand.said else []
-    parts += [await _quota(desk, rule, mxid) for rule in quotas]
-    return (*listed(parts), _named(allows, quotas, cell, policy))
+    parts: list[Text] = [listed([("yes",), *_conditions(allows), *reason])]
+    demand = cell.demand
+    parts += [(votes(demand.slots, demand.expires),)] if demand.slots else []
+    parts += [await _quota(desk, rule, mxid) for rule in cell.rules if rule.verb == "limit"]
+    return (*listed(parts, between=". "), ".")
 
 
 def _own_right(policy: Policy, held: frozenset[str], name: str) -> Text:
@@ -85,24 +87,16 @@ def _conditions(allows: Sequence[Rule]) -> list[Text]:
     """What every allow line wants of the values; nothing if one of them wants nothing."""
     if any(not rule.where for rule in allows):
         return []
-    patterns = [w.regex.text for rule in allows for w in rule.where if w.regex is not None]
-    if patterns:
-        return [("names of ", *listed([code(text) for text in patterns[:2]], "or"))]
-    return [("on conditions",)]
+    patterns = [w.regex for rule in allows for w in rule.where if w.regex is not None]
+    names = [words for each in patterns[:2] if (words := names_in_words(each))]
+    if names and len(names) == len(patterns):
+        return [("names of ", *listed([each.said for each in names], "or"))]
+    return [("some names only" if patterns else "on conditions",)]
 
 
 async def _quota(desk: Desk, rule: Rule, mxid: str) -> Text:
-    """`10 a day, 7 left`."""
-    whose = None if rule.per == "everyone" else mxids_of(desk.policy, mxid)
+    """`7 of 10 left today`."""
+    of_all = rule.per == "everyone"
+    whose = None if of_all else mxids_of(desk.policy, mxid)
     uses = await limits.used(desk.tx, rule.key, desk.now - rule.every, whose)
-    return (f"{rate(rule)}, {max(rule.max - len(uses), 0)} left",)
-
-
-def _named(allows: Sequence[Rule], quotas: Sequence[Rule], cell: Cell, policy: Policy) -> str:
-    """` (rules signup, signups)`: what to look for in the policy."""
-    requires = policy.plans[cell.command].require
-    labels = dict.fromkeys(rule.label for rule in (*allows, *requires, *quotas))
-    named = [label for label in labels if not label.startswith("line ")]
-    if not named:
-        return f" ({either(list(labels)[:3], 'and')})"
-    return f" (rule{'s' if len(named) > 1 else ''} {', '.join(named)})"
+    return (left(max(rule.max - len(uses), 0), rule.max, rule.every, of_all=of_all),)

@@ -98,7 +98,7 @@ class _Whom:
         """Says so if not."""
         if not self.name or self.name == desk.name(ask.mxid):
             return True
-        return await about_others(desk, ask, "can for somebody else")
+        return await about_others(desk, ask, "can for others")
 
 
 class Can:
@@ -163,7 +163,7 @@ async def _can_use(call: Call, desk: Desk, ask: Ask, whom: _Whom, name: str) -> 
     if not await whom.may_be_asked(desk, ask):
         return None
     words = await rights(desk, name, ask.room, whom.mxid)
-    return view((person(whom.name), ": ", *words, ". Nothing has run."))
+    return view((person(whom.name), ": ", *words, " Nothing has run."))
 
 
 async def _can_what(call: Call, desk: Desk, ask: Ask, whom: _Whom, line: str) -> Message | None:

@@ -69,7 +69,9 @@ def _decide(query: Query, glass: bool) -> Decision:
     allows = [rule for rule, failure in tried if failure is None]
     if not allows:
         near = [(rule, failure) for rule, failure in tried if failure is not None]
-        return Decision(Verdict.DENY, (), because=reasons.not_allowed(near, query))
+        by_role = all(failure == ROLE for _, failure in near)
+        because = reasons.not_allowed(near, query)
+        return Decision(Verdict.DENY, (), because=because, by_role=by_role)
     limits = [(rule, _quota(rule, query)) for rule in _applying(plan.limit, query)]
     spent = [(rule, quota) for rule, quota in limits if quota.used + quota.cost > quota.max]
     quotas = tuple([quota for _, quota in limits])
@@ -95,7 +97,7 @@ def _forbidden(refused: list[BuiltIn], denies: list[Rule], query: Query) -> Deci
         because = refused[0].because
     else:  # not the first: no order matters
         rule = min(denies, key=lambda each: each.id or "~")
-        because = (rule.said, *reasons.denied(rule, query))
+        because = reasons.denied(rule, query)
     labels = [Matched("built-in", f"built-in: {each.name}") for each in refused]
     matched = (*labels, *(rule.matched for rule in denies))
     fixed = any(each.fixed for each in refused)

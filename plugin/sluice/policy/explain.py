@@ -68,8 +68,7 @@ def _with_clause(matched: Matched, rule: Rule | None, decision: Decision, query:
     elif rule.verb == "require":
         clause = (reasons.demand(rule.slots, rule.reason, rule.expires),)
     elif rule.verb == "deny":
-        first, *rest = reasons.denied(rule, query)
-        clause = (str(first).lstrip(" ,"), *rest)
+        clause = reasons.denied(rule, query)
     elif rule.verb == "limit":
         clause = _used(next(each for each in decision.limits if each.rule is matched))
     return evolve(matched, clause=clause)
