@@ -8,10 +8,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from sluice.chat import answers
 from sluice.db.connection import _Sqlite
+from sluice.text.message import plain
 from tests.unit.ops import Ops, ops
-from tests.unit.scenes import ANA, BO, CY, DAN
+from tests.unit.scenes import ANA, BO, CY, DAN, here
 
 
 @pytest.fixture
@@ -149,3 +152,11 @@ async def _explained(tx: Any, query: str, args: tuple[object, ...]) -> list[str]
     if "ORDER BY seq DESC LIMIT 1" in query:  # the newest row of all
         return []
     return [row["detail"] for row in await tx.fetch(f"EXPLAIN QUERY PLAN {query}", *args)]
+
+
+async def test_a_long_line_takes_no_page_for_itself(room: Ops) -> None:
+    await room.types(BO, "!adduser al")
+    names = " ".join(f"name{n}" for n in range(60))
+    rejected = evolve(await room.request(1), text=f"can @bo adduser {names}")
+    said = plain(answers.request_row(here(), rejected).words)
+    assert re.fullmatch(r"bo: can @bo adduser name0 .{1,50}… #1, not allowed", said), said

@@ -115,7 +115,7 @@ class Row:
 MANY = 100  # lookups are counted so far
 _ROWS = 8  # on a page
 _VALUES = {Type.USER: "account", Type.MXC: "file"}  # what a list is of
-_NAMED = 3  # values of a list that are shown
+_NAMED, _LINE = 3, 60  # values of a list, and characters of a command line, that are shown
 
 
 def request_row(here: Here, request: Request) -> Row:
@@ -140,7 +140,8 @@ def _asked(here: Here, request: Request) -> Text:
     values = request.invocation.values(many.name) if many else ()
     if many and len(values) > _NAMED:
         return (code(words[0]), f" {count(len(values), _VALUES[many.type])}")
-    return (code(" ".join(here.short(word).text for word in words)),)
+    text = " ".join(here.short(word).text for word in words)
+    return (code(text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"),)
 
 
 def _by(here: Here, name: str) -> Word:
