@@ -51,8 +51,9 @@ def pending(
     left = following(pages)
     pages = pages if left else evolve(pages, head=(f"{total}:" if rows else f"{total}.",))
     head, shown = rows_of(pages)
-    vote = "To vote, tap its card, or: `!approve {n}` · `!deny {n} why`"
-    how = line(vote, here, n=mine[0]) if mine else ()
+    how: Text = ()
+    if mine:
+        how = line("To vote, tap its card, or: `!approve {n}` · `!deny {n} why`", here, n=mine[0])
     said = view(head, *shown, go_on(here, left) if left else (), how)
     return evolve(said, about=about), left
 
