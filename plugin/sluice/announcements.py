@@ -9,7 +9,6 @@ import asyncio
 from attrs import evolve
 
 from . import audit
-from .catalog.table import COMMANDS
 from .chat import alarms, policy_news, server_news
 from .db import meta
 from .db.connection import Database, Tx
@@ -21,6 +20,7 @@ from .model.server_state import Health
 from .own.status import Status
 from .policy.access import read_out
 from .requests import store
+from .server.looking import Looking
 from .server.problems import Drift
 from .state import Absences, Live, Rooms, ServerState
 from .text.message import Message
@@ -45,12 +45,14 @@ class Announcements:
         db: Database,
         drift: Drift,
         status: Status,
+        looking: Looking,
         problems: asyncio.Event,
     ) -> None:
         """problems: the bell that what is around Sluice may have changed."""
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
         self._absences, self._db = absences, db
         self._drift, self._status, self._problems = drift, status, problems
+        self._looking = looking
         self.greeted = asyncio.Event()
         self._waits = False  # to say hello
         self._away: tuple[float, float] | None = None  # from, to: before this start
@@ -68,8 +70,9 @@ class Announcements:
         for room in self._rooms.told_rooms:
             if room != self._rooms.main_room and message.push:
                 message = evolve(message, push=self._rooms.owners_in(room))
-            await self._outbox.put(tx, room, key, message)
-            await self._outbox.buttons(tx, room, key, buttons)
+            await self._looking.alarm(tx, room, key, message)
+            for each in buttons:
+                await self._outbox.react(tx, room, key, each)
 
     # --- the start
 
@@ -219,19 +222,15 @@ class Announcements:
         tx.after(is_told)
 
     async def _silent(self, tx: Tx, here: Here, since: float) -> Message:
-        """With what was running: a list may be what stopped it."""
+        """With what was running: it may be what stopped it."""
         running = await store.in_state(tx, State.EXECUTING)
-        lists = [r for r in running if COMMANDS[r.invocation.command].can_stop]
-        unknown = [r for r in running if r not in lists]
-        told = [[(r.id, r.text, r.person) for r in each] for each in (unknown, lists)]
-        return server_news.silent(here, since, *told)
+        return server_news.silent(here, since, [(r.id, r.text, r.person) for r in running])
 
     async def _tell_back(self, tx: Tx, since: float, until: float) -> None:
         if until - since < _AWAY or self._live.settings is None:
             return
         here = self._rooms.here(self._rooms.main_room or "")
-        age = float(self._live.settings.command_max_age)
-        await self.say(tx, "away", server_news.homeserver_back(here, since, until, age))
+        await self.say(tx, "away", server_news.homeserver_back(here, since, until))
 
     # --- gaps and errors of ours
 
@@ -281,7 +280,7 @@ class Announcements:
             if main is not None:
                 key = alarms.error_key(error, self._live.now())
                 said = alarms.own_error(here, error, event_id)
-                await self._outbox.put(tx, main, key, said)
+                await self._looking.alarm(tx, main, key, said)
 
         return Handled(commit)
 

@@ -121,14 +121,14 @@ class Parts:
         self.notices = Notices(*base, registration, self.deliveries, ground.looking)
         life = sources(rooms, registration, ground.session)
         self.drift = drift = Drift(
-            *base, conduit, db, hs, lambda: text.autojoin, life, bells.problems
+            *base, conduit, db, hs, lambda: text.autojoin, life, ground.looking, bells.problems
         )
         self.status = Status(*base, conduit, registration, db, hs, drift, ground.direct)
         self.board = Board(*base, conduit, registration, desk, db, hs, drift)
         self.commands = self._intake()
-        self.account = OwnAccount(*base, conduit, db, hs, encryption, nonce)
+        self.account = OwnAccount(*base, conduit, db, hs, encryption, ground.looking, nonce)
         self.news = news = Announcements(
-            *base, conduit, absences, db, drift, self.status, bells.problems
+            *base, conduit, absences, db, drift, self.status, ground.looking, bells.problems
         )
         self.supervisor = Supervisor(PASSES, self._stopped, log)
         self.timers = Timers(*base, desk, db, self.deliveries, ground.dialog, self.notices, news)
@@ -260,7 +260,7 @@ class AdminParts:
             line=line,
         )
         self.sending = sending = Sending(admin, hs, nonce, log)
-        self.registration = Registration(*base, state, db, sending.ask)
+        self.registration = Registration(*base, state, db, ground.looking, sending.ask)
         self.proof = Proof(*base, ground.conduit, db, hs, self.registration)
         probes, files, sealed = ground.probes, ground.files, ground.sealed
         views = Views(live, rooms, ground.conduit, state, probes, files, sealed)

@@ -209,10 +209,11 @@ async def test_without_crypto_it_says_so_in_clear_and_answers_nothing(
 ) -> None:
     room = await bo.chat(world.ops_room)
     bot = await world.start_bot(tmp_path / "bot")
-    said = await room.shows("^❗ This room is encrypted", within=20)
+    said = await room.shows("^❗ I cannot read this room", within=20)
     assert said.text.split("\n") == [
-        "❗ This room is encrypted and I cannot read it: commands typed here do nothing.",
-        "Set up encryption for the bot in maubot, or use an ops room without encryption.",
+        "❗ I cannot read this room, it is encrypted.",
+        "Commands typed here do nothing. Owners: set up encryption for the bot in maubot, or use "
+        "an ops room without encryption.",
     ]
     assert said.mentions == {world["ana"].mxid, world["dan"].mxid}
     silent = [await room.say("!users"), await bo.client.say(world.ops_room, "!users")]
@@ -234,7 +235,7 @@ async def test_encryption_that_is_switched_on_later_is_told_at_once(
         await room.shows("is ready", within=20)
         sealed = {"algorithm": "m.megolm.v1.aes-sha2"}
         await world["ana"].set_state(world.ops_room, "m.room.encryption", sealed)
-        await room.shows("^❗ This room is encrypted and I cannot read it")
+        await room.shows("^❗ I cannot read this room, it is encrypted")
     finally:
         await world.end()
 

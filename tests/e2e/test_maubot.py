@@ -197,7 +197,7 @@ async def test_nobody_pulls_the_bot_into_another_room_with_a_tombstone(
     await room.ask("!version")  # the first sync, which maubot does not look at, is over
     stone = {"body": "upgraded", "replacement_room": new}
     await world["ana"].set_state(world.ops_room, "m.room.tombstone", stone)
-    await room.shows("^❗ This room was upgraded; I stay here.")
+    await room.shows("^❗ This room was upgraded, and I stay here.")
     for _ in range(3):  # each rings, by the sync that maubot would have followed
         assert (await room.ask("!version")).text.startswith("📋 Sluice 1.")
         assert new not in await world.bot_account.joined_rooms()

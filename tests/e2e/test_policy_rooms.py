@@ -140,7 +140,7 @@ async def test_an_upgraded_room_is_told_and_not_followed(world: World, bot: Bot)
     new = await another_room(world)
     stone = {"body": "upgraded", "replacement_room": new}
     await world["ana"].set_state(world.ops_room, "m.room.tombstone", stone)
-    said = await room.shows("^❗ This room was upgraded; I stay here.")
+    said = await room.shows("^❗ This room was upgraded, and I stay here.")
     assert said.text.split("\n")[1] == (
         "If the new room is right, an owner puts its id into ops_rooms."
     )
@@ -230,7 +230,7 @@ async def test_after_an_absence_what_was_missed_is_answered(
     command = await room.say("!adduser alice")
     clock.write_text("600")  # ten minutes later
     await bot.start()
-    back = await room.shows("^🔔 Sluice is back, it was away from .* UTC", within=20)
+    back = await room.shows("^🔔 I was offline from .* UTC", within=20)
     answer = await room.answer_to(command, within=20)
     assert answer.text.startswith("⛔ Not run: I was away when you wrote this at ")
     assert "bo, send it again if it is still right." in answer.text

@@ -30,7 +30,7 @@ async def test_an_older_one_is_answered_and_not_run(world: World, tmp_path: Path
     said = await relay.room.answer_to(command, within=20)
     assert said.text.startswith("⛔ Not run: I was away when you wrote this at ")
     assert said.mentions == {world["bo"].mxid}
-    back = await relay.room.shows("^🔔 Sluice is back, it was away from .* 1 command was not run")
+    back = await relay.room.shows("^🔔 I was offline from .* 1 command was not run")
     order = [each.id for each in relay.room.said]
     assert order.index(back.id) < order.index(said.id)
     assert not await relay.exists("old")

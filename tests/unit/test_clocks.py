@@ -181,7 +181,7 @@ async def test_a_bot_that_was_down_says_that_it_was_away(monkeypatch: pytest.Mon
         bot.app = bot._app()
         await bot.app.start()
         await bot.hears("I was away when you wrote this")
-        await bot.hears("Sluice is back, it was away from", "1 command was not run")
+        await bot.hears("I was offline from", "1 command was not run")
 
 
 async def test_a_host_that_slept_says_that_it_was_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -368,7 +368,7 @@ async def test_an_error_of_the_check_is_a_no_that_is_logged_and_told_once(
     for _ in range(2):
         request = await office.types(BO, invocation("memory"))
         assert request.state is State.REJECTED
-    assert (await said(office)).count("I could not handle a message here, an error of mine") == 1
+    assert (await said(office)).count("I could not handle a message here, and nothing ran") == 1
     rows = await office.db.read(lambda tx: tx.fetch("SELECT kind FROM sluice_audit"))
     assert [row["kind"] for row in rows].count("error") == 2
 

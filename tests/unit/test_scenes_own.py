@@ -465,8 +465,9 @@ async def test_46_a_changed_log_is_found_at_once_and_told(room: Ops) -> None:
     (said,) = await room.types(ANA, "!status")
     assert said.startswith("📋 All good")  # what was good is not read again before a restart
     room.drift.log = audit.Head()
-    alarm, status = await room.types(ANA, "!status")
-    assert alarm.startswith("❗ My log is not what I wrote: entry 3 was changed or is missing.")
+    alarm, eyes, status = await room.types(ANA, "!status")
+    assert eyes == "[👀]"
+    assert alarm.startswith("❗ Somebody changed my log. Owners: find out who.\nEntry 3 is not ")
     assert "1. My log is not what I wrote" in status
     assert "log unbroken" not in status
 
@@ -475,8 +476,8 @@ async def test_46_a_log_that_was_cut_off_is_found(room: Ops) -> None:
     await deactivated(room)
     await room.types(ANA, "!status")
     await room.db.write(lambda tx: tx.execute("DELETE FROM sluice_audit WHERE seq > 2"))
-    alarm, _ = await room.types(ANA, "!status")
-    assert alarm.startswith("❗ My log is not what I wrote: entry ")
+    alarm, *_ = await room.types(ANA, "!status")
+    assert alarm.startswith("❗ Somebody changed my log. Owners: find out who.\nEntry ")
 
 
 async def test_46_status_works_in_safe_mode_without_any_policy(room: Ops) -> None:
@@ -503,7 +504,7 @@ async def test_drift_is_told_once_until_it_is_over(room: Ops) -> None:
     await room.drift.hourly()
     (said,) = await room.news()
     assert said == (
-        "❗ 2 things are wrong that were not:\n"
+        "❗ 2 new problems. Owners: look.\n"
         "1. @eve:example.org is in the admin room but no owner: it can do everything there. "
         "Remove it.\n"
         "2. This room is public: anyone can read along. Make it invite-only.\n"

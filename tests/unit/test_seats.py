@@ -120,7 +120,10 @@ async def doubted(room: Ops) -> set[str]:
     return set(await room.db.read(lambda tx: store.distrusted(tx, room.clock.now + 10**9)))
 
 
-ALARM = f"❗ {ZED} was just made, and the policy names it: it has no rights yet.\n"
+ALARM = (
+    f"❗ {ZED.removesuffix(f':{SERVER}')} was just made. Is it the right person?\n"
+    f"The policy names `{ZED}`".replace("`", "")
+)
 
 
 async def pushed(room: Ops, body: str) -> list[str]:

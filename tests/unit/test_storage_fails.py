@@ -49,7 +49,10 @@ async def test_owners_are_told_once_an_hour_while_it_lasts(office: Ops) -> None:
     await full(office)
     for _ in range(3):
         await office.storage.look()
-    assert said(office) == [f"❗ {SENTENCE}"]
+    assert said(office) == [
+        "❗ Disk full: nothing runs. Owners: make space.\n"
+        "I cannot write my log, and without it I send nothing."
+    ]
     event = office.fake.rooms[office.room].events[-1][1]
     assert ANA in event["content"]["m.mentions"]["user_ids"]
     office.clock.go(3601)

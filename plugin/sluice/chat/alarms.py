@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..text.message import Message, Text
-from ..text.phrases import Here, alarm, line, person
+from ..text.phrases import Here, alarm, capital, line, person
 from ..text.saying import says
 
 # --- log ----------------------------------------------------------------------------------------
@@ -18,7 +18,9 @@ def why_no_log(*, full: bool) -> str:
 
 
 def cannot_log(here: Here, *, full: bool = True) -> Message:
-    return alarm(here.owners, (why_no_log(full=full),))
+    why, then = ("Disk full", "make space") if full else ("My database fails", "look at it")
+    head = f"{why}: nothing runs. Owners: {then}."
+    return alarm(here.owners, (head,), ("I cannot write my log, and without it I send nothing.",))
 
 
 @says("""🔔 Log seal of the day, {n:count entry/entries}:
@@ -26,8 +28,9 @@ def cannot_log(here: Here, *, full: bool = True) -> Message:
 def seal(n: int, shown: str) -> None: ...
 
 
-@says("""❗ My log is not what I wrote: entry {entry:,} was changed or is missing.
-Somebody had the database. Compare with the seals posted here, then look at who had it.""")
+@says("""❗ Somebody changed my log. Owners: find out who.
+Entry {entry:,} is not what I wrote, or is missing: somebody had the database.
+Compare with the seals (`!help seal`), then look at who had it.""")
 def log_broken(here: Here, entry: int) -> None: ...
 
 
@@ -45,17 +48,17 @@ def error_key(error: str, now: float) -> str:
 
 def own_error(here: Here, error: str, event_id: str) -> Message:
     """An exception in a pure step, told once. event_id: "" where it may not be named."""
-    which = line("Event `{id}`; please", id=event_id) if event_id else ("Please",)
+    which = line(" Its event: `{id}`", id=event_id) if event_id else ()
     return _own_error(here, error, which)
 
 
-@says("""❗ I could not handle a message here, an error of mine: `{error}`.
-Nothing ran because of it. {which} report it.""")
+@says("""❗ An error of mine, please report it: `{error}`
+I could not handle a message here, and nothing ran because of it.{which}""")
 def _own_error(here: Here, error: str, which: Text) -> None: ...
 
 
-@says("""❗ The part of me that {does} stopped on an error and was started again.
-An error of mine: `{error}`, please report it; maubot's log has the rest.
+@says("""❗ An error of mine, please report it: `{error}`
+The part of me that {does} stopped on it and was started again; maubot's log has the rest.
 If it goes on I say so again in six hours. Restarting the plugin may help.""")
 def stopped(here: Here, does: str, error: str) -> None:
     """A loop ended with a bug. does: what it is for."""
@@ -91,13 +94,14 @@ def _cannot_begin(here: Here, error: str, request: int, words: str) -> None: ...
 # --- the rooms it is in -------------------------------------------------------------------------
 
 
-@says("""❗ This room is encrypted and I cannot read it: commands typed here do nothing.
-Set up encryption for the bot in maubot, or use an ops room without encryption.""")
+@says("""❗ I cannot read this room, it is encrypted.
+Commands typed here do nothing. Owners: set up encryption for the bot in maubot, or use an ops
+  room without encryption.""")
 def unreadable_room(here: Here) -> None: ...
 
 
-@says("""❗ This room was upgraded; I stay here.
-If the new room is right, an owner puts its id into `ops_rooms`.""")
+@says("""❗ This room was upgraded, and I stay here.
+Owners: if the new room is right, put its id into `ops_rooms`.""")
 def upgraded(here: Here) -> None: ...
 
 
@@ -109,14 +113,13 @@ def held_back(here: Here) -> None:
 def removed(here: Here, room: str, by: str | None) -> Message:
     """Out of an ops room; said in another one. by: a name, None where nobody knows."""
     if by is None:
-        return _removed(here, line("I am not in the ops room `{room}` any more", room=room))
-    who = line("{by:person} removed me from the ops room `{room}`", by=by, room=room)
-    return _removed(here, who)
+        return _removed(here, ("I am not in an ops room any more",), room)
+    return _removed(here, line("{by:person} removed me from an ops room", by=by), room)
 
 
-@says("""❗ {head}: nothing typed there runs.
-If that is wrong, invite `{here.bot}` there again.""")
-def _removed(here: Here, head: Text) -> None: ...
+@says("""❗ {head}.
+Nothing typed in `{room}` runs. If that is wrong, invite `{here.bot}` there again.""")
+def _removed(here: Here, head: Text, room: str) -> None: ...
 
 
 @says("""❗ I am in no ops room of the new policy: I hear nobody.
@@ -143,14 +146,13 @@ def _let_in_again(here: Here, time: str, who: Text) -> None: ...
 def somebody_else(here: Here, where: Text, *, before: bool) -> Message:
     """An event of our account that we did not write. before: while the bot was not running."""
     when = "while I was not running" if before else f"at {here.clock.at(here.clock.now)}"
-    return _somebody_else(here, where, when)
+    return _somebody_else(here, capital(where), when)
 
 
-@says("""❗ Somebody else uses my account: {where} {when}, and that was not me.
-Paused by myself: only commands that read run now. I do not show what was written; look in that
-  room.
-Either a second Sluice runs on this account: stop it. Or somebody has its token: change the
-  account's password with all its devices signed out, and give maubot a new token.
+@says("""❗ Somebody else uses my account. I paused.
+{where} {when} was not mine. I do not show it: look there. Only commands that read run now.
+Owners: stop the second Sluice on this account, if there is one. Else somebody has its token:
+  change its password with all its devices signed out, and give maubot a new token.
 When that is done: `!resume`""")
 def _somebody_else(here: Here, where: Text, when: str) -> None: ...
 
@@ -161,9 +163,9 @@ def restored(here: Here, since: float, number: int, cards: int) -> Message:
     return _restored(here, since, number, gone if cards else ())
 
 
-@says("""❗ My database was restored from a backup: I do not know what I did after {since:dated}.
-Requests and votes of that time are gone, and so are their entries in my log. (Or a second Sluice
-  used my account while this one was stopped.)
+@says("""❗ My database was restored from a backup.
+What I did after {since:dated} I do not know: requests and votes are gone, and so are their entries
+  in my log. (Or a second Sluice used my account while this one was stopped.)
 {gone}What is still needed is asked again; new requests begin with #{number}.""")
 def _restored(here: Here, since: float, number: int, gone: Text) -> None: ...
 
@@ -173,8 +175,8 @@ def gone_with_restore() -> None:
     """Instead of a card that the database does not know any more."""
 
 
-@says("""❗ `{mxid}` was just made, and the policy names it: it has no rights yet.
-Whoever was first has that name now. It gets its role and vote when an owner trusts it.
+@says("""❗ {mxid:short} was just made. Is it the right person?
+The policy names `{mxid}`, and whoever was first has that name now. It has no rights yet.
 {remedy}. Else take it out of the policy.""")
 def _named_made(here: Here, mxid: str, remedy: Text) -> None: ...
 

@@ -40,9 +40,8 @@ PROBLEMS = {
         who."""),
     "safe_mode": _alarm("""The policy has an error in line {about}: every command is refused.
         Correct it."""),
-    "silent": _alarm("""Conduit has not answered since {about}: restart it if nothing slow is
-        running there."""),
-    "no_answer": _alarm("""Conduit answers nothing since {about}: it is busy, or stuck. I say so
+    "silent": _alarm("""Conduit's admin room is stuck since {about}: restart Conduit."""),
+    "no_answer": _alarm("""Conduit has not answered since {about}: it is busy, or stuck. I say so
         when I know."""),
     "not_in_admin_room": _drift("""I am not in the admin room: nothing can run. Invite {about}
         there."""),
@@ -68,8 +67,8 @@ PROBLEMS = {
     "emergency": _alarm("Conduit's emergency password is set. Take it out of its config file."),
     "registration_late": _alarm("""Registration should be off since {about}, and Conduit has not
         confirmed it. Sure way: restart Conduit."""),
-    "registration_open": _drift("""Registration is on, without an end: anybody can make an
-        account. Close it: `!registration off`"""),
+    "registration_open": _drift("""Registration is on until somebody switches it off: anybody
+        can make an account. Close it: `!registration off`"""),
     "clocks": _drift("""My clock and the server's differ by {first}: commands may be refused as
         too old. Set both right."""),
     "unknown": _alarm("""#{about} {first}: nobody knows whether it ran. Look, then: `!resolve
@@ -134,7 +133,7 @@ def drifted(here: Here, problems: Sequence[Text]) -> Message:
         return alarm(here.owners, problems[0])
     return alarm(
         here.owners,
-        "{n} things are wrong that were not:",
+        "{n} new problems. Owners: look.",
         *numbered(problems[:9]),
         "All: `!status`",
         here=here,

@@ -246,18 +246,17 @@ def _names(here: Here, accounts: Sequence[str]) -> Text:
 
 
 def registration_closed(
-    who: str, lasted: float, users: Sequence[str], config: bool | None = None
+    here: Here, who: str, lasted: float, users: Sequence[str], config: bool | None = None
 ) -> Message:
     """users: who registered meanwhile. config: as in `at_next_start`."""
-    more = f" and {len(users) - 6:,} more" if len(users) > 6 else ""
     return news(
         "Registration is off again, {who:person}'s {lasted:over}.",
-        "New accounts meanwhile: {users:codes}{more}" if users else "No new accounts meanwhile.",
+        ("New accounts meanwhile: ", *_names(here, users))
+        if users
+        else "No new accounts meanwhile.",
         *at_next_start(config, False),
         who=who,
         lasted=lasted,
-        users=users[:6],
-        more=more,
     )
 
 
@@ -266,8 +265,9 @@ def registration_stuck(here: Here, since: float, *, config: bool | None) -> Mess
     return _registration_stuck(here, since, {None: "", True: " (on)", False: " (off)"}[config])
 
 
-@says("""❗ Registration should be off since {since:at}, but Conduit does not answer.
-I try every minute. Sure way: restart Conduit; then its config file decides{config}.""")
+@says("""❗ Registration may still be on. Owners: restart Conduit.
+It should be off since {since:at}, and Conduit does not answer. I try every minute.
+After a restart its config file decides{config}.""")
 def _registration_stuck(here: Here, since: float, config: str) -> None: ...
 
 

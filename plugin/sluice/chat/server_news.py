@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..text.message import Message, Text
+from ..text.message import Message, Text, one_line
 from ..text.phrases import Here, line, listed
 from ..text.saying import says
 
@@ -16,73 +16,61 @@ def _running(each: Running) -> Text:
     """`#12 (`deactivate @spam`, bo), #14 (…)`"""
     return listed(
         [
-            line("#{n} (`{words}`, {who:person})", n=n, words=words, who=who)
+            line("#{n} (`{words}`, {who:person})", n=n, words=one_line(words, 60), who=who)
             for n, words, who in each
         ]
     )
 
 
-def _too_long(lists: Running) -> Text:
-    return line(
-        "{lists} was running: its answer may have been too long. Only an owner can run it again.",
-        lists=_running(lists),
-    )
+def silent(here: Here, since: float, last: Running = ()) -> Message:
+    """No answer, no echo. last: what was running."""
+    told = line("Last command before it: {last}. ", last=_running(last))
+    cause = "It may be the cause: do not repeat it."
+    return _silent(here, since, (*told, cause) if last else ())
 
 
-def silent(here: Here, since: float, unknown: Running = (), lists: Running = ()) -> Message:
-    """No answer, no echo. lists: those whose answers may have been too long."""
-    tail = line(" Outcome unknown: {lines}.", lines=_running(unknown)) if unknown else ()
-    return _silent(here, since, _too_long(lists) if lists else (), tail)
+@says("""❗ Conduit's admin room is stuck since {since:at}. Owners: restart Conduit.
+Chats work, only commands wait. If you know that something slow runs there, give it time.
+I try every minute and tell you here when it is back.
+{last}""")
+def _silent(here: Here, since: float, last: Text) -> None: ...
 
 
-@says("""❗ Conduit has not answered admin commands since {since:at}: it is busy, or stuck.
-If nothing slow is running there, restart Conduit. Chats go on, only commands wait.
-{why}
-I try every minute and say when it is back.{tail}""")
-def _silent(here: Here, since: float, why: Text, tail: Text) -> None: ...
-
-
-@says("""❗ Conduit's admin room has lost its address `#admins:{here.server}`: commands are not
-  answered.
-Only the server's owner can repair this: `!help repair`""")
+@says("""❗ Conduit's admin room lost its address. Owners: `!help repair`
+Without `#admins:{here.server}` no command is answered. Chats work.""")
 def address_gone(here: Here) -> None: ...
 
 
 def answers_again(here: Here, since: float, at: float, waiting: int = 0) -> Message:
     """waiting: requests that were in line before it fell silent, and run now."""
-    kept: Text = ("Nothing was kept: send again what you still need.",)
-    if waiting:
-        kept = line(
-            "{n:count request} in line when it fell silent, in turn now: `!pending`. What I "
-            "refused since was not kept: send it again.",
-            here,
-            n=waiting,
-        )
-    return _answers_again(here, at, at - since, kept)
+    runs = "{n:count request} {n:was/were} waiting and {n:runs/run} now: `!pending`"
+    kept = line(runs, here, n=waiting) if waiting else ()
+    return _answers_again(here.clock.between(since, at), kept)
 
 
-@says("""🔔 Conduit answers again since {at:at}, after {silence:span}.
-{kept}""")
-def _answers_again(here: Here, at: float, silence: float, kept: Text) -> None: ...
+@says("""🔔 Conduit answers again, it was silent from {time}.
+{kept}
+What I refused meanwhile was not kept: send it again if you still need it.""")
+def _answers_again(time: str, kept: Text) -> None: ...
 
 
-def homeserver_back(here: Here, start: float, end: float, max_age: float) -> Message:
-    return _homeserver_back(here.clock.between(start, end), max_age)
+def homeserver_back(here: Here, start: float, end: float) -> Message:
+    return _homeserver_back(here.clock.between(start, end))
 
 
-@says("""🔔 The homeserver was away from {time}. Open requests and votes are all here.
-A command typed meanwhile that is older than {max_age:span} is not run; I answer it below.""")
-def _homeserver_back(time: str, max_age: float) -> None: ...
+@says("🔔 The server was offline from {time}. Open requests and votes are all here.")
+def _homeserver_back(time: str) -> None: ...
 
 
 def history_replaced(here: Here, start: float, end: float, unknown: Sequence[int] = ()) -> Message:
     """unknown: requests whose outcome nobody knows."""
-    which = line("Outcome unknown: {ids:numbers}. ", ids=unknown) if unknown else ()
+    which = line("Outcome unknown: {ids:numbers}.", ids=unknown) if unknown else ()
     return _history_replaced(here, here.clock.between(start, end), which)
 
 
-@says("""❗ The homeserver was restored or replaced: I did not read {time}.
-{unknown}Votes and edits of that time may be missing; look: `!pending`""")
+@says("""❗ The server was restored or replaced. Owners: look at `!pending`
+I did not read {time}: votes and edits of that time may be missing.
+{unknown}""")
 def _history_replaced(here: Here, time: str, unknown: Text) -> None: ...
 
 
@@ -90,23 +78,22 @@ def back(here: Here, start: float, end: float, missed: int) -> Message | None:
     """After a time without the bot; None when it was short and nothing was missed."""
     if not missed and end - start < 60:
         return None
-    told = line(" {n} {n:command was/commands were} not run, see my {n:reply/replies}.", n=missed)
+    told = line(" {n} {n:command was/commands were} not run: see my {n:reply/replies}.", n=missed)
     return _back(here.clock.between(start, end), told if missed else ())
 
 
-@says("🔔 Sluice is back, it was away from {time}.{missed}")
+@says("🔔 I was offline from {time}.{missed}")
 def _back(time: str, missed: Text) -> None: ...
 
 
-@says("""❗ {conduit} is unknown to me: only commands that read work until Sluice is updated.
-Still fine: `!users`, `!rooms`, `!registration`, `!config`. Everything that changes something is
-  refused.""")
+@says("""❗ Owners: update Sluice. It does not know {conduit}.
+Until then only commands that read work: `!users`, `!rooms`, `!registration`, `!config`""")
 def unknown_version(here: Here, conduit: str) -> None: ...
 
 
-@says("""❗ Conduit's emergency password is set.
-Whoever knows it can write as Conduit. Take it out of its config file when the emergency is
-  over.""")
+@says("""❗ Owners: Conduit's emergency password is set.
+Whoever knows it can write as Conduit, so only `!status` works here.
+Take it out of Conduit's config file when the emergency is over.""")
 def emergency(here: Here) -> None: ...
 
 

@@ -32,6 +32,7 @@ from ..matrix.outbox import Outbox
 from ..model.event import RoomEvent, object_in
 from ..model.request import ITSELF, Pause
 from ..requests import store
+from ..server.looking import Looking
 from ..state import Live, Rooms, ServerState
 from ..text.message import Sign, Text
 
@@ -99,11 +100,12 @@ class OwnAccount:
         db: Database,
         homeserver: Homeserver,
         encryption: Encryption,
+        looking: Looking,
         nonce: str,
     ) -> None:
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
         self._db, self._hs = db, homeserver
-        self._encryption, self._nonce = encryption, nonce
+        self._encryption, self._looking, self._nonce = encryption, looking, nonce
         self._looked: set[str] = set()  # rooms whose past was looked through
         self._recorded = 0
         self._untold = True  # there may be something to tell
@@ -166,11 +168,11 @@ class OwnAccount:
         here = self._rooms.here(room)
         if "restored" in left:
             said = alarms.restored(here, **left["restored"])
-            await self._outbox.put(tx, room, f"restored.{here.clock.now}", said)
+            await self._looking.alarm(tx, room, f"restored.{here.clock.now}", said)
         if "foreign" in left:
             where = self._where(left["foreign"]["room"], left["foreign"]["kind"])
             said = alarms.somebody_else(here, where, before=left["foreign"]["before"])
-            await self._outbox.put(tx, room, f"foreign.{here.clock.now}", said)
+            await self._looking.alarm(tx, room, f"foreign.{here.clock.now}", said)
         await meta.drop(tx, _TO_TELL)
 
     def _where(self, room: str, kind: str) -> Text:

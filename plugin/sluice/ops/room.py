@@ -129,7 +129,7 @@ class OpsRoom:
             await outbox.put(tx, self.room, key, alarms.unreadable_room(here), clear=True)
         if view.replaced_by:
             key = f"upgraded.{view.event_of('m.room.tombstone')}"
-            await outbox.put(tx, self.room, key, alarms.upgraded(here))
+            await self._looking.alarm(tx, self.room, key, alarms.upgraded(here))
 
     def _origin(self, event: RoomEvent, command: EventId | None = None) -> Origin:
         return Origin(event.id, command or event.id, self.room, event.sender, event.at or 0.0)

@@ -30,6 +30,11 @@ class Looking:
             await self._outbox.react(tx, room, key, EYES)
             await store.watch(tx, _watched(room, key, message))
 
+    async def alarm(self, tx: Tx, room: str, key: str, message: Message) -> None:
+        """A new message; with 👀 on it if it pushes somebody, who then has to act."""
+        put = self.say if message.push else self._outbox.put
+        await put(tx, room, key, message)
+
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
         """It reads like this from now on, above who looks after it."""
         await store.watch(tx, _watched(room, key, message))

@@ -15,21 +15,21 @@ from attrs import evolve
 from .. import audit
 from ..chat import alarms
 from ..db.connection import Tx
-from ..matrix.outbox import Outbox
 from ..policy.people import members_of, mxids_of, person_of
 from ..policy.rules import Policy
 from ..requests import store
 from ..state import Live, Rooms
 from ..text.message import Topic
 from . import store as named
+from .looking import Looking
 
 NO_REQUEST = 0  # what stands for the request that put the account in doubt
 _NEVER = 253402214400.0  # the end of the year 9999: only an owner ends it
 
 
 class NamedAccounts:
-    def __init__(self, live: Live, rooms: Rooms, outbox: Outbox) -> None:
-        self._live, self._rooms, self._outbox = live, rooms, outbox
+    def __init__(self, live: Live, rooms: Rooms, looking: Looking) -> None:
+        self._live, self._rooms, self._looking = live, rooms, looking
 
     async def registered(self, tx: Tx, mxid: str) -> None:
         """Conduit says that this account was made just now."""
@@ -67,7 +67,7 @@ class NamedAccounts:
         if room is not None:
             said = alarms.named_made(rooms.here(room), mxid, trusted_by=left)
             said = evolve(said, about=Topic(accounts=(mxid,)))
-            await self._outbox.put(tx, room, f"named.{mxid}.{now}", said)
+            await self._looking.alarm(tx, room, f"named.{mxid}.{now}", said)
 
 
 async def forget(tx: Tx, policy: Policy) -> None:

@@ -72,7 +72,7 @@ class Notices:
         self._live, self._rooms, self._outbox = live, rooms, outbox
         self._registration, self._deliveries = registration, deliveries
         self._looking = looking
-        self._named = NamedAccounts(live, rooms, outbox)
+        self._named = NamedAccounts(live, rooms, looking)
         self._next = 0.0  # when to look whether a message must be edited
 
     async def take(

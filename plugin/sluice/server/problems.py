@@ -32,6 +32,7 @@ from ..state import Live, Rooms, ServerState
 from ..text.message import Text, code, plain
 from ..text.phrases import Word
 from ..text.times import about
+from .looking import Looking
 from .named import NamedAccounts
 
 _ORDER = tuple(health.PROBLEMS)
@@ -78,13 +79,15 @@ class Drift:
         homeserver: Homeserver,
         autojoin: Callable[[], bool | None],
         sources: Sequence[Source],
+        looking: Looking,
         due: asyncio.Event,
     ) -> None:
         """due: the bell that something may have changed, or an hour is over."""
         self._sources: tuple[Source, ...] = (self._around, *sources)
         self._live, self._rooms, self._outbox, self._conduit = live, rooms, outbox, conduit
         self._db, self._hs, self._autojoin = db, homeserver, autojoin
-        self._named = NamedAccounts(live, rooms, outbox)
+        self._looking = looking
+        self._named = NamedAccounts(live, rooms, looking)
         self._address: str | None = None  # where #admins leads, "" nowhere, None not known
         self._without: tuple[str, ...] = ()  # named accounts that do not exist
         self._accounts_at = 0.0  # when they were looked up
@@ -154,7 +157,7 @@ class Drift:
         for room in self._rooms.told_rooms:
             key = f"log.broken.{seq}.{self._live.now()}"
             said = alarms.log_broken(self._rooms.here(room), seq)
-            await self._outbox.put(tx, room, key, said)
+            await self._looking.alarm(tx, room, key, said)
         tx.after(lambda: setattr(self, "broken", seq))
 
     # --- what is wrong now
@@ -326,7 +329,7 @@ class Drift:
         if new:
             said = health.drifted(self._rooms.here(room), [self._said(room, each) for each in new])
             key = f"drift.{self._live.now()}.{new[0].key}"
-            await self._outbox.put(tx, room, key, said)
+            await self._looking.alarm(tx, room, key, said)
 
 
 def _needs(view: RoomView, kind: str) -> tuple[str]:

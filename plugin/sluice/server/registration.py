@@ -23,6 +23,7 @@ from ..passwords import store
 from ..requests import store as requests
 from ..state import Live, RegistrationState, Rooms, Window
 from ..text.message import Message, Topic
+from .looking import Looking
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
 _CONFIG = ("show-config",)
@@ -40,9 +41,10 @@ class Registration:
         outbox: Outbox,
         state: RegistrationState,
         db: Database,
+        looking: Looking,
         ask: Ask,
     ) -> None:
-        self._live, self._rooms, self._outbox = live, rooms, outbox
+        self._live, self._rooms, self._looking = live, rooms, looking
         self.state, self._db, self._ask = state, db, ask
         self._tried = 0.0
 
@@ -112,7 +114,8 @@ class Registration:
         kept = await self._db.read(store.window)
         came = kept.newcomers if kept is not None else ()
         config = self.state.at_start
-        said = texts.registration_closed(window.by, lasted, came, config)
+        here = self._rooms.here(self._rooms.main_room or "")
+        said = texts.registration_closed(here, window.by, lasted, came, config)
         said = evolve(said, about=Topic(accounts=came))
         await self._over(window, said, outcome="done")
 
@@ -154,7 +157,7 @@ class Registration:
 
     async def _say(self, tx: Tx, key: str, message: Message) -> None:
         if self._rooms.main_room is not None:
-            await self._outbox.put(tx, self._rooms.main_room, key, message)
+            await self._looking.alarm(tx, self._rooms.main_room, key, message)
 
     async def ask(self) -> str | None:
         """What Conduit says now: on or off; None if it does not answer."""
