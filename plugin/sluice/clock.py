@@ -1,5 +1,5 @@
 """What is due, looked at once a second: questions that nobody answered, requests, passwords,
-folded floods, seals.
+folded floods, seals, the digest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .passwords.handover import Deliveries
 from .requests import reweigh, store
 from .requests.desk import Desks
 from .requests.finish import HOURGLASS
+from .server.digest import Digest
 from .server.notices import Notices
 from .state import Live, Rooms
 
@@ -38,10 +39,12 @@ class Timers:
         dialog: Dialog,
         notices: Notices,
         news: Announcements,
+        digest: Digest,
     ) -> None:
         self._live, self._rooms, self._outbox, self._desk = live, rooms, outbox, desk
         self._db, self._deliveries = db, deliveries
         self._dialog, self._notices, self._news = dialog, notices, news
+        self._digest = digest
         self._shown: set[str] = set()  # commands that carry an hourglass
         self._alive = 0.0
 
@@ -75,6 +78,8 @@ class Timers:
             await self._db.write(lambda tx: reweigh.tick(self._desk(tx)))
             self._alive = self._live.now()
             self._shown |= {event_id for _, event_id in slow}
+        if self._digest.due:
+            await self._db.write(self._digest.tick)
 
     async def _due(self, tx: Tx) -> bool:
         now = self._live.now()

@@ -312,6 +312,7 @@ _TIGHTENS: Mapping[str, Callable[[Any, Any], bool]] = {
     "reserved_names": _wider,
     "relay.attacker_sized": lambda was, now: _SIZED.index(now) > _SIZED.index(was),
     "board": lambda was, now: True,
+    "digest": lambda was, now: True,
     "secrets.remove_after": _less,
     "secrets.replace": _more,
     "secrets.scrub_admin_room": _more,

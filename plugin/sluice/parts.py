@@ -57,6 +57,7 @@ from .running.outcome import Endings
 from .running.runner import PASSES, Runner
 from .running.views import Lists, Views
 from .server.board import Board
+from .server.digest import Digest
 from .server.looking import Looking
 from .server.notices import Notices
 from .server.problems import Drift
@@ -131,7 +132,8 @@ class Parts:
             *base, conduit, absences, db, drift, self.status, ground.looking, bells.problems
         )
         self.supervisor = Supervisor(PASSES, self._stopped, log)
-        self.timers = Timers(*base, desk, db, self.deliveries, ground.dialog, self.notices, news)
+        digest, dialog = Digest(*base, drift), ground.dialog
+        self.timers = Timers(*base, desk, db, self.deliveries, dialog, self.notices, news, digest)
         self.doors = self._doors(opened)
         self.sender = Sender(hs, db, encryption, ground.outbox, self._speech(), ground.clock)
 

@@ -55,7 +55,8 @@ class NoticeSettings:
 class Settings:
     """Everything that the text says, defaults filled in.
 
-    fingerprint: SHA-256 of the text, in hex. tests: how many it has. warnings: what is odd in it.
+    digest: when in the day one is said, as `08:00`; None: never. fingerprint: SHA-256 of the
+    text, in hex. tests: how many it has. warnings: what is odd in it.
     outdated: what an earlier version took and this one would not take again, with the remedy.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     reserved_names: tuple[str, ...]
     welcome: str
     board: bool
+    digest: str | None
     policy: Policy
     relay: RelaySettings
     secrets: SecretSettings

@@ -36,7 +36,7 @@ from sluice.text.message import plain
 DERIVED = {"plans", "person", "named", "closure", "grants", "by_server", "known", "most",
            "rank", "by_glob", "changing", "lines", "label", "matched", "check"}  # fmt: skip
 """What follows from the other fields."""
-PLACES = {"line", "text", "digest", "warnings", "outdated", "key", "former"}
+PLACES = {"line", "text", "fingerprint", "warnings", "outdated", "key", "former"}
 """What is about the text and not about what it says."""
 
 

@@ -32,6 +32,7 @@ SERVER = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 _NAME = re.compile(r"[^\W_][\w.-]{0,39}")
 _ROOM = re.compile(r"![!-~]{1,254}")
 _HASHED = re.compile(r"![A-Za-z0-9_-]{43}")
+_HOUR = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
 UTC = timezone.utc
 WELCOME = """Install Element X, choose server {server}, sign in as {name} with the password above.
@@ -135,6 +136,14 @@ def reserved(node: Node) -> tuple[str, ...]:
     return tuple(text(one) for one in names(node))
 
 
+def hour(node: Node) -> str:
+    """A time of the day, as `08:00`."""
+    word = text(node)
+    if (found := _HOUR.fullmatch(word)) is None:
+        raise BadValue(f'{quoted(word)} is no time of the day. Like this: "08:00"')
+    return f"{int(found[1]):02}:{found[2]}"
+
+
 def true_or_role(node: Node) -> bool | str:
     return node.value if isinstance(node.value, bool) else name(node)
 
@@ -160,6 +169,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "reserved_names": Key(reserved, ("_*",)),
         "welcome": Key(text, WELCOME),
         "board": Key(yes_no, True),
+        "digest": Key(hour, null=True),
         "policy": Key(anything, null=True),
         "relay": Key(anything),
         "secrets": Key(anything),

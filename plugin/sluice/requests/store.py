@@ -249,6 +249,11 @@ async def rejected_since(tx: Tx, mxids: Sequence[str], at: float) -> int:
     return int(await tx.fetchval(query, at, State.REJECTED.value, *mxids))
 
 
+async def since(tx: Tx, at: float) -> list[Request]:
+    """What was asked, or ended, since then; oldest first."""
+    return await REQUESTS.all(tx, "WHERE created >= $1 OR ended >= $1 ORDER BY id", at)
+
+
 async def expired_since(tx: Tx, at: float) -> list[Request]:
     where = "WHERE state = $1 AND ended >= $2 ORDER BY id"
     return await REQUESTS.all(tx, where, State.EXPIRED.value, at)

@@ -45,6 +45,10 @@ class Clock:
         year = "" if local.year == self._local(self.now).year else f" {local.year}"
         return f"{local.day} {_MONTHS[local.month - 1]}{year}"
 
+    def day_number(self, at: float) -> int:
+        """One more than that of the day before."""
+        return self._local(at).toordinal()
+
     def dated(self, at: float) -> str:
         """`23 Nov 14:02 UTC`, also for today: what is looked at later."""
         local = self._local(at)
