@@ -99,10 +99,10 @@ async def test_list_rooms(house: House, name: str) -> None:
     shows(
         await house.does(f"!rooms green-{name}"),
         rf"^📋 1 of \d+ rooms matches “green-{name}”, most members first:$",
-        rf"^1 #green-{name} “Garden ",
+        rf"^“Garden {name} <b>x</b>”, 1 member: {house.alias(f'green-{name}')}, !",
     )
-    shows(await house.does(f"!rooms {room[:12]}"), rf"^1 #green-{name} “Garden ")
-    shows(await house.does(f"!rooms {hidden[:12]}"), rf"^1 {re.escape(hidden)}")
+    shows(await house.does(f"!rooms {room[:12]}"), rf"^“Garden {name} .*, 1 member: ")
+    shows(await house.does(f"!rooms {hidden[:12]}"), rf"^1 member: {re.escape(hidden)}")
 
 
 @covers("disableroom", "done")

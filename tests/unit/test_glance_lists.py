@@ -55,7 +55,7 @@ def test_no_account_is_lost_between_pages(n: int, length: int) -> None:
 
 def test_forty_rooms_and_files_can_be_read() -> None:
     rooms = [
-        lists.RoomRow(f"!{n:043}", 40 - n % 7, f"Room number {n} with a long name", alias)
+        lists.RoomRow(f"!{n:02}x{0:040}", 40 - n % 7, f"Room number {n} with a long name", alias)
         for n in range(40)
         for alias in (f"#room{n}:example.org" if n % 2 else None,)
     ]
@@ -63,7 +63,11 @@ def test_forty_rooms_and_files_can_be_read() -> None:
     said = "\n".join(page.body for page in shown)
     assert "40 this room\n" in said
     assert "40 #room7 “Room number 7 with …”\n" in said
-    assert f"!{2:043} “" in said  # without an address the id is whole
+    assert "\n40 !14x0000…0000000 “Room number…”\n" in said
+    assert "Whole id: !rooms !" in said
+    (found,) = pages_of(*lists.rooms(here(), rooms, "!14x0000…0000000"))  # as one copies it
+    whole = f"“Room number 14 with a long name”, 40 members: {rooms[14].room}"
+    assert found.body.split("\n", 1)[1].startswith(whole)
     stored = [
         StoredFile(f"{OWN[:-2]}{n:02}", 9_000_000, day, None, "image/png", "n" * 90)
         for n, day in enumerate(["2026-11-02 10:00:00"] * 40)

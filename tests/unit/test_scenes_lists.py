@@ -93,8 +93,8 @@ def test_scene_35_rooms_by_their_names():
     expect(
         message,
         "📋 2 of 212 rooms match “garden”, most members first:"
-        " ⏎ 310 #garden “Garden club”"
-        " ⏎ 4 !Xk2:example.org “✅ #12 done …”"
+        " ⏎ “Garden club”, 310 members: #garden:example.org, !gGd:example.org"
+        " ⏎ “✅ #12 done @room garden”, 4 members: !Xk2:example.org"
         " ⏎ 181 rooms have no name that I can see (private).",
     )
     assert left is None

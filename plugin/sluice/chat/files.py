@@ -15,7 +15,7 @@ from ..text.pages import IN_BLOCK, Pages, following, go_on, rows_of
 from ..text.phrases import Here, Line, count, dotted, listed, size, view
 from ..typed.parse import MAX_ENTRIES
 from ..typed.values import MAX_ID
-from .lists import View, all_about, first_page, in_block
+from .lists import View, all_about, first_page, paged
 
 _PAGE = 4  # three lines each, on a phone
 
@@ -57,7 +57,7 @@ def media(
     if not of.startswith("@") and any(file.uploader for file in files):
         lines.append(("By: ", *_uploaders(here, files)))
     rows = tuple((*_file(here, file), "\n", code(file.mxc)) for file in files)
-    pages = Pages((*whose, f", the largest first, {{}} of {len(files):,}:"), rows, 1, block=True)
+    pages = Pages((*whose, f", the largest first, {{}} of {len(files):,}:"), rows, 1)
     left = following(pages)
     left = left and evolve(left, per=_PAGE)
     lines += ["The largest:", *rows_of(pages)[1]]
@@ -136,4 +136,4 @@ def blocked(here: Here, files: Sequence[Blocked], to: str | None = None) -> View
         for f in files
     )
     head = f"{count(len(files), 'file')} blocked, the newest first"
-    return first_page(here, in_block((head,), rows, _PAGE), to=to)
+    return first_page(here, paged((head,), rows, _PAGE), to=to)

@@ -24,6 +24,7 @@ from ..text.phrases import (
     not_run,
     person,
     plural,
+    short,
     view,
 )
 from ..text.times import span
@@ -35,6 +36,7 @@ from .notices import Window
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
 _USERS, _ROWS, _EARLIER = 40, 10, 3  # on one page
+_FEW = 2  # rooms that are told in full
 _FITS = 72  # characters of a list that needs no line of its own
 
 
@@ -48,9 +50,11 @@ def first_page(
     return view(head, *rows, dotted(hints), *below, to=to), left
 
 
-def in_block(head: Text, rows: tuple[Text, ...], per: int, *, inline: bool = False) -> Pages:
-    """A list in a code block; what of it is shown is said where that is not all."""
-    pages = Pages((*head, ":"), rows, per, block=True, inline=inline)
+def paged(
+    head: Text, rows: tuple[Text, ...], per: int, *, block: bool = False, inline: bool = False
+) -> Pages:
+    """A list; what of it is shown is said where that is not all."""
+    pages = Pages((*head, ":"), rows, per, block=block, inline=inline)
     return evolve(pages, head=(*head, ", {}:")) if following(pages) else pages
 
 
@@ -83,7 +87,7 @@ def users(
     if pattern is None:
         rows = tuple(row(name) for name in names)
         also = [("Search: ", here.cmd("users spam")), ("File: ", here.cmd("users --file"))]
-        pages = in_block((total,), rows, _USERS, inline=True)
+        pages = paged((total,), rows, _USERS, inline=True)
         shown = first_page(here, pages, note, to=to, also=also if following(pages) else ())
         return all_about(shown, _all_of(by_name.values()))
     search = of_accounts(pattern, here.server) or Search(pattern, "")
@@ -99,7 +103,7 @@ def users(
     alone: Text = (*start, ": ", *listed(rows))
     if len(plain(alone)) <= _FITS:
         return all_about((view(alone, to=to), None), about)
-    return all_about(first_page(here, in_block(start, rows, _USERS, inline=True), to=to), about)
+    return all_about(first_page(here, paged(start, rows, _USERS, inline=True), to=to), about)
 
 
 def _all_of(mxids: Iterable[str]) -> Topic:
@@ -209,21 +213,38 @@ def rooms(
             return view((f"None of {total} matches ", word, "."), *below, to=to), None
         match = "matches" if len(found) == 1 else "match"
         head = (f"{len(found):,} of {total} {match} ", word)
-    rows = tuple(_room(here, row, inside) for row in found)
-    also = [] if pattern or not rows else [("Search: ", here.cmd("rooms garden"))]
     about = Topic(rooms=tuple(row.room for row in found[:MAX_ENTRIES]))
-    pages = in_block((*head, ", most members first"), rows, _ROWS)
+    head = (*head, ", most members first")
+    if len(found) <= _FEW:
+        whole = tuple(_whole_room(row, inside) for row in found)
+        return all_about(first_page(here, paged(head, whole, _ROWS), *below, to=to), about)
+    rows = tuple(_room(here, row, inside) for row in found)
+    ids = (word.text for row in rows for word in row if isinstance(word, Code) and not word.quoted)
+    cut = next((text for text in ids if "…" in text), "")
+    also: list[Text] = [] if pattern else [("Search: ", here.cmd("rooms garden"))]
+    also = [("Whole id: ", here.cmd(f"rooms {cut}"))] if cut else also
+    pages = paged(head, rows, _ROWS, block=True)
     return all_about(first_page(here, pages, *below, to=to, also=also), about)
 
 
 def _room(here: Here, row: RoomRow, inside: str) -> Text:
-    """`310 #garden “Garden club”`: how many members it has, and how one can type it."""
+    """`310 #garden “Garden club”`: how many members it has, and how one can find or type it."""
     start = f"{row.members:,} "
     if row.room == inside:
         return (f"{start}this room",)
-    typed = here.short(row.alias, MAX_ID) if row.alias else code(row.room)
-    left = max(IN_BLOCK - len(start) - len(typed.text) - 3, 12)
+    left = IN_BLOCK - len(start)
+    room = short(row.room, "", 16 if row.name else left)
+    typed = here.short(row.alias, MAX_ID) if row.alias else room
+    left = max(left - len(typed.text) - 3, 12)
     return (start, typed, *((" ", quote(row.name, left)) if row.name else ()))
+
+
+def _whole_room(row: RoomRow, inside: str) -> Text:
+    """`“Garden club”, 310 members: #garden:example.org, !gGd:example.org`."""
+    name: Text = (quote(row.name, 60), ", ") if row.name else ()
+    name = ("this room, ",) if row.room == inside else name
+    alias: Text = (code(row.alias), ", ") if row.alias else ()
+    return (*name, f"{count(row.members, 'member')}: ", *alias, code(row.room))
 
 
 def federation(here: Here, rows: Sequence[tuple[str, str, int]], to: str | None = None) -> View:
@@ -243,7 +264,7 @@ def appservices(here: Here, ids: Sequence[str], to: str | None = None) -> View:
         return view("No appservices are registered.", to=to), None
     rows = tuple((code(one_line(each)),) for each in ids)
     total = count(len(ids), "appservice")
-    return first_page(here, in_block((total,), rows, _USERS, inline=True), to=to)
+    return first_page(here, paged((total,), rows, _USERS, inline=True), to=to)
 
 
 # --- the server ---------------------------------------------------------------------------------
@@ -329,7 +350,7 @@ def conduit_help(here: Here, body: str, to: str | None = None) -> View:
     """Conduit's own help, line by line."""
     lines = [one_line(line, 200) for line in body.split("\n")]
     rows = tuple((Code(line),) for line in lines if line)
-    return first_page(here, in_block(("Conduit's own help",), rows, _ROWS), to=to)
+    return first_page(here, paged(("Conduit's own help",), rows, _ROWS), to=to)
 
 
 def event(here: Here, body: str, to: str | None = None) -> View:
@@ -352,9 +373,7 @@ def event(here: Here, body: str, to: str | None = None) -> View:
     if not accepted:
         lines.append("This server keeps it only as a link between others, nobody sees it.")
     lines.append((f"All {count(len(rows), 'line')}: ", here.cmd("more")))
-    return view(*lines, to=to), Pages(
-        (f"The event, lines {{}} of {len(rows)}:",), rows, _ROWS, block=True
-    )
+    return view(*lines, to=to), Pages((f"The event, lines {{}} of {len(rows)}:",), rows, _ROWS)
 
 
 def not_shown(to: str | None = None) -> View:

@@ -48,7 +48,7 @@ async def _list_of(call: Call, desk: Desk, ask: Ask, number: int) -> Pages | Mes
     inline = all(value.startswith("@") for value in values)
     rows = tuple((code(desk.here.local(value)),) for value in values)
     head = (f"#{number} {command.name}, {{}} of {len(values)}:",)
-    return Pages(head, rows, _NAMES, block=True, inline=inline)
+    return Pages(head, rows, _NAMES, inline=inline)
 
 
 def _open_list(call: Call, desk: Desk, ask: Ask, request: Request) -> Pages | Message:

@@ -165,7 +165,7 @@ class Message:
     @property
     def html(self) -> str:
         rows = [
-            "".join(escape(s, quote=False) if isinstance(s, str) else s.html for s in line)
+            "".join(_html(s) if isinstance(s, str) else s.html for s in line)
             for line in self.lines
         ]
         if self.sign in (Sign.CARD, Sign.ALARM):  # what somebody must look at
@@ -182,6 +182,10 @@ class Message:
             "formatted_body": self.html,
             "m.mentions": {"user_ids": list(self.push)} if self.push else {},
         }
+
+
+def _html(words: str) -> str:
+    return escape(words, quote=False).replace("\n", "<br>")
 
 
 def plain(line: Text) -> str:

@@ -54,7 +54,9 @@ def checked(pattern: str, own: str, *, accounts: bool) -> None:
 
 def of_rooms(pattern: str, own: str) -> Search:
     """The server of an id or address is not looked at: it may be in all of them."""
-    return _search(room(pattern, own, _STAR).lstrip("#!").partition(":")[0] or pattern)
+    word = room(pattern, own, _STAR).lstrip("#!").partition(":")[0]
+    start, cut, _ = word.partition("…")  # an id as a list shows it
+    return _search(f"{start}{_STAR}" if start and cut else word or pattern)
 
 
 def _search(word: str) -> Search:
