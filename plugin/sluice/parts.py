@@ -62,7 +62,7 @@ from .server.looking import Looking
 from .server.notices import Notices
 from .server.problems import Drift
 from .server.registration import Registration
-from .server.sources import sources
+from .server.sources import kept_back, sources
 from .state import Absences, Bells, Live, RegistrationState, Reopenings, Rooms, ServerState, ToRead
 from .supervise import Supervisor, Tasks
 
@@ -121,6 +121,7 @@ class Parts:
         self.deliveries = Deliveries(*base, conduit, desk, db, hs, private, nonce, opened, log)
         self.notices = Notices(*base, registration, self.deliveries, ground.looking)
         life = sources(rooms, registration, ground.session)
+        life += (kept_back(rooms, encryption.withheld),)
         self.drift = drift = Drift(
             *base, conduit, db, hs, lambda: text.autojoin, life, ground.looking, bells.problems
         )

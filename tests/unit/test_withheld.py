@@ -12,6 +12,7 @@ from sluice.matrix.encryption import MEGOLM, Encryption
 from sluice.matrix.late import ENCRYPTED, NoKey
 from sluice.matrix.withheld import KeptBack, Withheld
 from sluice.model.event import RoomEvent, event_of
+from tests.unit.app import live
 
 BO, EVE = "@bo:example.org", "@eve:example.org"
 
@@ -75,6 +76,28 @@ def test_how_much_is_remembered_has_an_end() -> None:
         withheld.hear(told("m.unverified", session=f"s{number}"))
     assert withheld.why(sealed(session="s0")) is None
     assert withheld.why(sealed(session="s1999")) is KeptBack.UNVERIFIED
+
+
+async def test_who_keeps_keys_back_stands_in_the_status_until_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as made:
+        await made.ready()
+        withheld = made.parts.ground.encryption.withheld
+        made.app.doorbell(told("m.unverified", EVE))
+        assert "cannot read" not in await made.status(), "she has no role"
+        made.app.doorbell(told("m.unverified", BO))
+        assert "I cannot read @bo:example.org" in await made.status()
+        withheld.reads(BO)
+        assert "cannot read" not in await made.status()
+
+
+def test_whose_keys_are_forgotten_is_silent_no_more() -> None:
+    withheld = Withheld()
+    withheld.hear(told("m.unverified", EVE))
+    for number in range(2_000):
+        withheld.hear(told("m.unverified", session=f"s{number}"))
+    assert withheld.silent == {BO}
 
 
 async def test_such_a_message_is_not_waited_for() -> None:

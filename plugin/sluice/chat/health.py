@@ -110,6 +110,8 @@ PROBLEMS = {
     "new_device": _drift("""I am signed in as a new device, {first}: in encrypted rooms I cannot
         read what was said before, and people may have to verify me again. Not you? Change my
         password."""),
+    "keys_kept": _drift("""I cannot read {about}: that app keeps its keys from my device.
+        Verify it (owners' guide), or they write from another app."""),
     "autojoin": _drift("maubot's autojoin is on: anyone can pull me into a room. Switch it off."),
     "unknown_version": _alarm("""{about} is unknown to me: only commands that read work. Update
         Sluice."""),

@@ -159,6 +159,7 @@ class Encryption:
             plain = json.loads(session.decrypt(sealed.content.ciphertext)[0])
             await crypto.decrypt_megolm_event(sealed)
             kind, content = plain["type"], plain["content"]
+            self.withheld.reads(event.sender)
         except (NoKey, SessionNotFound):
             raise NoKey from None
         except Exception as exc:

@@ -24,6 +24,7 @@ class KeptBack(str, Enum):
 class Withheld:
     def __init__(self) -> None:
         self._why: dict[tuple[str, str], KeptBack] = {}
+        self.silent: set[str] = set()  # who keeps keys back, and was not read since
 
     def hear(self, sync: Json) -> None:
         """A whole sync response."""
@@ -31,8 +32,14 @@ class Withheld:
             session, code = text_in(event.content, "session_id"), text_in(event.content, "code")
             if event.type in _KINDS and session and code in set(KeptBack):
                 self._why[event.sender, session] = KeptBack(code)
+                self.silent.add(event.sender)
         while len(self._why) > _KEPT:
             del self._why[next(iter(self._why))]
+        self.silent &= {sender for sender, _ in self._why}
+
+    def reads(self, sender: str) -> None:
+        """A message of theirs could be read."""
+        self.silent.discard(sender)
 
     def why(self, event: RoomEvent) -> KeptBack | None:
         """Why this encrypted event cannot be read, if its sender wants it so."""

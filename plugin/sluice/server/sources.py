@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from ..db.connection import Tx
 from ..matrix.session import Session
+from ..matrix.withheld import Withheld
 from ..model.request import State
 from ..requests import store
 from ..state import RegistrationState, Rooms
@@ -59,3 +60,12 @@ def sources(rooms: Rooms, state: RegistrationState, session: Session) -> tuple[S
         return [Trouble("registration_open")] if state.until and not state.is_meant else []
 
     return account, unknown, stopped, registration
+
+
+def kept_back(rooms: Rooms, keys: Withheld) -> Source:
+    """Whose app keeps its keys from us. Strangers may."""
+
+    async def found(_: Tx) -> Iterable[Trouble]:
+        return [Trouble("keys_kept", mxid) for mxid in sorted(keys.silent) if rooms.has_role(mxid)]
+
+    return found
