@@ -13,8 +13,10 @@ from attrs import evolve
 from sluice.chat import answers
 from sluice.db.connection import _Sqlite
 from sluice.text.message import plain
+from tests.stage.stage import OPS
 from tests.unit.ops import Ops, ops
 from tests.unit.scenes import ANA, BO, CY, DAN, here
+from tests.unit.test_upgrade import Later, later
 
 
 @pytest.fixture
@@ -160,3 +162,15 @@ async def test_a_long_line_takes_no_page_for_itself(room: Ops) -> None:
     rejected = evolve(await room.request(1), text=f"can @bo adduser {names}")
     said = plain(answers.request_row(here(), rejected).words)
     assert re.fullmatch(r"bo: can @bo adduser name0 .{1,50}… #1, not allowed", said), said
+
+
+def test_a_database_of_before_knows_which_of_its_requests_only_looked() -> None:
+    async def scene(play: Later) -> None:
+        await play.stage["ana"].say(OPS, "!log")
+        await play.stage.settle(5)
+        said = play.news[-1]
+        assert re.search(r"\n\d+ lookups? hidden: !log all\n", said), said
+        lookups = await play.rows("SELECT text FROM sluice_request WHERE lookup = 1")
+        assert {row["text"] for row in lookups} == {"users"}
+
+    later(scene)

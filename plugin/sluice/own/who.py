@@ -29,6 +29,7 @@ from ..typed.values import MAX_ID
 from .call import Call
 
 _LOOK = 5.0  # seconds for a profile
+_MOST = 100  # earlier requests
 _NEXT = {
     "": (ADDUSER.name,),
     "active": (RESETPW.name, DEACTIVATE.name, MEDIA.name),
@@ -85,7 +86,8 @@ async def _told(call: Call, desk: Desk, ask: Ask, found: Profile) -> Message:
     inside = [room for room, view in call.rooms.views.items() if mxid in view.joined]
     joined: list[Text] = [("this room",)] if ask.room in inside else []
     joined += [("the ops room ", code(room)) for room in inside if room != ask.room]
-    rows = [answers.request_row(here, each) for each in (await history.about(desk.tx, mxid))]
+    newest = (await history.about(desk.tx, mxid))[:_MOST]
+    rows = [answers.request_row(here, each) for each in newest]
     earlier = [(f"{here.clock.at(row.at)} ", *row.words) for row in rows]
     ways = await _ways(desk, ask, found)
     await desk.record("lookup", None, mxid=ask.mxid, room=ask.room, about=mxid)
