@@ -49,9 +49,9 @@ VOTES = ("approve", "deny", "cancel")  # these are seen by what becomes of the r
 _PLACE = re.compile(r"\$(said|card|question|list|result|news|file|ready|last)(\d*)\b")
 OURS = re.compile(r"@([^\s:]+):example\.org")
 _SIGNS = {"card": "✋", "question": "❓", "list": "📋", "result": "✅⛔❌", "news": "🔔❗"}
-LEAN = (  # the example without its tests; lists are read without a question
+LEAN = (  # the example without its tests and the board; lists are read without a question
     re.sub(r"^ *#.*\n", "", POLICY.partition("  # Checked whenever")[0], flags=re.M)
-    + "relay: {attacker_sized: allow}\n"
+    + "relay: {attacker_sized: allow}\nboard: false\n"
 )
 
 

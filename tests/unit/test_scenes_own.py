@@ -502,7 +502,8 @@ async def test_drift_is_told_once_until_it_is_over(room: Ops) -> None:
     room.fake.put(room.room, ANA, "m.room.tombstone", {"replacement_room": "!new:x"}, "")
     await room.look()
     await room.drift.hourly()
-    (said,) = await room.news()
+    said, eyes = await room.news()
+    assert eyes == "[👀]"
     assert said == (
         "❗ 2 new problems. Owners: look.\n"
         "1. @eve:example.org is in the admin room but no owner: it can do everything there. "
@@ -519,7 +520,7 @@ async def test_drift_is_told_once_until_it_is_over(room: Ops) -> None:
     await room.look()
     room.clock.go(3600)
     await room.drift.hourly()
-    (said,) = await room.news()
+    said, _ = await room.news()
     assert said.startswith("❗ @eve:example.org is in the admin room but no owner")
 
 
@@ -531,7 +532,8 @@ async def test_drift_names_accounts_of_the_policy_that_do_not_exist(room: Ops) -
     del room.fake.accounts[CY]
     del room.fake.aliases["#admins:example.org"]
     await room.drift.hourly()
-    (said,) = await room.news()
+    said, eyes = await room.news()
+    assert eyes == "[👀]"
     assert said == (
         "❗ @cy:example.org is in the policy and has no account. Once it is made, an owner must "
         "trust it."
