@@ -132,6 +132,19 @@ def test_the_readme_installs_as_the_owners_page_does() -> None:
     assert [each for each in words[:3] if f"   {each}\n" not in said] == []
 
 
+def test_the_readme_shows_what_the_bot_says() -> None:
+    [block] = [b for b in blocks(ROOT / "README.md", "") if "Sluice  " in b]
+    shown = re.findall(r"^(?:Sluice  | {8})(\S.*?)(?: …?  .*)?$", numberless(block), re.M)
+    book = numberless((DOCS / "conversations.md").read_text(encoding="utf-8"))
+    said = re.findall(r"^(?:sluice: | {8})(\S.*)$", book, re.M)
+    assert len(shown) > 3
+    assert [line for line in shown if not any(each.startswith(line) for each in said)] == []
+
+
+def numberless(text: str) -> str:
+    return re.sub(r"#\d+", "#12", text)
+
+
 def test_the_repair_by_hand_goes_where_the_finished_lines_go() -> None:
     said = (DOCS / "owners.md").read_text(encoding="utf-8")
     lines = help.repair_lines(here(server="example.com"), "https://example.com", "!ROOM").body

@@ -23,6 +23,7 @@ from sluice.chat import help
 from sluice.policy.access import demand_of, who_can
 from sluice.settings import load
 from sluice.setup import units
+from sluice.setup.check import OLDEST
 from sluice.setup.package import Package
 from sluice.setup.standalone import Standalone
 from tests.unit.test_docs import DOCS, PAGES, ROOT
@@ -178,6 +179,16 @@ def test_mbc_needs_the_folder_that_the_page_makes(tmp_path: Path) -> None:
     assert subprocess.run(words, env=env, check=False, capture_output=True).returncode == 1
     (tmp_path / ".config").mkdir()
     subprocess.run(words, env=env, check=True)
+
+
+def test_the_oldest_versions_are_the_same_everywhere() -> None:
+    page = (DOCS / "choosing.md").read_text(encoding="utf-8")
+    path = ROOT / ".github" / "workflows" / "versions.yml"
+    matrix = YAML(typ="safe").load(path.read_text())["jobs"]["unit"]["strategy"]["matrix"]
+    for name, numbers in OLDEST.items():
+        oldest = ".".join(map(str, numbers))
+        assert f"| {name} | {oldest} and newer" in page
+        assert any(re.search(rf"\b{name}\S*=={oldest}\b", row["bot"]) for row in matrix["include"])
 
 
 # --- what a moderator tries first -------------------------------------------------------------
