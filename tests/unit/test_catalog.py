@@ -68,7 +68,7 @@ GROUPS = {
 }
 OWN = (
     "who help can why pending approve deny cancel resolve more log policy status pause resume"
-    " glass trust reload version"
+    " glass trust reload version board"
 )
 LEFT_OUT = {
     "sign-json", "hash-and-sign-event", "show-media", "register-appservice", "parse-pdu",

@@ -34,6 +34,7 @@ MEANS: Mapping[str, str] = {
     **_each("settings configuration", "config"),
     **_each("next page nextpage", "more"),
     **_each("ping alive health up uptime state", "status"),
+    **_each("dashboard overview", "board"),
     **_each("explain", "why"),
     **_each("ver about build", "version"),
     **_each("bridges", "appservices"),
