@@ -585,7 +585,7 @@ async def test_another_room_is_not_touched(room: Live) -> None:
 async def test_pending_resume_and_the_log_say_what_is_held(room: Live) -> None:
     gone = await lost(room)
     room.says(ANA, "!pending")
-    assert "1 of 1, place 1, held, until" in " ".join(await room.reads())
+    assert "place 1 in line · held · " in " ".join(await room.reads())
     room.says(ANA, "!pause")
     room.says(ANA, "!resume")
     said = " ".join(await room.reads())
