@@ -30,7 +30,8 @@ class View:
     max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
     heard; what is queued there lets that of the other rooms pass, and is given up when that
     lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
-    pass. told: the rooms of everybody's alarms.
+    pass. told: the rooms of everybody's alarms. silent_since:
+    Conduit has answered nothing since then.
     """
 
     now: float
@@ -44,6 +45,7 @@ class View:
     aside: Mapping[str, Aside] = field(factory=dict)
     mute: frozenset[str] = frozenset()
     told: tuple[str, ...] = ()
+    silent_since: float | None = None
 
 
 def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View:
@@ -62,6 +64,7 @@ def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View
         aside=rooms.aside,
         mute=frozenset(room for room in settings.ops_rooms if rooms.mute(room)),
         told=rooms.told_rooms,
+        silent_since=conduit.health.silent_since,
     )
 
 

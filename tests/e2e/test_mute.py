@@ -127,10 +127,10 @@ async def test_break_glass_in_the_second_room_is_told_and_reviewed_in_the_first(
     spam = await office.account()
     line = f"!glass deactivate {spam.mxid} reason it is spreading"
     await world["dan"].say(second.room, line)
-    told = await office.shows("^❗ Break-glass by dan, no approval")
+    told = await office.shows("^❗ Break-glass: ")
     assert world["ana"].mxid in told.mentions
     assert f"It was in {second.room}" in told.text
-    await second.shows("^❗ Break-glass by dan, no approval")
+    await second.shows("^❗ Break-glass: ")
     await second.shows("#1 done")
     await office.ran_once(spam)
     await office.taps("ana", told)  # who reviews is not in the second room

@@ -187,8 +187,7 @@ async def test_28_a_person_denies(scene: Scene) -> None:
     assert rest == [
         "[taken away]",
         "[taken away]",
-        "⛔ #18 denied by dan, nothing ran: deactivate @max:example.org\n"
-        "Why: “he is a regular, ask him first”",
+        "⛔ Denied by dan: deactivate @max · #18\nWhy: “he is a regular, ask him first”",
         "[✅]",
     ]
     assert await scene.pushed() == [BO]
@@ -207,12 +206,10 @@ async def test_29_expiry(scene: Scene) -> None:
     scene.now("15:03")
     assert await scene.office.at_desk(reweigh.next_due) == at("14:33")
     await scene.office.at_desk(reweigh.tick)
-    edit, *_, new = await scene.news()
+    edit, *_, new, button = await scene.news()
     assert edit.startswith("(edited) ⛔ #19 expired at 15:03 UTC: deactivate @spam:example.org\n")
-    assert new == (
-        "⛔ #19 expired at 15:03 UTC without a vote, nothing ran: deactivate @spam:example.org\n"
-        "Send it again: !deactivate @spam:example.org reason casino links"
-    )
+    assert new == "⛔ Expired: deactivate @spam · #19\nNobody voted. Again: tap 🔁"
+    assert button == "[🔁]"
     assert await scene.pushed() == [BO]
 
 
@@ -244,7 +241,7 @@ async def test_29_the_card_is_deleted(scene: Scene) -> None:
     await scene.office.at_desk(voting.redacted, "!elsewhere:example.org", "$card", CY)
     assert await scene.news() == []
     await scene.office.at_desk(voting.redacted, ROOM, "$card", BO)
-    assert await scene.news() == ["⛔ #22 cancelled: the card was deleted. Nothing ran."]
+    assert await scene.news() == ["⛔ Not run: deactivate @spam · #22\nThe card was deleted."]
 
 
 async def test_30_votes_that_do_not_count(scene: Scene) -> None:
@@ -547,11 +544,11 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     ask = await scene.office.ask(ANA, what, glass=True)
     request = await scene.office.at_desk(measures.break_glass, ask)
     await scene.news()
-    message = (await scene.office.said())[-1]
+    message = next(row for row in reversed(await scene.office.said()) if row["kind"] == "message")
     assert json.loads(message["content"])["body"] == (
-        "❗ Break-glass by ana, no approval: deactivate @spam:example.org (#51)\n"
-        "Reason: “floods the lobby, nobody awake”\n"
-        "dan, review it: !approve 51 or !deny 51 why"
+        "❗ Break-glass: deactivate @spam · #51\n"
+        "ana runs it without a vote: “floods the lobby, nobody awake”\n"
+        "Was it right? dan: tap ✅ or ❌, or !deny 51 why"
     )
     assert await scene.pushed() == [ANA, DAN]
     await scene.runs(request)
@@ -571,8 +568,10 @@ async def test_48_break_glass_and_its_review(scene: Scene) -> None:
     assert message.body == "📋 No open requests.\nBreak-glass #51 waits for dan's review."
     await scene.says(DAN, request, Side.APPROVE)
     assert await scene.news() == [
-        "(edited) ✅ #51 reviewed by dan, in order: deactivate @spam:example.org, "
-        "break-glass by ana",
+        "[taken away]",
+        "[taken away]",
+        "(edited) ✅ Break-glass: deactivate @spam · #51\n"
+        "ana ran it without a vote; dan says it was right.",
         "[✅]",
     ]
 
@@ -585,8 +584,10 @@ async def test_48_a_review_that_is_not_in_order(scene: Scene) -> None:
     await scene.news()
     await scene.says(DAN, request, Side.DENY, why="could have waited")
     assert await scene.news() == [
-        "❗ #1 reviewed by dan, not in order: “could have waited”\n"
-        "It has run. Undo: !resetpw spam",
+        "[taken away]",
+        "[taken away]",
+        "❗ dan objects to ana's break-glass #1: “could have waited”\n"
+        "It has run: deactivate @spam. Undo: !resetpw spam",
         "[✅]",
     ]
 
@@ -609,12 +610,12 @@ async def test_58_single_lines(scene: Scene) -> None:
     scene.office.room.powers[HAL] = 30
     await scene.office.at_desk(voting.cancel, await scene.asks(HAL, "cancel"), 22)
     assert await scene.news() == [
-        "⛔ Not allowed (#23): cancel is for who asked, or who may deny it. "
+        "⛔ Not allowed (#23): only who asked, or who may deny it, can cancel it. "
         "bo, cy, ana or dan can."
     ]
     scene.office.room.joined.discard(BO)
     await scene.office.at_desk(reweigh.room_changed, ROOM)
-    assert (await scene.news())[-1] == "⛔ #22 cancelled: bo left this room. Nothing ran."
+    assert (await scene.news())[-1] == "⛔ Not run: deactivate @spam2 · #22\nbo left this room."
 
 
 async def test_22_a_limit(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.chat import cards, ended, not_allowed, strong_measures
+from sluice.chat import cards, ended, not_allowed, over, strong_measures
 from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact, describe
 from sluice.chat.cards import Need, Standing
 from sluice.model.command import Invocation
@@ -118,10 +118,10 @@ def test_every_text_about_a_request_keeps_the_rules(
         cards.running(request, told, votes.by, 10, 40),
         cards.ended(evolve(request, state=state), told, votes.by, HERE),
         cards.edited(request, told, 13),
-        cards.over(evolve(request, state=State.EXPIRED), told, HERE),
-        cards.over(evolve(request, state=State.CANCELLED), told, HERE),
-        cards.over(denied_by_cy, told, HERE, words),
-        cards.not_started(request, HERE),
+        over.over(evolve(request, state=State.EXPIRED), HERE),
+        over.over(evolve(request, state=State.CANCELLED), HERE, again=True),
+        over.over(denied_by_cy, HERE, words),
+        over.not_started(request, HERE, again=True),
         cards.reminder(request, votes, (CY,), HERE),
         cards.not_counted(request, "@hal:example.org", cause, votes, HERE),
         cards.counts_already(request, votes),
@@ -134,9 +134,9 @@ def test_every_text_about_a_request_keeps_the_rules(
         )[0],
         strong_measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
         strong_measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
-        strong_measures.glass(request, told, ("dan",), (ANA,), HERE),
-        strong_measures.reviewed(request, told, "dan"),
-        strong_measures.not_in_order(request, "dan", words.strip(), (), (ANA,)),
+        strong_measures.glass(request, ("dan",), (ANA,), HERE),
+        strong_measures.reviewed(request, "dan", HERE),
+        strong_measures.not_in_order(request, "dan", words.strip(), (), (ANA,), HERE),
         strong_measures.trusted("ana", "cy", CY, (ANA,)),
     ]
     for message in messages:

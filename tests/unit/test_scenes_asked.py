@@ -106,13 +106,16 @@ def test_scene_4_41_50_53_58_the_state_of_things_says_no():
     )
     expect(
         refusals.silent(here("14:55"), at("14:50")),
-        "⛔ Not run: Conduit does not answer since 14:50 UTC. I say here when it is back.",
+        "⛔ Not run: Conduit has not answered since 14:50 UTC."
+        " ⏎ I'll tell you here when it is back.",
     )
-    late = refusals.too_old(here(), "bo", BO, at("13:41"))
+    late = refusals.too_old(
+        here(), refusals.Missed((code("!adduser"),), "bo", BO, at("13:41"), again=True)
+    )
     expect(
         late,
-        "⛔ Not run: I was away when you wrote this at 13:41 UTC."
-        " bo, send it again if it is still right.",
+        "⛔ Not run: !adduser of 13:41 UTC, I was offline."
+        " ⏎ bo, still wanted? Tap 🔁 or send it again.",
     )
     assert late.push == (BO,)
     expect(

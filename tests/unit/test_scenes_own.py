@@ -236,8 +236,7 @@ async def test_28_deny_by_command_keeps_the_words(room: Ops) -> None:
     await room.types(BO, "!deactivate @max:example.org reason x")
     said = await room.types(DAN, "!deny 18 he is a regular, ask him first")
     assert said[-2:] == [
-        "⛔ #18 denied by dan, nothing ran: deactivate @max:example.org\n"
-        "Why: “he is a regular, ask him first”",
+        "⛔ Denied by dan: deactivate @max · #18\nWhy: “he is a regular, ask him first”",
         "[✅]",
     ]
 
@@ -246,7 +245,7 @@ async def test_29_58_cancel(room: Ops) -> None:
     await room.next_is(26)
     await room.types(BO, "!deactivate @max:example.org reason x")
     assert await room.types(HAL, "!cancel 26") == [
-        "⛔ Not allowed (#27): cancel is for who asked, or who may deny it. "
+        "⛔ Not allowed (#27): only who asked, or who may deny it, can cancel it. "
         "bo, cy, ana or dan can."
     ]
     assert (await room.types(BO, "!cancel 26"))[-1] == "[✅]"
@@ -611,9 +610,11 @@ async def test_48_break_glass_and_its_review(room: Ops) -> None:
     await room.next_is(51)
     line = "!glass deactivate @spam:example.org reason floods the lobby, nobody awake"
     assert await room.types(ANA, line) == [
-        "❗ Break-glass by ana, no approval: deactivate @spam:example.org (#51)\n"
-        "Reason: “floods the lobby, nobody awake”\n"
-        "dan, review it: !approve 51 or !deny 51 why"
+        "❗ Break-glass: deactivate @spam · #51\n"
+        "ana runs it without a vote: “floods the lobby, nobody awake”\n"
+        "Was it right? dan: tap ✅ or ❌, or !deny 51 why",
+        "[✅]",
+        "[❌]",
     ]
     await room.runs()
     (said,) = await room.types(ANA, "!glass deactivate @max:example.org reason again")
@@ -624,8 +625,10 @@ async def test_48_break_glass_and_its_review(room: Ops) -> None:
         "📋 No open requests.\nBreak-glass #51 waits for dan's review."
     ]
     assert await room.types(DAN, "!approve 51") == [
-        "(edited) ✅ #51 reviewed by dan, in order: deactivate @spam:example.org, "
-        "break-glass by ana",
+        "[taken away]",
+        "[taken away]",
+        "(edited) ✅ Break-glass: deactivate @spam · #51\n"
+        "ana ran it without a vote; dan says it was right.",
         "[✅]",
     ]
     (said,) = await room.types(ANA, "!log 51")
@@ -640,10 +643,8 @@ async def test_48_break_glass_is_for_its_role_and_asks_what_is_missing(room: Ops
     assert said.startswith("⛔ Not allowed (#52): break-glass is for owners.")
     (said,) = await room.types(ANA, "!glass deactivate @spam:example.org")
     assert said == "❓ Why? Reply to this message; it stands in the log."
-    (said,) = await room.answers("floods the lobby")
-    assert said.startswith(
-        "❗ Break-glass by ana, no approval: deactivate @spam:example.org (#53)"
-    )
+    said, *_ = await room.answers("floods the lobby")
+    assert said.startswith("❗ Break-glass: deactivate @spam · #53\nana runs it")
     (said,) = await room.types(ANA, "!glass pause")
     assert said.startswith("⛔ Not run: pause is no command of the server.")
     (said,) = await room.types(ANA, "!glass deactivate")
@@ -656,7 +657,7 @@ async def test_48_a_list_is_asked_back_and_stays_break_glass(room: Ops) -> None:
     (said, *_) = await room.types(ANA, "!glass adduser mia noa reason school starts")
     assert said.startswith("❓ 2 names, the last not shown. Both of them names? Tap ✅.")
     said, *_ = await room.taps()
-    assert said.startswith("❗ Break-glass by ana, no approval: adduser")
+    assert said.startswith("❗ Break-glass: adduser 2 accounts")
 
 
 # --- 49: resolve
@@ -672,11 +673,15 @@ async def unknown(room: Ops, number: int) -> None:
 async def test_49_who_could_approve_says_how_it_ended(room: Ops) -> None:
     await unknown(room, 12)
     (said,) = await room.types(BO, "!resolve 12 done")
-    assert said == ("⛔ Not allowed (#13): resolve is for somebody else. cy, ana or dan can.")
-    said = await room.types(CY, "!resolve 12 done")
-    assert said[-1] == (
-        "✅ #12 done, says cy: @spam:example.org is deactivated.\nUndo: !resetpw spam"
+    assert said == (
+        "⛔ Not allowed (#13): you asked for it, so somebody else must say how it ended. "
+        "cy, ana or dan can."
     )
+    said = await room.types(CY, "!resolve 12 done")
+    assert said[-2:] == [
+        "✅ Deactivated @spam, says cy · #12\nUndo: tap ↩️ or !resetpw spam",
+        "[↩️]",
+    ]
     assert (await room.request(12)).state is State.DONE
     assert await room.types(CY, "!resolve 12 failed") == [
         "📋 #12 is done; there is nothing to resolve."
@@ -686,7 +691,10 @@ async def test_49_who_could_approve_says_how_it_ended(room: Ops) -> None:
 async def test_49_failed(room: Ops) -> None:
     await unknown(room, 12)
     said = await room.types(ANA, "!resolve 12 failed")
-    assert said[-1] == "❌ #12 failed, says ana: deactivate @spam:example.org."
+    assert said[-2:] == [
+        "❌ !deactivate @spam failed, says ana · #12\nAgain: tap 🔁",
+        "[🔁]",
+    ]
     assert (await room.request(12)).state is State.FAILED
     assert await room.types(ANA, "!resolve 99 done") == ["📋 There is no #99; the newest is #12."]
 

@@ -63,8 +63,9 @@ def test_scene_14_one_account():
     message = ended("adduser alice", "created", undo_needs_votes=True)
     expect(
         message,
-        "✅ Account made: @alice:example.org. The password is in your private messages."
-        " ⏎ Undo: !deactivate alice (needs approval; the name stays taken)",
+        "✅ New account @alice"
+        " ⏎ @alice:example.org. The password is in your private messages."
+        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval; the name stays taken)",
     )
     assert not message.text
     assert message.push == ()
@@ -74,10 +75,11 @@ def test_scene_14_the_password_that_everybody_saw():
     message = ended("adduser alice", "created", delivery=Delivery(seen_by=(ANA, DAN)))
     expect(
         message,
-        "✅ Account made: @alice:example.org. The password is in your private messages."
-        " ⏎ It is the one Conduit showed in the admin room: @ana:example.org and @dan:example.org"
-        " could see it. Change it soon."
-        " ⏎ Undo: !deactivate alice (the name stays taken)",
+        "✅ New account @alice"
+        " ⏎ @alice:example.org. The password is in your private messages."
+        " ⏎ It is the one Conduit showed in the admin room: @ana:example.org and"
+        " @dan:example.org could see it. Change it soon."
+        " ⏎ Undo: tap ↩️ or !deactivate alice (the name stays taken)",
     )
 
 
@@ -85,9 +87,10 @@ def test_scene_14_no_private_room_yet():
     delivery = Delivery(Handed.INVITED, until=at("15:05"))
     expect(
         ended("adduser alice", "created", delivery=delivery),
-        "✅ Account made: @alice:example.org. bo, accept my invitation: the password waits there."
+        "✅ New account @alice"
+        " ⏎ @alice:example.org. bo, accept my invitation: the password waits there."
         " ⏎ It is removed 10 minutes after you join, or at 15:05 UTC."
-        " ⏎ Undo: !deactivate alice (the name stays taken)",
+        " ⏎ Undo: tap ↩️ or !deactivate alice (the name stays taken)",
     )
 
 
@@ -103,14 +106,15 @@ def test_scene_16_several_accounts():
             invocation=several("mia", "noa", "tom"),
             undo_needs_votes=True,
         ),
-        "✅ 3 accounts made: @mia:example.org, @noa:example.org, @tom:example.org."
+        "✅ 3 accounts made"
+        " ⏎ mia, noa, tom"
         " ⏎ The passwords are in your private messages."
         " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
     )
     names = [f"pupil{n}" for n in range(20)]
     many = ended("adduser …", parts=made(*names), invocation=several(*names))
     check(many)
-    assert many.body.startswith("✅ 20 accounts made.\nThe passwords are in")
+    assert many.body.startswith("✅ 20 accounts made\npupil0, pupil1,")
 
 
 def test_scene_18_a_capital():
@@ -121,9 +125,10 @@ def test_scene_18_a_capital():
             noted=((ALICE, "Alice"),),
             undo_needs_votes=True,
         ),
-        "✅ Account made: @alice:example.org (small letters, you typed Alice)."
-        " ⏎ The password is in your private messages."
-        " ⏎ Undo: !deactivate alice (needs approval; the name stays taken)",
+        "✅ New account @alice"
+        " ⏎ @alice:example.org. The password is in your private messages."
+        " ⏎ Small letters: you typed Alice."
+        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval; the name stays taken)",
     )
 
 
@@ -137,9 +142,10 @@ def test_scene_21_one_of_a_list_was_taken_meanwhile():
             quota=(4, 10, 86400),
             undo_needs_votes=True,
         ),
-        "❌ 3 of 4 accounts made, 1 not. The passwords are in your private messages."
-        " ⏎ Made: @mia:example.org, @noa:example.org, @lea:example.org"
+        "❌ 3 of 4 accounts made"
         " ⏎ Not: @alice:example.org, somebody else made it meanwhile"
+        " ⏎ Done: mia, noa, lea"
+        " ⏎ The passwords are in your private messages."
         " ⏎ 4 of your 10 for today are used."
         " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
     )
@@ -148,14 +154,16 @@ def test_scene_21_one_of_a_list_was_taken_meanwhile():
 def test_scene_23_a_new_password():
     expect(
         ended("resetpw alice", "reset"),
-        "✅ New password for @alice:example.org. It is in your private messages."
+        "✅ New password for @alice"
+        " ⏎ @alice:example.org. It is in your private messages."
         " ⏎ The old one no longer works. Devices that are signed in stay signed in."
         " ⏎ Cannot be undone.",
     )
     out = Invocation("resetpw", (("user", ALICE), ("sign-out", True)))
     expect(
         ended("resetpw alice --sign-out", "reset", invocation=out),
-        "✅ New password for @alice:example.org. It is in your private messages."
+        "✅ New password for @alice"
+        " ⏎ It is in your private messages."
         " ⏎ All its devices are signed out. Cannot be undone.",
     )
 
@@ -174,9 +182,9 @@ def test_scene_23_a_moderator_s_own_password():
     )
     expect(
         message,
-        "❗ #34 done: new password for cy (@cy:example.org). bo asked, dan approved."
-        " ⏎ This account has no role and no vote until 24 Nov 14:20 UTC."
-        " Sooner: ana or dan, !trust cy",
+        "❗ New password for @cy · #34"
+        " ⏎ cy (@cy:example.org) has no role and no vote until 24 Nov 14:20 UTC. Sooner: ana"
+        " or dan, !trust cy",
     )
     assert message.push == (BO, CY, ANA, DAN)
 
@@ -190,7 +198,8 @@ def test_scene_24_a_deactivated_account_is_open_again():
             reopened=True,
             undo_needs_votes=True,
         ),
-        "✅ @carol:example.org is active again. The new password is in your private messages."
+        "✅ @carol is active again"
+        " ⏎ The new password is in your private messages."
         " ⏎ Undo: !deactivate carol (needs approval)",
     )
 
@@ -199,8 +208,9 @@ def test_scene_25_the_password_could_not_be_handed_over():
     message = ended("adduser alice", "created", delivery=Delivery(Handed.LOST))
     expect(
         message,
-        "❗ Account made: @alice:example.org, but I could not hand over the password;"
-        " it is thrown away. ⏎ bo, get a new one: !resetpw alice",
+        "❗ New account @alice, but its password is lost"
+        " ⏎ I could not hand it over; it is thrown away."
+        " ⏎ bo, get a new one: !resetpw alice",
     )
     assert message.push == (BO, ANA, DAN)
 
@@ -209,9 +219,7 @@ def test_scene_26_deactivated():
     message = ended("deactivate @spam:example.org", "deactivated", **VOTED)
     expect(
         message,
-        "✅ #12 done: @spam:example.org is deactivated. bo asked, cy approved."
-        " ⏎ Its devices are signed out. It stays in its rooms, its files stay."
-        " ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam · #12 ⏎ Undo: tap ↩️ or !resetpw spam",
     )
     assert message.text
     assert message.push == (BO,)
@@ -226,11 +234,11 @@ def test_scene_26_leave_rooms_and_purge_media():
             invocation=Invocation("deactivate", args),
             fields={"failed": 3},
         ),
-        "✅ @spam:example.org is deactivated."
-        " ⏎ Its devices are signed out. Conduit was told to leave its rooms; it does not say"
-        " whether that worked. Its files are removed."
+        "✅ Deactivated @spam"
+        " ⏎ @spam:example.org: its devices are signed out. Conduit was told to leave its"
+        " rooms; it does not say whether that worked. Its files are removed."
         " ⏎ 3 files could not be removed; Conduit's own log says which."
-        " ⏎ Undo: !resetpw spam (its files do not come back)",
+        " ⏎ Undo: tap ↩️ or !resetpw spam (its files do not come back)",
     )
 
 
@@ -254,18 +262,17 @@ def test_scene_33_one_of_forty_joined_the_admin_room():
     parts = [Part(users[n : n + 10], DEACTIVATED if n else skipped) for n in range(0, 40, 10)]
     expect(
         ended("deactivateall", parts=parts, invocation=invocation, **WAVE),
-        "❌ #31: 39 of 40 accounts deactivated, 1 not. ana asked, bo and dan approved."
+        "❌ 39 of 40 accounts deactivated · #31"
         " ⏎ Not: @kim:example.org joined the admin room meanwhile, Conduit leaves those alone"
-        " ⏎ Undo one: !resetpw s01 · All names: !log 31",
+        " ⏎ Done: s01, s02, s03, s04, s05, s06, s07, s08, s09, s10 and 29 more"
+        " ⏎ Undo one: !resetpw s01 · All names: !more 31",
     )
 
 
 def test_scene_33_all_forty():
     expect(
         ended("deactivateall", parts=tens(*[DEACTIVATED] * 4), **WAVE),
-        "✅ #31 done: 40 accounts deactivated. ana asked, bo and dan approved."
-        " ⏎ Their devices are signed out. They stay in their rooms, their files stay."
-        " ⏎ Undo one: !resetpw s01 · All names: !log 31",
+        "✅ 40 accounts deactivated · #31 ⏎ Undo one: !resetpw s01 · All names: !more 31",
     )
 
 
@@ -279,10 +286,12 @@ def test_scene_33_conduit_restarted_in_the_middle():
     message = ended("deactivateall", parts=parts, **WAVE)
     expect(
         message,
-        "❗ #31 stopped: 20 of 40 deactivated, 10 unknown, 10 not sent."
-        " ⏎ Unknown: s21 to s30. Not sent: s31 to s40."
-        " ⏎ Look: !users s2 (still listed = not deactivated)."
-        " Then: !resolve 31 done or !resolve 31 failed, and send the rest again.",
+        "❗ deactivateall stopped: 20 of 40 deactivated · #31"
+        " ⏎ 10 unknown: s21 to s30"
+        " ⏎ 10 not sent: s31 to s40"
+        " ⏎ Look: !users s2 (still listed = not deactivated)"
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 31 done)"
+        " ⏎ Then send the rest again.",
     )
     assert message.push == (ANA, DAN)
 
@@ -291,15 +300,15 @@ def test_a_list_of_which_conduit_did_fewer_and_does_not_say_which():
     fewer = Outcome(Kind.FAILED, "deactivated_all", (("count", 7),))
     message = ended("deactivateall", parts=tens(fewer, *[DEACTIVATED] * 3), **WAVE)
     check(message)
-    assert message.body.startswith("❗ #31 stopped: 30 of 40 deactivated, 10 unknown.")
+    assert message.body.startswith("❗ deactivateall stopped: 30 of 40 deactivated · #31\n10 unk")
 
 
 def test_the_rest_of_a_list_is_not_sent_when_somebody_pauses():
     parts = tens(*[DEACTIVATED] * 3, Outcome(Kind.FAILED, "not_sent"))
     expect(
         ended("deactivateall", parts=parts, left_out="paused by bo", **WAVE),
-        "❌ #31 stopped: 30 of 40 deactivated, 10 not sent."
-        " ⏎ Not sent: s31 to s40, paused by bo."
+        "❌ deactivateall stopped: 30 of 40 deactivated · #31"
+        " ⏎ 10 not sent: s31 to s40, paused by bo"
         " ⏎ Send the rest again if it is still wanted.",
     )
 
@@ -308,7 +317,7 @@ def test_a_list_with_one_bad_name_runs_not_at_all_in_that_line():
     bad = Outcome(Kind.REFUSED, "bad_list", (("missing", (of("s03"),)),))
     message = ended("deactivateall", parts=tens(bad, *[DEACTIVATED] * 3), **WAVE)
     check(message)
-    assert "30 of 40 accounts deactivated, 10 not" in message.body
+    assert "30 of 40 accounts deactivated · #31" in message.body
     assert "Not: @s03:example.org does not exist any more" in message.body
     assert "Conduit runs nothing of a list with one bad name" in message.body
 
@@ -321,11 +330,14 @@ def test_a_list_of_names_that_stops():
     ]
     expect(
         ended("adduser mia zoe tom", parts=parts, invocation=several("mia", "zoe", "tom")),
-        "❗ #12 stopped: 1 of 3 made, 1 unknown, 1 not sent."
-        " ⏎ The passwords are in your private messages. ⏎ Made: @mia:example.org"
-        " ⏎ Unknown: zoe. Not sent: tom."
-        " ⏎ Look: !users zoe (listed = made)."
-        " Then: !resolve 12 done or !resolve 12 failed, and send the rest again.",
+        "❗ adduser stopped: 1 of 3 made · #12"
+        " ⏎ The passwords are in your private messages."
+        " ⏎ mia"
+        " ⏎ 1 unknown: zoe"
+        " ⏎ 1 not sent: tom"
+        " ⏎ Look: !users zoe (listed = made)"
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 12 done)"
+        " ⏎ Then send the rest again.",
     )
 
 
@@ -335,16 +347,16 @@ PURGED = {"request": 41, "person": "cy", "mxid": CY, "voted": True, "approved": 
 def test_scene_37_a_file_is_purged():
     expect(
         ended("purge", "purged", present={MXC: False}, **PURGED),
-        "✅ #41 done: 1 file purged, and I checked that it is gone. cy asked, ana approved."
-        " ⏎ Cannot be undone.",
+        "✅ Purged 1 file · #41 ⏎ I checked that it is gone. ⏎ Cannot be undone.",
     )
     expect(
         ended("purge", "still_there", Kind.FAILED, present={MXC: True}, **PURGED),
-        "❌ #41 failed: Conduit said done, but the file is still there."
+        "❌ !purge 1 file failed · #41"
+        " ⏎ Conduit said done, but the file is still there."
         " ⏎ mxc://example.org/Qk3v Look: !mediainfo mxc://example.org/Qk3v",
     )
     unsure = ended("purge", "purged", **PURGED)
-    assert "1 file purged; I could not check it." in unsure.body
+    assert "Conduit says so; I could not check it." in unsure.body
 
 
 def test_a_file_that_is_not_as_it_should_be():
@@ -355,7 +367,8 @@ def test_a_file_that_is_not_as_it_should_be():
     ):
         expect(
             ended(command, "still_there", Kind.FAILED, present={MXC: present}),
-            f"❌ Failed: Conduit said done, but {words}. ⏎ {MXC} Look: !mediainfo {MXC}",
+            f"❌ !{command} 1 file failed: Conduit said done, but {words}."
+            f" ⏎ {MXC} Look: !mediainfo {MXC}",
         )
 
 
@@ -363,7 +376,8 @@ def test_a_file_of_another_server_is_not_looked_at():
     remote = Invocation("purge", (("mxc", ("mxc://evil.example/x",)),))
     expect(
         ended("purge", "purged", invocation=remote),
-        "✅ 1 file purged, says Conduit; a look would fetch it again from evil.example."
+        "✅ Purged 1 file"
+        " ⏎ Conduit says so; a look would fetch it again from evil.example."
         " ⏎ Cannot be undone.",
     )
 
@@ -372,13 +386,17 @@ def test_an_answer_nobody_understands_of_which_a_look_tells():
     odd = {"how": How.PROBED, "raw": "Room is now quarantined (2).", **VOTED}
     expect(
         ended("deactivate @spam:example.org", "probe", **odd),
-        "✅ #12 done: @spam:example.org is deactivated. I do not understand Conduit's answer;"
-        " I looked myself. ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam · #12"
+        " ⏎ I do not understand Conduit's answer; I looked myself."
+        " ⏎ Undo: tap ↩️ or !resetpw spam",
     )
     expect(
         ended("deactivate @spam:example.org", "probe", Kind.FAILED, **odd),
-        "❌ #12 failed: I do not understand Conduit's answer. ⏎ @spam:example.org is still active,"
-        " nothing changed. ⏎ Conduit: “Room is now quarantined (2).”",
+        "❌ !deactivate @spam failed · #12"
+        " ⏎ I do not understand Conduit's answer. @spam:example.org is still active, nothing"
+        " changed."
+        " ⏎ Conduit: “Room is now quarantined (2).”"
+        " ⏎ Send it again.",
     )
 
 
@@ -394,24 +412,26 @@ def test_scene_38_a_room_is_disabled():
             voted=True,
             approved=("bo",),
         ),
-        "✅ #42 done: room “Warez hub” is disabled. cy asked, bo approved."
-        " ⏎ !9fKq:example.org takes nothing from other servers;"
-        " people of example.org can go on writing."
-        " ⏎ Undo: !enableroom !9fKq:example.org",
+        "✅ Disabled room !9fKq · #42"
+        " ⏎ “Warez hub” takes nothing from other servers; people of example.org can go on"
+        " writing."
+        " ⏎ Undo: tap ↩️ or !enableroom !9fKq:example.org",
     )
 
 
 def test_scene_39_registration():
     expect(
         ended("registration.set", "set", until=at("15:20")),
-        "✅ Registration is on until 15:20 UTC; then I switch it off."
-        " ⏎ Anyone can make an account meanwhile. Off now: !registration off",
+        "✅ Registration is on until 15:20 UTC"
+        " ⏎ Then I switch it off. Until then anyone can make an account. Off now:"
+        " !registration off",
     )
     on = Invocation("registration.set", (("state", "on"),))
     expect(
         ended("registration on", "set", invocation=on),
-        "✅ Registration is on, without an end."
-        " ⏎ Anyone can make an account. Off: !registration off · Better: !registration on for 1h",
+        "✅ Registration is on, without an end"
+        " ⏎ Anyone can make an account. Off: !registration off · Better: !registration on for"
+        " 1h",
     )
     off = Invocation("registration.set", (("state", "off"),))
     check(ended("registration off", "set", invocation=off))
@@ -443,11 +463,11 @@ def test_what_the_config_file_makes_of_registration_is_said_where_it_differs(
 def test_scene_40_caches():
     expect(
         ended("clearcache", "cleared"),
-        "✅ All 8 database caches are empty."
+        "✅ All 8 database caches are empty"
         " ⏎ Conduit fills them again by itself and may be slower for a while. Nothing to undo.",
     )
     some = Invocation("clearcache", (("cache", "service"), ("amount", 3)))
-    assert "The first 3 of 6 service caches are empty." in (
+    assert "The first 3 of 6 service caches are empty\n" in (
         ended("clearcache service 3", "cleared", invocation=some).body
     )
 
@@ -462,8 +482,7 @@ def test_scene_48_break_glass():
             mxid=ANA,
             glass=True,
         ),
-        "✅ #51 done: @spam:example.org is deactivated (break-glass by ana)."
-        " ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam · #51 ⏎ Undo: tap ↩️ or !resetpw spam",
     )
 
 
@@ -473,13 +492,16 @@ SPAM_LINE = "deactivate @spam:example.org"
 def test_scene_49_a_probe_tells():
     expect(
         ended(SPAM_LINE, "probe", how=How.PROBED, **VOTED),
-        "✅ #12 done: @spam:example.org is deactivated. Conduit restarted before it answered;"
-        " I looked myself. ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam · #12"
+        " ⏎ Conduit restarted before it answered; I looked myself."
+        " ⏎ Undo: tap ↩️ or !resetpw spam",
     )
     expect(
         ended(SPAM_LINE, "probe", Kind.FAILED, how=How.PROBED, **VOTED),
-        "❌ #12 failed: Conduit restarted before it ran. @spam:example.org is still active,"
-        " nothing changed.",
+        "❌ !deactivate @spam failed · #12"
+        " ⏎ Conduit restarted before it ran. @spam:example.org is still active, nothing"
+        " changed."
+        " ⏎ Send it again.",
     )
 
 
@@ -487,33 +509,36 @@ def test_scene_49_nobody_can_tell():
     message = ended(SPAM_LINE, "lost", Kind.UNKNOWN, **VOTED)
     expect(
         message,
-        "❗ #12 outcome unknown: deactivate @spam:example.org. Conduit restarted or dropped it."
-        " ⏎ It may or may not have run; I do not send it again."
-        " ⏎ Then: !resolve 12 done or !resolve 12 failed",
+        "❗ deactivate @spam: outcome unknown · #12"
+        " ⏎ Conduit restarted or dropped it. It may or may not have run; I do not send it"
+        " again."
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 12 done)",
     )
     assert message.push == (BO, ANA, DAN)
     expect(
         ended("adduser alice", "lost", Kind.UNKNOWN, request=15),
-        "❗ #15 outcome unknown: adduser alice. Conduit restarted or dropped it."
-        " ⏎ It may or may not have run; I do not send it again."
-        " ⏎ Look: !users alice. If it is listed: !resolve 15 done,"
-        " then !resetpw alice for a password.",
+        "❗ adduser @alice: outcome unknown · #15"
+        " ⏎ Conduit restarted or dropped it. It may or may not have run; I do not send it"
+        " again."
+        " ⏎ Look: !users alice. If it is listed, tap ✅, then !resetpw alice for a password."
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 15 done)",
     )
 
 
 def test_scene_49_resolved_and_late():
     expect(
         ended(SPAM_LINE, "said", how=How.SAID, by="cy", **VOTED),
-        "✅ #12 done, says cy: @spam:example.org is deactivated. ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam, says cy · #12 ⏎ Undo: tap ↩️ or !resetpw spam",
     )
     expect(
         ended(SPAM_LINE, "deactivated", how=How.LATE, at=at("14:21"), **VOTED),
-        "✅ #12 done after all, Conduit answered at 14:21 UTC: @spam:example.org is deactivated."
-        " ⏎ Undo: !resetpw spam",
+        "✅ Deactivated @spam after all · #12"
+        " ⏎ Conduit answered at 14:21 UTC."
+        " ⏎ Undo: tap ↩️ or !resetpw spam",
     )
     expect(
         ended(SPAM_LINE, "said", Kind.FAILED, how=How.SAID, by="cy", **VOTED),
-        "❌ #12 failed, says cy: deactivate @spam:example.org.",
+        "❌ !deactivate @spam failed, says cy · #12",
     )
     ending = Ending(12, "bo", BO, SPAM_LINE, how=How.LATE, by="cy", at=at("14:21"))
     late = contradicted(
@@ -521,8 +546,8 @@ def test_scene_49_resolved_and_late():
     )
     expect(
         late,
-        "❗ #12 was resolved by cy, but Conduit answered at 14:21 UTC: refused."
-        " ⏎ The command was: deactivate @spam:example.org",
+        "❗ deactivate @spam: Conduit says refused · #12"
+        " ⏎ It answered at 14:21 UTC, after cy resolved it.",
     )
 
 
@@ -530,13 +555,14 @@ def test_scene_49_a_command_that_reads():
     reads = Invocation("config")
     expect(
         ended("config", "lost", Kind.FAILED, invocation=reads),
-        "❌ Failed: Conduit restarted before it answered. Nothing changed. Send it again.",
+        "❌ !config failed: Conduit restarted before it answered. Nothing changed."
+        " ⏎ Send it again.",
     )
     stops = Invocation("users")
     expect(
         ended("users", "lost", Kind.FAILED, invocation=stops),
-        "❌ Failed: Conduit restarted before it answered. Nothing changed. "
-        "⏎ Its answer may have been too long: only an owner can try again.",
+        "❌ !users failed: Conduit restarted before it answered. Nothing changed."
+        " ⏎ Its answer may have been too long: only an owner can try again.",
     )
 
 
@@ -547,8 +573,9 @@ def test_a_command_that_looks_is_never_of_unknown_outcome():
     )
     expect(
         message,
-        "❌ Failed: I do not understand Conduit's answer. Nothing changed."
-        " ⏎ Conduit: “Rooms (new format)”",
+        "❌ !rooms failed: I do not understand Conduit's answer. Nothing changed."
+        " ⏎ Conduit: “Rooms (new format)”"
+        " ⏎ Send it again.",
     )
     for code in ("ambiguous", "redacted", "silent", "lost"):
         check(ended("rooms", code, Kind.UNKNOWN, invocation=looks))
@@ -566,10 +593,12 @@ def test_scene_54_an_answer_nobody_understands():
             in_private=True,
             removed=True,
         ),
-        "❗ #48 outcome unknown: adduser zoe. I do not understand Conduit's answer."
-        " ⏎ It may hold a password, so it is not shown here: bo has it in private."
-        " Conduit's copy in the admin room is removed."
-        " ⏎ Look: !users zoe. Then: !resolve 48 done or !resolve 48 failed",
+        "❗ adduser @zoe: outcome unknown · #48"
+        " ⏎ I do not understand Conduit's answer."
+        " ⏎ It may hold a password, so it is not shown here: bo has it in private. Conduit's"
+        " copy in the admin room is removed."
+        " ⏎ Look: !users zoe"
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 48 done)",
     )
     expect(
         ended(
@@ -581,10 +610,11 @@ def test_scene_54_an_answer_nobody_understands():
             mxid=ANA,
             raw="Room is now quarantined (2).",
         ),
-        "❗ #49 outcome unknown: disableroom !9fKq:example.org."
-        " I do not understand Conduit's answer."
+        "❗ disableroom !9fKq: outcome unknown · #49"
+        " ⏎ I do not understand Conduit's answer."
         " ⏎ Conduit: “Room is now quarantined (2).”"
-        " ⏎ Look: !rooms 9fKq. Then: !resolve 49 done or !resolve 49 failed",
+        " ⏎ Look: !rooms 9fKq"
+        " ⏎ Tap ✅ done or ❌ not done (or !resolve 49 done)",
     )
 
 
@@ -600,15 +630,16 @@ FIFTY = {"request": 50, "person": "ana", "mxid": ANA, "voted": True, "approved":
 def test_scene_55_refused_and_failed():
     expect(
         ended("rmappservice", "missing", Kind.REFUSED, **FIFTY),
-        "❌ #50 refused: Conduit knows no appservice bridge9. Nothing changed."
-        " ana asked, bo approved.",
+        "❌ !rmappservice bridge9 failed · #50"
+        " ⏎ Conduit knows no appservice bridge9. Nothing changed.",
     )
     error = (
         "There was a problem with the connection to the rocksdb database: IO error: No space left"
     )
     expect(
         ended("purgeserver", "error", Kind.FAILED, fields={"error": error}, **FIFTY),
-        "❌ #50 failed: Conduit had an error while doing it; part of it may have run."
+        "❌ !purgeserver evil.example failed · #50"
+        " ⏎ Conduit had an error while doing it; part of it may have run."
         f" ⏎ Conduit: “{error}”"
         " ⏎ Free space on the server, then look: !media evil.example",
     )

@@ -104,7 +104,7 @@ async def test_a_lost_address_is_found_when_a_command_is_slow_and_never_says_res
         said = await bot.hears("room lost its address")
         assert "!help repair" in said
         assert bot.clock.ahead == 0  # no timeout had to be over
-        await bot.hears("Failed: Conduit does not answer")
+        await bot.hears(" failed: Conduit does not answer")
         answer = await bot.status()
         assert f"{ADDRESS} leads nowhere" in answer
         assert "All good" not in answer
@@ -206,7 +206,7 @@ async def test_a_list_that_was_running_when_conduit_fell_silent_is_run_again_by_
         await bot.timeouts()
         said = await bot.hears("Conduit has not answered")
         assert "(users, ana) was running: its answer may have been too long." in said
-        said = await bot.hears("Failed: Conduit does not answer.")
+        said = await bot.hears(" failed: Conduit does not answer.")
         assert "Send it again" not in said
         bot.busy = False
         bot.clock.ahead += 61
@@ -231,7 +231,7 @@ async def test_a_list_whose_answer_comes_late_has_not_stopped_conduit(
         await is_asked_for_users(bot)
         line = bot.fake.bodies(bot.admin_room, bot.me)[-1]
         await bot.timeouts()
-        await bot.hears("Failed: Conduit does not answer.")
+        await bot.hears(" failed: Conduit does not answer.")
         assert "!users of ana got no answer at" in await bot.status()
         bot.busy = False
         content = await bot.handler.answer(line)

@@ -67,12 +67,16 @@ def _made(end: End) -> Words:
     user = end.first
     tail, lines = handed(end, "The password")
     typed = dict(end.invocation.noted).get(user)
-    if typed is None:
-        return Words(line("account made: `{user}`", user=user), tail, lines)
-    clause = line(
-        "account made: `{user}` (small letters, you typed `{typed}`)", user=user, typed=typed
-    )
-    return Words(clause, (), (below(tail), *lines))
+    if typed is not None:
+        small = line("Small letters: you typed `{typed}`.", typed=typed)
+        lines = (*lines, small)
+    clause = line("new account {user:short}", end.here, user=user)
+    return Words(clause, _in_full(end, tail), lines)
+
+
+def _in_full(end: End, tail: Text) -> Text:
+    """The account in front, whole, where no card has shown it."""
+    return tail if end.ending.voted else (" ", code(end.first), ". ", *below(tail))
 
 
 def _reset(end: End) -> Words:
@@ -82,32 +86,30 @@ def _reset(end: End) -> Words:
         votes = " (needs approval)" if ending.undo_needs_votes else ""
         local = end.here.local(user)
         back = line("Undo: `!deactivate {local}`{votes}", end.here, local=local, votes=votes)
-        return Words(line("`{user}` is active again", user=user), tail, lines, back)
+        return Words((end.here.short(user), " is active again"), tail, lines, back)
+    clause = line("new password for {user:short}", end.here, user=user)
     if ending.distrusted is not None:
-        return _distrusted(end, ending.distrusted)
+        return Words(clause, (), (_distrusted(end, ending.distrusted),), ())
     tail, lines = handed(end, "It")
-    clause = line("new password for `{user}`", user=user)
     if end.invocation.get("sign-out"):
         out = ("All its devices are signed out. Cannot be undone.",)
         return Words(clause, tail, lines, out)
     old = "The old one no longer works. Devices that are signed in stay signed in."
-    return Words(clause, tail, (*lines, old))
+    return Words(clause, _in_full(end, tail), (*lines, old))
 
 
-def _distrusted(end: End, until: float) -> Words:
+def _distrusted(end: End, until: float) -> Text:
     """The account is of somebody with rights: they have none for a while."""
     user, ending = end.value("user"), end.ending
-    whom: Text = (code(user),)
-    if ending.holder:
-        whom = line("{holder} (`{user}`)", holder=ending.holder, user=user)
-    sooner = line(
-        "This account has no role and no vote until {until}. Sooner: {who}, `!trust {holder}`",
+    whom = line("{holder} (`{user}`)", holder=ending.holder, user=user)
+    return line(
+        "{whom} has no role and no vote until {until}. Sooner: {who}, `!trust {holder}`",
         end.here,
+        whom=whom if ending.holder else code(user),
         until=end.here.clock.at(until),
         who=people(ending.trusts),
         holder=ending.holder or user,
     )
-    return Words(("new password for ", *whom), (), (sooner,), ())
 
 
 def back_if_reopened(asked: Invocation) -> Invocation:
@@ -181,12 +183,16 @@ def _after(asked: Invocation, many: bool) -> str:
 
 
 def _deactivated(end: End) -> Words:
-    lines: list[Line] = [_after(end.invocation, many=False)]
+    asked, lines = end.invocation, list[Line]()
+    if not end.ending.voted or asked.get("leave-rooms"):  # else the card has said it
+        after = _after(asked, many=False)
+        lines.append((code(end.first), f": {after[0].lower()}{after[1:]}"))
     if failed := end.number("failed"):
         files = count(failed, "file")
         lines.append(f"{files} could not be removed; Conduit's own log says which.")
-    note = "its files do not come back" if end.invocation.get("purge-media") else ""
-    return Words(end.says("`{first}` is deactivated"), (), tuple(lines), note=note)
+    note = "its files do not come back" if asked.get("purge-media") else ""
+    clause = line("deactivated {user:short}", end.here, user=end.first)
+    return Words(clause, (), tuple(lines), note=note)
 
 
 _LEAVE, _PURGE = flag("leave-rooms"), flag("purge-media")

@@ -83,36 +83,35 @@ def _unchecked(end: End) -> Text:
     servers = dict.fromkeys(mxc[6:].partition("/")[0] for mxc in end.invocation.values("mxc"))
     others = [server for server in servers if server != end.here.server]
     if not others:
-        return ("; I could not check it",)
-    return (", says Conduit; a look would fetch it again from ", *codes(others[:3], "and"))
+        return ("Conduit says so; I could not check it.",)
+    return ("Conduit says so; a look would fetch it again from ", *codes(others[:3], "and"), ".")
 
 
 def _purged(end: End) -> Words:
     files = _files(end)
     are = "it is" if files.startswith("1 ") else "they are"
-    looked = f", and I checked that {are} gone"
-    checked = (looked,) if _checked(end, False) else _unchecked(end)
-    return Words((f"{files} purged", *checked))
+    checked = (f"I checked that {are} gone.",) if _checked(end, False) else _unchecked(end)
+    return Words((f"purged {files}",), lines=(checked,))
 
 
 def _blocked(end: End) -> Words:
     files, and_purge = _files(end), end.invocation.get("and-purge")
     it = "it" if files.startswith("1 ") else "them"
-    looked = f", and I checked that nobody can load {it}"
-    checked = (looked,) if _checked(end, False) else _unchecked(end)
+    looked = (f"I checked that nobody can load {it}.",)
+    checked = looked if _checked(end, False) else _unchecked(end)
     verb = "blocked and purged" if and_purge else "blocked"
     note = "what was purged does not come back" if and_purge else ""
-    return Words((f"{files} {verb}", *checked), note=note)
+    return Words((f"{verb} {files}",), lines=(checked,), note=note)
 
 
 def _unblocked(end: End) -> Words:
     files = _files(end)
     one = files.startswith("1 ")
-    said = f", and I checked that {'it loads' if one else 'they load'} again"
+    said = f"I checked that {'it loads' if one else 'they load'} again."
     if not _checked(end, True):
         it = "it" if one else "all of them"
-        said = f"; Conduit says so also for files it never had, and I could not load {it}"
-    return Words((f"{files} unblocked{said}",))
+        said = f"Conduit says so also for files it never had, and I could not load {it}."
+    return Words((f"unblocked {files}",), lines=(said,))
 
 
 PURGE = Action(
@@ -166,25 +165,34 @@ UNBLOCK = Action(
 
 
 def _whose(end: End) -> Text:
-    last = end.invocation.get("last")
-    when = f" of the last {span(float(last)).removeprefix('1 ')}" if isinstance(last, int) else ""
     whom = end.invocation.values("user") or end.invocation.values("server")
-    more = f" and {len(whom) - 3} more" if len(whom) > 3 else ""
-    return line("all files of {whom}{more}{when}", whom=codes(whom[:3]), more=more, when=when)
+    more = f" and {len(whom) - 1} more" if len(whom) > 1 else ""
+    return line("all files of {first:short}{more}", end.here, first=whom[0], more=more)
+
+
+def _says(end: End) -> str:
+    """Nobody can look at all of them."""
+    last = end.invocation.get("last")
+    when = (
+        f" of those of the last {span(float(last)).removeprefix('1 ')}"
+        if isinstance(last, int)
+        else ""
+    )
+    return f"Conduit says so{when}."
 
 
 def _purged_of_user(end: End) -> Words:
-    return Words((*_whose(end), " are purged, says Conduit"), lines=(_COPIES,))
+    return Words(("purged ", *_whose(end)), lines=(f"{_says(end)} {_COPIES}",))
 
 
 def _purged_of_server(end: End) -> Words:
-    back = "They come back when somebody here opens them."
-    return Words((*_whose(end), " stored here are purged, says Conduit"), (), (back,), ())
+    back = f"{_says(end)} They come back when somebody here opens them."
+    return Words(("purged ", *_whose(end)), (), (back,), ())
 
 
 def _blocked_of_user(end: End) -> Words:
     again = line("Undo: `!unblock`, file by file; `!blocked` lists them", end.here)
-    return Words((*_whose(end), " are blocked, says Conduit"), undo=again)
+    return Words(("blocked ", *_whose(end)), (), (_says(end),), again)
 
 
 PURGEUSER = Action(

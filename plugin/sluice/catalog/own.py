@@ -48,6 +48,9 @@ HELP = _own("help", Right.ROLE, "what you may do", "help adduser", maybe("topic"
 LOG = _own("log", Right.CHANGE, "what happened", "log @bo", _FILTER, asks=True)
 MORE = _own("more", Right.ROLE, "the next page", "more", evolve(REQUEST, required=False))
 
+RESOLVE = _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", REQUEST,
+               _END, guessed=Guessed.TYPED)
+
 _ABOUT_REQUESTS = (
     _own("can", Right.ROLE, "may I?", "can adduser alice", maybe("line", Type.TEXT), asks=True),
     _own("why", Right.ROLE, "why it was decided so", "why 12", REQUEST),
@@ -57,8 +60,7 @@ _ABOUT_REQUESTS = (
     _own("deny", Right.REQUEST, "a vote against it", "deny 12 ask him", REQUEST, _WHY,
          stops=True),
     _own("cancel", Right.REQUEST, "takes it back", "cancel 12", REQUEST, stops=True),
-    _own("resolve", Right.REQUEST, "how an unknown one ended", "resolve 12 done", REQUEST, _END,
-         guessed=Guessed.TYPED),
+    RESOLVE,
 )
 
 _ABOUT_SLUICE = (

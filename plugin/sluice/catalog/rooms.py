@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model.command import Param, Type
-from ..text.message import Text, code, quote
+from ..text.message import Text, quote
 from ..text.phrases import line
 from .params import ROOM, maybe
 from .record import (
@@ -44,34 +44,35 @@ EVENT = ReadOnly(
 
 
 def _room(end: End) -> tuple[Text, Text]:
-    """(how the room is called, how it is called in the line below)."""
+    """(how the room is called in the first line, and in the line below)."""
     room, name = end.value("room"), end.ending.name
-    if name:
-        return ("room ", quote(name, 40)), (code(room),)
-    return ("room ", code(room)), ("It",)
+    typed = dict(end.invocation.noted).get(room)
+    called = end.here.short(typed or room)
+    return (called,), (quote(name, 40),) if name else ("It",)
 
 
 def _disabled(end: End) -> Words:
-    name, it = _room(end)
+    called, it = _room(end)
     went = line(
         "{it} takes nothing from other servers; people of {server} can go on writing.",
         it=it,
         server=end.here.server,
     )
-    return Words((*name, " is disabled"), lines=(went,))
+    return Words(("disabled room ", *called), lines=(went,))
 
 
 def _enabled(end: End) -> Words:
-    name, it = _room(end)
+    called, it = _room(end)
     again = line(
         "{it} takes from other servers again; what they sent meanwhile may be missing.", it=it
     )
-    return Words((*name, " is enabled again"), lines=(again,))
+    return Words(("enabled room ", *called, " again"), lines=(again,))
 
 
 def _removed(end: End) -> Words:
     again = ("Undo: whoever runs the room sets the address again.",)
-    return Words(end.says("address `{first}` is removed"), (), ("The room itself stays.",), again)
+    clause = line("removed address {alias:short}", end.here, alias=end.first)
+    return Words(clause, (), ("The room itself stays.",), again)
 
 
 DISABLEROOM = Action(

@@ -76,7 +76,7 @@ APPSERVICES = ReadOnly(
 
 
 def _unregistered(end: End) -> Words:
-    clause = end.says("appservice `{first}` is removed")
+    clause = line("removed appservice {first:short}", end.here, first=end.first)
     lost = "Its bridge or bot stops working; its accounts and rooms stay."
     return Words(clause, (), (lost,), ("Undo: an owner registers its file again.",))
 
@@ -124,8 +124,12 @@ def _registration(end: End) -> Words:
             here,
         )
         return Words(("registration is on, without an end",), (), (anyone, *later), ())
-    clause = f"registration is on until {here.clock.at(ending.until)}; then I switch it off"
-    anyone = line("Anyone can make an account meanwhile. Off now: `!registration off`", here)
+    clause = f"registration is on until {here.clock.at(ending.until)}"
+    anyone = line(
+        "Then I switch it off. Until then anyone can make an account. Off now: "
+        "`!registration off`",
+        here,
+    )
     return Words((clause,), (), (anyone, *later), ())
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from ..text.message import Message, Text
 from ..text.phrases import Here, alarm, capital, line, person
 from ..text.saying import says
+from .taps import RESOLVED, how_it_ended
 
 # --- log ----------------------------------------------------------------------------------------
 
@@ -66,19 +69,21 @@ def stopped(here: Here, does: str, error: str) -> None:
 
 def relay_error(here: Here, error: str, request: int, words: str, *, reads: bool) -> Message:
     """An exception on the way to Conduit or back. request: whose line was out, with its words."""
-    said = _read_error if reads else _change_error
-    return said(here, error, request, words[:300])
+    if reads:
+        return _read_error(here, error, request, words[:300])
+    said = _change_error(here, error, request, words[:300], how_it_ended(here, request))
+    return evolve(said, taps=RESOLVED)
 
 
-@says("""❗ #{request} failed: `{words}`.
+@says("""❗ `{words}` failed · #{request}
 An error of mine: `{error}`, please report it.""")
 def _read_error(here: Here, error: str, request: int, words: str) -> None: ...
 
 
-@says("""❗ #{request} outcome unknown: `{words}`.
-An error of mine: `{error}`, please report it.
-Look whether it is done: `!resolve {request} done` or `!resolve {request} failed`""")
-def _change_error(here: Here, error: str, request: int, words: str) -> None: ...
+@says("""❗ `{words}`: outcome unknown · #{request}
+An error of mine: `{error}`, please report it. Look whether it is done.
+{then}""")
+def _change_error(here: Here, error: str, request: int, words: str, then: Text) -> None: ...
 
 
 def cannot_begin(here: Here, error: str, request: int, words: str) -> Message:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..catalog.accounts import USERS, handed, new_password
 from ..catalog.files import MEDIAINFO
 from ..catalog.record import Action, End, Many
 from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation, Kind, Outcome
-from ..model.result import Ending, How, Part
-from ..text.message import MAX_HEAD, Code, Message, Sign, Text, code, plain
-from ..text.phrases import Here, Line, alarm, below, codes, count, listed, say
+from ..model.result import Ending, Part
+from ..text.message import Message, Sign, Text, code
+from ..text.phrases import Here, Line, alarm, below, count, listed, say
 from ..text.times import span
+from .taps import RESOLVED, how_it_ended
 from .undo import undo
 
 _SHOWN = 4  # values that get a line with the reason why not
+_NAMES = 10  # of what was done
 
 
 def is_bulk(invocation: Invocation, parts: Sequence[Part]) -> bool:
@@ -53,22 +55,30 @@ class _Bulk:
     many: Many
     found: _Sorted
 
-    def passwords(self) -> tuple[Text, list[Line]]:
-        """Where they are: how the first line goes on, and lines below."""
+    def passwords(self) -> list[Line]:
+        """Where they are."""
         end = End(self.here, self.ending, self.invocation, Outcome(Kind.DONE, "created"))
         tail, lines = handed(end, "The passwords", many=True)
-        return tail, list(lines)
+        return [below(tail), *lines]
 
-    def made(self) -> list[Line]:
-        """The names of what was done."""
-        named = f"{self.many.verb.capitalize()}: "
-        return [(named, *codes(self.found.made))] if self.found.made else []
+    def made(self) -> Line:
+        """The names of what was done, short; the card has them too."""
+        names = [self.here.local(each) for each in self.found.made]
+        if not names or (self.ending.voted and len(names) == self.found.total):
+            return ()
+        shown = code(", ".join(names[:_NAMES]))
+        more = len(names) - _NAMES
+        return (shown, f" and {more} more") if more > 0 else (shown,)
 
     def refused(self) -> list[Line]:
         return [("Not: ", *why) for why in self.found.refused[:_SHOWN]]
 
-    def log(self) -> Code:
-        return self.here.cmd(f"log {self.ending.request}")
+    def all_names(self) -> Text:
+        return (" · All names: ", self.here.cmd(f"more {self.ending.request}"))
+
+    def head(self, done: str) -> Text:
+        """What happened, how that is known, and the number at the end."""
+        return (done, *self.ending.how_known, self.ending.number)
 
     def say(self, sign: Sign, rows: Sequence[Line]) -> Message:
         push = (self.ending.mxid,) if self.ending.pushed else ()
@@ -81,7 +91,7 @@ def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Par
     it = _Bulk(here, ending, invocation, record, record.told, found)
     if found.unknown or found.unsent:
         return _stopped(it)
-    rows = _some(it) if found.refused else _all(it)
+    rows = [*(_some(it) if found.refused else _all(it)), ending.answered(here.clock)]
     if failed := sum(found.failed_files):
         files = count(failed, "file")
         rows.append(f"{files} could not be removed; Conduit's own log says which.")
@@ -91,45 +101,32 @@ def bulk(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Par
 
 
 def _all(it: _Bulk) -> list[Line]:
-    """All were done: named in the first line if they fit there."""
-    ending, made = it.ending, it.found.made
-    number = ending.numbered("done", it.here.clock)
-    tail, lines = _handed(it)
-    head: Text = (*number, f"{count(len(made), it.many.noun)} {it.many.verb}")
-    named = (*head, ": ", *codes(made), ".", *ending.asked())
-    short = len(plain(named)) <= MAX_HEAD - 2
-    rows: list[Line] = [named if short and not number else (*head, ".", *ending.asked())]
-    rows += [below(tail)] if tail else []
-    rows += lines
-    rows += it.made() if not short and not number else []
-    after = it.many.after(it.invocation)
-    return [*rows, after] if after else rows
+    """All were done."""
+    after = "" if it.ending.voted else it.many.after(it.invocation)
+    done = f"{count(len(it.found.made), it.many.noun)} {it.many.verb}"
+    return [it.head(done), it.made(), *_handed(it), after]
 
 
 def _some(it: _Bulk) -> list[Line]:
     """Some were not done."""
-    ending, found, many = it.ending, it.found, it.many
-    start = ending.numbered("done", it.here.clock)
-    number: Text = (f"#{ending.request}: ",) if start and ending.how is How.ANSWERED else start
+    found, many = it.found, it.many
     done = f"{len(found.made)} of {count(found.total, many.noun)} {many.verb}"
-    tail, lines = _handed(it)
-    head = (*number, f"{done}, {len(found.refused)} not.", *ending.asked(), *tail)
-    rows: list[Line] = [head, *lines, *(it.made() if not start else []), *it.refused()]
+    rows: list[Line] = [it.head(done), *it.refused()]
     if (more := len(found.refused) - _SHOWN) > 0:
-        rows.append((f"and {more} more, all: ", it.log()))
-    return rows
+        rows.append((f"and {more} more, all: ", it.here.cmd(f"log {it.ending.request}")))
+    return [*rows, it.made() and ("Done: ", *it.made()), *_handed(it)]
 
 
-def _handed(it: _Bulk) -> tuple[Text, list[Line]]:
+def _handed(it: _Bulk) -> list[Line]:
     """Where the passwords are, and which are lost."""
     lost, lines = it.ending.lost, list[Line]()
-    tail: Text = ()
     if it.record.secret and len(it.found.made) > len(lost):
-        tail, lines = it.passwords()
+        lines = it.passwords()
     if lost:
         again = new_password(it.here, lost[0])
-        lines.append(("Without a password: ", *codes(lost[:_SHOWN]), ". Get one: ", again))
-    return tail, lines
+        names = code(", ".join(it.here.local(each) for each in lost[:_SHOWN]))
+        lines.append(("Without a password: ", names, ". Get one: ", again))
+    return lines
 
 
 _LEFT_ALONE = " joined the admin room meanwhile, Conduit leaves those alone"
@@ -204,7 +201,7 @@ def _quota(ending: Ending) -> list[Line]:
 def _undo(it: _Bulk) -> Text:
     asked, votes = it.invocation.only((it.found.made[0],)), it.ending.undo_needs_votes
     line = undo(it.here, asked, votes=votes, start="Undo one")
-    return (*line, " · All names: ", it.log()) if it.many.always else line
+    return (*line, *it.all_names()) if len(it.found.made) > _NAMES or it.many.always else line
 
 
 # --- not all of it was sent, or nobody knows ----------------------------------------------------
@@ -212,32 +209,29 @@ def _undo(it: _Bulk) -> Text:
 
 def _stopped(it: _Bulk) -> Message:
     here, found, n = it.here, it.found, it.ending.request
-    counts = [f"{len(found.made)} of {found.total} {it.many.verb}"]
-    counts += [f"{len(found.refused)} not"] if found.refused else []
-    counts += [f"{len(found.unknown)} unknown"] if found.unknown else []
-    counts += [f"{len(found.unsent)} not sent"] if found.unsent else []
-    rows: list[Line] = [f"#{n} stopped: {', '.join(counts)}."]
+    named = COMMANDS[it.invocation.command].typed
+    done = f"{len(found.made)} of {found.total} {it.many.verb}"
+    rows: list[Line] = [f"{named} stopped: {done} · #{n}"]
     if it.record.secret and found.made:
-        tail, lines = it.passwords()
-        rows += [below(tail), *lines, *it.made()]
-    rows += [*it.refused(), _left(it)]
+        rows += [*it.passwords(), it.made()]
+    rows += [*it.refused(), *_left(it)]
     if not found.unknown:
         return it.say(Sign.FAILED, [*rows, "Send the rest again if it is still wanted."])
-    done, not_done = here.cmd(f"resolve {n} done"), here.cmd(f"resolve {n} failed")
-    rest = (", and send the rest again.",) if found.unsent else ()
-    rows.append((*_look(it), "Then: ", done, " or ", not_done, *rest))
-    return alarm((it.ending.mxid, *here.owners), *rows)
+    rows += [_look(it), how_it_ended(here, n)]
+    rows += ["Then send the rest again."] if found.unsent else []
+    return evolve(alarm((it.ending.mxid, *here.owners), *rows), taps=RESOLVED)
 
 
-def _left(it: _Bulk) -> Text:
+def _left(it: _Bulk) -> list[Line]:
     """Which are unknown, and which were not sent."""
     here, found = it.here, it.found
-    which: Text = ("Unknown: ", *_span(here, found.unknown), ".") if found.unknown else ()
-    if not found.unsent:
-        return which
-    why = f", {it.ending.left_out}." if it.ending.left_out else "."
-    start = " Not sent: " if which else "Not sent: "
-    return (*which, start, *_span(here, found.unsent), why)
+    which: list[Line] = []
+    if found.unknown:
+        which.append((f"{len(found.unknown)} unknown: ", *_span(here, found.unknown)))
+    if found.unsent:
+        why = f", {it.ending.left_out}" if it.ending.left_out else ""
+        which.append((f"{len(found.unsent)} not sent: ", *_span(here, found.unsent), why))
+    return which
 
 
 def _span(here: Here, items: Sequence[str]) -> Text:
@@ -249,10 +243,10 @@ def _span(here: Here, items: Sequence[str]) -> Text:
 def _look(it: _Bulk) -> Text:
     items = it.found.unknown
     if it.many.noun != "account":
-        return ("Look: ", it.here.cmd(f"{MEDIAINFO.name} {items[0]}"), ". ")
+        return ("Look: ", it.here.cmd(f"{MEDIAINFO.name} {items[0]}"))
     names = [it.here.local(item) for item in items]
     start = names[0]
     while sum(name.startswith(start) for name in names) < len(names) * 0.75:
         start = start[:-1]
     look = it.here.cmd(f"{USERS.name} {start}".rstrip())
-    return ("Look: ", look, f" ({it.many.listed}). ")
+    return ("Look: ", look, f" ({it.many.listed})")

@@ -13,12 +13,10 @@ from attrs import frozen
 from ..model.ids import PersonName
 from ..model.request import Rejection, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, quote
-from ..text.phrases import Here, a, count, line, listed, not_run, people, person, say, view
+from ..text.phrases import Here, a, count, line, listed, people, person, say, view
 from ..text.saying import says
 from .card_text import About
-from .ended import after_state, alone, is_clause
-
-MAX_TYPED = 300  # characters of a command line that is repeated for copying
+from .ended import after_state, is_clause
 
 _SIGNS = {
     State.PENDING: Sign.CARD,
@@ -232,47 +230,6 @@ def _how_it_ended(request: Request, told: About, here: Here, *, card: bool = Fal
         return (head, *note, ". Nothing ran.")
     ran = "" if card and request.state is not State.CANCELLED else ", nothing ran"
     return (head, *note, f"{ran}: ", *told.short)
-
-
-# --- how it ended without having run -------------------------------------------------------------
-
-
-def over(request: Request, told: About, here: Here, why: str = "") -> Message:
-    """The new message when a card ends and nothing ran. why: the words of whoever denied it."""
-    rows = [_how_it_ended(request, told, here)]
-    if request.state is State.DENIED:
-        by = (person(request.note.by),) if request.note else ()
-        rows.append(("Why: ", quote(why)) if why else (*by, " gave no reason."))
-    elif request.state is State.EXPIRED:
-        rows.append(_again(request, here))
-    return not_run(*rows, to=request.mxid)
-
-
-def elsewhere(request: Request, told: About, push: Sequence[str], here: Here) -> Message:
-    """❗ in another room, how a request ended whose own room I cannot speak in now."""
-    head = _how_it_ended(request, told, here)
-    if request.state not in (State.CANCELLED, State.EXPIRED, State.DENIED):
-        head = (f"#{request.id} {called(request.state)}: ", *told.short, ".")
-    return _elsewhere(request, head, push)
-
-
-@says("""❗ {head}
-Asked by {request.person:person} in `{request.room}`, where I cannot say it now.""")
-def _elsewhere(request: Request, head: Text, push: Sequence[str]) -> None: ...
-
-
-def not_started(request: Request, here: Here) -> Message:
-    """The reply to a command without a card that left the line: it was never sent."""
-    why = alone(request.note) if request.note else ("it is over",)
-    return not_run(("Not run: ", *why, "."), _again(request, here), to=request.mxid)
-
-
-def _again(request: Request, here: Here) -> Text:
-    reason = request.invocation.reason
-    typed = f"{request.text}{f' reason {reason}' if reason else ''}"
-    if "\n" in typed or not typed.isprintable() or len(typed) > MAX_TYPED:
-        return ("Send it again if it is still right.",)
-    return ("Send it again: ", here.cmd(typed))
 
 
 def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here) -> Message:

@@ -31,6 +31,7 @@ _WORDS = {
     WhyKind.HELD_TOO_LONG: ": a word that may have been a no was erased, and nobody said it again",
     WhyKind.PAUSED: ": paused by {}",
     WhyKind.TOO_LATE: ": it waited too long for its turn",
+    WhyKind.SILENT: ": Conduit has not answered since {}",
     WhyKind.ROOM_LEFT: ": I am not in its room",
     WhyKind.ROOM_UNREAD: ": its room cannot be read",
     WhyKind.NO_ANSWER: ": Conduit does not answer",

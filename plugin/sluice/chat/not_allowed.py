@@ -13,9 +13,9 @@ from ..text.times import about
 from .cards import called
 
 # What is for others, not by a line of the policy but by the request itself: why the rest may not.
-CANCEL = "cancel is for who asked, or who may deny it"
-RESOLVE = "resolve is for who may approve"
-RESOLVE_OWN = "resolve is for somebody else"
+CANCEL = "only who asked, or who may deny it, can cancel it"
+RESOLVE = "only somebody who could have approved it can say how it ended"
+RESOLVE_OWN = "you asked for it, so somebody else must say how it ended"
 TRUST = "trust is for an owner who neither asked nor gets the role back"
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ..matrix.withheld import KeptBack
 from ..text.message import Message, Text, quote
-from ..text.phrases import Here, ask, line, not_run, plural
+from ..text.phrases import Here, ask, line, not_run, person, plural
 from ..text.saying import says
 from ..typed.parse import NotRun
 from .alarms import why_no_log
+from .undo import AGAIN
 
 
 def refused(error: NotRun, *, removed: bool = False) -> Message:
@@ -106,33 +107,61 @@ def not_there(here: Here, mxc: str) -> None:
 # --- the state of things ------------------------------------------------------------------------
 
 
-@says("""⛔ Not run: I was away when you wrote this at {at:at}. {who:person}, send it again if it
-  is still right.""")
-def too_old(here: Here, who: str, to: str, at: float) -> None:
+@frozen
+class Missed:
+    """A command that is not in time. what: as it was typed. to: whose it is. again: by a tap."""
+
+    what: Text
+    who: str
+    to: str
+    at: float
+    again: bool
+
+    @property
+    def wanted(self) -> Text:
+        tap = f"Tap {AGAIN} or send" if self.again else "Send"
+        return (person(self.who), f", still wanted? {tap} it again.")
+
+    def with_tap(self, message: Message) -> Message:
+        return evolve(message, taps=(AGAIN,)) if self.again else message
+
+
+def too_old(here: Here, missed: Missed) -> Message:
     """Typed while the bot, or the homeserver, was away."""
+    return missed.with_tap(_too_old(here, missed, missed.to))
 
 
-@says("""⛔ Not run: it reached me late, you wrote it at {at:at}. {who:person}, send it again if it
-  is still right.""")
-def late(here: Here, who: str, to: str, at: float) -> None:
+@says("""⛔ Not run: {missed.what} of {missed.at:at}, I was offline.
+{missed.wanted}""")
+def _too_old(here: Here, missed: Missed, to: str) -> None: ...
+
+
+def late(here: Here, missed: Missed) -> Message:
     """It was on its way for longer than a command may be."""
+    return missed.with_tap(_late(here, missed, missed.to))
 
 
-def clocks(here: Here, who: str, to: str, by: float, server: str) -> Message:
+@says("""⛔ Not run: {missed.what} of {missed.at:at}, it reached me late.
+{missed.wanted}""")
+def _late(here: Here, missed: Missed, to: str) -> None: ...
+
+
+def clocks(here: Here, missed: Missed, by: float, server: str) -> Message:
     """Its date tells nothing. by: seconds. server: whose clock it is; "" for our homeserver's."""
-    return _clock_of(who, to, by, server) if server else _our_clock(here, to, by)
+    if server:
+        return _clock_of(missed, missed.to, by, server)
+    return _our_clock(here, missed, missed.to, by)
 
 
-@says("""⛔ Not run: my clock and the one of `{server}` differ by {by:about}. So I cannot see how
-  old this is.
-{who:person}, tell whoever runs that server.""")
-def _clock_of(who: str, to: str, by: float, server: str) -> None: ...
+@says("""⛔ Not run: {missed.what}, I cannot see how old it is.
+My clock and the one of `{server}` differ by {by:about}. {missed.who:person}, tell whoever runs
+  that server.""")
+def _clock_of(missed: Missed, to: str, by: float, server: str) -> None: ...
 
 
-@says("""⛔ Not run: my clock and the server's differ by {by:about}. So I cannot see how old
-  this is.
-Owners, set both clocks right. How far they are apart: `!status`""")
-def _our_clock(here: Here, to: str, by: float) -> None: ...
+@says("""⛔ Not run: {missed.what}, I cannot see how old it is.
+My clock and the server's differ by {by:about}. Owners, set both right: `!status`""")
+def _our_clock(here: Here, missed: Missed, to: str, by: float) -> None: ...
 
 
 @says("""⛔ Not run: I do not know {conduit} well enough to change things with it.
@@ -151,7 +180,8 @@ def impossible(why: str) -> None:
     """What cannot be said to the server."""
 
 
-@says("⛔ Not run: Conduit does not answer since {since:at}. I say here when it is back.")
+@says("""⛔ Not run: Conduit has not answered since {since:at}.
+I'll tell you here when it is back.""")
 def silent(here: Here, since: float) -> None: ...
 
 

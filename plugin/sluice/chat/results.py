@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from attrs import evolve
+
 from ..catalog.accounts import new_password
 from ..catalog.files import MEDIAINFO
-from ..catalog.record import End
+from ..catalog.record import End, Words
 from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation, Kind, Outcome
 from ..model.result import Ending, Handed, How, Part
 from ..text.message import Message, Sign, Text, code, quote
 from ..text.phrases import Here, Line, alarm, below, capital, count, person, say
 from .bulk import bulk, is_bulk
-from .undo import undo
+from .headline import headline, typed
+from .taps import RESOLVED, how_it_ended
+from .undo import AGAIN, UNDO, reverse, undo
 
 
 def result(here: Here, ending: Ending, invocation: Invocation, parts: Sequence[Part]) -> Message:
@@ -35,9 +39,9 @@ _SHOWN = 3  # values in the command that takes it back
 _RANK = {Kind.DONE: 0, Kind.REFUSED: 1, Kind.FAILED: 2, Kind.UNKNOWN: 3}
 
 
-def _send(ending: Ending, sign: Sign, rows: Sequence[Line]) -> Message:
+def _send(ending: Ending, sign: Sign, rows: Sequence[Line], *taps: str) -> Message:
     push = (ending.mxid,) if ending.pushed else ()
-    return say(sign, *rows, push=push, text=ending.pushed)
+    return evolve(say(sign, *rows, push=push, text=ending.pushed), taps=taps)
 
 
 # --- done ---------------------------------------------------------------------------------------
@@ -48,29 +52,32 @@ def _done(end: End) -> Message:
     record = action(end.invocation.command)
     done = record.done(end)
     secret = record.secret
+    head = (*capital(done.clause), *ending.how_known)
     if secret and ending.delivery.how is Handed.LOST:
-        return _thrown_away(end, done.clause)
-    lines, tail, by = done.lines, done.tail, ending.asked()
+        return _thrown_away(end, head)
+    lines: tuple[Line, ...] = (*([below(done.tail)] if done.tail else []), *done.lines)
     if ending.how in (How.PROBED, How.SAID) and secret:
-        lines, tail = (("A password: ", new_password(here, end.first)),), ()
+        lines = (("A password: ", new_password(here, end.first)),)
     elif (ending.glass or ending.how is not How.ANSWERED) and not secret:
         lines = ()
-    number = ending.numbered("done", here.clock)
-    looked = f" {_why_looked(ending, 'answered')}; I looked myself."
-    head: Text = (*number, *done.clause) if number else capital(done.clause)
-    head = (*head, *by, ".") if ending.glass else (*head, ".", *by)
-    head = (*head, looked) if ending.how is How.PROBED else head
-    if number and tail:
-        lines, tail = (below(tail), *lines), ()
-    back = done.undo
-    if back is None:
-        votes, asked = ending.undo_needs_votes, end.invocation.first(_SHOWN)
-        back = undo(here, asked, votes=votes, note=done.note)
-    rows: list[Line] = [(*head, *tail), *lines, *([back] if back else [])]
+    if ending.how is How.PROBED:
+        lines = (f"{_why_looked(ending, 'answered')}; I looked myself.", *lines)
+    back, taps = _undo(end, done)
+    rows: list[Line] = [(*head, ending.number), ending.answered(here.clock), *lines, back]
     if ending.distrusted is not None:
         push = (ending.mxid, *end.invocation.values("user"), *here.owners)
-        return alarm(push, (f"#{ending.request} done: ", *done.clause, ".", *by), *rows[1:])
-    return _send(ending, Sign.DONE, rows)
+        return alarm(push, (*head, f" · #{ending.request}"), *rows[1:])
+    return _send(ending, Sign.DONE, rows, *taps)
+
+
+def _undo(end: End, done: Words) -> tuple[Text, tuple[str, ...]]:
+    """The line that says how to take it back, and the button that does it."""
+    if done.undo is not None:
+        return done.undo, ()
+    asked, votes = end.invocation, end.ending.undo_needs_votes
+    whole = reverse(asked) is not None
+    line = undo(end.here, asked.first(_SHOWN), votes=votes, note=done.note, tap=whole)
+    return line, (UNDO,) if whole else ()
 
 
 def _why_looked(ending: Ending, then: str) -> str:
@@ -79,13 +86,12 @@ def _why_looked(ending: Ending, then: str) -> str:
     return f"{_RESTARTED} {then}" if why is None else f"{why[0].upper()}{why[1:-1]}"
 
 
-def _thrown_away(end: End, clause: Text) -> Message:
+def _thrown_away(end: End, head: Text) -> Message:
     here, ending = end.here, end.ending
-    number = ending.numbered("done", here.clock)
-    head: Text = (*number, *clause) if number else capital(clause)
     return alarm(
         (ending.mxid, *here.owners),
-        (*head, ", but I could not hand over the password; it is thrown away."),
+        (*head, ", but its password is lost", ending.number),
+        "I could not hand it over; it is thrown away.",
         (person(ending.person), ", get a new one: ", new_password(here, end.first)),
     )
 
@@ -125,15 +131,13 @@ _ERROR = 120  # characters of Conduit's own words about a failure
 def failed(end: End) -> Message:
     """❌ Conduit said no, or tried and could not; also for commands that only read."""
     here, ending, outcome = end.here, end.ending, end.outcome
-    word = "refused" if outcome.kind is Kind.REFUSED else "failed"
-    number = ending.numbered(word, here.clock)
-    start: Text = number or (f"{word.capitalize()}: ",)
+    name = typed(here, end.invocation)
+    if ending.how is How.SAID:
+        return _not_done(end, (name, " failed"), (), retry=ending.again)
     if outcome.code in _REFUSED:
         why = _REFUSED[outcome.code](end)
-        return _send(ending, Sign.FAILED, [(*start, *why, ". Nothing changed.", *ending.asked())])
-    rows: list[Line] = [(*start, *_how_failed(end))]
-    if ending.how is How.SAID:
-        return _send(ending, Sign.FAILED, [(*start, code(ending.line), ".")])
+        return _not_done(end, (name, " failed"), (*why, ". Nothing changed."), retry=False)
+    rows: list[Line] = []
     error = outcome.get("error") or ending.raw
     if error:
         rows.append(("Conduit: ", quote(str(error), _ERROR)))
@@ -145,7 +149,21 @@ def failed(end: End) -> Message:
     elif look and outcome.code in ("error", "media_failed"):
         full = "No space left" in str(error)
         rows.append(("Free space on the server, then look: " if full else "Look: ", *look))
-    return _send(ending, Sign.FAILED, rows)
+    why, retry = _how_failed(end)
+    return _not_done(end, (name, " failed"), why, *rows, retry=retry)
+
+
+def _not_done(end: End, head: Text, why: Text, *rows: Line, retry: bool = True) -> Message:
+    """why: goes on in the first line, where nothing else stands there. retry: the same may work
+    now."""
+    ending = end.ending
+    known = (*ending.how_known, ending.number)
+    told: list[Line] = [(*head, *known), ending.answered(end.here.clock), why]
+    if not any(known):
+        told = [(*head, ": ", *why)]
+    again = retry and ending.again
+    last: Line = f"Again: tap {AGAIN}" if again else "Send it again." if retry else ()
+    return _send(ending, Sign.FAILED, [*told, *rows, last], *([AGAIN] if again else []))
 
 
 def _wrong(end: End) -> list[str]:
@@ -155,36 +173,34 @@ def _wrong(end: End) -> list[str]:
     return [mxc for mxc in mxcs if end.ending.present.get(mxc, wanted) is not wanted]
 
 
-def _how_failed(end: End) -> Text:
+def _how_failed(end: End) -> tuple[Text, bool]:
+    """Why, and whether the same may work now."""
     outcome, ending, record = end.outcome, end.ending, COMMANDS[end.invocation.command]
-    again = "Nothing changed. Send it again."
     if outcome.code == "not_sent":
-        return (
-            f"not sent, {ending.left_out}. {again}" if ending.left_out else f"not sent. {again}",
-        )
+        why = f"not sent, {ending.left_out}. " if ending.left_out else "it was not sent. "
+        return (f"{why}Nothing changed.",), True
     if ending.how is How.PROBED or outcome.code == "probe":
         still = end.says(record.still)
         nothing = (*still, ", nothing changed.") if still else ("Nothing changed.",)
-        return (f"{_why_looked(ending, 'ran')}. ", *nothing)
+        return (f"{_why_looked(ending, 'ran')}. ", *nothing), True
     if outcome.code == "still_there":
         many = len(_wrong(end))
         files = "the file" if many == 1 else f"{many} files"
         are = action(record.name).not_done[many > 1]
-        return (f"Conduit said done, but {files}{are}.",)
+        return (f"Conduit said done, but {files}{are}.",), False
     if outcome.code == "media_failed":
         files = count(max(end.number("failed"), 1), "file")
-        return (f"{files} could not be {record.could_not}; Conduit's own log says which.",)
+        return (f"{files} could not be {record.could_not}; Conduit's own log says which.",), False
     if outcome.code in ("usage", "unclosed", "no_block"):
-        return ("Conduit did not take my line, an error of mine. Nothing changed.",)
+        return ("Conduit did not take my line, an error of mine. Nothing changed.",), False
     if outcome.code == "error":
         part = "" if record.looks else "; part of it may have run"
-        return (f"Conduit had an error while doing it{part}.",)
+        return (f"Conduit had an error while doing it{part}.",), False
+    why = WHY_UNKNOWN.get(outcome.code, f"{_RESTARTED} answered.")  # only of a command that looks
     if record.can_stop and outcome.code in ("silent", "lost"):
-        again = "Nothing changed. Its answer may have been too long: only an owner can try again."
-    if outcome.code in WHY_UNKNOWN:  # only of a command that looks
-        why = WHY_UNKNOWN[outcome.code]
-        return (f"{why[0].upper()}{why[1:]} {again.removesuffix(' Send it again.')}",)
-    return (f"Conduit restarted before it answered. {again}",)
+        owner = "Its answer may have been too long: only an owner can try again."
+        return (f"{why} Nothing changed. {owner}",), False
+    return (f"{why} Nothing changed.",), True
 
 
 # --- outcome unknown ----------------------------------------------------------------------------
@@ -208,22 +224,20 @@ def _unknown(end: End) -> Message:
     here, ending, outcome = end.here, end.ending, end.outcome
     n, secret = ending.request, COMMANDS[end.invocation.command].secret
     why = WHY_UNKNOWN.get(outcome.code, "Conduit restarted or dropped it.")
-    rows: list[Line] = [(f"#{n} outcome unknown: ", code(ending.line), f". {why}")]
+    rows: list[Line] = [(*headline(here, end.invocation), f": outcome unknown · #{n}"), why]
     if outcome.code == "unrecognised" and secret:
         rows.append(_kept_private(ending))
     elif outcome.code == "unrecognised" and ending.raw is not None:
         rows.append(("Conduit: ", quote(ending.raw)))
     else:
-        rows.append("It may or may not have run; I do not send it again.")
-    done, not_done = here.cmd(f"resolve {n} done"), here.cmd(f"resolve {n} failed")
+        rows[1] = f"{why} It may or may not have run; I do not send it again."
     look = _look(end)
-    see: Text = ("Look: ", *look, ". ") if look else ()
+    see: Text = ("Look: ", *look) if look else ()
     if secret and look and outcome.code != "unrecognised":
         again = new_password(here, end.first)
-        rows.append((*see, "If it is listed: ", done, ", then ", again, " for a password."))
-    else:
-        rows.append((*see, "Then: ", done, " or ", not_done))
-    return alarm((ending.mxid, *here.owners), *rows)
+        see = (*see, ". If it is listed, tap ✅, then ", again, " for a password.")
+    said = alarm((ending.mxid, *here.owners), *rows, see, how_it_ended(here, n))
+    return evolve(said, taps=RESOLVED)
 
 
 def _kept_private(ending: Ending) -> Text:
@@ -239,14 +253,9 @@ def contradicted(here: Here, ending: Ending, invocation: Invocation, outcome: Ou
     end = End(here, ending, invocation, outcome)
     word = {Kind.DONE: "done", Kind.REFUSED: "refused"}.get(outcome.kind, "failed")
     look = _look(end)
-    head: Text = (
-        f"#{ending.request} was resolved by ",
-        person(ending.by),
-        ", but Conduit answered",
-    )
     return alarm(
         (ending.mxid, *here.owners),
-        (*head, f" at {here.clock.at(ending.at)}: {word}."),
-        ("The command was: ", code(ending.line)),
+        (*headline(here, invocation), f": Conduit says {word} · #{ending.request}"),
+        (f"It answered at {here.clock.at(ending.at)}, after ", person(ending.by), " resolved it."),
         *([("I change nothing by myself. Look: ", *look)] if look else []),
     )

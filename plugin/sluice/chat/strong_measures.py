@@ -10,12 +10,14 @@ from attrs import evolve, frozen
 from ..model.request import Pause, Request, State
 from ..text.message import Code, Message, Text, Topic, code
 from ..text.pages import Pages, following, go_on, rows_of
-from ..text.phrases import Here, count, dotted, line, listed, people, plural, view
+from ..text.phrases import Here, count, dotted, line, listed, people, plural, view, whose
 from ..text.saying import says
 from ..text.times import about as about_time
-from .card_text import About
 from .cards import Standing
 from .ended import after_state
+from .headline import headline
+
+VOTES = ("✅", "❌")
 
 _ROWS = 9  # open requests on a page
 
@@ -149,20 +151,27 @@ def _has_its_votes(before: Request, after: Request) -> bool:
     return before.queued_since is None and after.queued_since is not None
 
 
-def glass(
-    request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
-) -> Message:
+def glass(request: Request, reviewers: Sequence[str], push: Sequence[str], here: Here) -> Message:
     review: Text = ("There is no other owner, so nobody reviews it.",)
     if reviewers:
-        how = line("`!approve {n}` or `!deny {n} why`", here, n=request.id)
-        review = (*people(reviewers), ", review it: ", *how)
-    return _glass(request, told, review, push)
+        review = _was_it_right(request, reviewers, here)
+    what = headline(here, request.invocation)
+    return evolve(_glass(request, what, review, push), taps=VOTES if reviewers else ())
 
 
-@says("""❗ Break-glass by {request.person:person}, no approval: {told.short} (#{request.id})
-Reason: {request.invocation.reason:quote}
+@says("""❗ Break-glass: {what} · #{request.id}
+{request.person:person} runs it without a vote: {request.invocation.reason:quote}
 {review}""")
-def _glass(request: Request, told: About, review: Text, push: Sequence[str]) -> None: ...
+def _glass(request: Request, what: Text, review: Text, push: Sequence[str]) -> None: ...
+
+
+def _was_it_right(request: Request, reviewers: Sequence[str], here: Here) -> Text:
+    return line(
+        "Was it right? {who:people}: tap ✅ or ❌, or `!deny {n} why`",
+        here,
+        who=reviewers,
+        n=request.id,
+    )
 
 
 _SPANS = {86400: "today", 3600: "this hour", 604800: "this week"}
@@ -190,13 +199,21 @@ def no_reviewer(reviewers: Sequence[str]) -> tuple[Text, Text]:
     return because, line("Next: when {who:people} is in one.", who=reviewers)
 
 
-@says("""❗ Break-glass #{request.id} is not reviewed yet, {reviewers:people}: {told.short}
-By {request.person:person} at {request.created:at}. Reason: {request.invocation.reason:quote}
-Review it: `!approve {request.id}` or `!deny {request.id} why`""")
 def review_due(
-    request: Request, told: About, reviewers: Sequence[str], push: Sequence[str], here: Here
-) -> None:
+    request: Request, reviewers: Sequence[str], push: Sequence[str], here: Here
+) -> Message:
     """Once a day, while nobody has reviewed a break-glass."""
+    what = headline(here, request.invocation)
+    said = _review_due(here, request, what, _was_it_right(request, reviewers, here), push)
+    return evolve(said, taps=VOTES)
+
+
+@says("""❗ Break-glass, not reviewed: {what} · #{request.id}
+{request.person:person} at {request.created:at}: {request.invocation.reason:quote}
+{review}""")
+def _review_due(
+    here: Here, request: Request, what: Text, review: Text, push: Sequence[str]
+) -> None: ...
 
 
 def next_glass(at: float | None, reviewers: Sequence[str], here: Here) -> Text:
@@ -214,26 +231,33 @@ def elsewhere(message: Message, room: str, push: Sequence[str]) -> Message:
     return evolve(message, lines=(*message.lines, where), push=tuple(push))
 
 
+def reviewed(request: Request, by: str, here: Here) -> Message:
+    """The edit of the break-glass message when somebody found it right."""
+    return _reviewed(request, headline(here, request.invocation), by)
+
+
 @says(
-    """✅ #{request.id} reviewed by {by:person}, in order: {told.short}, break-glass by
-    {request.person:person}""",
+    """✅ Break-glass: {what} · #{request.id}
+{request.person:person} ran it without a vote; {by:person} says it was right.""",
     text=True,
 )
-def reviewed(request: Request, told: About, by: str) -> None:
-    """The edit of the break-glass message after a review in order."""
+def _reviewed(request: Request, what: Text, by: str) -> None: ...
 
 
-def not_in_order(request: Request, by: str, why: str, undo: Text, push: Sequence[str]) -> Message:
+def not_in_order(
+    request: Request, by: str, why: str, undo: Text, push: Sequence[str], here: Here
+) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
-    said = line(": {why:quote}", why=why) if why else (".",)
-    ran = "It is running." if request.state is State.EXECUTING else "It has run."
-    return _not_in_order(request, by, said, (ran, " ", *undo) if undo else (ran,), push)
+    said = line(": {why:quote}", why=why) if why else ()
+    now = "It is running: " if request.state is State.EXECUTING else "It has run: "
+    ran: Text = (now, *headline(here, request.invocation), ".", *((" ", *undo) if undo else ()))
+    return _not_in_order(request, by, whose(request.person), said, ran, push)
 
 
-@says("""❗ #{request.id} reviewed by {by:person}, not in order{why}
+@says("""❗ {by:person} objects to {whose} break-glass #{request.id}{why}
 {ran}""")
 def _not_in_order(
-    request: Request, by: str, why: Text, ran: Text, push: Sequence[str]
+    request: Request, by: str, whose: Text, why: Text, ran: Text, push: Sequence[str]
 ) -> None: ...
 
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation
 from ..text.message import Text
 from ..text.phrases import Here
 
+UNDO, AGAIN = "↩️", "🔁"
+MINUTES = 10  # in which a tap on ↩️ takes back what was done
+
 
 def undo(
-    here: Here, asked: Invocation, *, votes: bool = False, note: str = "", start: str = "Undo"
+    here: Here,
+    asked: Invocation,
+    *,
+    votes: bool = False,
+    note: str = "",
+    start: str = "Undo",
+    tap: bool = False,
 ) -> Text:
-    """`Undo: !resetpw spam`. votes: that needs approval too; note: the record's, if not given."""
+    """`Undo: !resetpw spam`. votes: that needs approval too; note: the record's, if not given;
+    tap: there is a button that does it."""
     back = typed(here, asked)
     if not back:
         return ("Cannot be undone.",)
     note = note or action(asked.command).note
     notes = "; ".join(each for each in ("needs approval" if votes else "", note) if each)
-    return (f"{start}: ", here.cmd(back), *([f" ({notes})"] if notes else []))
+    button = f"tap {UNDO} or " if tap else ""
+    return (f"{start}: {button}", here.cmd(back), *([f" ({notes})"] if notes else []))
 
 
 def takes_back(here: Here, asked: Invocation, *, start: str = "Undo") -> Text:
@@ -26,10 +39,21 @@ def takes_back(here: Here, asked: Invocation, *, start: str = "Undo") -> Text:
     return undo(here, asked.first(), start="Undo one" if many else start)
 
 
+def reverse(asked: Invocation) -> Invocation | None:
+    """The one command that takes all of it back."""
+    back = COMMANDS[asked.command].undo(asked)
+    if back is None or any(len(asked.values(n)) > len(back.values(n)) for n, _ in back.args):
+        return None
+    return evolve(back, noted=asked.noted)
+
+
 def typed(here: Here, asked: Invocation) -> str:
     """The command line that takes it back, "" if there is none: accounts as short as possible."""
     back = COMMANDS[asked.command].undo(asked)
-    if back is None:
-        return ""
+    return shortest(here, back) if back is not None else ""
+
+
+def shortest(here: Here, back: Invocation) -> str:
+    """As one would type it."""
     values = (here.local(value) for name, _ in back.args for value in back.values(name))
     return " ".join((COMMANDS[back.command].typed, *values))

@@ -133,7 +133,9 @@ class Outbox:
         if reply_to is not None:
             content["m.relates_to"] = await threads.place(tx, reply_to)
         about = message.about
-        await self._add(tx, room, SAY, key, content=content, clear=clear, about=about)
+        if await self._add(tx, room, SAY, key, content=content, clear=clear, about=about):
+            for emoji in message.taps:
+                await self.react(tx, room, key, emoji)
 
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
         """The message of `key` reads like this from now on, and is about what this is about, if
@@ -170,13 +172,17 @@ class Outbox:
 
     async def buttons(self, tx: Tx, room: str, key: str, emojis: Sequence[str]) -> None:
         """Our own reactions on the message of `key` are exactly these from now on."""
-        there = [row.emoji for row in await _ROWS.all(tx, f"WHERE {_REACTED}", room, key)]
+        there = await self.offered(tx, room, key)
         for emoji in there:
             if emoji not in emojis:
                 await self.unreact(tx, room, key, emoji)
         for emoji in emojis:
             if emoji not in there:
                 await self.react(tx, room, key, emoji)
+
+    async def offered(self, tx: Tx, room: str, key: str) -> tuple[str, ...]:
+        """Our own reactions on the message of `key`, sent or not."""
+        return tuple([row.emoji for row in await _ROWS.all(tx, f"WHERE {_REACTED}", room, key)])
 
     async def redact(self, tx: Tx, room: str, target: str, reason: str = "") -> None:
         """Removes a message of ours (by its key), or any event our power allows (by its id)."""
@@ -313,14 +319,15 @@ class Outbox:
         clear: bool = False,
         ahead: bool = False,
         about: Topic | None = None,
-    ) -> None:
+    ) -> bool:
+        """False: there is a message with this key."""
         number = await self._number(tx)
         # The time too: after a restored backup the same number must not be the same txn.
         txn = meta.txn_id(self._nonce, "outbox", room, number, self._now())
         text, place = json.dumps(content or {}), -number if ahead else number
         row = Outgoing(place, txn, room, kind, key, emoji, text, clear, about=about)
-        await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
         self._written = True
+        return await _ROWS.add(tx, row, "ON CONFLICT DO NOTHING")
 
     async def _number(self, tx: Tx) -> int:
         return int(await tx.fetchval(_COUNTER))

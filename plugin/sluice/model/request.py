@@ -68,6 +68,7 @@ class WhyKind(Enum):
     HELD_TOO_LONG = auto()
     PAUSED = auto()
     TOO_LATE = auto()
+    SILENT = auto()  # so it was while Conduit did not answer
     ROOM_LEFT = auto()  # the bot is not in the request's room
     ROOM_UNREAD = auto()
     NO_ANSWER = auto()
@@ -80,7 +81,8 @@ class Why:
     """Why a request ended, or why nothing more of it is sent; false where there is nothing to say.
 
     by: the name of whoever did it (LEFT, NO_RIGHT: of the requester); of SOME_VOTES how many
-    ("1 of 2"), of ERROR its class. said: the clause of a POLICY, the words of OTHER.
+    ("1 of 2"), of ERROR its class, of SILENT since when. said: the clause of a POLICY, the words
+    of OTHER.
     """
 
     kind: WhyKind = WhyKind.NONE

@@ -8,7 +8,7 @@ from enum import Enum
 from attrs import field, frozen
 
 from ..text.message import Text
-from ..text.phrases import Word, people, person
+from ..text.phrases import person
 from ..text.times import Clock
 from .command import Outcome
 
@@ -60,6 +60,7 @@ class Ending:
     by: str = ""  # who resolved it
     at: float = 0  # when that was, or a late answer came
     undo_needs_votes: bool = False  # of who asked
+    again: bool = False  # a tap may ask for it anew
     left_out: str = ""  # why lines were not sent: "paused by bo"
     quota: tuple[int, int, float] | None = None  # (used, of, seconds) of a limit per person
 
@@ -90,25 +91,22 @@ class Ending:
         """Whether who asked is waiting somewhere else by now."""
         return self.voted or self.slow or self.how is not How.ANSWERED
 
-    def numbered(self, word: str, clock: Clock) -> Text:
-        """`#12 done: ` with how that is known; empty where the result needs no number."""
-        if self.how is How.LATE:
-            at = clock.at(self.at)
-            return (f"#{self.request} {word} after all, Conduit answered at {at}: ",)
-        if self.how is How.SAID:
-            return (f"#{self.request} {word}, says ", person(self.by), ": ")
-        if self.voted or self.glass or self.how is How.PROBED:
-            return (f"#{self.request} {word}: ",)
-        return ()
+    @property
+    def number(self) -> str:
+        """` · #12`; empty where the result needs no number."""
+        told = self.voted or self.glass or self.how is not How.ANSWERED
+        return f" · #{self.request}" if told else ""
 
-    def asked(self) -> Text:
-        """` bo asked, cy approved.`, where there were votes and nothing else tells of them."""
-        if self.glass:
-            return (" (break-glass by ", person(self.person), ")")
-        if not self.voted or not self.approved or self.how is not How.ANSWERED:
-            return ()
-        by: list[Word] = [" ", person(self.person), " asked, ", *people(self.approved, "and")]
-        return (*by, " approved.")
+    @property
+    def how_known(self) -> Text:
+        """As it goes on after what happened: ` after all`, `, says dan`."""
+        said = (", says ", person(self.by)) if self.how is How.SAID else ()
+        return (" after all",) if self.how is How.LATE else said
+
+    def answered(self, clock: Clock) -> Text:
+        """The line that says when a late answer came."""
+        late = self.how is How.LATE
+        return (f"Conduit answered at {clock.at(self.at)}.",) if late else ()
 
 
 @frozen

@@ -14,6 +14,7 @@ from enum import Enum
 from attrs import frozen
 
 from ..chat import refusals
+from ..chat.refusals import Missed
 from ..db.connection import Tx
 from ..matrix.api import Homeserver
 from ..matrix.skew import DIFFER
@@ -98,16 +99,16 @@ class Arrivals:
         )
         return cause(arrival, max_age)
 
-    def refusal(self, origin: Origin, who: str, max_age: float) -> Message:
+    def refusal(self, origin: Origin, missed: Missed, max_age: float) -> Message:
         """What is said of a command that is off."""
         why, by = self._why(origin, max_age)
-        here, server = self._rooms.here(origin.room), _server(origin)
+        here = self._rooms.here(origin.room)
         if why is Cause.AWAY:
-            return refusals.too_old(here, who, origin.mxid, origin.at)
+            return refusals.too_old(here, missed)
         if why is Cause.LATE:
-            return refusals.late(here, who, origin.mxid, origin.at)
-        other = "" if why is Cause.OURS else server
-        return refusals.clocks(here, who, origin.mxid, by, other)
+            return refusals.late(here, missed)
+        other = "" if why is Cause.OURS else _server(origin)
+        return refusals.clocks(here, missed, by, other)
 
     def told(self, tx: Tx, origin: Origin, max_age: float) -> None:
         """It was said, in this transaction."""

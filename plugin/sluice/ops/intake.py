@@ -13,10 +13,10 @@ from functools import partial
 from attrs import evolve
 
 from ..catalog.params import REQUEST
-from ..catalog.record import Command, Guessed, OwnCommand, never
+from ..catalog.record import Command, Guessed, OwnCommand
 from ..catalog.table import COMMANDS, find
 from ..catalog.words import TYPED, UNDOES
-from ..chat import policy_news, questions, refusals
+from ..chat import headline, policy_news, questions, refusals
 from ..chat.explained import explained
 from ..chat.undo import takes_back
 from ..db.connection import Database, Tx
@@ -36,14 +36,14 @@ from ..model.origin import Origin
 from ..model.request import Request, State
 from ..own.measures import WithoutVotes
 from ..own.table import Own
-from ..policy.access import demand_of
+from ..policy.access import by_tap, can_be_tapped, demand_of
 from ..policy.people import mxids_of, person_of
 from ..requests import measures, store, submit
 from ..requests.desk import Desks
 from ..requests.standing import judge
 from ..requests.submit import QUEUED_A_PERSON, Ask
 from ..state import Live, Reopenings, Rooms
-from ..text.message import Message, Topic, one_line
+from ..text.message import Code, Message, Topic, one_line
 from ..text.phrases import Here
 from ..text.phrases import ask as asking
 from ..typed import read
@@ -117,13 +117,36 @@ class Intake:
         stops = isinstance(found.command, OwnCommand) and found.command.stops
         if shared and not found.ours and not named and not stops:
             return None
-        if self._live.problems and found.command.name not in ("reload", "status"):
+        here, command = self._rooms.here(origin.room), found.command
+        said = headline.of_line(here, found.typed, secret=command.secret)
+        is_line = origin.event_id == origin.command
+        if (refused := self._not_now(origin, command, said, is_line=is_line)) is not None:
+            return refused
+        return await self.run(origin, found.typed)
+
+    async def tapped(self, origin: Origin, what: Invocation) -> Handled | None:
+        """What a button below a message of ours stands for: as if whoever taps had typed it."""
+        command = COMMANDS[what.command]
+        if not await self._authority.roles(origin):
+            return None
+        said = headline.typed(self._rooms.here(origin.room), what)
+        if (refused := self._not_now(origin, command, said, is_line=False)) is not None:
+            return refused
+        return await self._understood(origin, what, Typed(command.typed), glass=False)
+
+    def _not_now(
+        self, origin: Origin, command: Command, said: Code, *, is_line: bool
+    ) -> Handled | None:
+        """In safe mode, or when it is too old or dated in the future. is_line: it stands in the
+        room as it is, so that it can be read anew."""
+        if self._live.problems and command.name not in ("reload", "status"):
             problems = [(each.line, each.text) for each in self._live.problems]
             return self._dialog.answer(origin, policy_news.refused_in_safe_mode(problems))
         off = self._arrivals.off(origin, self.max_age)
-        if off is not None and not (off is Cause.OURS and found.command.name == "status"):
-            return self._missed(origin)
-        return await self.run(origin, found.typed)
+        if off is None or (off is Cause.OURS and command.name == "status"):
+            return None
+        again = is_line and can_be_tapped(self._live.in_force.policy, command)
+        return self._missed(origin, said, again=again)
 
     def offer(self, origin: Origin, typed: Typed, at: float | None) -> Handled | None:
         """Chat that became a command by an edit: nobody looks at an old message, so it is asked
@@ -151,12 +174,7 @@ class Intake:
         return not grave or bool(demand_of(self._live.in_force.policy, command.name).slots)
 
     def _may_tap(self, command: Command, *, glass: bool = False) -> bool:
-        """Whether a tap may run it: it only looks, can be undone, or leads to a card; never, of
-        what runs without votes."""
-        if isinstance(command, OwnCommand):
-            return command.at_once or command.right in (Right.ROLE, Right.CHANGE)
-        votes = demand_of(self._live.in_force.policy, command.name).slots
-        return command.looks or command.undo is not never or bool(votes and not glass)
+        return by_tap(self._live.in_force.policy, command, glass=glass)
 
     async def run(self, origin: Origin, typed: Typed, *, glass: bool = False) -> Handled | None:
         """A command, of whoever has a role: understood, then decided or answered. Of what no line
@@ -238,9 +256,11 @@ class Intake:
     def max_age(self) -> float:
         return float(self._live.settings.command_max_age if self._live.settings else 300)
 
-    def _missed(self, origin: Origin) -> Handled:
+    def _missed(self, origin: Origin, what: Code, *, again: bool) -> Handled:
         """Too old, or dated in the future."""
-        said = self._arrivals.refusal(origin, self._authority.name(origin.mxid), self.max_age)
+        who = self._authority.name(origin.mxid)
+        missed = refusals.Missed((what,), who, origin.mxid, origin.at, again)
+        said = self._arrivals.refusal(origin, missed, self.max_age)
         answered = self._dialog.answer(origin, said)
 
         async def commit(tx: Tx) -> None:

@@ -49,6 +49,7 @@ from .intake import Intake
 from .mute import Mute
 from .storage import Storage
 from .talk import Talk
+from .taps import Taps
 from .turns import Turns
 
 _UNREAD_EVERY = 60.0
@@ -88,6 +89,7 @@ class OpsRoom:
         self._turns = Turns()
         parts = (commands, dialog, self._mute, self._erasures, self._turns)
         self._talk = Talk(self.room, live, rooms, outbox, desk, db, *parts)
+        self._taps = Taps(self.room, live, rooms, outbox, desk, db, commands, self._original)
         self._bots: set[str] = set()  # who has sent notices here, and is nobody's
         self._encryption, self._looking = encryption, looking
         self._first_size = FirstSize(live, outbox)
@@ -370,6 +372,10 @@ class OpsRoom:
             self._dialog.close(question.key)
             again = evolve(origin, command=question.origin.command)
             return await self._commands.looked_up(again, lambda: chosen(again))
+        if (button := await self._taps.button(tap)) is not None:
+            if self._mute.now:
+                return await self._mute.unheard(origin)
+            return await self._taps.take(origin, tap, button)
         if (noted := await self._noted(origin, tap)) is not None or tap.side is None:
             return noted
         return await self._talk.vote(origin, tap.event_id, tap.side, Via.REACTION)

@@ -12,7 +12,9 @@ from functools import lru_cache
 
 from attrs import frozen
 
+from ..catalog.record import Command, OwnCommand, never
 from ..catalog.table import COMMANDS
+from ..model.command import Right
 from ..model.decision import Slot
 from ..model.ids import PersonName
 from .decide import largest
@@ -64,6 +66,20 @@ def demand_of(policy: Policy, command: str) -> Demand:
         any(rule.reason for rule in plan.require),
         min(spans) if spans else None,
     )
+
+
+def by_tap(policy: Policy, command: Command, *, glass: bool = False) -> bool:
+    """Whether a tap may run it: it only looks, can be undone, or leads to a card; never, of what
+    runs without votes. glass: as break-glass."""
+    if isinstance(command, OwnCommand):
+        return command.at_once or command.right in (Right.ROLE, Right.CHANGE)
+    votes = demand_of(policy, command.name).slots
+    return command.looks or command.undo is not never or bool(votes and not glass)
+
+
+def can_be_tapped(policy: Policy, command: Command) -> bool:
+    """The same of what was typed, and is asked anew by a tap; a vote is given on its card."""
+    return command.right is not Right.REQUEST and by_tap(policy, command)
 
 
 def _forbidden(plan: Plan) -> bool:

@@ -26,6 +26,7 @@ from ..model.command import Invocation, Line, Tag
 from ..model.decision import Asker
 from ..model.ids import PersonName
 from ..model.request import NEVER_RAN, NO_WHY, LineState, Request, Review, State, Why
+from ..policy.access import can_be_tapped
 from ..policy.people import members_of, mxids_of, person_of, roles
 from ..policy.rules import Policy
 from ..settings import Settings
@@ -248,9 +249,10 @@ class Desk:
     async def say(
         self, request: Request, key: str, message: Message, *, answers: bool = False
     ) -> None:
-        """A message of a request. answers: to its command, where that stands; what others vote
-        on, and what became of that, stands where everybody sees it."""
-        reply_to = request.command if answers else None
+        """A message of a request, below its card. answers: to its command, where that stands;
+        what others vote on, and what became of that, stands where everybody sees it."""
+        card = await self.outbox.event_of(self.tx, request.room, card_key(request.id))
+        reply_to = request.command if answers else card
         await self.outbox.put(self.tx, request.room, key, message, reply_to=reply_to)
 
     async def show(self, request: Request, card: Message) -> None:
@@ -269,6 +271,12 @@ class Desk:
         for room in (request.room, *others):
             if room == request.room or await outbox.has(self.tx, room, key):
                 await outbox.edit(self.tx, room, key, card)
+
+    def can_tap(self, request: Request) -> bool:
+        """Whether who asked for it may ask anew by a tap, and can."""
+        where = self.view.rooms.get(request.room)
+        able = where is None or where.can_send("m.reaction", request.mxid)
+        return able and can_be_tapped(self.policy, COMMANDS[request.invocation.command])
 
     def taps(self, request: Request, votes: cards.Standing) -> bool:
         """Whether all who can vote here now have the power to react."""

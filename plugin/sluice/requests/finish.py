@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..chat import cards
+from ..chat import cards, over
 from ..matrix import private_rooms
 from ..model.command import Kind
 from ..model.request import NO_WHY, Request, State, Why
@@ -37,10 +37,10 @@ async def closed(
         return
     key = f"request.{request.id}.end"
     if has_card:
-        message = cards.over(request, told, desk.here, why)
+        message = over.over(request, desk.here, why, again=desk.can_tap(request))
         await desk.say(request, key, message)
     elif request.note:
-        message = cards.not_started(request, desk.here)
+        message = over.not_started(request, desk.here, again=desk.can_tap(request))
         await desk.say(request, key, message, answers=True)
 
 
@@ -50,7 +50,7 @@ async def _elsewhere(desk: Desk, request: Request) -> None:
         return
     owners, room = desk.mxids(desk.owners()), desk.speaking()
     push = owners if room is None else desk.push(room, owners)
-    message = cards.elsewhere(request, await desk.about(request), push, desk.here)
+    message = over.elsewhere(request, push, desk.here)
     key = f"request.{request.id}.elsewhere.{request.state.value}"
     for where in [room] if room is not None else await private_rooms.rooms_of(desk.tx, owners):
         await desk.outbox.put(desk.tx, where, key, message)
@@ -105,9 +105,12 @@ async def _ended(
     if request.slots:
         told = await desk.about(request)
         await desk.show(request, cards.ended(request, told, request.approved, desk.here))
-    direct = event is Event.END and not request.slots and not request.glass
+    direct = not request.slots and not request.glass
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
     await desk.say(request, key, message, answers=direct)
+    if event is Event.TOLD:
+        for room in desk.view.rooms:  # nobody has to say how it ended any more
+            await desk.outbox.buttons(desk.tx, room, f"request.{request.id}.end", ())
     if message.sign is Sign.ALARM:
         await desk.elsewhere(request.room, key, message)
     return request

@@ -160,12 +160,18 @@ def _facts(
         waited = desk.now - (request.queued_since or desk.now)
         stale = not weighed.votes.slots and waited > desk.view.max_age
     if stale:
-        facts[Fact.STALE] = Why(aside.why if aside else WhyKind.TOO_LATE)
+        facts[Fact.STALE] = Why(aside.why) if aside else _too_late(desk)
     if desk.view.health is Readiness.BAD:
         facts[Fact.UNHEALTHY] = Why(WhyKind.NO_ANSWER)
     if desk.view.health is Readiness.DOUBT:
         facts[Fact.IN_DOUBT] = NO_WHY
     return facts
+
+
+def _too_late(desk: Desk) -> Why:
+    """Why nothing came of it for so long."""
+    since = desk.view.silent_since
+    return Why(WhyKind.SILENT, desk.here.clock.at(since)) if since else Why(WhyKind.TOO_LATE)
 
 
 async def _commit(

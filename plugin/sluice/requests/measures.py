@@ -53,8 +53,7 @@ async def break_glass(desk: Desk, ask: Ask) -> Request | None:
     request = await create(desk, ask, Event.GLASS, [], glass=True, review=review)
     await desk.record("break-glass", request, event=ask.event_id, reason=ask.invocation.reason)
     push = desk.push(ask.room, desk.mxids(desk.owners()))
-    told = await desk.about(request)
-    message = strong_measures.glass(request, told, reviewers, push, desk.here)
+    message = strong_measures.glass(request, reviewers, push, desk.here)
     # In each room under the same key: a tap on it is a review, wherever it is.
     await desk.tell(ask.room, card_key(request.id), message)
     return request
@@ -102,12 +101,16 @@ async def review(
         return True
     await desk.apply(request, Event.REVIEW, review=verdict)
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
-    told = await desk.about(request)
+    for room in desk.view.rooms:
+        await desk.outbox.buttons(desk.tx, room, card_key(request.id), ())
     if side is Side.APPROVE:
-        await desk.show_everywhere(request, strong_measures.reviewed(request, told, name))
+        message = strong_measures.reviewed(request, name, desk.here)
+        await desk.show_everywhere(request, message)
     else:
         push = desk.push(request.room, desk.mxids(desk.owners()))
-        message = strong_measures.not_in_order(request, name, why, desk.undo(request), push)
+        message = strong_measures.not_in_order(
+            request, name, why, desk.undo(request), push, desk.here
+        )
         await desk.tell(request.room, f"request.{request.id}.review", message)
     return True
 
@@ -134,10 +137,10 @@ async def remind(desk: Desk) -> None:
     days = {str(r.id): int((desk.now - r.created) // _DAY) for r in waiting}
     late = [r for r in waiting if days[str(r.id)] > told.get(str(r.id), 0)]
     for request in late:
-        names, about = _reviewers(desk, request.mxid), await desk.about(request)
+        names = _reviewers(desk, request.mxid)
         for room in desk.told(request.room):
             push = desk.push(room, desk.mxids(names))
-            said = strong_measures.review_due(request, about, names, push, desk.here)
+            said = strong_measures.review_due(request, names, push, desk.here)
             key = f"request.{request.id}.due.{days[str(request.id)]}"
             await desk.outbox.put(desk.tx, room, key, said)
     if late:

@@ -68,6 +68,7 @@ async def ending_of(desk: Desk, request: Request, how: How) -> Ending:
         glass=request.glass,
         how=how,
         at=desk.now,
+        again=desk.can_tap(request),
         undo_needs_votes=await undo_needs_votes(desk, request),
     )
 

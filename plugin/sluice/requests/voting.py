@@ -237,7 +237,7 @@ async def of_card(desk: Desk, room: RoomId, event_id: EventId) -> Request | None
 async def of_message(
     desk: Desk, room: RoomId, event_id: EventId, *, words: bool
 ) -> Request | None:
-    """The request that a message of ours is about: of its card and its reminder at any time, of
+    """The request that a message of ours is about: of its card and its reminders at any time, of
     all else while votes may count. words: also of an answer, whose buttons are only for one."""
     key = await desk.outbox.key_of(desk.tx, room, event_id) or ""
     number = request_number(key)
@@ -246,6 +246,8 @@ async def of_message(
         number = topic.requests[0] if topic is not None and len(topic.requests) == 1 else None
     request = await store.get(desk.tx, number) if number is not None else None
     if request is None or key in (card_key(request.id), reminder_key(request.id)):
+        return request
+    if key.startswith(f"request.{request.id}.due."):
         return request
     is_open = request.state is State.PENDING or request.review is Review.OPEN
     return request if is_open else None

@@ -147,7 +147,8 @@ class Message:
     """One outgoing message. Each line is a tuple of own words and Code.
 
     push: MXIDs put into m.mentions. text: m.text instead of m.notice (what pushes at all). about:
-    None where its place says it (the card or the result of a request), or nothing does.
+    None where its place says it (the card or the result of a request), or nothing does. taps: the
+    reactions that the bot puts below it, for people to tap.
     """
 
     sign: Sign
@@ -155,6 +156,7 @@ class Message:
     push: tuple[str, ...] = ()
     text: bool = False
     about: Topic | None = field(default=None, eq=False)
+    taps: tuple[str, ...] = field(default=(), eq=False)
 
     @property
     def body(self) -> str:
