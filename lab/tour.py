@@ -69,7 +69,7 @@ async def adds_a_user(tour: Tour) -> None:
     command = await tour.say("bo", "!adduser alice")
     created = await tour.admin.shows(r"^Created user with user_id: @alice:", within=20)
     shown = created.text.split()[-1]
-    await tour.bot_says(r"^✅ Account made: @alice:", after=command)
+    await tour.bot_says(r"^✅ New account @alice\n", after=command)
     private = await tour.world.private("bo")
     message = await private.shows(r"^🔑 New account @alice:")
     print("    (in bo's private room)")
@@ -110,7 +110,7 @@ async def typed_while_away(tour: Tour) -> None:
     command = await tour.say("cy", "!adduser noa")
     print("    (the bot is started)")
     await tour.world.bot.start()
-    await tour.bot_says(r"^✅ Account made: @noa:", after=command)
+    await tour.bot_says(r"^✅ New account @noa\n", after=command)
 
 
 async def killed_in_between(tour: Tour) -> None:
@@ -130,7 +130,7 @@ async def killed_in_between(tour: Tour) -> None:
     if server.double:
         await server.double.set(hold=False)
     await world.bot.start()
-    await tour.bot_says(r"^✅ Account made: @zoe:", after=command, within=60)
+    await tour.bot_says(r"^✅ New account @zoe\n", after=command, within=60)
     await tour.admin.read()
     sent = [said for said in tour.admin.said if is_the_line(said)]
     assert len(sent) == 1, f"the line was sent {len(sent)} times"
@@ -154,7 +154,7 @@ async def deactivates_with_approval(tour: Tour) -> None:
     command = await tour.say("bo", f"!deactivate {spam.mxid} reason casino links in 6 rooms")
     request = await tour.bot_says(r"^✋ #\d+ Approve\? bo asks: deactivate", after=command)
     await tour.world["cy"].react(tour.world.ops_room, request.id, "👍")
-    await tour.bot_says(r"^✅ #\d+ done: @spam:\S+ is deactivated\.", after=request.id)
+    await tour.bot_says(r"^✅ Deactivated @spam · #\d+", after=request.id)
     try:
         await tour.world.server.login("spam", spam.password)
     except Refused:

@@ -48,7 +48,7 @@ from tests.fake.postgres import postgres
 PEOPLE = (("bo", "cy"), ("cy", "bo"), ("ana", "cy"), ("bo", "dan"))  # who asks, who approves
 MODES = ("any moment", "on its way", "in the queue", "answered")
 WEIGHTS = (3, 3, 4, 3)
-END = r"^\S+ #{0}\b.* (done|failed|refused|outcome unknown|cancelled)"
+END = r"^(✅|❌|❗|⛔) .* · #{0}\b"
 
 
 @dataclass
@@ -211,7 +211,7 @@ class Killing:
         assert found
         self.counts[f"ended: {found[1]}"] += 1
         gone = not await self.office.is_open(asked.target)
-        if found[1] in ("done", "failed") and gone is not (found[1] == "done"):
+        if found[1] in "✅❌" and gone is not (found[1] == "✅"):
             self.wrong.append(f"#{number} is told {found[1]}: {end.text}")
 
     async def judge_all(self) -> None:

@@ -22,7 +22,7 @@ from lab.homeserver import homeserver
 from lab.world import World
 
 WAITING = 50  # requests of one person in line
-_MADE = re.compile(r"✅ Account made: @([a-z0-9-]+):")
+_MADE = re.compile(r"✅ New account @([a-z0-9-]+)\n")
 
 
 async def _types(chat: Chat, who: str, count: int) -> dict[str, str]:

@@ -50,7 +50,7 @@ async def test_a_tap_approves_and_the_card_tells_its_whole_life(office: Office) 
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.taps("cy", card)
-    done = await office.shows(rf"^✅ #{card.number} done: {re.escape(spam.mxid)} is deactivated\.")
+    done = await office.shows(rf"^✅ Deactivated @{spam.localpart} · #{card.number}")
     assert "bo asked, cy approved." in done.text
     assert done.content["msgtype"] == "m.text"
     assert done.mentions == {office.world["bo"].mxid}

@@ -263,7 +263,7 @@ async def test_who_got_a_new_password_has_no_vote_for_a_day_or_until_trusted(
     own = await office.shows(f"^⛔ cy, your vote does not count: #{card.number} ")
     assert "is about your account" in own.text
     await office.taps("dan", card)
-    done = await office.shows(f"^❗ #{card.number} done: new password for cy")
+    done = await office.shows(f"^❗ New password for @cy.* · #{card.number}")
     assert "This account has no role and no vote until" in done.text
     assert cy.mxid in done.mentions
     other = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
@@ -285,7 +285,7 @@ async def test_after_a_day_the_role_is_back_by_itself(office: Office) -> None:
     office.later(61)  # the same within a minute is asked back
     card = await office.card("bo", f"!resetpw {world['cy'].mxid}")
     await office.taps("dan", card)
-    await office.shows(f"^❗ #{card.number} done: new password for cy")
+    await office.shows(f"^❗ New password for @cy.* · #{card.number}")
     await office.heard_nothing(await office.says("cy", "!pending"))
     office.later(DAY + 1)
     said = await office.asks("cy", "!pending")

@@ -151,7 +151,7 @@ async def test_a_typo_in_a_command_is_corrected_by_a_tap_of_the_asker(office: Of
     await office.heard_nothing(await office.taps("cy", said, "1️⃣"))
     assert await office.lines("create-user", name) == []
     await office.taps("bo", said, "1️⃣")
-    await office.shows(f"^✅ Account made: @{name}:")
+    await office.shows(f"^✅ New account @{name}\n")
     assert len(await office.lines("create-user", name)) == 1
 
 
@@ -184,6 +184,6 @@ async def test_a_deactivated_account_is_opened_again_only_after_a_tap(office: Of
     await office.heard_nothing(await office.taps("cy", question))
     assert not await office.is_open(carol)
     await office.taps("bo", question)
-    done = await office.shows(f"^✅ {re.escape(carol.mxid)} is active again")
+    done = await office.shows(f"^✅ @{carol.localpart} is active again")
     assert done.text.endswith(f"Undo: !deactivate {carol.localpart} (needs approval)")
     assert await office.lines("reset-password", carol.localpart)

@@ -103,7 +103,7 @@ async def test_a_mixed_list_is_offered_without_what_cannot_be_in_one_question(
     assert all(account.localpart in every.text for account in spam)
     await office.taps("cy", card)
     await office.taps("dan", card)
-    done = await office.shows(f"^✅ #{card.number} done: 12 accounts deactivated")
+    done = await office.shows(f"^✅ 12 accounts deactivated · #{card.number}")
     assert "ana asked, cy and dan approved" in done.text
     assert await sent(office, spam) == [1] * 12
     for account in spam[:1] + spam[-1:]:
@@ -134,7 +134,7 @@ async def test_names_that_cannot_be_made_are_told_and_the_rest_is_offered(office
     assert "is too short. Names here have 3 to 20 of" in no
     await office.taps("bo", question)
     made = await office.shows("3 accounts made", within=20)
-    assert made.text.startswith(f"✅ 3 accounts made: @mia{s}:")
+    assert made.text.startswith(f"✅ 3 accounts made\nmia{s}, ")
     assert len(await office.lines("create-user")) == 3
 
 
@@ -142,7 +142,7 @@ async def test_a_list_beyond_a_limit_says_how_many_are_left(office: Office) -> N
     await office.new_policy(LIMITED)
     s = office.world.suffix
     await office.says("cy", f"!adduser first{s}")
-    await office.shows(f"^✅ Account made: @first{s}:")
+    await office.shows(f"^✅ New account @first{s}\n")
     said = await office.asks("cy", f"!adduser\none{s}\ntwo{s}\nthree{s}")
     assert re.fullmatch(
         r"⛔ Not allowed \(#\d+\): 3 names, but only 2 left today\. "
@@ -160,7 +160,7 @@ async def test_forty_accounts_go_in_tens_and_the_card_tells_how_far(office: Offi
     card = await approved(office, spam)
     for done in ("10", "20", "30"):
         await office.says_of(card, f"⏳ #{card.number} running, {done} of 40 accounts: ")
-    await office.shows(f"^✅ #{card.number} done: 40 accounts deactivated")
+    await office.shows(f"^✅ 40 accounts deactivated · #{card.number}")
     assert await sent(office, spam) == [1] * 40
     assert not await office.is_open(spam[39])
 
@@ -174,7 +174,7 @@ async def test_others_get_a_turn_between_the_lines(office: Office, proxy: FaultP
     await office.room.wait(lambda said: said.reaction == (asked, "⏳"), "the hourglass")
     held.release()
     await office.room.answer_to(asked)
-    await office.shows(f"^✅ #{card.number} done: 30 accounts deactivated")
+    await office.shows(f"^✅ 30 accounts deactivated · #{card.number}")
     await office.admin.read()
     order = [
         "list" if "deactivate-all" in said.text else "other"
@@ -240,7 +240,7 @@ async def test_a_vote_taken_away_between_the_lines_stops_nothing(
     await held.wait()
     await office.removes("cy", tap)
     held.release()
-    await office.shows(f"^✅ #{card.number} done: 20 accounts deactivated")
+    await office.shows(f"^✅ 20 accounts deactivated · #{card.number}")
     assert await sent(office, spam) == [1] * 20
 
 
@@ -257,7 +257,7 @@ async def test_a_restart_between_the_lines_loses_and_doubles_nothing(
         await office.bot.start()
     await held.wait()
     held.release()
-    await office.shows(f"^✅ #{card.number} done: 40 accounts deactivated", within=20)
+    await office.shows(f"^✅ 40 accounts deactivated · #{card.number}", within=20)
     assert await sent(office, spam) == [1] * 40
     assert not await office.is_open(spam[39])
 

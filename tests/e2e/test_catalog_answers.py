@@ -155,7 +155,7 @@ async def test_conduit_answers_that_it_was_not_done(
     if row.refused[0]:
         answer, said = (part.format(*names) for part in row.refused)
         await double.set(unrun=[text(answer)])
-        start = "❌ " if name == "deactivateall" else "❌ Refused: "
+        start = "❌ " if name == "deactivateall" else "❌ !"
         shows(await house.does(line), f"^{start}{re.escape(said)}")
         assert await house.state() == "refused"
     if row.failed[0]:
@@ -178,7 +178,7 @@ def could_not(name: str, answer: str, said: str, got: str) -> None:
     elif name == "deactivateall":
         shows(got, "^❌ 0 of 1 account deactivated, 1 not")
     else:
-        shows(got, f"^❌ Failed: {re.escape(said)}")
+        shows(got, f"^❌ !.* failed: {re.escape(said)}")
         if "No space" in answer:
             shows(got, "^Conduit: “There was a problem with the connection to the rocksdb")
 
@@ -186,7 +186,7 @@ def could_not(name: str, answer: str, said: str, got: str) -> None:
 def not_understood(name: str, odd: str, look: str, names: tuple[str, ...], got: str) -> str:
     """The state it must end in, once what is said is right."""
     if name in LOOKS:
-        shows(got, "^❌ Failed: I do not understand Conduit's answer. Nothing changed")
+        shows(got, "^❌ !.* failed: I do not understand Conduit's answer. Nothing changed")
         if name == "event":  # without a room it may be one that is sealed
             assert odd not in got
         else:
@@ -195,7 +195,7 @@ def not_understood(name: str, odd: str, look: str, names: tuple[str, ...], got: 
     if name in TOLD:
         shows(got, re.escape(TOLD[name].format(*names)))
         return "done" if name == "unblock" else "failed"
-    shows(got, r"^❗ #\d+ outcome unknown: .*I do not understand Conduit's answer\.")
+    shows(got, r"^❗ .*: outcome unknown · #\d+$", r"^I do not understand Conduit's answer\.")
     shows(got, r"!resolve \d+ done or !resolve \d+ failed$")
     if name not in ("adduser", "resetpw"):
         shows(got, re.escape(f"Conduit: “{odd}”"))
@@ -230,5 +230,7 @@ async def test_conduit_says_done_and_it_is_not(
 ) -> None:
     await double.set(unrun=[text(answer)])
     got = await house.does("!" + line.format(*names))
-    shows(got, f"^❌ Failed: Conduit said done, but {said}\\.$", f"^{names[1]} Look: !mediainfo")
+    shows(
+        got, f"^❌ !.* failed: Conduit said done, but {said}\\.$", f"^{names[1]} Look: !mediainfo"
+    )
     assert await house.state() == "failed"

@@ -126,14 +126,15 @@ async def test_purge_media(house: House, eve: Client) -> None:
     other = await eve.upload(b"another", "4.png", "image/png")
     shows(
         await house.does(f"!purge-media{files(mxcs[0])}"),
-        r"^✅ 1 file purged, and I checked that it is gone\.$",
+        "^✅ Purged 1 file",
+        r"^I checked that it is gone\.$",
         "^Cannot be undone",
     )
     assert [await eve.download_status(mxc) for mxc in (*mxcs, other)] == [404, 404, 404, 200]
     async with house.nothing_sent():
         text = await house.does(f"!purge {mxcs[1]}")
         shows(text, f"^⛔ Not run: that file is not here, or gone: {mxcs[1]}")
-    shows(await house.does(f"!purge {other} {other}"), "^✅ 1 file purged, and I checked")
+    shows(await house.does(f"!purge {other} {other}"), "^✅ Purged 1 file", "^I checked")
 
 
 async def test_purge_as_a_reply_to_a_picture_and_with_a_link_to_it(
@@ -144,10 +145,11 @@ async def test_purge_as_a_reply_to_a_picture_and_with_a_link_to_it(
     picture = {"msgtype": "m.image", "body": "spam.png", "info": {"mimetype": "image/png"}}
     posted = [await cy.send(room, {**picture, "url": mxc}) for mxc in mxcs]
     event = await house.world["ana"].reply(room, posted[0], "!purge")
-    shows((await house.room.answer_to(event)).text, "^✅ 1 file purged, and I checked")
+    shows((await house.room.answer_to(event)).text, "^✅ Purged 1 file", "^I checked")
     shows(
         await house.does(f"!purge https://matrix.to/#/{room}/{posted[1]}?via=x"),
-        "^✅ 1 file purged, and I checked",
+        "^✅ Purged 1 file",
+        "^I checked",
     )
     assert [await cy.download_status(mxc) for mxc in mxcs] == [404, 404]
     event = await house.world["ana"].reply(room, event, "!purge")
@@ -164,7 +166,8 @@ async def test_block_and_unblock_media(house: House, eve: Client) -> None:
     mxc = await eve.upload(b"illegal %s" % eve.mxid.encode(), "bad.png", "image/png")
     shows(
         await house.does(f"!block-media{files(mxc)}"),
-        r"^✅ 1 file blocked, and I checked that nobody can load it\.$",
+        "^✅ Blocked 1 file",
+        r"^I checked that nobody can load it\.$",
         f"^Undo: !unblock {mxc}$",
     )
     assert await eve.download_status(mxc) == 404
@@ -173,12 +176,12 @@ async def test_block_and_unblock_media(house: House, eve: Client) -> None:
     text = await house.does(f"!unblock-media{files(mxc)}")
     shows(text, r"^✅ 1 file unblocked, and I checked that it loads again\.$")
     assert await eve.download_status(mxc) == 200
-    shows(await house.does(f"!block {mxc} --and-purge"), "^✅ 1 file blocked and purged, and I ch")
+    shows(await house.does(f"!block {mxc} --and-purge"), "^✅ Blocked and purged 1 file", "^I ch")
     never = f"mxc://{house.server.name}/never"
     await house.does(f"!block {never}")
     shows(
         await house.does(f"!unblock {never}"),
-        "^❌ Failed: Conduit said done, but the file still cannot be loaded; it may be gone",
+        "^❌ !.* failed: Conduit said done, but the file still cannot be loaded; it may be gone",
         f"^{never} Look: !mediainfo {never}$",
     )
 
@@ -194,7 +197,7 @@ async def test_a_picture_with_a_thumbnail_is_unblocked_although_conduit_says_it_
     size = {"width": 32, "height": 32, "method": "scale"}
     async with eve.http.get(eve.base + path, params=size, headers=headers) as answer:
         assert answer.status == 200
-    shows(await house.does(f"!block {mxc}"), "^✅ 1 file blocked, and I checked")
+    shows(await house.does(f"!block {mxc}"), "^✅ Blocked 1 file", "^I checked")
     shows(await house.does(f"!unblock {mxc}"), "^✅ 1 file unblocked, and I checked that it loads")
 
 
@@ -211,7 +214,7 @@ async def test_all_files_of_somebody(house: House, eve: Client, purge: str, bloc
     assert await eve.download_status(mxc) == 404
     shows(await house.does(f"!unblock {mxc}"), "^✅ 1 file unblocked, and I checked")
     text = await house.does(f"!{purge} {eve.mxid}")
-    shows(text, f"^✅ All files of {eve.mxid} are purged, says Conduit", "^Cannot be undone")
+    shows(text, f"^✅ Purged all files of @{eve.localpart}", "^Cannot be undone")
     assert await eve.download_status(mxc) == 404
 
 
@@ -219,7 +222,7 @@ async def test_all_files_of_somebody(house: House, eve: Client, purge: str, bloc
 async def test_copies_of_another_servers_files(house: House, eve: Client) -> None:
     for name in ("purgeserver", "purge-media-from-server"):
         text = await house.does(f"!{name} evil.example")
-        shows(text, "^✅ All files of evil.example stored here are purged, says Conduit")
+        shows(text, "^✅ Purged all files of evil.example")
     async with house.nothing_sent():
         text = await house.does(f"!purgeserver {house.server.name}")
         shows(text, f"^⛔ Not run: {house.server.name} is this server itself")
@@ -227,7 +230,11 @@ async def test_copies_of_another_servers_files(house: House, eve: Client) -> Non
             text = await house.does(f"!{command} @troll:evil.example")
             shows(text, "^⛔ Not run: of other servers I know files by server, not by account")
     text = await house.does("!purge mxc://evil.example/abc")
-    shows(text, "^✅ 1 file purged, says Conduit; a look would fetch it again from evil.example")
+    shows(
+        text,
+        "^✅ Purged 1 file",
+        "^Conduit says so; a look would fetch it again from evil.example",
+    )
 
 
 async def test_the_files_of_a_slip_of_the_pen_are_a_tap_away(house: House, eve: Client) -> None:
@@ -243,6 +250,9 @@ async def test_files_go_with_the_account(house: House, eve: Client) -> None:
     mxc = await eve.upload(b"files of a deactivated account", "a.png", "image/png")
     text = await house.does(f"!deactivate {eve.mxid} --purge-media")
     shows(
-        text, f"^✅ {eve.mxid} is deactivated", "its files are removed", "its files do not come b"
+        text,
+        f"^✅ Deactivated @{eve.localpart}",
+        "its files are removed",
+        "its files do not come b",
     )
     assert await house.world["ana"].download_status(mxc) == 404

@@ -45,7 +45,12 @@ async def test_list_local_users(house: House, name: str) -> None:
 async def test_create_user(house: House, name: str) -> None:
     made = house.mxid(f"made-by-{name}")
     text = await house.does(f"!{name} {house.name(f'made-by-{name}')}")
-    shows(text, f"^✅ Account made: {made}", "^Undo: !deactivate made-by-.*the name stays taken")
+    shows(
+        text,
+        "^✅ New account @made-by-",
+        f"^{made}",
+        "^Undo: .*!deactivate made-by-.*the name stays taken",
+    )
     assert (await house.server.login(made, await house.handed())).mxid == made
 
 
@@ -67,7 +72,7 @@ async def test_reset_password(house: House, name: str) -> None:
 async def test_deactivate_user(house: House, name: str) -> None:
     spam = await house.account()
     text = await house.does(f"!{name} {spam.mxid}")
-    shows(text, f"^✅ {spam.mxid} is deactivated", f"^Undo: !resetpw {spam.localpart}$")
+    shows(text, f"^✅ Deactivated @{spam.localpart}", f"^Undo: .*!resetpw {spam.localpart}$")
     assert not await house.is_open(spam)
 
 
@@ -112,15 +117,15 @@ async def test_list_rooms(house: House, name: str) -> None:
 )
 async def test_disable_and_enable_room(house: House, off: str, on: str) -> None:
     room = await house.a_room(f"Warez {off}", alias=off)
-    undo = re.escape(f"Undo: !enableroom {room}")
+    undo = re.escape(f"Undo: tap ↩️ or !enableroom {room}")
     for typed in (room, house.alias(off)):
         shows(
             await house.does(f"!{off} {typed}"),
-            f"^✅ Room “Warez {off}” is disabled\\.$",
-            f"^{re.escape(room)} takes nothing from other servers; people of {house.server.name} ",
+            "^✅ Disabled room ",
+            f"^“Warez {off}” takes nothing from other servers; people of {house.server.name} ",
             f"^{undo}$",
         )
-    shows(await house.does(f"!{on} {room}"), f"^✅ Room “Warez {off}” is enabled again")
+    shows(await house.does(f"!{on} {room}"), "^✅ Enabled room .* again")
 
 
 @covers("config", "done")
@@ -231,7 +236,7 @@ async def test_several_names_on_a_line_are_asked_back(house: House) -> None:
         said = await house.asks("ana", f"!adduser {mia} {noa}")
     shows(said.text, r"^❓ 2 names, the last not shown\. Both of them names\? Tap ✅\.")
     await house.taps("ana", said)
-    shows((await house.next(said)).text, f"^✅ 2 accounts made: @{mia}:.*, @{noa}:")
+    shows((await house.next(said)).text, "^✅ 2 accounts made", f"^{mia}, {noa}")
     refused = "^⛔ Not run: passwords are never typed here, Conduit makes them"
     shows(await house.does(f"!adduser {mia} x!y", "bo"), refused)
 
@@ -250,7 +255,7 @@ async def test_a_list_is_offered_once_without_everything_that_cannot_be(house: H
         rf"“{taken.mxid}” \(exists already\), “@_irc_bob:.*” \(a bridge's name\)$",
     )
     await house.taps("bo", said)
-    shows((await house.next(said)).text, f"^✅ 2 accounts made: @{lea}:.*, @{tom}:")
+    shows((await house.next(said)).text, "^✅ 2 accounts made", f"^{lea}, {tom}")
 
 
 async def test_of_a_list_one_name_was_taken_meanwhile(house: House) -> None:
@@ -261,7 +266,7 @@ async def test_of_a_list_one_name_was_taken_meanwhile(house: House) -> None:
     text = (await house.next(said)).text
     shows(
         text,
-        r"^❌ 3 of 4 accounts made, 1 not\. bo, accept|^❌ 3 of 4 accounts made, 1 not\. The pass",
+        "^❌ 3 of 4 accounts made",
         f"^Made: @{names[0]}:.*, @{names[1]}:.*, @{names[3]}:",
         f"^Not: {taken.mxid}, somebody else made it meanwhile$",
         r"^\d+ of your 50 for today are used\.$",
@@ -278,7 +283,9 @@ async def test_a_new_password_for_a_deactivated_account_opens_it_after_a_tap(hou
     shows(said.text, rf"^❓ {carol.mxid} is deactivated\. Open it again\?$")
     await house.taps("ana", said)
     text = (await house.next(said)).text
-    shows(text, rf"^✅ {carol.mxid} is active again\.", f"^Undo: !deactivate {carol.localpart}$")
+    shows(
+        text, f"^✅ @{carol.localpart} is active again", f"^Undo: !deactivate {carol.localpart}$"
+    )
     assert await house.signs_in(carol.mxid, await house.handed())
 
 
@@ -378,7 +385,7 @@ async def test_appservices(house: House) -> None:
     shows(await house.does("!list-appservices"), f"^📋 1 appservice:\n{name}$")
     shows(await house.does(f"!rmappservice {name}"), f"^✅ Appservice {name} is removed")
     text = await house.does(f"!unregister-appservice {name}")
-    shows(text, f"^❌ Refused: Conduit knows no appservice {name}\\. Nothing changed\\.$")
+    shows(text, f"^❌ !.* failed: Conduit knows no appservice {name}\\. Nothing changed\\.$")
     assert await house.state() == "refused"
 
 
@@ -396,4 +403,4 @@ async def test_an_event(house: House) -> None:
     )
     shows(await house.does("!more"), "^📋 The event, lines 1 to 10:")
     text = await house.does("!get-pdu $nope")
-    shows(text, r"^❌ Refused: Conduit knows no event \$nope\. Nothing changed\.$")
+    shows(text, r"^❌ !.* failed: Conduit knows no event \$nope\. Nothing changed\.$")

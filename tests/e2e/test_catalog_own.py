@@ -107,7 +107,7 @@ async def test_votes_and_taking_back(house: House) -> None:
         shows(await house.does(line, "eve"), f"^⛔ .*your vote does not count: #{first} needs a")
     shows(await house.does(f"!cancel {first}", "eve"), r"^⛔ Not allowed \(#\d+\): only who asked")
     await ticked(house, "bo", f"!approve {first}")
-    await house.shows(f"^✅ #{first} done: .* is deactivated")
+    await house.shows(f"^✅ Deactivated .* · #{first}")
     await ticked(house, "cy", f"!deny {second} ask him first")
     await house.shows(f"^⛔ Denied by cy: .* · #{second}")
     await ticked(house, "ana", f"!cancel {third}")
@@ -139,7 +139,7 @@ async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> No
         "^Cannot be undone",
     )
     await house.taps("bo", card)
-    done = await house.shows(f"^✅ #{card.number} done: 1 file purged, and I checked")
+    done = await house.shows(f"^✅ Purged 1 file · #{card.number}\nI checked")
     shows(done.text, "ana asked, bo approved")
     assert house.server.ana.mxid in done.mentions
     assert await eve.download_status(mxc) == 404
@@ -203,7 +203,7 @@ async def test_trust_after_a_new_password(house: House) -> None:
     cy = house.world["cy"]
     card = await house.card("ana", f"!resetpw {cy.mxid}")
     await ticked(house, "bo", f"!approve {card.number}")
-    await house.shows(f"^❗ #{card.number} done: new password for cy")
+    await house.shows(f"^❗ New password for @cy.* · #{card.number}")
     shows(await house.does("!trust cy", "bo"), r"^⛔ Not allowed \(#\d+\): trust is for owners")
     await house.says("dan", "!trust cy")
     await house.shows("^❗ dan trusts cy")
@@ -226,10 +226,10 @@ async def test_resolve(house: House) -> None:
     assert house.server.double
     await house.server.double.set(unrun=[{"msgtype": "m.text", "body": "What?"}])
     text = await house.does("!enableroom !nobody:knows")
-    number = re.search(r"^❗ #(\d+) outcome unknown", text)
+    number = re.search(r"^❗ .*: outcome unknown · #(\d+)", text)
     assert number, text
     line = f"!resolve {number[1]} done"
     shows(await house.does(line, "eve"), r"^⛔ Not allowed \(#\d+\): ")
     await house.says("dan", line)
-    await house.shows(f"^✅ #{number[1]} done, says dan: ")
+    await house.shows(f"^✅ .*, says dan · #{number[1]}")
     shows(await house.does(line, "dan"), f"^📋 .*#{number[1]}")

@@ -112,7 +112,7 @@ class AddUser(Command):
 
     async def check(self, word: str, result: Said) -> None:
         assert await self.relay.exists(word)
-        await self._password(word, result, "Account made")
+        await self._password(word, result, "New account")
 
     async def _password(self, word: str, result: Said, done: str) -> None:
         private = await self.relay.world.private("bo")

@@ -106,7 +106,7 @@ async def test_a_card_is_voted_on_and_edited_in_an_encrypted_room(
     await room.say(f"!deactivate {spam} reason casino")
     card = await room.shows("^✋ #1 Approve")
     await world["cy"].react(world.ops_room, card.id, "✅")  # reactions are never encrypted
-    done = await room.shows("^✅ #1 done: ", within=20)
+    done = await room.shows("^✅ .* · #1", within=20)
     assert done.mentions == {world["bo"].mxid}
     await room.wait(
         lambda said: said.edits == card.id and said.text.startswith("✅ #1 done, approved by cy"),
@@ -133,7 +133,7 @@ async def test_a_file_that_was_posted_encrypted_is_purged_as_a_reply(
     assert "File: “spam.png”, posted " in card.text
     assert mxc in card.text
     await world["cy"].react(world.ops_room, card.id, "✅")
-    await room.shows("done: 1 file purged, and I checked that it is gone", within=20)
+    await room.shows("Purged 1 file · #\\d+\nI checked that it is gone", within=20)
 
 
 async def test_a_late_key_is_waited_for_in_order(world: World, room: SealedChat) -> None:
@@ -184,7 +184,7 @@ async def test_a_password_goes_into_an_encrypted_room_that_can_be_read_later(
 ) -> None:
     name = f"alice{world.suffix}"
     answer = await room.ask(f"!adduser {name}", within=20)
-    assert answer.text.startswith(f"✅ Account made: @{name}:")
+    assert answer.text.startswith(f"✅ New account @{name}\n")
     assert "bo, accept my invitation: the password waits there." in answer.text
     private = await room.person.private(world.bot_account.mxid)
     said = await private.shows(f"^🔑 New account @{name}:")

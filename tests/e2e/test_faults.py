@@ -68,7 +68,7 @@ async def test_one_line_one_account_one_result(
     command = await room.say(f"!adduser {name}")
     result = await _result(room, world, command)
     proxy.clear()
-    assert result.text.startswith(f"✅ Account made: @{name}:"), result.text
+    assert result.text.startswith(f"✅ New account @{name}\n"), result.text
     await _nothing_more(room, world, command)
     await admin.read()
     assert len(_lines(admin, name)) == 1
@@ -89,7 +89,7 @@ async def test_the_homeserver_goes_away_and_comes_back(
     await asyncio.sleep(3)  # as long as the homeserver is away
     proxy.target = target
     result = await _result(room, world, command, within=60)
-    assert result.text.startswith(f"✅ Account made: @noa{world.suffix}:"), result.text
+    assert result.text.startswith(f"✅ New account @noa{world.suffix}\n"), result.text
     await admin.read()
     assert len(_lines(admin, f"noa{world.suffix}")) == 1
 

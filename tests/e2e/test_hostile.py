@@ -88,7 +88,7 @@ async def _word_to(office: Office, command: str) -> Said:
 
 
 async def _end_behind(office: Office, card: Said) -> None:
-    end = re.compile(r"^\S+ #\d+ (done|failed|refused|outcome unknown)")
+    end = re.compile(r"^(✅|❌|❗) .* · #\d+")
     await office.room.wait(
         lambda said: bool(end.match(said.text)) and not said.edits,
         "how it ended",

@@ -129,7 +129,7 @@ async def test_a_command_typed_while_maubot_restarts_is_answered_once(
     command = await room.say(f"!adduser alice{world.suffix}")
     await maubot.start()
     answer = await room.answer_to(command, within=20)
-    assert answer.text.startswith(f"✅ Account made: @alice{world.suffix}:")
+    assert answer.text.startswith(f"✅ New account @alice{world.suffix}\n")
     after = await room.ask("!version", within=20)  # the first live event after the start
     assert after.text.startswith("📋 Sluice 1.")
     assert sum(said.reply_to == command for said in room.said) == 1

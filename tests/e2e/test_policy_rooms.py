@@ -84,7 +84,7 @@ async def test_a_request_lives_in_the_room_where_it_was_typed(
     await world["cy"].say(world.ops_room, "!approve 1")  # typed in the other room
     await world["ana"].kick(second, world["cy"].mxid)
     await world["dan"].react(second, card.id, "✅")
-    await room.shows("^✅ #1 done: ", within=20)
+    await room.shows("^✅ .* · #1", within=20)
     await first.never(lambda said: "#1 done" in said.text, "its result in the first room")
 
 
@@ -232,7 +232,7 @@ async def test_after_an_absence_what_was_missed_is_answered(
     await bot.start()
     back = await room.shows("^🔔 I was offline from .* UTC", within=20)
     answer = await room.answer_to(command, within=20)
-    assert answer.text.startswith("⛔ Not run: I was away when you wrote this at ")
+    assert ", I was offline." in answer.text
     assert "bo, send it again if it is still right." in answer.text
     assert answer.mentions == {world["bo"].mxid}
     shown = [said.text for said in room.said if said.id == back.id or said.edits == back.id]

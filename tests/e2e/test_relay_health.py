@@ -90,7 +90,7 @@ async def test_a_dead_handler_is_said_once_with_what_is_unknown_and_refuses_the_
     assert re.search(r"Outcome unknown: #\d+ \(clearcache db, bo\)\.", alarm.text), alarm.text
     assert own.world["ana"].mxid in alarm.mentions
     result = await result_of(own, command)
-    unknown = r"❗ #\d+ outcome unknown: clearcache db\. Conduit does not answer\."
+    unknown = r"❗ clearcache db: outcome unknown · #\d+\nConduit does not answer\."
     assert re.match(unknown, result.text), result.text
     order = [said.id for said in own.room.said]
     assert order.index(alarm.id) < order.index(result.id)
@@ -127,7 +127,9 @@ async def test_a_busy_handler_is_never_called_dead_alone_and_its_late_answer_cou
     await asyncio.sleep(1.5)
     assert await fences(own) - before <= 1
     await idle(own)
-    late = await own.shows(r"^✅ #\d+ done after all, Conduit answered at .*database caches")
+    late = await own.shows(
+        r"^✅ .*database caches are empty after all · #\d+\nConduit answered at"
+    )
     assert own.world["bo"].mxid in late.mentions
     await own.shows(BACK)
     assert await own.sent("clear-database-caches") == 1
@@ -144,9 +146,9 @@ async def test_a_late_answer_that_contradicts_a_person_is_told_and_changes_nothi
     assert found
     number = found[1]
     await own.says("cy", f"!resolve {number} failed")
-    await own.shows(rf"^❌ #{number} failed, says cy: clearcache db")
+    await own.shows(rf"^❌ !clearcache db failed, says cy · #{number}")
     await idle(own)
-    told = await own.shows(rf"^❗ #{number} was resolved by cy, but Conduit answered at .*: done")
+    told = await own.shows(rf"^❗ clearcache db: Conduit says done · #{number}")
     assert own.world["bo"].mxid in told.mentions
     log = await own.asks("bo", f"!log {number}")
     assert log.text.startswith(f"📋 #{number} failed"), log.text
@@ -163,7 +165,7 @@ async def test_a_late_answer_that_agrees_with_a_person_is_not_worth_a_word(own: 
     await idle(own)
     await own.shows(BACK)
     await works(own)
-    assert not [text for text in await own.results() if "was resolved by" in text]
+    assert not [text for text in await own.results() if ": Conduit says " in text]
 
 
 @pytest.mark.double_only("a real handler cannot be told to be busy for minutes")
@@ -213,7 +215,7 @@ async def test_conduit_is_killed_with_a_command_in_its_queue(own: Relay, kind: s
     else:
         result = await result_of(own, command)
         if kind == "clearcache":
-            lost = "outcome unknown: clearcache db. Conduit restarted or dropped it."
+            lost = "Conduit restarted or dropped it."
             assert lost in result.text or result.text.startswith("✅"), result.text
         elif await own.exists("queued"):
             assert result.text[0] in "✅❗", result.text

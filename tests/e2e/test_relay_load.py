@@ -20,7 +20,7 @@ EACH = int(os.environ.get("SLUICE_LOAD", "6"))  # commands a person
 PEOPLE = ("ana", "dan", "bo", "cy", "eve")
 # What is typed, with {n} for a name of its own, and what its answer must look like.
 KINDS = {
-    "adduser {n}": r"✅ Account made: @{n}:",
+    "adduser {n}": r"✅ New account @{n}\n",
     "memory": r"📋 Conduit's caches hold",
     "registration": r"📋 Registration is",
     "federation": r"📋 ",

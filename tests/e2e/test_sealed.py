@@ -201,7 +201,7 @@ async def test_what_stands_below_a_name_makes_no_account(office: Office) -> None
 async def test_thanks_below_a_name_is_dropped(office: Office) -> None:
     name, before = f"polly{office.world.suffix}", await office.lines("create-user")
     answer = await office.asks("bo", f"!adduser {name}\n\nthanks")
-    assert answer.text.startswith(f"✅ Account made: @{name}:"), answer.text
+    assert answer.text.startswith(f"✅ New account @{name}\n"), answer.text
     (line,) = (await office.lines("create-user"))[len(before) :]
     assert line.endswith(f"create-user @{name}:{office.world.server.name}")
 
