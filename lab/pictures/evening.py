@@ -29,6 +29,7 @@ LOOSER = {
     " timeout: 60s": " timeout: 8s",
     "slow_timeout: 10m": "slow_timeout: 8s",
 }
+PUBLIC = {"preset": "public_chat", "visibility": "public"}
 WAVE = ("q01", "q02", "q03", "petunia", "q04", "q05", "q06", "q07")
 OTHERS = ("spam2", "spam3", "spam4", "kim_kardanov", "mila", "old-friend")
 Shoot = Callable[[str, Chat, int], Awaitable[None]]
@@ -161,8 +162,8 @@ async def play(evening: Evening) -> list[str]:
     bulk = (f"xs0{number}" for number in range(1, 9))
     await asyncio.gather(*(evening.server.account(name) for name in (*OTHERS, *bulk)))
     owner = await evening.server.account("max")
-    await owner.create_room(name="Warez hub", room_alias_name="warez", preset="public_chat")
-    await owner.create_room(name="Garden photos", room_alias_name="photos", preset="public_chat")
+    await owner.create_room(name="Warez hub", room_alias_name="warez", **PUBLIC)
+    await owner.create_room(name="Garden photos", room_alias_name="photos", **PUBLIC)
     names = {name: evening.world[name] for name in ("ana", "dan", "bo", "cy", "eve")}
     for name, person in {**names, "sluice": evening.world.bot_account}.items():
         path = f"{V3}/profile/{esc(person.mxid)}/displayname"
