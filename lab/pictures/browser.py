@@ -15,7 +15,7 @@ from PIL import Image  # Synapse brings it
 from ..process import Process
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT, COLOURS = 390, 844, 128
+WIDTH, HEIGHT, COLOURS = 390, 844, 256
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
