@@ -27,11 +27,10 @@ class Readiness(str, Enum):
 class View:
     """What is true at one moment. facts: without limits and distrust, which the database knows.
 
-    max_age: seconds after which a command is too old to run. aside: the ops rooms that cannot be
-    heard; what is queued there lets that of the other rooms pass, and is given up when that
-    lasts. mute: those in which nothing can be said; what is open there waits, and lets the others
-    pass. told: the rooms of everybody's alarms. silent_since:
-    Conduit has answered nothing since then.
+    silent_since: Conduit does not answer since then. max_age: seconds after which a command is too
+    old to run. aside: the ops rooms that cannot be heard; what is queued there lets that of the
+    other rooms pass, and is given up when that lasts. mute: those in which nothing can be said;
+    what is open there waits, and lets the others pass. told: the rooms of everybody's alarms.
     """
 
     now: float
@@ -40,12 +39,12 @@ class View:
     rooms: Mapping[str, RoomView]
     facts: Facts
     health: Readiness = Readiness.GOOD
+    silent_since: float | None = None
     dialect: Dialect = Dialect.V0_10
     max_age: float = 300
     aside: Mapping[str, Aside] = field(factory=dict)
     mute: frozenset[str] = frozenset()
     told: tuple[str, ...] = ()
-    silent_since: float | None = None
 
 
 def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View:
@@ -59,12 +58,12 @@ def view(live: Live, rooms: Rooms, conduit: ServerState, room: str = "") -> View
         rooms={each: views.get(each, unread) for each in settings.ops_rooms},
         facts=_facts(live, rooms, conduit),
         health=_health(live, conduit),
+        silent_since=conduit.health.silent_since,
         dialect=conduit.dialect,
         max_age=settings.command_max_age,
         aside=rooms.aside,
         mute=frozenset(room for room in settings.ops_rooms if rooms.mute(room)),
         told=rooms.told_rooms,
-        silent_since=conduit.health.silent_since,
     )
 
 

@@ -9,7 +9,7 @@ book, which a test compares.
     bo to sluice: hello                         typed in the private chat with the bot
     bo replies to “Which name”: alice           to the newest message with these words
     bo edits “!adduser”: !adduser bob           of one's own
-    cy taps ✅ on “Approve?”
+    cy taps ✅ on “asks:”
     bo removes “!deactivate”
     cy removes ✅ on “Approve?”
     bo in the second room: !help                where the policy has another ops room

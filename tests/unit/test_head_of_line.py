@@ -393,7 +393,7 @@ async def test_what_waits_for_a_lost_room_lets_the_others_pass(floor: Floor, pla
     floor.ops.clock.go(20)
     await floor.tick()
     assert await floor.is_state(1, State.CANCELLED)
-    told = [s for s in await floor.shows(other) if s.startswith("❗ #1 cancelled")]
+    told = [s for s in await floor.shows(other) if s.startswith("❗ Cancelled: ")]
     assert told == [
         "❗ Not run: memory · #1\nI am not in its room.\n"
         f"Asked by bo in {room}, where I cannot say it now."
@@ -446,7 +446,7 @@ async def test_where_no_ops_room_is_left_owners_are_told_in_their_private_rooms(
     await floor.look()
     floor.ops.clock.go(301)
     await floor.tick()
-    assert [said[:16] for said in await floor.shows(private[ANA])] == ["❗ #1 cancelled: "[:16]]
+    assert [said[:13] for said in await floor.shows(private[ANA])] == ["❗ Cancelled: "]
     assert await floor.shows(private[CY]) == []
 
 
@@ -684,7 +684,7 @@ async def test_who_changes_their_mind_without_end_is_told_once_and_can_still_say
     said = await floor.shows(floor.first)
     told = [body for body in said if "you have voted on #1 too often" in body]
     assert told == [
-        "⛔ cy, your vote does not count: you have voted on #1 too often, somebody else must."
+        "📋 cy, your vote does not count: you have voted on #1 too often, somebody else must."
     ]
     await cast(floor, "$typed", CY, how=Via.COMMAND)
     assert len([s for s in await floor.shows(floor.first) if "too often" in s]) == 2, "typed"

@@ -469,7 +469,7 @@ async def test_a_command_that_was_looked_up_in_a_crash_runs_once(live: Live) -> 
     await live.says(CY, "!adduser noa")
     await live.again()
     live.gate.set()
-    await live.until("Approve?")
+    await live.until("asks: disableroom")
     await live.again()
     await live.says(CY, "!adduser mia")
     await live.become([("adduser", "pending"), ("disableroom", "pending"), ("adduser", "pending")])
@@ -544,7 +544,7 @@ async def test_nothing_of_the_old_text_runs_while_the_new_one_is_looked_up(live:
     await live.reader.catch_up()
     assert await live.states() == [("deactivate", "cancelled")]
     live.gate.set()
-    await live.until("cancelled, bo changed the command. Now: #2")
+    await live.until("bo changed the command. Now it is #2.")
     assert await live.states() == [("deactivate", "cancelled"), ("disableroom", "pending")]
 
 

@@ -316,7 +316,7 @@ async def test_a_policy_that_asks_for_votes_takes_a_waiting_command_out_of_the_l
     after = await got(office, request.id)
     assert after.queued_since is None
     assert after.slots == (Slot("mod", 1),)
-    assert "✋ #1 Approve? bo asks" in await said(office)
+    assert "✋ bo asks: enableroom !r · #1" in await said(office)
     await votes(office, CY, request.id)
     assert isinstance(await begins(office, request.id), Go)
 

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.chat import cards, ended, not_allowed, over, strong_measures
-from sluice.chat.card_text import AccountFact, AccountState, FileFact, RoomFact, describe
+from sluice.chat.card_text import (
+    AccountFact,
+    AccountState,
+    AskedBefore,
+    FileFact,
+    RoomFact,
+    describe,
+)
 from sluice.chat.cards import Need, Standing
 from sluice.model.command import Invocation
 from sluice.model.decision import Decision, Verdict
@@ -51,13 +58,6 @@ def requests(draw: st.DrawFn) -> tuple[Request, object]:
         ),
         "disableroom": RoomFact("!r:example.org", "#a:example.org", draw(foreign), 3),
     }
-    told = describe(
-        invocation,
-        command,
-        (facts[command],) if command in facts else (),
-        12,
-        HERE,
-    )
     request = Request(
         id=12,
         event_id="$e",
@@ -73,7 +73,10 @@ def requests(draw: st.DrawFn) -> tuple[Request, object]:
         expires=draw(st.none() | st.just(at("15:00"))),
         note=draw(st.sampled_from([NO_WHY, Why(WhyKind.BY, "cy"), Why(WhyKind.LEFT, "bo")])),
     )
-    return request, told
+    before = (AskedBefore(request, draw(foreign), draw(st.booleans())),) * draw(st.integers(0, 2))
+    shown = (facts[command],) if command in facts else ()
+    marks = {"@s07:example.org": "in an ops room"} if draw(st.booleans()) else {}
+    return request, describe(invocation, shown, 12, HERE, marks, before)
 
 
 need = st.builds(
@@ -111,18 +114,18 @@ def test_every_text_about_a_request_keeps_the_rules(
     )
     denied_by_cy = evolve(request, state=State.DENIED, note=Why(WhyKind.BY, "cy"))
     messages: list[Message] = [
-        cards.card(request, told, votes, (CY,), HERE),
-        cards.voted(request, told, votes, HERE),
-        cards.voted(request, told, votes, HERE, 3),
-        cards.running(request, told, votes.by),
-        cards.running(request, told, votes.by, 10, 40),
-        cards.ended(evolve(request, state=state), told, votes.by, HERE),
-        cards.edited(request, told, 13),
+        cards.card(request, told, votes, HERE, push=(CY,)),
+        cards.card(request, told, votes, HERE, taps=False),
+        cards.card(request, told, votes, HERE, waits=cards.waits_for_its_turn(3)),
+        cards.running(request, votes.by, HERE),
+        cards.running(request, votes.by, HERE, 10, 40),
+        cards.ended(evolve(request, state=state), votes.by, HERE),
+        cards.edited(request, HERE, 13),
         over.over(evolve(request, state=State.EXPIRED), HERE),
         over.over(evolve(request, state=State.CANCELLED), HERE, again=True),
         over.over(denied_by_cy, HERE, words),
         over.not_started(request, HERE, again=True),
-        cards.reminder(request, votes, (CY,), HERE),
+        cards.reminder(request, votes, (CY,), HERE, taps=True),
         cards.not_counted(request, "@hal:example.org", cause, votes, HERE),
         cards.counts_already(request, votes),
         not_allowed.not_allowed(12, denied, HERE),

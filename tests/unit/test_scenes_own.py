@@ -237,7 +237,7 @@ async def test_28_deny_by_command_keeps_the_words(room: Ops) -> None:
     said = await room.types(DAN, "!deny 18 he is a regular, ask him first")
     assert said[-2:] == [
         "⛔ Denied by dan: deactivate @max · #18\nWhy: “he is a regular, ask him first”",
-        "[✅]",
+        "[❌]",
     ]
 
 

@@ -159,7 +159,7 @@ async def test_a_tap_after_the_end_says_that_it_is_over(room: Room) -> None:
     before = room.ops._read
     await room.taps(CY, await question(room, CY))
     room.ops._read = before
-    assert (await room.ops.news())[0].startswith("⛔ cy, too late: #1 is denied by dan")
+    assert (await room.ops.news())[0].startswith("📋 cy, too late: #1 is denied by dan")
 
 
 async def test_one_question_about_one_card_at_a_time(room: Room) -> None:

@@ -160,7 +160,7 @@ async def test_a_no_is_not_taken_back_by_an_edit(room: Live) -> None:
     room.edits(CY, event, "yes")
     said = await room.reads()
     assert await room.state() is State.DENIED
-    assert said == ["⛔ cy, your edit comes too late: #1 is denied by cy and nothing ran."]
+    assert said == ["📋 cy, your edit comes too late: #1 is denied by cy and nothing ran."]
 
 
 async def test_an_edited_vote_that_does_not_count_says_why(room: Live) -> None:

@@ -129,7 +129,7 @@ ADDUSER = Action(
     overview="adduser alice",
     does=Does.MAKES_ACCOUNTS,
     before=Before.NAMES, after=After.ACCOUNT,
-    then=always("Conduit makes it; whoever asked gets the password in private."),
+    then=always("it is made; who asked gets the password in private."),
     done=_made, told=Many("account", "made", "listed = made"),
     undo=back_for_one("deactivate"), note="the name stays taken",
     still="There is no account `{first}`",
@@ -145,7 +145,7 @@ RESETPW = Action(
     overview="resetpw alice",
     does=Does.RESETS_PASSWORD,
     before=Before.PASSWORD,
-    then=always("the old password stops working; whoever asked gets the new one in private."),
+    then=always("the old password stops working; who asked gets the new one."),
     done=_reset,
     undo=never,
     look="",
@@ -154,19 +154,12 @@ RESETPW = Action(
 # --- deactivated
 
 
-def _then(their: str) -> str:
-    return f"all {their} devices are signed out and nobody can sign in."
-
-
-def _stays(asked: Invocation, many: bool) -> str:
-    they, their = ("They stay", "their") if many else ("It stays", "its")
-    rooms = f"{they} in {their} rooms"
-    if asked.get("leave-rooms"):
-        rooms = f"Conduit is told to leave {their} rooms"
-    files = "files stay" if many else "its files stay"
-    if asked.get("purge-media"):
-        files = f"{their} files are deleted for good"
-    return f" {rooms}, {files}."
+def _then(asked: Invocation) -> str:
+    leave, purge = asked.get("leave-rooms"), asked.get("purge-media")
+    if not (leave or purge):
+        return "locked out; rooms and files stay."
+    files = "files deleted for good" if purge else "files stay"
+    return f"locked out, {'told to leave its rooms' if leave else 'rooms stay'}, {files}."
 
 
 def _after(asked: Invocation, many: bool) -> str:
@@ -205,7 +198,7 @@ DEACTIVATE = Action(
     example="deactivate @spam:example.org reason casino links",
     overview="deactivate @spam:example.org",
     before=Before.ACCOUNTS, after=After.DEACTIVATED,
-    then=lambda asked: _then("its") + _stays(asked, many=False),
+    then=_then,
     done=_deactivated,
     undo=back_for_one("resetpw"),
     still="`{first}` is still active",
@@ -223,7 +216,7 @@ DEACTIVATEALL = Action(
     example="deactivateall reason spam wave",
     overview="deactivateall",
     before=Before.ACCOUNT_LIST, after=After.DEACTIVATED,
-    then=lambda asked: _then("their") + _stays(asked, many=len(asked.values("user")) > 1),
+    then=_then,
     done=_deactivated,
     told=Many("account", "deactivated", always=True, after=lambda asked: _after(asked, many=True)),
     undo=back_for_one("resetpw"),

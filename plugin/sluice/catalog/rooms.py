@@ -82,9 +82,7 @@ DISABLEROOM = Action(
     example="disableroom #warez:example.org reason films",
     overview="disableroom #warez:example.org",
     before=Before.ROOM, after=After.ROOM,
-    then=always(
-        "nothing from other servers gets in any more. People of {server} can go on writing."
-   ),
+    then=always("nothing from other servers gets in; people here can go on writing."),
     done=_disabled,
     undo=back_by("enableroom"),
     look="`!rooms {id}`",
@@ -97,7 +95,7 @@ ENABLEROOM = Action(
     example="enableroom #warez:example.org",
     overview="enableroom #warez:example.org",
     before=Before.ROOM, after=After.ROOM,
-    then=always("what other servers send there is accepted again."),
+    then=always("what other servers send gets in again."),
     done=_enabled,
     undo=back_by("disableroom"),
     look="`!rooms {id}`",
@@ -110,7 +108,7 @@ RMALIAS = Action(
     example="rmalias #old:example.org",
     overview="rmalias #old:example.org",
     before=Before.ADDRESS, after=After.ALIAS,
-    then=always("this address leads nowhere any more; the room stays."),
+    then=always("the address leads nowhere; the room stays."),
     done=_removed,
     undo=never,
     missing="there is no address `{first}`", still="The address still leads to its room",

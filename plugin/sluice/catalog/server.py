@@ -86,7 +86,7 @@ RMAPPSERVICE = Action(
     params=(Param("appservice", Type.WORD, question="Which appservice?"),),
     summary="takes a bridge off the server",
     example="rmappservice bridge9 reason gone",
-    then=always("its bridge or bot stops working until it is registered again."),
+    then=always("its bridge or bot stops until it is registered again."),
     done=_unregistered,
     undo=never,
     missing="Conduit knows no appservice `{first}`",

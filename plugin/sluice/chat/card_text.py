@@ -1,4 +1,4 @@
-"""What a card says of the command itself: the headline, what was looked up, what happens then.
+"""What a card says of the command itself: what was looked up, asked before, and happens then.
 
 What happens then stands in the command's record; what could not be looked up is "not known",
 never left out silently.
@@ -6,29 +6,34 @@ never left out silently.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Union
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation
+from ..model.request import Request, State, WhyKind
 from ..text.message import Text, code, quote
-from ..text.phrases import Here, Word, count, line, size
+from ..text.phrases import Here, Word, count, line, listed, person, size
+from ..typed.canonical import canonical
+from .alike import Alike, sorted_out
+from .ended import called
+from .headline import LEFT_OUT, headline
 from .undo import takes_back, typed
 
-SHOWN = 6  # names of a list that stand on the card
+_MOST_FILES = 3  # that stand on the card one by one
 
 
 @frozen
 class About:
     """What a card says of the request itself, fixed when it was asked.
 
-    what: the headline ("deactivate @spam:example.org"); short: the same in edits, ends and lists;
-    details: facts, what happens then, how to undo it.
+    short: the command and what it acts on; details: whom or what it is about in full, what was
+    asked before, what happens then.
     """
 
-    what: Text
     short: Text
     details: tuple[Text, ...] = ()
 
@@ -77,73 +82,119 @@ class RoomFact:
 CardFact = Union[AccountFact, FileFact, RoomFact]
 
 
+@frozen
+class AskedBefore:
+    """A request about the same as another. why: the words of whoever denied it, else of whoever
+    asked, "" where they are not for this room. same: whether it was the same command about the
+    same."""
+
+    request: Request
+    why: str
+    same: bool
+
+
 def describe(
-    invocation: Invocation, text: str, facts: tuple[CardFact, ...], request: int, here: Here
+    invocation: Invocation,
+    facts: tuple[CardFact, ...],
+    request: int,
+    here: Here,
+    marks: Mapping[str, str],
+    before: Sequence[AskedBefore] = (),
 ) -> About:
-    """text: the canonical command line, without the reason. request: its id."""
-    what, short = _headline(invocation, text, facts, here)
-    rows: list[Text] = []
+    """request: its id. marks: what is to be said of accounts in a list."""
     accounts = invocation.values("user")
     if len(accounts) > 1:
-        names = ", ".join(here.local(mxid) for mxid in accounts[:SHOWN])
-        more = f" and {len(accounts) - SHOWN} more" if len(accounts) > SHOWN else ""
-        rows.append((code(names), f"{more}; all: ", here.cmd(f"more {request}")))
-    for fact in facts if len(accounts) < 2 else ():
-        rows += _fact(fact, here)
-    then = COMMANDS[invocation.command].then(invocation)
-    if then:
-        rows.append(("Then: ", *line(then, here, **{"server": here.server})))
-        rows.append(_undo(invocation, len(accounts) > 1, here))
-    return About(what, short, tuple(rows))
+        rows = _accounts(accounts, marks, request, here)
+    else:
+        rows = _facts(facts, here) or _in_full(invocation, here)
+    rows += _options(invocation)
+    for start, each in zip(("Before: ", "and "), before, strict=False):
+        rows.append(_earlier(each, start, here))
+    if then := COMMANDS[invocation.command].then(invocation):
+        told = line(then, here, **{"server": here.server})
+        rows.append(("If approved: ", *told, " ", *_undo(invocation, len(accounts) > 1, here)))
+    return About(headline(here, invocation), tuple(rows))
 
 
-def _headline(
-    invocation: Invocation, text: str, facts: tuple[CardFact, ...], here: Here
-) -> tuple[Text, Text]:
-    command, accounts = invocation.command, invocation.values("user")
-    files = [fact for fact in facts if isinstance(fact, FileFact)]
-    room = next((fact for fact in facts if isinstance(fact, RoomFact)), None)
-    short: Text
-    if len(accounts) > 1:
-        short = (f"{command}, {count(len(accounts), 'account')}",)
-        return (*short, f" of {here.server}"), short
-    if files and COMMANDS[command].by_file:
-        posters = {fact.poster for fact in files}
-        poster = posters.pop() if len(posters) == 1 else None
-        by: Text = (" posted by ", code(poster)) if poster else ()
-        short = (f"{command} {count(len(files), 'file')}", *by)
-        return (*short, " for good"), short
-    if room is not None:
-        short = (f"{command} ", here.short(room.alias or room.room))
-        return short, short
-    word, _, rest = text.partition(" ")
-    short = (f"{word} ", code(rest)) if rest else (word,)
-    return short, short
+def _in_full(invocation: Invocation, here: Here) -> list[Text]:
+    """What the headline has shortened, where nothing else names it."""
+    values = [v for name, _ in invocation.args for v in invocation.values(name)]
+    ids = [value for value in values if here.short(value).text != value]
+    start = "Who: " if invocation.values("user") else "In full: "
+    return [(start, *listed([code(each) for each in ids]))] if ids else []
 
 
-def _fact(fact: CardFact, here: Here) -> list[Text]:
+def _options(invocation: Invocation) -> list[Text]:
+    """What the headline leaves out: how it is done, and of what time."""
+    params = COMMANDS[invocation.command].params
+    only = [p.name for p in params if p.type in LEFT_OUT and invocation.get(p.name) is not None]
+    args = tuple((name, value) for name, value in invocation.args if name in only)
+    words = canonical(evolve(invocation, args=args)).removeprefix(
+        COMMANDS[invocation.command].typed
+    )
+    return [("With: ", code(words.strip()))] if only else []
+
+
+def _accounts(
+    accounts: Sequence[str], marks: Mapping[str, str], request: int, here: Here
+) -> list[Text]:
+    """Those of a list that are not like the others, or are marked, before the others."""
+    found = sorted_out({here.local(each): marks.get(each, "") for each in accounts})
+    odd, rest = _named(found.odd), _named(found.rest)
+    rows = [("Who: ", *(odd or rest))]
+    if odd and rest:
+        rows = [("Not like the others: ", *odd), ("The others: ", *rest)]
+    if found.more:
+        more: Text = (f"and {found.more} more, all names: ", here.cmd(f"more {request}"))
+        rows.append(more)
+    return rows
+
+
+def _named(names: Sequence[Alike]) -> Text:
+    return listed([(code(each.name), f" ({each.mark})" if each.mark else "") for each in names])
+
+
+def _facts(facts: Sequence[CardFact], here: Here) -> list[Text]:
+    rows = [row for fact in facts[:_MOST_FILES] for row in _fact(fact, here, len(facts) > 1)]
+    left = len(facts) - _MOST_FILES
+    return [*rows, (f"and {count(left, 'more file', 'more files')}",)] if left > 0 else rows
+
+
+def _fact(fact: CardFact, here: Here, many: bool) -> list[Text]:
     if isinstance(fact, AccountFact):
-        if fact.status is AccountState.MISSING:
-            return [("Account: no such account yet",)]
-        if fact.status is AccountState.UNKNOWN:
-            return [("Account: not known",)]
-        name: Text = (", calls itself ", quote(fact.name)) if fact.name else (", without a name",)
-        name = (", name not known",) if fact.name is None else name
-        return [(f"Account: {fact.status.value}", *name, f", {fact.role or 'no role'}")]
+        return [("Who: ", code(fact.mxid), *_account(fact))]
     if isinstance(fact, RoomFact):
-        called = quote(fact.name) if fact.name else "name not known"
+        name = quote(fact.name) if fact.name else "name not known"
         members = "" if fact.members is None else f", {count(fact.members, 'member')}"
         if fact.alias is None:
-            return [("Room: ", called, f"{members}, ", code(fact.room))]
-        leads = (code(fact.alias), " leads to ", code(fact.room))
-        return [("Room: ", called, members), leads]
+            return [("Room: ", name, f"{members}, ", code(fact.room))]
+        return [("Room: ", name, members), (code(fact.alias), " leads to ", code(fact.room))]
+    return _file(fact, here, many)
+
+
+def _account(fact: AccountFact) -> Text:
+    if fact.status is AccountState.MISSING:
+        return (", no such account yet",)
+    if fact.status is AccountState.UNKNOWN:
+        return (", not known",)
+    name: Text = (", ", quote(fact.name)) if fact.name else (", without a name",)
+    name = (", name not known",) if fact.name is None else name
+    return (*name, f", {fact.status.value}, {fact.role or 'no role'}")
+
+
+def _file(fact: FileFact, here: Here, many: bool) -> list[Text]:
+    """many: of several, each has one line."""
     parts: list[Word] = [quote(fact.name) if fact.name is not None else "name not known"]
-    if fact.type is not None:
+    if fact.type is not None and not many:
         parts += [", ", quote(fact.type) if not _is_type(fact.type) else fact.type]
     if fact.size is not None:
         parts.append(f", {size(fact.size)}")
+    if many:
+        return [("File: ", *parts, ", ", code(fact.mxc))]
     if fact.posted is not None:
         parts.append(f", posted {here.clock.dated(fact.posted)}")
+    if fact.poster is not None:
+        parts += [" by " if fact.posted is not None else ", by ", code(fact.poster)]
     return [("File: ", *parts), (code(fact.mxc),)]
 
 
@@ -155,5 +206,16 @@ def _is_type(text: str) -> bool:
 def _undo(invocation: Invocation, many: bool, here: Here) -> Text:
     back = typed(here, invocation.first())
     if many and back:
-        return line("Undo later: {back}, one by one", back=here.cmd(back.partition(" ")[0]))
-    return takes_back(here, invocation, start="Undo later")
+        return line("Undo one by one: {back}", back=here.cmd(back.partition(" ")[0]))
+    return takes_back(here, invocation)
+
+
+def _earlier(before: AskedBefore, start: str, here: Here) -> Text:
+    """`Before: #5 denied by dan 12:06 UTC, “he is a regular”`."""
+    request, note = before.request, before.request.note
+    what: Text = () if before.same else (" ", *headline(here, request.invocation), ":")
+    by: Text = (" by ", person(note.by)) if note.kind is WhyKind.BY else ()
+    at = f" {here.clock.at(request.ended or request.created)}"
+    asked: Text = () if request.state is State.DENIED else (", ", person(request.person), " asked")
+    why: Text = (": " if asked else ", ", quote(before.why)) if before.why else ()
+    return (f"{start}#{request.id}", *what, " ", called(request.state), *by, at, *asked, *why)

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..model.ids import PersonName
-from ..model.request import Rejection, Request, Side, State, Vote, WhyKind
+from ..model.request import Pause, Rejection, Request, Side, State, Vote, WhyKind
 from ..text.message import Message, Sign, Text, quote
 from ..text.phrases import Here, a, count, line, listed, people, person, say, view
 from ..text.saying import says
+from ..text.times import about, span
 from .card_text import About
-from .ended import after_state, is_clause
+from .ended import after_state, called
+from .headline import headline
+from .over import how
 
 _SIGNS = {
     State.PENDING: Sign.CARD,
@@ -75,83 +78,134 @@ def card(
     request: Request,
     told: About,
     votes: Standing,
-    push: Sequence[str],
     here: Here,
     *,
+    push: Sequence[str] | None = None,
+    waits: Text = (),
     taps: bool = True,
 ) -> Message:
-    """✋ with everything that whoever votes must know. push: MXIDs that can fill a slot. taps:
-    whether all of them can react in this room."""
-    head = (f"#{request.id} Approve? ", person(request.person), " asks: ", *told.what)
-    if len(votes.needs) == 1:
-        who = _any(votes.needs[0].names)
-    else:
-        who = listed([_counted(need) for need in votes.needs], "and")
-    needs: Text = (f"Needs {count(votes.needed, 'vote')}: ", *who, ".")
-    if request.expires is not None:
-        needs = (*needs, f" Open until {here.clock.until(request.expires)}.")
-    rows = [head, *_body(request, told), needs, _tap(request, here, taps)]
-    return say(Sign.CARD, *rows, push=tuple(push), text=True)
+    """✋ with everything that whoever votes must know, ⏳ once nothing but its turn is missing.
+
+    push: MXIDs that can fill a slot, None where a card changes. waits: what it waits for then.
+    taps: whether all of them can react in this room.
+    """
+    head = (person(request.person), " asks: ", *_called(request, here))
+    rows = [*_body(request, told), *_voted(votes), *_held(votes, here)]
+    if waits:
+        by: Text = ("Approved by ", *people(votes.by, "and")) if votes.by else ("Needs no vote",)
+        rows = [(*by, ", waits: ", *waits), ("Until it runs, ❌ stops it.",), *rows]
+        return say(Sign.RUNNING, head, *rows)
+    ask = _ask(request, votes, here, new=push is not None, taps=taps)
+    return say(Sign.CARD, head, *rows, ask, push=push or (), text=True)
 
 
-def voted(
-    request: Request,
-    told: About,
-    votes: Standing,
-    here: Here,
-    place: int = 0,
-    *,
-    taps: bool = True,
-) -> Message:
-    """The card after a vote came or went. place: in line, once nothing is missing any more."""
-    by: Text = (" (", *people(votes.by, "and"), ")") if votes.by else ()
-    head = (f"#{request.id} has {votes.filled} of {count(votes.needed, 'vote')}", *by, ": ")
-    now = (f" It waits for its turn, place {place}.",) if place else _still(votes)
-    lost = tuple(word for name in votes.lost for word in _lost(name))
-    rows: list[Text] = [(*head, *told.short, ".", *lost, *now)]
+def _called(request: Request, here: Here) -> Text:
+    """`deactivate @max · #29`."""
+    return (*headline(here, request.invocation), f" · #{request.id}")
+
+
+def _body(request: Request, told: About) -> tuple[Text, ...]:
+    reason = request.invocation.reason
+    return (("Why: ", quote(reason)), *told.details) if reason else told.details
+
+
+def _voted(votes: Standing) -> list[Text]:
+    """Where one vote alone is asked for and none is there, the last line says all."""
+    lost = [_lost(name) for name in votes.lost]
+    if not votes.open or votes.needed == 1:
+        return lost
+    if not votes.filled:
+        return [(f"Needs {count(votes.needed, 'vote')}: ", *_wanted(votes.open)), *lost]
+    by = [(person(name), " ✅") for name in votes.by]
+    head = f"{votes.filled} of {count(votes.needed, 'vote')}: "
+    return [(head, *listed(by), ", still ", *_wanted(votes.open)), *lost]
+
+
+def _held(votes: Standing, here: Here) -> list[Text]:
+    rows: list[Text] = []
     if votes.held:
         gone = " was erased from outside before I could read it."
         rows.append(("Held: a word of ", *people(votes.held, "and"), gone))
     if votes.doubted:
-        until = here.clock.at(votes.doubted_until)
-        rows.append(
-            (
-                "Held: was that a no? It waits for ",
-                *people(votes.doubted, "and"),
-                f", until {until}.",
-            )
-        )
-    rows += _body(request, told)
-    if request.expires is not None:
-        rows.append((f"Open until {here.clock.at(request.expires)}.",))
-    rows.append(_tap(request, here, taps))
-    return say(Sign.CARD, *rows, text=True)
+        until = f", until {here.clock.at(votes.doubted_until)}."
+        who = people(votes.doubted, "and")
+        rows.append(("Held: was that a no? It waits for ", *who, until))
+    return rows
+
+
+def _ask(request: Request, votes: Standing, here: Here, *, new: bool, taps: bool) -> Text:
+    """`Vote ✅ or ❌ (cy, ana or dan) by 13:13 UTC, 1 hour`."""
+    who: Text = (" (", *_any(votes.helpers), ")") if votes.needed == 1 else ()
+    by = "" if request.expires is None else f" by {here.clock.at(request.expires)}"
+    if by and new:
+        by += f", {span((request.expires or 0) - here.clock.now)}"
+    if taps:
+        return ("Vote ✅ or ❌", *who, by)
+    vote = line("Vote by `!approve {n}` or `!deny {n} why`", here, n=request.id)
+    return (*vote, *who, f"{by}. Not everybody can tap here.")
+
+
+# --- what an approved card waits for
+
+
+def waits_for_resume(pause: Pause, owners: Sequence[str], here: Here) -> Text:
+    """Also what nobody has paused: somebody else uses the bot's account."""
+    by = () if pause.by_itself else (" by ", person(pause.by))
+    return line("paused{by}; {owners:people} can `!resume`", here, by=by, owners=owners)
+
+
+def waits_for_conduit(since: float, here: Here) -> Text:
+    return line("Conduit has not answered since {since:at}", here, since=since)
+
+
+def waits_for_sluice(here: Here) -> Text:
+    """The policy is wrong, or the way to Conduit is: `!status` says which."""
+    return line("no command can run now, `!status` says why", here)
+
+
+def waits_for_a_word() -> Text:
+    """Who it waits for stands below."""
+    return ("somebody's word may have been a no",)
+
+
+def waits_for_its_turn(place: int) -> Text:
+    return (f"place {place} in line",)
+
+
+# --- once it runs
 
 
 def running(
-    request: Request, told: About, by: Sequence[str], done: int = 0, total: int = 0
+    request: Request, by: Sequence[str], here: Here, done: int = 0, total: int = 0
 ) -> Message:
     """⏳ while it runs. done, total: accounts."""
-    how: Text = (f", {done} of {count(total, 'account')}",) if done else _approved(by)
-    head = (f"#{request.id} running", *how, ": ", *told.short)
-    return say(Sign.RUNNING, head, *_body(request, told))
+    how = f", {done} of {count(total, 'account')}" if done else ""
+    head = (f"Running{how}: ", *_called(request, here))
+    return say(Sign.RUNNING, head, _asked(request, by))
 
 
-def ended(request: Request, told: About, by: Sequence[str], here: Here) -> Message:
-    """The card when it is over."""
+def ended(request: Request, by: Sequence[str], here: Here) -> Message:
+    """The card when it is over: two lines."""
     sign = _SIGNS.get(request.state, Sign.NOT_RUN)
-    if sign is Sign.NOT_RUN:
-        head = _how_it_ended(request, told, here, card=True)
-    else:
-        head = (f"#{request.id} {called(request.state)}", *_approved(by), ": ", *told.short)
-    return say(sign, head, *_body(request, told), text=True)
+    head, why = how(request, here)
+    why = why if sign is Sign.NOT_RUN else ()
+    row = listed([each for each in (why, _asked(request, by)) if each], between=" ")
+    return say(sign, head, row, text=True)
 
 
-def edited(request: Request, told: About, successor: int | None) -> Message:
+def edited(request: Request, here: Here, successor: int | None) -> Message:
     """The card of a command that its sender has changed. successor: the request it made."""
-    head: Text = (f"#{request.id} cancelled, ", person(request.person), " changed the command.")
-    head = (*head, f" Now: #{successor}") if successor else head
-    return say(Sign.NOT_RUN, head, *_body(request, told), text=True)
+    head, why = how(request, here)
+    now: Text = (f"Now it is #{successor}.",) if successor else ()
+    row = [each for each in (why, now, _asked(request, ())) if each]
+    return say(Sign.NOT_RUN, head, listed(row, between=" "), text=True)
+
+
+def _asked(request: Request, by: Sequence[str]) -> Text:
+    """`bo asked: “casino links”`; with those who approved it, `bo asked, cy approved: …`."""
+    reason = request.invocation.reason
+    voted: Text = (", ", *people(by, "and"), " approved") if by else ()
+    return (person(request.person), " asked", *voted, *((": ", quote(reason)) if reason else ()))
 
 
 @says("📋 Your edit says the same: #{request.id} goes on as it is.")
@@ -159,85 +213,35 @@ def as_before(request: Request) -> None:
     """Nothing of it is changed by an edit."""
 
 
-def _body(request: Request, told: About) -> tuple[Text, ...]:
-    reason = request.invocation.reason
-    return (("Reason: ", quote(reason)), *told.details) if reason else told.details
-
-
-def _until(request: Request, here: Here) -> Text:
-    """With the blank before it; nothing where nothing expires."""
-    return () if request.expires is None else (f" Open until {here.clock.at(request.expires)}.",)
-
-
-def _tap(request: Request, here: Here, taps: bool) -> Text:
-    return line(
-        "Tap ✅ or ❌. Or: `!approve {n}` · `!deny {n} why`"
-        if taps
-        else "Type `!approve {n}` or `!deny {n} why`. Not everybody can tap here.",
-        here,
-        n=request.id,
-    )
-
-
 # --- phrases -------------------------------------------------------------------------------------
-
-
-def called(state: State) -> str:
-    """The fixed word for a state."""
-    words = {State.PENDING: "open", State.EXECUTING: "running", State.UNKNOWN: "outcome unknown"}
-    return words.get(state, state.value)
 
 
 def _any(names: Sequence[str]) -> Text:
     return people(names) if names else ("nobody here can",)
 
 
+def _wanted(needs: Sequence[Need]) -> Text:
+    """`a mod (bo or cy) and an owner (dan)`."""
+    return listed([_counted(need) for need in needs], "and")
+
+
 def _counted(need: Need) -> Text:
-    return (f"{count(need.n, need.role)} (", *_any(need.names), ")")
-
-
-def _still(votes: Standing) -> Text:
-    """`Still needs an owner: dan.`"""
-    return (" Still ", *_needs(votes))
-
-
-def _needs(votes: Standing) -> Text:
-    if len(votes.open) != 1:
-        return ("needs ", *listed([_counted(need) for need in votes.open], "and"), ".")
-    need = votes.open[0]
     what = a(need.role) if need.n == 1 else count(need.n, need.role)
-    return (f"needs {what}: ", *_any(need.names), ".")
+    return (f"{what} (", *_any(need.names), ")")
 
 
 def _lost(name: str) -> Text:
-    who = person(name)
-    if isinstance(who, str):
-        return (f" {who}'s vote no longer counts.",)
-    return (" The vote of ", who, " no longer counts.")
+    return ("The vote of ", person(name), " no longer counts.")
 
 
-def _approved(by: Sequence[str]) -> Text:
-    return (", approved by ", *people(by, "and")) if by else ()
-
-
-def _how_it_ended(request: Request, told: About, here: Here, *, card: bool = False) -> Text:
-    """`#19 expired at 15:03 UTC, nothing ran: deactivate …`. The note begins with its comma."""
-    head = f"#{request.id} {called(request.state)}"
-    if request.state is State.EXPIRED:
-        head += f" at {here.clock.at(request.expires or here.clock.now)}"
-    note = () if card and request.state is State.EXPIRED else after_state(request.note)
-    if is_clause(request.note) and note:
-        return (head, *note, ". Nothing ran.")
-    ran = "" if card and request.state is not State.CANCELLED else ", nothing ran"
-    return (head, *note, f"{ran}: ", *told.short)
-
-
-def reminder(request: Request, votes: Standing, push: Sequence[str], here: Here) -> Message:
+def reminder(
+    request: Request, votes: Standing, push: Sequence[str], here: Here, *, taps: bool
+) -> Message:
     """✋ once, long before it expires, to those who have not voted."""
-    missing = votes.needed - votes.filled
-    head = f"#{request.id} still needs {count(missing, 'vote')}: "
-    rows: Text = (head, *_any(votes.helpers), ".", *_until(request, here))
-    return say(Sign.CARD, rows, push=tuple(push), text=True)
+    left = about((request.expires or here.clock.now) - here.clock.now)
+    head = (f"{left} left: ", *_called(request, here))
+    ask = _ask(request, votes, here, new=False, taps=taps)
+    return say(Sign.CARD, head, _asked(request, ()), *_voted(votes), ask, push=push, text=True)
 
 
 # --- votes that do not count ---------------------------------------------------------------------
@@ -254,7 +258,7 @@ def not_counted(
     return _not_counted(who, why_not(request.id, cause, votes))
 
 
-@says("⛔ {who:person}, too late: {late}")
+@says("📋 {who:person}, too late: {late}")
 def _too_late(who: str, late: Text) -> None: ...
 
 
@@ -262,7 +266,7 @@ def _too_late(who: str, late: Text) -> None: ...
 def _not_needed(request: Request) -> None: ...
 
 
-@says("⛔ {who:person}, your vote does not count: {why}")
+@says("📋 {who:person}, your vote does not count: {why}")
 def _not_counted(who: str, why: Text) -> None: ...
 
 
@@ -294,7 +298,7 @@ def vote_stays(request: Request, who: str, here: Here) -> Message:
     return _vote_stays(who, _late(request, here))
 
 
-@says("⛔ {who:person}, your edit comes too late: {late}")
+@says("📋 {who:person}, your edit comes too late: {late}")
 def _vote_stays(who: str, late: Text) -> None: ...
 
 
@@ -316,9 +320,9 @@ def _late(request: Request, here: Here) -> Text:
 
 def counts_already(request: Request, votes: Standing) -> Message:
     """📋 to an approval by command of somebody whose vote counts."""
-    now = ("still ", *_needs(votes)) if votes.open else ("waits for its turn.",)
+    now = ("It still needs ", *_wanted(votes.open)) if votes.open else ("It waits for its turn",)
     return _counts_already(request, now)
 
 
-@says("📋 Your vote on #{request.id} counts already. It {now}")
+@says("📋 Your vote on #{request.id} counts already. {now}.")
 def _counts_already(request: Request, now: Text) -> None: ...

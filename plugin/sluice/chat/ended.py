@@ -6,7 +6,7 @@ kind `read` finds, the words stay the same (`after_state(read(words)) == words`)
 
 from __future__ import annotations
 
-from ..model.request import Why, WhyKind
+from ..model.request import State, Why, WhyKind
 from ..text.message import Code, Text, code
 from ..text.phrases import person
 
@@ -60,10 +60,10 @@ def alone(why: Why) -> Text:
     return tuple(word for word in words if word)
 
 
-def is_clause(why: Why) -> bool:
-    """Whether it stands after a colon: then what ended is not named anew."""
-    words = after_state(why)
-    return bool(words) and str(words[0]).startswith(":")
+def called(state: State) -> str:
+    """The fixed word for a state."""
+    words = {State.PENDING: "open", State.EXECUTING: "running", State.UNKNOWN: "outcome unknown"}
+    return words.get(state, state.value)
 
 
 def read(words: Text) -> Why:

@@ -8,7 +8,7 @@ from ..text.message import Code, Text, plain
 from ..text.phrases import Here, count
 
 _NOUNS = {Type.USER: "account", Type.MXC: "file"}
-_LEFT_OUT = (Type.SWITCH, Type.DURATION, Type.SINCE)  # how, not what about
+LEFT_OUT = (Type.SWITCH, Type.DURATION, Type.SINCE)  # how, not what about
 
 
 def headline(here: Here, what: Invocation) -> Text:
@@ -17,7 +17,7 @@ def headline(here: Here, what: Invocation) -> Text:
     told: list[str | Code] = [command.typed]
     for param in command.params:
         values = what.values(param.name)
-        if not values or param.type in _LEFT_OUT:
+        if not values or param.type in LEFT_OUT:
             continue
         if len(values) > 1 or (param.many and param.type is Type.MXC):
             told += [" ", count(len(values), _NOUNS.get(param.type, "value"))]

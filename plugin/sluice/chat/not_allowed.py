@@ -10,7 +10,7 @@ from ..text.message import Message, Text, plain
 from ..text.phrases import Here, below, line, not_run, view
 from ..text.saying import says
 from ..text.times import about
-from .cards import called
+from .ended import called
 
 # What is for others, not by a line of the policy but by the request itself: why the rest may not.
 CANCEL = "only who asked, or who may deny it, can cancel it"

@@ -23,7 +23,7 @@ _VOTES = {
 
 def over(request: Request, here: Here, why: str = "", *, again: bool = False) -> Message:
     """Below the card. why: the words of whoever denied it. again: by a tap."""
-    head, because = _how(request, here)
+    head, because = how(request, here)
     rows = [head, because]
     if request.state is State.DENIED:
         by = person(request.note.by) if request.note else "The one who denied it"
@@ -44,7 +44,7 @@ def not_started(request: Request, here: Here, *, again: bool) -> Message:
 
 def elsewhere(request: Request, push: Sequence[str], here: Here) -> Message:
     """❗ in another room, how a request ended whose own room I cannot speak in now."""
-    head, because = _how(request, here)
+    head, because = how(request, here)
     return _elsewhere(request, head, because, push)
 
 
@@ -64,7 +64,7 @@ _ENDS = {
 }
 
 
-def _how(request: Request, here: Here) -> tuple[Text, Text]:
+def how(request: Request, here: Here) -> tuple[Text, Text]:
     """`Denied by dan: deactivate @max · #29`, and why, where nobody did it."""
     note, word = request.note, _ENDS.get(request.state, "Not run")
     what: Text = (": ", *headline(here, request.invocation), f" · #{request.id}")

@@ -252,17 +252,19 @@ class Preflight:
 
     async def _room(self, origin: Origin, invocation: Invocation) -> Look:
         room = str(invocation.get("room"))
+        return Passed(invocation, (await self._room_fact(room, dict(invocation.noted).get(room)),))
+
+    async def _room_fact(self, room: str, alias: str | None) -> RoomFact:
         facts = await self._probes.room(room)
-        typed = dict(invocation.noted).get(room)
         if facts is None:
-            return Passed(invocation, (RoomFact(room, typed),))
-        return Passed(invocation, (RoomFact(room, typed, facts.name or None, facts.members),))
+            return RoomFact(room, alias)
+        return RoomFact(room, alias, facts.name or None, facts.members)
 
     async def _address(self, origin: Origin, invocation: Invocation) -> Look:
         alias = str(invocation.get("alias"))
-        if not await self._reading.resolve(alias):
+        if not (room := await self._reading.resolve(alias)):
             return Refusal(refusals.no_such_address(alias))
-        return Passed(invocation)
+        return Passed(invocation, (await self._room_fact(room, alias),))
 
     async def _files(self, origin: Origin, invocation: Invocation) -> Look:
         for mxc in invocation.values("mxc"):

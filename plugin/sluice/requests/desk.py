@@ -227,7 +227,7 @@ class Desk:
     async def about(self, request: Request) -> About:
         """What its card says of the command, as stored when it was submitted."""
         told = codec.read(request.card_text) if request.card_text else None
-        return told if isinstance(told, About) else About((request.text,), (request.text,))
+        return told if isinstance(told, About) else About((request.text,))
 
     def owners(self) -> tuple[PersonName, ...]:
         """Names."""
@@ -289,20 +289,31 @@ class Desk:
         runs at once."""
         queue = list(await store.queue_order(self.tx))
         place = queue.index(request.id) + 1 if request.id in queue else 0
-        free = self.view.health is Readiness.GOOD and await store.pause(self.tx) is None
-        runs = place == 1 and free and not votes.waits
-        if not runs or await store.in_state(self.tx, State.EXECUTING):
-            told = await self.about(request)
-            taps = self.taps(request, votes)
-            card = cards.voted(request, told, votes, self.here, place, taps=taps)
-            await self.show(request, card)
+        waits = await self._waits(request) if place else ()
+        if place and not waits:
+            first = place == 1 and not await store.in_state(self.tx, State.EXECUTING)
+            if first and not votes.waits:
+                return
+            waits = cards.waits_for_its_turn(place)
+            waits = cards.waits_for_a_word() if votes.waits else waits
+        told, taps = await self.about(request), self.taps(request, votes)
+        card = cards.card(request, told, votes, self.here, waits=waits, taps=taps)
+        await self.show(request, card)
+
+    async def _waits(self, request: Request) -> Text:
+        """What keeps all that is approved from running, empty where nothing does."""
+        pause, since = await store.pause(self.tx), self.view.silent_since
+        if pause is not None and not only_reads(request.invocation):
+            return cards.waits_for_resume(pause, self.owners(), self.here)
+        if since is not None:
+            return cards.waits_for_conduit(since, self.here)
+        return cards.waits_for_sluice(self.here) if self.view.health is Readiness.BAD else ()
 
     async def show_running(self, request: Request) -> None:
         rows = await store.lines(self.tx, request.id)
         done = sum(row.size for row in rows if row.state is LineState.SETTLED)
         total = sum(row.size for row in rows)
-        told = await self.about(request)
-        await self.show(request, cards.running(request, told, request.approved, done, total))
+        await self.show(request, cards.running(request, request.approved, self.here, done, total))
 
 
 @frozen

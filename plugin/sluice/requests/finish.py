@@ -27,11 +27,10 @@ async def closed(
     """
     await desk.outbox.unreact(desk.tx, request.room, request.command, HOURGLASS)
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
-    told = await desk.about(request)
     await _elsewhere(desk, request)
     has_card = bool(request.slots) or request.glass
     if has_card and not card_gone:
-        await desk.show(request, cards.ended(request, told, (), desk.here))
+        await desk.show(request, cards.ended(request, (), desk.here))
     own = bool(by) and desk.name(by) == desk.name(request.mxid)
     if own and not card_gone:
         return
@@ -103,8 +102,7 @@ async def _ended(
     if not only_looks(request.invocation):
         await _elsewhere(desk, request)
     if request.slots:
-        told = await desk.about(request)
-        await desk.show(request, cards.ended(request, told, request.approved, desk.here))
+        await desk.show(request, cards.ended(request, request.approved, desk.here))
     direct = not request.slots and not request.glass
     key = f"request.{request.id}.{'end' if event is Event.END else 'told'}"
     await desk.say(request, key, message, answers=direct)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ..catalog.table import COMMANDS
 from ..db.connection import Tx
 from ..db.rows import Table
-from ..model.request import Request, Vote
+from ..model.command import Invocation, Tag, Type
+from ..model.request import Request, State, Vote
 from ..typed.parse import users
-from .store import REQUESTS, VOTES
+from .store import REQUESTS, VOTES, next_id
 
 T = TypeVar("T")
 
@@ -66,7 +68,53 @@ async def _newest(
 
 async def about(tx: Tx, mxid: str) -> list[Request]:
     """Requests that name this account, the newest first."""
-    escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in mxid)
-    where = "WHERE invocation LIKE $1 ESCAPE '\\' ORDER BY id DESC LIMIT 1000"
-    naming = await REQUESTS.all(tx, where, f'%"{escaped}"%')
+    naming = await _naming(tx, [mxid], 1000)
     return [request for request in naming if mxid in users(request.invocation)]
+
+
+async def _naming(tx: Tx, ids: Sequence[str], limit: int, above: int = 0) -> list[Request]:
+    """Those with a higher number that hold one of these words, if only in a list; newest first."""
+    held = " OR ".join(f"invocation LIKE ${n} ESCAPE '\\'" for n in range(1, len(ids) + 1))
+    where = f"WHERE ({held}) AND id > {int(above)} ORDER BY id DESC LIMIT {int(limit)}"
+    return await REQUESTS.all(tx, where, *(f'%"{_escaped(each)}"%' for each in ids))
+
+
+def _escaped(words: str) -> str:
+    return "".join(f"\\{c}" if c in "\\%_" else c for c in words)
+
+
+_OBJECTS = (Type.USER, Type.ROOM, Type.ALIAS, Type.MXC)
+_MOST = 30  # objects of a list that are looked for
+_RECENT = 5_000  # requests among which they are looked for: a card waits for it
+
+
+def objects(what: Invocation) -> tuple[str, ...]:
+    """The accounts, rooms and files that it changes something of."""
+    command = COMMANDS[what.command]
+    if command.tags <= {Tag.READ, Tag.INSPECT}:
+        return ()
+    params = [param.name for param in command.params if param.type in _OBJECTS]
+    return tuple(value for name in params for value in what.values(name))
+
+
+async def before(tx: Tx, what: Invocation) -> tuple[Request, ...]:
+    """The newest earlier request about the same account, room or file, and the newest that
+    somebody denied."""
+    wanted = objects(what)[:_MOST]
+    if not wanted:
+        return ()
+    above = await next_id(tx) - _RECENT
+    found = [
+        request
+        for request in await _naming(tx, wanted, 100, above)
+        if request.state is not State.REJECTED and set(wanted) & set(objects(request.invocation))
+    ]
+    denied = [request for request in found if request.state is State.DENIED]
+    return tuple({request.id: request for request in (*found[:1], *denied[:1])}.values())
+
+
+async def denial(tx: Tx, request: int) -> str:
+    """The words of whoever denied it, "" without any."""
+    where = "WHERE request = $1 AND side = 'deny' AND cause = '' ORDER BY at DESC LIMIT 1"
+    vote = await VOTES.one(tx, where, request)
+    return vote.reason if vote is not None else ""

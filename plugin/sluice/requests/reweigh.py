@@ -77,7 +77,9 @@ async def _due(desk: Desk, request: Request, held: Collection[int]) -> None:
         await closed(desk, request)
     elif Effect.REMIND in effects:
         push = desk.push(request.room, weighed.votes.helpers)
-        message = cards.reminder(request, weighed.votes.standing, push, desk.here)
+        votes = weighed.votes.standing
+        taps = desk.taps(request, votes)
+        message = cards.reminder(request, votes, push, desk.here, taps=taps)
         key = reminder_key(request.id)
         await desk.say(request, key, message)
         await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ..chat import alarms, cards, not_allowed, strong_measures
-from ..chat.card_text import CardFact, describe
+from ..chat.card_text import AskedBefore, CardFact, describe
 from ..db import codec, meta
 from ..model.command import Invocation
 from ..model.decision import Decision, Verdict
@@ -20,7 +20,7 @@ from ..policy.people import mxids_of
 from ..policy.rules import EXPIRES
 from ..text.message import Message, Text, Topic
 from ..typed.parse import canonical
-from . import store
+from . import history, store
 from .desk import Desk, card_key, only_reads
 from .finish import HOURGLASS
 from .machine import Effect, Event, Fact, step
@@ -140,7 +140,8 @@ async def create(
     number = await store.next_id(desk.tx)
     asker = desk.name(ask.mxid)
     text = canonical(ask.invocation, desk.policy.server)
-    about = describe(ask.invocation, text, ask.facts, number, desk.here)
+    before = await _before(desk, ask) if Effect.CARD in row.effects else ()
+    about = describe(ask.invocation, ask.facts, number, desk.here, _marks(desk, ask), before)
     expires = None
     if Effect.CARD in row.effects:
         expires = desk.now + (ask.decision.expires or EXPIRES)
@@ -170,13 +171,30 @@ async def create(
     return request
 
 
+async def _before(desk: Desk, ask: Ask) -> list[AskedBefore]:
+    """What was asked about the same. What people said of it in another room stays there."""
+    found = []
+    for request in await history.before(desk.tx, ask.invocation):
+        denied = request.state is State.DENIED
+        why = await history.denial(desk.tx, request.id) if denied else request.invocation.reason
+        same = store.digest(request.invocation) == store.digest(ask.invocation)
+        found.append(AskedBefore(request, (why or "") if request.room == ask.room else "", same))
+    return found
+
+
+def _marks(desk: Desk, ask: Ask) -> dict[str, str]:
+    """Of a list: who is in an ops room."""
+    inside = {mxid for view in desk.view.rooms.values() for mxid in view.joined}
+    return {mxid: "in an ops room" for mxid in ask.invocation.values("user") if mxid in inside}
+
+
 async def post_card(desk: Desk, request: Request) -> None:
     """The card with its two buttons; whoever can fill a slot is pushed."""
     votes = await count(desk, request, ())
     push = desk.push(request.room, votes.helpers)
     about = await desk.about(request)
     taps = desk.taps(request, votes.standing)
-    message = cards.card(request, about, votes.standing, push, desk.here, taps=taps)
+    message = cards.card(request, about, votes.standing, desk.here, push=push, taps=taps)
     key = card_key(request.id)
     await desk.say(request, key, message)
     await desk.outbox.buttons(desk.tx, request.room, key, ("✅", "❌"))
@@ -233,5 +251,5 @@ async def edited(
     is_gone = bool(effects) or (withdrawn and request.state is State.CANCELLED)
     if is_gone and request.slots:
         new = successor.id if successor is not None else None
-        await desk.show(request, cards.edited(request, await desk.about(request), new))
+        await desk.show(request, cards.edited(request, desk.here, new))
     return successor

@@ -188,7 +188,8 @@ async def _answer(
         return
     standing = measures.wanted(desk, request) if request.glass else votes.standing
     message = cards.not_counted(request, name, cause, standing, desk.here)
-    reply_to = None if cast.how is Via.REACTION else cast.event_id
+    card = await desk.outbox.event_of(desk.tx, cast.room, card_key(request.id))
+    reply_to = card if cast.how is Via.REACTION else cast.event_id
     stored = await store.vote(desk.tx, cast.event_id) is not None
     once = f"request.{request.id}.votes.{cast.mxid}"
     key = f"reply.{cast.event_id}" if stored or cast.how is Via.COMMAND else once
@@ -202,7 +203,8 @@ def _again(votes: Count, mxid: str) -> bool:
 async def _thank(desk: Desk, cast: Ballot) -> None:
     """A typed vote that worked gets a tap of the bot and no message."""
     if cast.how is Via.COMMAND:
-        await desk.outbox.react(desk.tx, cast.room, cast.event_id, "✅")
+        sign = "✅" if cast.side is Side.APPROVE else "❌"
+        await desk.outbox.react(desk.tx, cast.room, cast.event_id, sign)
 
 
 # --- what takes a vote or a request back ------------------------------------------------------

@@ -61,10 +61,6 @@ class Clock:
             return f"{local:%H:%M} {self._zone(local)}"
         return self.dated(at)
 
-    def until(self, at: float) -> str:
-        """`15:03 UTC (1 hour)`."""
-        return f"{self.at(at)} ({span(at - self.now)})"
-
     def between(self, start: float, end: float) -> str:
         """`13:40 to 13:52 UTC`."""
         same = self._local(start).date() == self._local(end).date() == self._local(self.now).date()
