@@ -231,7 +231,7 @@ async def test_29_the_command_is_deleted(scene: Scene) -> None:
     edit, *rest = await scene.news()
     assert edit.split("\n") == [
         "(edited) ⛔ Not run: deactivate @spam · #1",
-        "Bo deleted the command. bo asked: “casino links”",
+        "bo deleted the command. bo asked: “casino links”",
     ]
     assert rest == ["[taken away]", "[taken away]"]
 
