@@ -163,11 +163,11 @@ class Office:
 
     async def card_behind(self, event: str, command: str = "") -> Card:
         said = await self.room.wait(
-            lambda said: said.text.startswith("✋") and "Approve?" in said.text and not said.edits,
+            lambda said: bool(re.match(r"✋ \S+ asks: ", said.text)) and not said.edits,
             "a card",
             after=event,
         )
-        found = re.search(r"#(\d+)", said.text)
+        found = re.search(r"· #(\d+)$", said.text, re.M)
         assert found, said.text
         card = Card(int(found[1]), command or event, said)
         self._cards.append(card)
@@ -267,7 +267,9 @@ class Office:
                 await world["ana"].invite(world.ops_room, client.mxid)
                 await client.join(world.ops_room)
         await self.room.read()
-        over = re.compile(r"^. #(\d+)\b.* (done|denied|cancelled|expired|failed|refused)", re.M)
+        over = re.compile(
+            r"^\S+ (?:Done|Denied|Cancelled|Expired|Failed|Not run)\b.*· #(\d+)$", re.M
+        )
         ended = {found[1] for said in self.room.said for found in over.finditer(said.text)}
         for card in self._cards:
             if str(card.number) not in ended:

@@ -140,7 +140,7 @@ class Soak:
         self.counts["!deactivate"] += 1
         try:
             card = await chat.wait(
-                lambda said: "Approve?" in said.text and name in said.text, "a card", within=20
+                lambda said: " asks: " in said.text and name in said.text, "a card", within=20
             )
         except AssertionError:
             self.counts["no card within 20 s"] += 1

@@ -25,7 +25,7 @@ async def test_a_missing_reason_is_asked_for_and_given_by_a_reply(office: Office
     assert question.mentions == set()
     await office.replies("bo", question.id, "casino links in 6 rooms")
     card = await office.card_behind(question.id, command)
-    assert "\nReason: “casino links in 6 rooms”\n" in card.said.text
+    assert "\nWhy: “casino links in 6 rooms”\n" in card.said.text
     await office.taps("cy", card)
     await office.shows(f"^✅ #{card.number} done")
     await office.ran_once(spam)
@@ -37,7 +37,7 @@ async def test_a_missing_reason_may_be_given_by_an_edit(office: Office) -> None:
     question = await office.room.answer_to(command)
     edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino links")
     card = await office.card_behind(edit, command)
-    assert "\nReason: “casino links”\n" in card.said.text
+    assert "\nWhy: “casino links”\n" in card.said.text
     late = await office.replies("bo", question.id, "too late, the question is gone")
     own = await office.room.answer_to(late)
     assert own.text == (
@@ -46,10 +46,10 @@ async def test_a_missing_reason_may_be_given_by_an_edit(office: Office) -> None:
     )
     again = await office.edits("bo", command, f"!deactivate {spam.mxid} reason other links")
     new = await office.card_behind(again, command)
-    assert "\nReason: “other links”\n" in new.said.text
-    await office.says_of(card, f"cancelled, bo changed the command. Now: #{new.number}")
+    assert "\nWhy: “other links”\n" in new.said.text
+    await office.says_of(card, f"bo changed the command. Now it is #{new.number}")
     await office.removes("bo", command)
-    await office.says_of(new, "cancelled, bo deleted the command")
+    await office.says_of(new, "bo deleted the command")
     await office.never_ran(spam)
 
 
@@ -63,9 +63,9 @@ async def test_a_command_completed_by_a_reply_ends_with_the_command(office: Offi
         await office.replies("bo", question.id, "casino")
         cards.append(await office.card_behind(question.id, command))
     await office.removes("bo", cards[0].command)
-    await office.says_of(cards[0], "cancelled, bo deleted the command")
+    await office.says_of(cards[0], "bo deleted the command")
     await office.edits("bo", cards[1].command, "never mind")
-    await office.says_of(cards[1], "cancelled, bo changed the command")
+    await office.says_of(cards[1], "bo changed the command")
     await office.never_ran(one)
     await office.never_ran(two)
 
@@ -80,7 +80,7 @@ async def test_nobody_else_answers_a_question_and_a_loose_line_is_asked(office: 
     await office.shows("^❓ Reason “casino links in 6 rooms”")
     await office.replies("bo", question.id, "casino")
     card = await office.card_behind(question.id, command)
-    assert "\nReason: “casino”\n" in card.said.text
+    assert "\nWhy: “casino”\n" in card.said.text
 
 
 async def test_a_question_that_nobody_answers_ends_after_five_minutes(office: Office) -> None:
@@ -133,7 +133,7 @@ async def test_a_missing_name_is_asked_for_too(office: Office) -> None:
     card = await office.card_behind(why.id, command)
     assert f"deactivate {spam.mxid}" in card.said.text
     await office.removes("bo", command)
-    await office.says_of(card, "cancelled, bo deleted the command")
+    await office.says_of(card, "bo deleted the command")
 
 
 async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Office) -> None:

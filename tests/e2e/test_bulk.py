@@ -94,11 +94,8 @@ async def test_a_mixed_list_is_offered_without_what_cannot_be_in_one_question(
     assert "@x:evil.example” (other server)" in second
     await office.taps("ana", question)
     card = await office.card_behind(question.id, command)
-    assert card.said.text.startswith(
-        f"✋ #{card.number} Approve? ana asks: deactivateall, 12 accounts of {world.server.name}\n"
-    )
-    names = ", ".join(account.localpart for account in spam[:6])
-    assert f"\n{names} and 6 more; all: !more {card.number}\n" in card.said.text
+    assert card.said.text.startswith(f"✋ ana asks: deactivateall 12 accounts · #{card.number}\n")
+    assert "\nWho: " in card.said.text
     every = await office.asks("cy", f"!more {card.number}")
     assert all(account.localpart in every.text for account in spam)
     await office.taps("cy", card)

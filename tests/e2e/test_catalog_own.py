@@ -104,7 +104,7 @@ async def test_votes_and_taking_back(house: House) -> None:
     first, second, third = [await a_card(house) for _ in range(3)]
     shows(await house.does("!pending", "bo"), "3 open requests", f"^✋ #{first} ana: deactivate")
     for line in (f"!approve {first}", f"!deny {first} why not"):
-        shows(await house.does(line, "eve"), f"^⛔ .*your vote does not count: #{first} needs a")
+        shows(await house.does(line, "eve"), f"^📋 .*your vote does not count: #{first} needs a")
     shows(await house.does(f"!cancel {first}", "eve"), r"^⛔ Not allowed \(#\d+\): only who asked")
     await ticked(house, "bo", f"!approve {first}")
     await house.shows(f"^✅ Deactivated .* · #{first}")

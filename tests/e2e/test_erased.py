@@ -170,7 +170,7 @@ async def test_a_no_said_again_denies(office: Office, proxy: FaultProxy) -> None
         await office.taps("cy", card)
     await alarm_of(office, card)
     await office.taps("dan", card, "❌")
-    await office.says_of(card, f"⛔ #{card.number} denied by dan")
+    await office.says_of(card, f"⛔ Denied by dan: .* · #{card.number}")
     await office.never_ran(spam)
 
 
@@ -227,7 +227,7 @@ async def test_a_yes_that_is_edited_to_a_no_denies(office: Office) -> None:
     assert said.text == (
         f"📋 cy, your yes to #{card.number} is taken back, you say no to #{card.number} now."
     )
-    await office.says_of(card, f"⛔ #{card.number} denied by cy")
+    await office.says_of(card, f"⛔ Denied by cy: .* · #{card.number}")
     await office.never_ran(spam)
 
 
@@ -248,7 +248,7 @@ async def test_an_edit_of_a_vote_that_ran_says_so(office: Office) -> None:
     await office.shows(f"^✅ #{card.number} done")
     edit = await office.edits("cy", yes, "no")
     said = await office.answer(edit, yes)
-    assert said.text.startswith(f"⛔ cy, your edit comes too late: #{card.number} is done")
+    assert said.text.startswith(f"📋 cy, your edit comes too late: #{card.number} is done")
     await office.ran_once(spam)
 
 
