@@ -152,7 +152,7 @@ async def deactivates_with_approval(tour: Tour) -> None:
     """A destructive command waits for a second person."""
     spam = tour.world["spam"]
     command = await tour.say("bo", f"!deactivate {spam.mxid} reason casino links in 6 rooms")
-    request = await tour.bot_says(r"^✋ #\d+ Approve\? bo asks: deactivate", after=command)
+    request = await tour.bot_says(r"^✋ bo asks: deactivate @spam · #\d+", after=command)
     await tour.world["cy"].react(tour.world.ops_room, request.id, "👍")
     await tour.bot_says(r"^✅ Deactivated @spam · #\d+", after=request.id)
     try:

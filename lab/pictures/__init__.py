@@ -33,7 +33,7 @@ def unclear(message: Message, commands: frozenset[str]) -> str:
     shown = line[: phone_page.PUSHED]
     if not re.match("[✋✅⛔❌]", line) and "#" not in line:
         return ""
-    words = re.findall(r"[a-z]+", shown)
+    words = re.findall(r"[a-z]+", shown.lower())
     if not any(word in commands or word[:10] in commands for word in words):
         return f"a push does not name its command: {line}"
     for name in re.findall(r"[@#!][^\s,:]*[a-z][^\s,:]*|mxc://\S+", line)[:1]:

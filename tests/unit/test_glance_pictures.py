@@ -131,6 +131,7 @@ def test_what_pushes_is_text_with_a_mention_and_shows_44_characters() -> None:
     [
         ("✋ bo asks: deactivate @max · #29", True),
         ("✋ 30 min left to vote: deactivate @q07zx, asked by cy · #64", True),
+        ("✅ Deactivated @max · #29", True),
         ("❌ !config failed: Conduit does not answer.", True),
         ("❗ Conduit's admin room is stuck since 12:34 UTC. Owners: restart Conduit.", True),
         ("✋ #64 still needs 1 vote: cy, ana or dan.", False),
