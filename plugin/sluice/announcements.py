@@ -55,6 +55,7 @@ class Announcements:
         self._looking = looking
         self.greeted = asyncio.Event()
         self._waits = False  # to say hello
+        self._telling = asyncio.Lock()  # the bell and the clock may look at once
         self._away: tuple[float, float] | None = None  # from, to: before this start
         self._health = Health()  # as it was told
         self._silent_since: float | None = None
@@ -187,6 +188,10 @@ class Announcements:
         conduit = self._conduit
         if not conduit.room:
             return
+        async with self._telling:
+            await self._tell_changes(conduit)
+
+    async def _tell_changes(self, conduit: ServerState) -> None:
         if (health := conduit.health) != self._health:
             if health.outside:
                 self._problems.set()

@@ -207,3 +207,18 @@ async def test_a_loop_that_is_cancelled_ends() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_the_bell_and_the_clock_see_at_once_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(monkeypatch) as bot:
+        await bot.ready()
+        conduit, news = bot.parts.ground.conduit, bot.parts.news
+        conduit.is_away(bot.live.now() - 120)
+        conduit.is_back(bot.live.now())
+        await asyncio.gather(*(news.health_changed() for _ in range(3)))
+        await bot.hears("The server was offline")
+        bot.types(ANA, "!memory")
+        await bot.hears("Conduit's caches hold")
+        assert sum("The server was offline" in body for body in bot.said) == 1
