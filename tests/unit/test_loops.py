@@ -17,7 +17,8 @@ from sluice.matrix import timeline
 from sluice.matrix.api import Homeserver, NoResponse
 from sluice.matrix.outbox import Outbox
 from sluice.requests import guard, reweigh
-from sluice.server import registration
+from sluice.server import board, registration
+from sluice.server.board import Board
 from sluice.server.problems import Drift
 from sluice.state import Window
 from sluice.supervise import Supervisor
@@ -80,6 +81,7 @@ LOOPS: dict[str, tuple[Any, str, Callable[[Live], None]]] = {
         "health_changed",
         lambda bot: bot.parts.ground.bells.health.set(),
     ),
+    "keeps the board": (Board, "look", says),
     "takes commands to Conduit": (guard, "next_turn", nothing),
 }
 """What each loop is for -> a collaborator of it that fails, and what makes it be called."""
@@ -92,6 +94,7 @@ async def test_a_loop_whose_collaborator_fails_goes_on_and_says_so(
 ) -> None:
     owner, name, ring = LOOPS[does]
     once = Once(monkeypatch, owner, name)
+    monkeypatch.setattr(board, "_EVERY", 0.1)
     async with live(monkeypatch) as bot:
         await bot.ready()
         once.armed = True
