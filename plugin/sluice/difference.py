@@ -24,7 +24,7 @@ from .policy.roles import Role
 from .policy.rules import Condition, Glass, Policy, Rule, WeeklyWindow
 from .settings import Settings
 from .text.message import Text, code, plain, quote
-from .text.phrases import Word, listed
+from .text.phrases import Word, count, listed
 
 Path = tuple[str, ...]
 Leaf = tuple[Path, object, object]  # where it stands, what was there, what is there; None: nothing
@@ -59,11 +59,12 @@ class Change:
 
 def difference(old: Settings, new: Settings) -> Change:
     head, rights, unchanged = rights_changed(old.policy, new.policy)
-    lines = [*rights, *_settings(old, new), *_policy(old.policy, new.policy)]
+    rules = [*rights, *_policy(old.policy, new.policy)]
+    lines = [*_settings(old, new), *rules]
     looser = [line.text for line in lines if line.loosens]
     stricter = [line.text for line in lines if not line.loosens]
     if lines and not head:
-        head = f"{len(lines)} change{'s' if len(lines) > 1 else ''} of the rules"
+        head = count(len(lines), "change" if rules else "changed setting")
         head += f", {len(looser)} may loosen something" if looser else ", to tighten only"
     return Change(head, (*looser, *stricter), len(looser), unchanged)
 
@@ -118,8 +119,32 @@ def _settings(old: Settings, new: Settings) -> Iterator[ChangeLine]:
     for path, was, now in leaves(evolve(old, policy=new.policy), new):
         loosens = not _tightens(path, was, now)
         section = "".join(f"{word}." for word in path[:-1])
+        if isinstance(now, bool) and (name := ".".join(path)) in _SWITCHED:
+            yield ChangeLine((f"{name} {_shown('', now)[0]}: {_SWITCHED[name][now]}",), loosens)
+            continue
         for phrase in _phrases(path[-1:], was, now):
             yield ChangeLine((section, *phrase), loosens)
+
+
+_SWITCHED: Mapping[str, tuple[str, str]] = {
+    "secrets.replace": (
+        "new passwords are no longer replaced by unseen ones",
+        "new passwords are replaced by unseen ones",
+    ),
+    "secrets.scrub_admin_room": (
+        "passwords stay readable in the admin room",
+        "passwords are removed from the admin room",
+    ),
+    "notices.registered": ("news of new accounts are off", "news of new accounts are on"),
+    "notices.reports": ("reports of users are not shown", "reports of users are shown"),
+    "notices.passwords": ("news of changed passwords are off", "news of changed passwords are on"),
+    "notices.emergency": (
+        "nobody is told when Conduit's emergency password is set",
+        "owners are told when Conduit's emergency password is set",
+    ),
+    "notices.other": ("Conduit's other news are off", "Conduit's other news are on"),
+}
+"""What it means that a switch is off, and that it is on."""
 
 
 def _policy(old: Policy, new: Policy) -> Iterator[ChangeLine]:

@@ -97,7 +97,10 @@ async def test_what_somebody_calls_herself_is_offered_where_no_account_has_the_n
     spam = await office.account()
     await enters(office, spam, "Zorro")
     said = await office.asks("bo", "!resetpw zorro")
-    assert said.text == f"❓ No account “zorro”. Close: {spam.mxid}. Edit your message."
+    assert (
+        said.text
+        == f"❓ No account “zorro”. Did you mean {spam.mxid.partition(':')[0]}? Edit your message."
+    )
     await office.never_ran(spam)
 
 
@@ -111,5 +114,5 @@ async def test_a_slip_of_the_pen_is_told_with_the_accounts_that_are_near(office:
     said = await office.asks("bo", f"!resetpw {slip}")
     # A long list of near ones goes on in the second line.
     shown = " ".join(said.text.split())
-    assert shown.startswith(f"❓ No account “{slip}”. Close: {spam.mxid}")
+    assert shown.startswith(f"❓ No account “{slip}”. Did you mean {spam.mxid.partition(':')[0]}")
     assert shown.endswith("Edit your message.")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.office import Office, OpenOffice
 
-WHY = "❓ Why? Reply to this message; whoever approves will read it."
+WHY = "❓ Why? Reply to this message; the approver sees it."
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ async def test_a_question_that_nobody_answers_ends_after_five_minutes(office: Of
     await office.room.wait(
         lambda said: (
             said.edits == question.id
-            and said.text == "⛔ Not run: no reason came within 5 minutes. Send the command again."
+            and said.text == "⛔ Not run: nobody answered for 5 minutes. Send the command again."
         ),
         "the end of the question",
     )
@@ -146,7 +146,7 @@ async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Offi
 async def test_a_typo_in_a_command_is_corrected_by_a_tap_of_the_asker(office: Office) -> None:
     name = f"typo{office.world.suffix}"
     said = await office.asks("bo", f"!adduserr {name}")
-    assert said.text == f"❓ No command “adduserr”. Tap 1️⃣ for: !adduser {name}"
+    assert said.text == f"❓ No command “adduserr”. Tap 1️⃣ for !adduser {name}"
     await office.room.wait(lambda other: other.reaction == (said.id, "1️⃣"), "the button")
     await office.heard_nothing(await office.taps("cy", said, "1️⃣"))
     assert await office.lines("create-user", name) == []
@@ -157,7 +157,7 @@ async def test_a_typo_in_a_command_is_corrected_by_a_tap_of_the_asker(office: Of
 
 async def test_a_typo_in_a_command_that_only_reads_runs_at_once(office: Office) -> None:
     said = await office.asks("bo", "!registraton")
-    assert said.text == "📋 Registration is on, without an end."
+    assert said.text == "📋 Registration is on until somebody switches it off."
 
 
 async def test_a_typo_in_a_destructive_command_is_corrected_by_an_edit(office: Office) -> None:

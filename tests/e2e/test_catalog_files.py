@@ -241,7 +241,7 @@ async def test_the_files_of_a_slip_of_the_pen_are_a_tap_away(house: House, eve: 
     await house.does("!users")
     slip = f"ev{eve.localpart[1:]}"
     said = await house.asks("ana", f"!media {slip}")
-    shows(said.text, f"^❓ No account “{slip}”.", "Tap 1️⃣ @")
+    shows(said.text, f"^❓ No account “{slip}”.", "Tap 1️⃣ for @")
     await house.taps("ana", said, "1️⃣")
     shows((await house.next(said)).text, "^📋 (Files|No files) of @ev")
 

@@ -59,7 +59,7 @@ async def test_help_says_what_one_may_use(house: House) -> None:
     made = await house.does(f"!adduser {house.name('alice')}")
     shows(made, "^Undo: !deactivate alice-own .needs approval; the name stays taken.$")
     shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
-    shows(await house.does("!help look", "eve"), "^📋 These only look, nothing changes:")
+    shows(await house.does("!help look", "eve"), "^📋 Safe to try, these only read:")
     shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
     text = await house.does("!help files", "eve")
     shows(
@@ -126,7 +126,7 @@ async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> No
     posted = await eve.send(room, {**picture, **info})
     command = await house.world["ana"].reply(room, posted, "!purge")
     question = await house.room.answer_to(command)
-    shows(question.text, r"^❓ Why\? Reply to this message; whoever approves will read it\.$")
+    shows(question.text, r"^❓ Why\? Reply to this message; the approver sees it\.$")
     await house.world["ana"].reply(room, question.id, "illegal")
     card = await house.card_behind(command)
     shows(
@@ -214,9 +214,7 @@ async def test_trust_after_a_new_password(house: House) -> None:
 async def test_reload(house: House) -> None:
     shows(await house.does("!reload", "bo"), r"^⛔ Not allowed \(#\d+\): reload is for owners")
     event = await house.says("ana", "!reload")
-    await house.room.wait(
-        lambda said: "nobody gained or lost anything" in said.text, "the policy", after=event
-    )
+    await house.room.wait(lambda said: "nothing changed" in said.text, "the policy", after=event)
 
 
 @covers("resolve", "done")

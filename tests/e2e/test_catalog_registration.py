@@ -41,7 +41,7 @@ async def test_a_window_closes_itself_and_tells_who_came(house: House) -> None:
         lambda s: s.text.startswith("🔔 Registration is off again"), "its end", after=said.id
     )
     shows(over.text, "ana's 3 seconds? are over", f"^New accounts meanwhile: {house.mxid('leo')}$")
-    shows(over.text, "^At its next start Conduit goes by its config file: on.$")
+    shows(over.text, "^After a restart of Conduit it is on again (config file).$")
     assert not await may_register(house, "late")
     shows(await house.does("!registration"), "^📋 Registration is off", "config file: on")
     rows = house.bot.rows("SELECT record FROM sluice_audit ORDER BY seq DESC LIMIT 8")
@@ -88,7 +88,11 @@ async def test_a_window_that_a_restart_closes_is_told_and_not_opened_again(house
     shows(told.text, "as in its config file", "I do not open it by myself. 60 minutes|1 hour")
     assert not await may_register(house, "late4")
     text = await house.does("!registration on")
-    shows(text, "^✅ Registration is on, without an end", "config file: off.$")
+    shows(
+        text,
+        "^✅ Registration is on until somebody switches it off",
+        "After a restart of Conduit it is off again",
+    )
 
 
 async def test_off_takes_the_window_away(house: House) -> None:

@@ -185,7 +185,7 @@ async def test_a_password_goes_into_an_encrypted_room_that_can_be_read_later(
     name = f"alice{world.suffix}"
     answer = await room.ask(f"!adduser {name}", within=20)
     assert answer.text.startswith(f"✅ New account @{name}\n")
-    assert "bo, accept my invitation: the password waits there." in answer.text
+    assert "bo, the password waits in our private room." in answer.text
     private = await room.person.private(world.bot_account.mxid)
     said = await private.shows(f"^🔑 New account @{name}:")
     password = re.search(r"Password: (\S+)", said.text)

@@ -84,9 +84,9 @@ async def test_edits_are_taken_or_refused_as_a_whole_and_no_text_is_rewritten(
     assert ": 400 " in str(refused.value)
     assert shown in str(refused.value)
     assert (await maubot.instance())["config"] == good, "a refused text does not stay"
-    told = await room.shows("^❗ New policy not taken")
+    told = await room.shows("^❗ Policy rejected")
     assert told.text.split("\n") == [
-        f"❗ New policy not taken, the old one stays live. Line {line}: an error.",
+        f"❗ Policy rejected, the old one stays. Line {line}: an error.",
         "unknown command “adusser”, did you mean “adduser”?",
     ]
     with pytest.raises(RuntimeError, match="400"):
@@ -97,13 +97,13 @@ async def test_edits_are_taken_or_refused_as_a_whole_and_no_text_is_rewritten(
     assert mine != good
     await maubot.edit(mine)
     assert (await maubot.instance())["config"] == mine
-    await room.shows("^🔔 New policy live since .*: nobody gained or lost anything")
+    await room.shows("^🔔 Policy read: nothing changed")
 
     narrow = mine.replace(" purge, disableroom, enableroom", " enableroom, 'clearcache'")
     await maubot.edit(narrow)
     answer = await room.ask("!can purge mxc://example.org/abc")  # the very next command
     assert answer.text.startswith("📋 No")
-    live = await room.shows("^❗ New policy live")
+    live = await room.shows("^❗ New policy since")
     head, *changes = live.text.split("\n")
     assert head.endswith("bo lost 2 commands, bo gained 1, cy lost 2, cy gained 1.") or re.search(
         r"bo lost 2 commands.*cy", head

@@ -107,8 +107,8 @@ async def test_a_room_that_leaves_ops_rooms_is_none_for_the_next_command(
 
     bot.set_policy(with_rooms(world, second))  # whoever does this is seen in both
     await world["ana"].say(world.ops_room, "!reload")
-    await room.shows("^(🔔|❗) New policy live", within=15)
-    await first.wait(lambda said: "New policy live" in said.text, "told here too", after=reload)
+    await room.shows("^(🔔 Policy read|❗ New policy since)", within=15)
+    await first.wait(lambda said: "olicy " in said.text, "told here too", after=reload)
     await eventually(lambda: _answers(room, "!can adduser alice"), "an answer in the second room")
     await room.never(lambda said: said.reply_to == silent, "an answer to what was typed before")
 
@@ -126,7 +126,7 @@ async def test_a_running_bot_is_not_moved_to_another_conduit(world: World, bot: 
     room = await ready(world, "ana")
     bot.set_policy(world.policy(admin_room='"!elsewhere"'))
     await room.say("!reload")
-    said = await room.shows("^❗ New policy not taken, .* Line 10: an error")
+    said = await room.shows("^❗ Policy rejected, .* Line 10: an error")
     assert "admin_room is read at the start only: stop Sluice, save, start it" in said.text
     bot.set_policy(world.policy(ops_rooms=f'["{world.ops_room}", "{world.server.admin_room}"]'))
     await room.say("!reload")

@@ -248,8 +248,8 @@ def test_a_request_is_shown_as_it_could_be_typed() -> None:
 
 
 REFUSED: list[tuple[str, list[str]]] = [
-    ("adduser älice", ["“älice” is no user name. Allowed: a-z 0-9 . _ = / + -"]),
-    ("adduser \u212a", ["“\u212a” is no user name. Allowed: a-z 0-9 . _ = / + -"]),
+    ("adduser älice", ["“älice” cannot be a user name. Allowed: a-z 0-9 . _ = / + -"]),
+    ("adduser \u212a", ["“\u212a” cannot be a user name. Allowed: a-z 0-9 . _ = / + -"]),
     ("adduser @max:other.example",
      ["I can make accounts of example.org only, not of other.example."]),
     ("create-user alice hunter2",
@@ -298,7 +298,7 @@ REFUSED: list[tuple[str, list[str]]] = [
      ["“warez” is no room. Like this: #warez:example.org, or the room's id."]),
     ("event abc", ["“abc” is no event. An event's id begins with $"]),
     ("purge http://x/y", ["“http[:]//x/y” is no file. Like this: mxc://example.org/abc"]),
-    ("approve twelve", ["“twelve” is no number."]),
+    ("approve twelve", ["“twelve” is not a request number."]),
     ("approve 12 13",
      ["2 numbers in one message. I take one a message; nothing has run.",
       "Send !approve 12, then !approve 13"]),
@@ -442,7 +442,7 @@ def test_an_address_is_resolved_first_and_the_id_is_what_runs() -> None:
     rooms = {"#warez:example.org": "!9fKq:example.org"}
     assert typed("disableroom #warez", rooms=rooms).get("room") == "!9fKq:example.org"
     assert refusal("disableroom #warrez", rooms={"#warrez:example.org": ""}) == [
-        "nobody knows the address #warrez:example.org. Edit your message, or use the room's id."
+        "no room has the address #warrez:example.org. Edit your message, or use the room's id."
     ]
 
 

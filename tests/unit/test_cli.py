@@ -152,7 +152,7 @@ def test_can_in_words_says_what_it_takes_as_given(capsys, file):
         (("boo", "users"), "unknown person “boo”, did you mean “bo”?"),
         (("bo", "usres"), "unknown command “usres”, did you mean “users”?"),
         (("bo", "deactivate"), "user is missing"),
-        (("bo", "adduser älice"), "is no user name"),
+        (("bo", "adduser älice"), "cannot be a user name"),
         (("bo", "deactivate @x:evil.org"), "is an account of another server"),
         (("bo", "adduser _irc_bob"), "such names are reserved"),
         (("bo", "users", "--at", "noon"), "“noon” is no moment"),

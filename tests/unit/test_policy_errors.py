@@ -257,7 +257,7 @@ ERRORS = {
     ),
     "a value that cannot be typed": (
         "  deny:\n    - {do: adduser, where: {user: {one_of: [älice]}}}\n",
-        ["13: one_of: “älice” is no user name. Allowed: a-z 0-9 . _ = / + -"],
+        ["13: one_of: “älice” cannot be a user name. Allowed: a-z 0-9 . _ = / + -"],
     ),
     "a quantifier on a group": (
         "  deny:\n    - {do: adduser, where: {user: {regex: '(a+)+'}}}\n",
@@ -323,7 +323,7 @@ ERRORS = {
     ),
     "a test of a line that cannot run": (
         "  tests:\n    - {as: bo, run: adduser älice, expect: deny}\n",
-        ["13: “adduser älice”: “älice” is no user name. Allowed: a-z 0-9 . _ = / + -"],
+        ["13: “adduser älice”: “älice” cannot be a user name. Allowed: a-z 0-9 . _ = / + -"],
     ),
     "a test that lacks an argument": (
         "  tests:\n    - {as: bo, run: adduser, expect: deny}\n",

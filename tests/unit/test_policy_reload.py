@@ -110,7 +110,7 @@ async def test_a_saved_text_is_told_with_every_line_and_kept_in_the_log(desk: De
     record = (await desk.last("policy"))[-1]
     assert set(LOOSE) <= set(record["lines"])
     (said,) = await desk.saves("# a remark\n" + WORSE)
-    assert said.endswith(": nobody gained or lost anything.")
+    assert said.endswith(": nothing changed, it says what it said.")
 
 
 async def test_a_text_that_was_changed_while_it_was_down_is_told_too(desk: Desk) -> None:
@@ -155,7 +155,7 @@ async def test_forty_harmless_lines_do_not_hide_a_loose_one(desk: Desk) -> None:
     assert len(said) > 3
     rows = [row for message in said for row in message.split("\n")]
     assert {*LOOSE, *(f"d{n} is new: @d{n}:example.org" for n in range(40))} <= set(rows)
-    assert rows[-1].startswith("Not you, owners? !pause")
+    assert rows[-1].startswith("Owners: if none of you did this, !pause")
     assert (await desk.last("policy"))[-1]["lines"][0] in rows
 
 
@@ -252,7 +252,7 @@ async def test_the_next_text_is_held_to_it(
     before = desk.room.live.in_force.text
     (said,) = await desk.saves(text)
     line = line_of(text, needle)
-    assert said.startswith(f"❗ New policy not taken, the old one stays live. Line {line}: "), said
+    assert said.startswith(f"❗ Policy rejected, the old one stays. Line {line}: "), said
     assert remedy in said
     assert desk.room.live.in_force.text == before
 
@@ -317,7 +317,7 @@ async def test_a_text_that_nobody_could_take_back_is_not_taken(desk: Desk, text:
     assert text != BARE
     before = desk.room.live.in_force.text
     (said,) = await desk.saves(text)
-    assert said.startswith("❗ New policy not taken, the old one stays live. Line "), said
+    assert said.startswith("❗ Policy rejected, the old one stays. Line "), said
     assert "Is it saved whole?" in said
     assert desk.room.live.in_force.text == before
     assert await pushed(desk.room) == {ANA, DAN}

@@ -351,7 +351,7 @@ def test_check_whose_reader_leaves_says_nothing_of_it(tmp_path) -> None:
 async def test_the_ops_room_reads_the_remedy_when_such_a_text_is_saved(desk: Desk) -> None:
     (said,) = await desk.saves(POLICY.replace('"@bo:example.org"', "@bo:example.org"))
     assert said == (
-        "❗ New policy not taken, the old one stays live. Line 27: an error.\n"
+        "❗ Policy rejected, the old one stays. Line 27: an error.\n"
         'what begins with @ must be in quotes: "@bo:example.org"'
     )
     (said,) = await desk.saves(POLICY.replace("do: adduser,", "do: #read,"))
@@ -386,7 +386,7 @@ async def test_the_only_room_is_not_left_for_one_that_does_not_let_us_in(
     desk: Desk, rooms: list[str], fix: str
 ) -> None:
     said = await moves(desk, *rooms)
-    assert said.startswith("❗ New policy not taken, the old one stays live. Line 6: an error.")
+    assert said.startswith("❗ Policy rejected, the old one stays. Line 6: an error.")
     assert said.endswith(f"ops_rooms: I am not in {rooms[0]}: {fix}")
     assert desk.room.live.in_force.ops_rooms == (desk.room.room,)
 
@@ -402,12 +402,12 @@ async def test_an_id_without_its_server_part_is_tried_in_what_we_are_in(desk: De
 async def test_a_room_that_invited_us_is_moved_to(desk: Desk) -> None:
     fake = desk.room.fake
     room = fake.room(ANA, version="10")
-    assert "not taken" in await moves(desk, room)
+    assert "rejected" in await moves(desk, room)
     fake.put(room, ANA, "m.room.member", {"membership": "invite"}, BOT)
-    assert "New policy live" in await moves(desk, room)
+    assert "New policy since" in await moves(desk, room)
     assert desk.room.live.in_force.ops_rooms == (room,)
 
 
 async def test_a_homeserver_that_is_away_does_not_keep_a_policy_back(desk: Desk) -> None:
     desk.room.fake.faults.append(Fault("joined_rooms", None, times=9))
-    assert "New policy live" in await moves(desk, "!other:example.org")
+    assert "New policy since" in await moves(desk, "!other:example.org")

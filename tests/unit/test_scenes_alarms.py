@@ -148,15 +148,15 @@ def test_scene_5_a_new_policy():
     )
     expect(
         message,
-        "❗ New policy live since 14:20 UTC: bo lost 2 commands, cy gained 1."
+        "❗ New policy since 14:20 UTC: bo lost 2 commands, cy gained 1."
         " ⏎ cy: now clearcache ⏎ bo: no longer purge, disableroom"
-        " ⏎ deactivate now needs 2 mods (was 1) ⏎ Unchanged: ana, dan, helpers"
+        " ⏎ deactivate now needs 2 mods (was 1)"
         " ⏎ #12 needs 1 more vote. #13 is cancelled: bo may no longer purge."
-        " ⏎ Not you, owners? !pause, then !log reload",
+        " ⏎ Owners: if none of you did this, !pause now. Look: !log reload",
     )
     expect(
         *policy_news.reloaded(here(), Change("", (), 0, ())),
-        "🔔 New policy live since 14:20 UTC: nobody gained or lost anything.",
+        "🔔 Policy read: nothing changed, it says what it said.",
     )
 
 
@@ -180,7 +180,7 @@ def test_what_a_new_policy_loosens_is_never_cut(looser, stricter, width):
     assert any(row.startswith(f"and {left} more line") for row in rows) is bool(left)
     assert stricter < 2 or left < stricter or len(told) > 6 or width > 3
     assert messages[0].push == (ANA, DAN)
-    assert rows[-1] == "Not you, owners? !pause, then !log reload"
+    assert rows[-1] == "Owners: if none of you did this, !pause now. Look: !log reload"
 
 
 def test_scene_6_an_invalid_policy():
@@ -189,7 +189,7 @@ def test_scene_6_an_invalid_policy():
         policy_news.policy_rejected(
             here(), ((34, fails + "no line allows it."), (36, "x")), tests=2
         ),
-        "❗ New policy not taken, the old one stays live. Line 34: a test fails."
+        "❗ Policy rejected, the old one stays. Line 34: a test fails."
         " ⏎ bo “adduser alice” should be allowed by signup; the answer is: not allowed, no line"
         " allows it. ⏎ 1 more test fails: line 36.",
     )
@@ -430,7 +430,7 @@ def test_scene_39_the_window_closes():
     expect(
         notices.registration_closed(here(), "ana", 3600, (), True),
         "🔔 Registration is off again, ana's hour is over. ⏎ No new accounts meanwhile."
-        " ⏎ At its next start Conduit goes by its config file: on.",
+        " ⏎ After a restart of Conduit it is on again (config file).",
     )
     expect(
         notices.registration_stuck(here("15:22"), at("15:20"), config=False),

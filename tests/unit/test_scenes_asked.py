@@ -30,7 +30,7 @@ def not_run(line):
     [
         (
             "adduser älice",
-            "⛔ Not run: “älice” is no user name. Allowed: a-z 0-9 . _ = / + -",
+            "⛔ Not run: “älice” cannot be a user name. Allowed: a-z 0-9 . _ = / + -",
         ),
         (
             "adduser @max:other.example",
@@ -164,7 +164,7 @@ def test_scene_41_lists_that_could_stop_conduit():
 def test_scene_10_did_you_mean_a_command():
     expect(
         questions.near_command(here(), "aduser", ["adduser alice"], tap=True),
-        "❓ No command “aduser”. Tap 1️⃣ for: !adduser alice",
+        "❓ No command “aduser”. Tap 1️⃣ for !adduser alice",
     )
     lines = ["deactivate @spam:example.org"]
     expect(
@@ -178,20 +178,23 @@ def test_scene_10_did_you_mean_a_command():
 
 def test_scene_11_did_you_mean_an_account():
     expect(
-        questions.near_account("evve", ("@eve:example.org", "@evelyn:example.org"), tap=True),
-        "❓ No account “evve”. Tap 1️⃣ @eve:example.org 2️⃣ @evelyn:example.org",
+        questions.near_account(
+            here(), "evve", ("@eve:example.org", "@evelyn:example.org"), tap=True
+        ),
+        "❓ No account “evve”. Tap 1️⃣ for @eve:example.org or 2️⃣ for @evelyn:example.org",
     )
     expect(
-        questions.near_account("alcie", ("@alice:example.org", "@alicia:example.org"), tap=False),
-        "❓ No account “alcie”. Close: @alice:example.org, @alicia:example.org."
-        " Edit your message.",
+        questions.near_account(
+            here(), "alcie", ("@alice:example.org", "@alicia:example.org"), tap=False
+        ),
+        "❓ No account “alcie”. Did you mean @alice or @alicia? Edit your message.",
     )
 
 
 def test_scene_13_24_26_one_thing_is_missing():
     expect(
-        questions.nothing_came("name"),
-        "⛔ Not run: no name came within 5 minutes. Send the command again.",
+        questions.nothing_came(),
+        "⛔ Not run: nobody answered for 5 minutes. Send the command again.",
     )
     expect(
         questions.open_again("@carol:example.org"),
@@ -201,7 +204,7 @@ def test_scene_13_24_26_one_thing_is_missing():
     )
     expect(
         questions.why(votes=True),
-        "❓ Why? Reply to this message; whoever approves will read it.",
+        "❓ Why? Reply to this message; the approver sees it.",
     )
     check(questions.why(votes=False))
 
@@ -281,7 +284,7 @@ def test_scene_43_why():
         "📋 #14 was not allowed: adduser al (bo, 14:12 UTC) ⏎ deny: none applies"
         " ⏎ allow signup (line 20): no, “al” does not fit [a-z0-9._-]{3,20}"
         " ⏎ allow line 22: no, bo is not an owner"
-        " ⏎ So no line allows it. Policy of 23 Nov 09:00 UTC.",
+        " ⏎ So no line allows it. ⏎ Policy of 23 Nov 09:00 UTC.",
     )
     expect(
         answers.why(
@@ -380,7 +383,7 @@ def test_scene_46_status():
     problems = tuple(health.problem(here(), kind, about) for kind, about in kinds)
     expect(
         answers.status(here("14:40"), evolve(GOOD, problems=problems)),
-        "📋 4 problems at 14:40 UTC, the worst first:"
+        "📋 4 problems, the worst first (14:40 UTC):"
         " ⏎ 1. @kim:evil.example is in the admin room: another server can read passwords there."
         " Remove it."
         " ⏎ 2. My power in the admin room is 0: I cannot remove passwords. Give me 50."

@@ -48,7 +48,7 @@ def test_help_for_a_helper():
         " ⏎ !users spam: accounts with “spam” in the name"
         " ⏎ !who @spam:example.org: what is known of an account"
         " ⏎ !rooms garden: rooms with “garden” in the name"
-        " ⏎ !registration: is it on?"
+        " ⏎ !registration: may anyone make an account?"
         " ⏎ !config · !memory · !federation · !appservices"
         " ⏎ !can adduser alice: may I? · !pending · !status"
         " ⏎ One command: !help users · The rest: !more",
@@ -70,7 +70,7 @@ def test_help_for_a_mod():
         " ⏎ ✋ !deactivate @spam:example.org reason casino links"
         " ⏎ ✋ !purge reason illegal: as a reply to a picture"
         " ⏎ ✋ !disableroom #warez:example.org reason films"
-        " ⏎ !enableroom #warez:example.org: accept it again"
+        " ⏎ !enableroom #warez:example.org: takes from other servers again"
         " ⏎ Look: !users · !who · !rooms · !media · all: !help look"
         " ⏎ Requests: !pending · !approve 12 · !deny 12 why · !cancel 12 · !log · !pause",
     )

@@ -85,7 +85,7 @@ async def test_8_help_for_one_command_says_what_one_may(room: Ops) -> None:
 @pytest.mark.parametrize(
     ("line", "starts"),
     [
-        ("!help look", "📋 These only look, nothing changes:"),
+        ("!help look", "📋 Safe to try, these only read:"),
         ("!help seal", "📋 A seal is the fingerprint of my whole log so far."),
         ("!help repair", "📋 Without #admins:example.org Conduit answers no command."),
         ("!help nonsense", "📋 I have no help on “nonsense”."),
@@ -185,7 +185,7 @@ async def test_43_why_it_was_not_allowed(room: Ops) -> None:
     assert lines[1] == "deny: none applies"
     assert "no, “al” does not fit [a-z0-9._-]{3,20}" in lines[2]
     assert lines[2].startswith("allow signup (line ")
-    assert lines[-1] == "So no line allows it. Policy of 23 Nov 09:00 UTC."
+    assert lines[-2:] == ["So no line allows it.", "Policy of 23 Nov 09:00 UTC."]
 
 
 async def test_43_why_it_was_allowed(room: Ops) -> None:
@@ -447,7 +447,7 @@ async def test_46_the_worst_first(room: Ops) -> None:
     await room.look()
     room.now("14:40")
     assert await room.types(HAL, "!status") == [
-        "📋 3 problems at 14:40 UTC, the worst first:\n"
+        "📋 3 problems, the worst first (14:40 UTC):\n"
         "1. @kim:evil.example is in the admin room: another server can read passwords there. "
         "Remove it.\n"
         "2. My power in the admin room is 0: I cannot remove passwords. Give me 50.\n"
@@ -488,7 +488,7 @@ async def test_46_status_works_in_safe_mode_without_any_policy(room: Ops) -> Non
     room.live.settings = None
     room.conduit.open("", "", RoomView(""))
     (said,) = await room.types(BO, "!status")
-    assert said.startswith("📋 1 problem at 14:03 UTC, here it is:\n1. The policy has an error")
+    assert said.startswith("📋 1 problem (14:03 UTC):\n1. The policy has an error")
     assert await room.types(HAL, "!status") == []
 
 

@@ -84,12 +84,12 @@ def test_scene_14_the_password_that_everybody_saw():
 
 
 def test_scene_14_no_private_room_yet():
-    delivery = Delivery(Handed.INVITED, until=at("15:05"))
+    delivery = Delivery(Handed.INVITED, until=at("15:05"), room="!p:example.org")
     expect(
         ended("adduser alice", "created", delivery=delivery),
         "✅ New account @alice"
-        " ⏎ @alice:example.org. bo, accept my invitation: the password waits there."
-        " ⏎ It is removed 10 minutes after you join, or at 15:05 UTC."
+        " ⏎ @alice:example.org. bo, the password waits in our private room."
+        " ⏎ Join by 15:05 UTC to get it: https://matrix.to/#/!p:example.org?via=example.org"
         " ⏎ Undo: tap ↩️ or !deactivate alice (the name stays taken)",
     )
 
@@ -429,7 +429,7 @@ def test_scene_39_registration():
     on = Invocation("registration.set", (("state", "on"),))
     expect(
         ended("registration on", "set", invocation=on),
-        "✅ Registration is on, without an end"
+        "✅ Registration is on until somebody switches it off"
         " ⏎ Anyone can make an account. Off: !registration off · Better: !registration on for"
         " 1h",
     )
@@ -456,7 +456,7 @@ def test_what_the_config_file_makes_of_registration_is_said_where_it_differs(
     end = None if until is None else at(until)
     said = ended("registration", "set", invocation=invocation, until=end, at_start=config)
     word = "on" if config else "off"
-    assert (f"At its next start Conduit goes by its config file: {word}." in said.body) is told
+    assert (f"After a restart of Conduit it is {word} again (config file)." in said.body) is told
     check(said)
 
 

@@ -46,7 +46,7 @@ async def test_an_unknown_outcome_stands_in_status_until_somebody_says_what_it_w
     assert "All good" in await status(office)
     await unknown(office, 12)
     said = await status(office)
-    assert said.startswith("📋 1 problem at")
+    assert said.startswith("📋 1 problem (")
     assert "#12 enableroom !warez:example.org: nobody knows whether it ran." in said
     assert "!resolve 12 done or !resolve 12 failed" in said
     await office.types(ANA, "!resolve 12 failed")
@@ -57,7 +57,7 @@ async def test_many_unknown_outcomes_leave_room_for_other_problems(office: Ops) 
     for number in range(12, 20):
         await unknown(office, number)
     said = await status(office)
-    assert said.startswith("📋 4 problems at")
+    assert said.startswith("📋 4 problems, the worst first (")
     assert "#19 enableroom" in said
     assert "5 more have an unknown outcome." in said
 

@@ -173,7 +173,7 @@ async def test_a_question_whose_time_ended_while_the_disk_was_full_is_answered_l
         bot.clock.ahead += 301
         await until(lambda: bool(bot.parts.ground.dialog.due()))
         bot.disk(full=False)
-        await bot.hears("* ⛔ Not run: no reason came within 5 minutes.")
+        await bot.hears("* ⛔ Not run: nobody answered for 5 minutes.")
         assert bot.parts.ground.dialog._open == {}
 
 

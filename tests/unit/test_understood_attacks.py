@@ -157,7 +157,7 @@ async def test_a_reply_names_nobody_from_a_room_that_its_sender_is_not_in(
 )  # fmt: skip
 async def test_who_is_excepted_is_no_entry(room: Room, row: str) -> None:
     asked = await said(room, ANA, f"!deactivateall reason x\n@spam:example.org\n{row}")
-    assert asked[0].startswith("❓ 1 account, and more that is none. Ask for this account?")
+    assert asked[0].startswith("❓ Ask for this account and leave the rest out?")
     assert f"Left out: “{row.removeprefix('- ')}”" in asked[0]
 
 

@@ -192,7 +192,7 @@ def test_what_stands_around_accounts_is_left_out_and_told(line: str) -> None:
     told = understood(f"!deactivateall{line}")
     assert isinstance(told, AskFirst)
     assert told.invocation.values("user") == (A, B)
-    assert said(told).startswith("2 accounts, and more that is none. Ask for these 2? Tap ✅.")
+    assert said(told).startswith("Ask for these 2 accounts and leave the rest out? Tap ✅.")
     assert "Left out: “" in said(told)
     told = understood(f"!purgeuser{line}")
     assert isinstance(told, AskFirst)
@@ -205,7 +205,7 @@ def test_what_stands_in_a_quote_is_asked(sign: str) -> None:
     told = understood(f"!deactivateall\n{sign}{A}\n{sign}{B}")
     assert isinstance(told, AskFirst)
     assert told.invocation.values("user") == (A, B)
-    assert said(told) == "2 accounts, in a quote. Ask for these 2? Tap ✅. Nothing has run yet."
+    assert said(told) == "Ask for these 2 accounts, from a quote? Tap ✅. Nothing has run yet."
     told = understood(f"!adduser\n{sign}alice\n{sign}bob")
     assert isinstance(told, AskFirst)
     assert names(told.invocation) == ("alice", "bob")

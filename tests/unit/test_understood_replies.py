@@ -345,7 +345,7 @@ async def test_another_number_than_the_cards_is_asked(room: Chat, line: str) -> 
     said = await room.said(CY, line, await room.card(1))
     verb = line[1:].split()[0]
     assert said[0] == (
-        f"❓ That message is about #1, you typed 2. {verb} #2? Tap ✅.\nNothing has run yet."
+        f"❓ Do you mean #2? Tap ✅ to {verb} #2.\nYou replied to #1. Nothing has run yet."
     )
     assert await room.state(1) is await room.state(2) is State.PENDING
     await room.tap(CY, await room.question())
@@ -469,7 +469,7 @@ FORWARDED = f"🔔 New account: @spam:{SERVER} registered itself."
 async def test_what_was_forwarded_is_asked(room: Chat) -> None:
     event = room.says(CY, FORWARDED)
     (said, *_) = await room.said(BO, "!who", event)
-    assert said.startswith(f"❓ who @spam:{SERVER}, who is named there? Tap ✅.")
+    assert said.startswith(f"❓ who @spam:{SERVER}? Tap ✅.")
     (said,) = await room.tap(BO, await room.question())
     assert said.startswith(f"📋 @spam:{SERVER}")
     await room.said(BO, "!deactivate reason casino", event)

@@ -134,7 +134,7 @@ async def test_a_hold_ends_by_itself_and_comes_once_a_person(room: Room) -> None
     await tick(room, 2)
     assert await next_turn(room) == 1
     asked, *_ = await said(room, CY, "no problem", event)
-    assert asked.endswith("it does not wait for you again.")
+    assert asked.endswith("#1 goes on.")
     assert await next_turn(room) == 1
     await said(room, ANA, "no problem", event)
     assert await next_turn(room) is None, "another person's"
@@ -499,7 +499,7 @@ async def test_what_cannot_be_the_answer_is_asked_back(room: Room, line: str, wo
     await room.says(BO, line)
     first = await question(room, BO)
     news = await said(room, BO, words, first)
-    assert "\nI could not take your words for a " in news[0]
+    assert "\nThat does not look like a" in news[0]
     second = await room.sent(list(room.ops.dialog._open)[-1])
     answer = "zoe" if line == NAME else "casino links"
     await room.says(BO, answer, second if words != "ok" else first)

@@ -70,7 +70,7 @@ async def test_a_reply_that_becomes_a_vote_on_another_request_is_asked(room: Liv
     room.taps(CY, await room.id_of(key))
     await room.reads()
     assert await room.next() == 2
-    assert any(each.startswith("❓ That message is about #1, you typed 2.") for each in said)
+    assert any(each.startswith("❓ Do you mean #2? Tap ✅ to ") for each in said)
 
 
 async def test_a_yes_that_becomes_a_no_to_another_stops_that(room: Live) -> None:

@@ -6,9 +6,8 @@ from attrs import evolve
 
 from ..model.command import Invocation, Right, Type
 from ..model.result import Handed
-from ..text.message import Code, Text, code
+from ..text.message import Code, Text, code, link
 from ..text.phrases import Here, Line, below, codes, count, line, people, person
-from ..text.times import span
 from .params import ACCOUNT, ACCOUNT_LIST, flag, maybe
 from .record import (
     DESTRUCTIVE,
@@ -35,17 +34,19 @@ from .record import (
 
 
 def handed(end: End, what: str, many: bool = False) -> tuple[Text, tuple[Line, ...]]:
-    """(the rest of the line, a line below) that say where the password is."""
+    """(the rest of the line, lines below) that say where the password is."""
     delivery, lines = end.ending.delivery, list[Line]()
-    they, are, them = ("They", "are", "them") if many else ("It", "is", "it")
+    are, them = ("are", "them") if many else ("is", "it")
+    go = "Go there"
     if delivery.how is Handed.INVITED:
-        wait = "passwords wait" if many else "password waits"
-        who = person(end.ending.person)
-        tail = line(" {who}, accept my invitation: the {wait} there.", who=who, wait=wait)
-        after, by = span(delivery.after), end.here.clock.at(delivery.until)
-        lines.append(f"{they} {are} removed {after} after you join, or at {by}.")
+        wait = "the passwords wait" if many else "the password waits"
+        who, by = person(end.ending.person), end.here.clock.at(delivery.until)
+        tail = line(" {who}, {wait} in our private room.", who=who, wait=wait)
+        go = f"Join by {by} to get {them}"
     else:
         tail = (f" {what} {are} in your private messages.",)
+    if delivery.room:
+        lines.append((link(go, delivery.room, via=end.here.server),))
     if delivery.seen_by:
         those = "They are the ones" if many else "It is the one"
         seen = line(
@@ -194,7 +195,7 @@ DEACTIVATE = Action(
     name="deactivate", tags=DESTRUCTIVE, conduit="deactivate-user", most=1,
     params=(ACCOUNT, _LEAVE, _PURGE), targets="user", counted=True,
     several="deactivateall",
-    summary="signs an account out for good",
+    summary="signs the account out; nobody can sign in until resetpw",
     example="deactivate @spam:example.org reason casino links",
     overview="deactivate @spam:example.org",
     before=Before.ACCOUNTS, after=After.DEACTIVATED,
@@ -212,7 +213,7 @@ DEACTIVATEALL = Action(
         _PURGE,
    ),
     targets="user", offer=("accounts can be deactivated", "Ask for"),
-    summary="the same for a list, a line for each",
+    summary="signs out all accounts of a list, one a line",
     example="deactivateall reason spam wave",
     overview="deactivateall",
     before=Before.ACCOUNT_LIST, after=After.DEACTIVATED,

@@ -226,6 +226,8 @@ class Command:
     def sample(self, server: str) -> Invocation:
         """What its example is about, on this server."""
         words = self.example.replace("example.org", server).split()[1:]
+        if words[:1] == ["reason"]:  # what it is about stands on the lines below
+            words = [f"@spam:{server}"]
         return Invocation(self.name, ((self.params[0].name, words[0]),) if words else ())
 
 

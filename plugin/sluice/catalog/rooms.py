@@ -91,7 +91,7 @@ DISABLEROOM = Action(
 ENABLEROOM = Action(
     name="enableroom", tags=CHANGE, conduit="enable-room", most=1,
     params=(ROOM,),
-    summary="accept it again",
+    summary="takes from other servers again",
     example="enableroom #warez:example.org",
     overview="enableroom #warez:example.org",
     before=Before.ROOM, after=After.ROOM,

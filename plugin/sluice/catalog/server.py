@@ -97,7 +97,7 @@ RMAPPSERVICE = Action(
 
 REGISTRATION = ReadOnly(
     name="registration", tags=READ, conduit="allow-registration", most=1,
-    summary="is it on?",
+    summary="may anyone make an account?", about="says whether anyone may make an account",
     example="registration", also=(" or ", "registration on for 1h"),
     start="line",
 )  # fmt: skip
@@ -108,7 +108,7 @@ def at_next_start(config: bool | None, stays: bool) -> tuple[Text, ...]:
     if config is None or config is stays:
         return ()
     state = "on" if config else "off"
-    return ((f"At its next start Conduit goes by its config file: {state}.",),)
+    return ((f"After a restart of Conduit it is {state} again (config file).",),)
 
 
 def _registration(end: End) -> Words:
@@ -123,7 +123,9 @@ def _registration(end: End) -> Words:
             "`!registration on for 1h`",
             here,
         )
-        return Words(("registration is on, without an end",), (), (anyone, *later), ())
+        return Words(
+            ("registration is on until somebody switches it off",), (), (anyone, *later), ()
+        )
     clause = f"registration is on until {here.clock.at(ending.until)}"
     anyone = line(
         "Then I switch it off. Until then anyone can make an account. Off now: "

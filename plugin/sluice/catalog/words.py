@@ -71,11 +71,11 @@ TYPED: Mapping[str, tuple[str, ...]] = {
 """What is said in place of a command that is never guessed."""
 
 _OUT = (
-    "Sluice has no {word}. Sign an account out for good: `!deactivate {who}`",
+    "Sluice has no {word}. Sign an account out: `!deactivate {who}`",
     "Hide its files: `!blockuser {who}` · Out of one room: your client's Ban or Remove",
 )
 _DELETE = (
-    "{word} what? Sign an account out for good: `!deactivate {who}`",
+    "{word} what? Sign an account out: `!deactivate {who}`",
     "A file: `!purge` as a reply to it · A room: `!disableroom` · An address: `!rmalias`",
 )
 _BACK = (
@@ -96,7 +96,7 @@ _LIST = (
 _STOP = ("Stop what? One request: `!cancel {number}` · Everything: `!pause`",)
 _LOG_OUT = (
     "To sign an account out everywhere: `!resetpw {who} --sign-out`",
-    "For good: `!deactivate {who}` · What happened: `!log`",
+    "So that nobody signs in again: `!deactivate {who}`",
 )
 _INVITE = (
     "Sluice invites nobody into rooms. A new account: `!adduser {name}`",

@@ -82,7 +82,7 @@ def why(
     rows = list(reasons)
     if denied:
         last = rows.pop() if rows else ("No line allows it.",)
-        return view(head, *rows[:8], (*last, f" {policy}"))
+        return view(head, *rows[:8], last, (policy,))
     told = [
         (person(vote.person), f" {_SIDES[vote.side]} {here.clock.at(vote.at)}")
         for vote in votes
@@ -249,31 +249,39 @@ def status(here: Here, s: Overview) -> Message:
         took += f" ({s.answers * 1000:.0f} ms)"
     if s.problems:
         n = len(s.problems)
-        worst = "the worst first" if n > 1 else "here it is"
+        worst = ", the worst first" if n > 1 else ""
         good = [took] if s.answers is not None else []
         good += ["policy valid"] if s.policy_at is not None else []
         good += ["log unbroken"] if s.unbroken else []
         last: list[Text] = [(f"Good: {', '.join(good)}.",)] if good else []
-        head = f"{count(n, 'problem')} at {now}, {worst}:"
+        head = f"{count(n, 'problem')}{worst} ({now}):"
         return view((head,), *numbered(s.problems[:9]), *last, _paused(here, s))
     is_open = "off" if s.registration is False else "not known"
     if s.registration is True and s.registration_meant:
         is_open = "on, as in its config file"
     elif s.registration:
         is_open = on_until(here, s.registration)
+    anyone = " Anyone can make an account." if s.registration else ""
     scrubs = "I remove passwords there" if s.scrubs else "passwords stay readable there"
     policy = here.clock.dated(s.policy_at or 0)
     paused = _paused(here, s) or ("Not paused.",)
-    return _all_good(here, s, took, policy, scrubs, is_open, paused)
+    return _all_good(here, s, anyone, took, policy, scrubs, is_open, paused)
 
 
-@says("""📋 All good at {here.clock.now:at}.
+@says("""📋 All good at {here.clock.now:at}.{anyone}
 {took}. Running: {s.running}. Open: {s.open}.
 Policy of {policy}, log of {s.entries:count entry/entries} unbroken.
 Admin room: {s.admins:count member}, all expected; {scrubs}.
 Registration {is_open}. {paused}""")
 def _all_good(
-    here: Here, s: Overview, took: str, policy: str, scrubs: str, is_open: str, paused: Text
+    here: Here,
+    s: Overview,
+    anyone: str,
+    took: str,
+    policy: str,
+    scrubs: str,
+    is_open: str,
+    paused: Text,
 ) -> None: ...
 
 

@@ -75,7 +75,8 @@ def not_released(here: Here, who: str, held: Sequence[int], *, no: bool) -> Mess
 def _nothing_held() -> None: ...
 
 
-@says("⛔ {who:person}, tap ❌ on the card, or type `!deny {first} why`. {held} held.")
+@says("""⛔ {who:person}, a ❌ here denies nothing. Tap ❌ on the card, or: `!deny {first} why`
+Until then {held} cannot run.""")
 def _on_the_card(here: Here, who: str, first: int, held: Text) -> None: ...
 
 

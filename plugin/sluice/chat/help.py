@@ -141,7 +141,7 @@ def looking(here: Here, may: May) -> Message:
     shown = [c for c in shown if _yes(may, c.name)]
     rows = [_summary(here, c) for c in shown[:10]]
     others = [(_example(here, c),) for c in shown[10:]]
-    return view("These only look, nothing changes:", *rows, dotted(others))
+    return view("Safe to try, these only read:", *rows, dotted(others))
 
 
 def topic(here: Here, word: str, may: May) -> Message | None:

@@ -284,7 +284,7 @@ def registration(
         return view("Registration is off.", *later)
     who_: Text = (" (", person(by), f", #{request})") if by else ()
     if until is None:
-        return view(("Registration is on, without an end", *who_, "."), *later)
+        return view(("Registration is on until somebody switches it off", *who_, "."), *later)
     return view((f"Registration is on until {here.clock.at(until)}", *who_, "."), *later)
 
 

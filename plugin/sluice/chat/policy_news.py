@@ -231,7 +231,7 @@ def policy_rejected(here: Here, problems: Sequence[Problem], *, tests: int = 0) 
     return _policy_rejected(here, n, kind, marked(what), others if more else ())
 
 
-@says("""❗ New policy not taken, the old one stays live. Line {n}: {kind}.
+@says("""❗ Policy rejected, the old one stays. Line {n}: {kind}.
 {what}
 {others}""")
 def _policy_rejected(here: Here, n: int, kind: str, what: Text, others: Text) -> None: ...
@@ -260,11 +260,10 @@ def safe_mode_over(
 def reloaded(here: Here, change: Change, requests: Text = ()) -> tuple[Message, ...]:
     """A new text, in one message, or in several if what it loosens needs more. requests: what
     became of open requests."""
-    since = f"New policy live since {here.clock.at(here.clock.now)}: "
     if not change.lines:
-        return (news((f"{since}nobody gained or lost anything.",), requests),)
-    same: list[Text] = [("Unchanged: ", *change.unchanged)] if change.unchanged else []
-    return _whole(Sign.ALARM, here, f"{since}{change.head}.", change, same, requests)
+        return (news("Policy read: nothing changed, it says what it said.", requests),)
+    head = f"New policy since {here.clock.at(here.clock.now)}: {change.head}."
+    return _whole(Sign.ALARM, here, head, change, [], requests)
 
 
 _WIDE = 6_000  # characters of one message, about
@@ -274,7 +273,7 @@ def _whole(
     sign: Sign, here: Here, head: str, change: Change, tail: Sequence[Text], requests: Text
 ) -> tuple[Message, ...]:
     """What loosens stands first and is never cut; of the rest there is what still fits."""
-    look = line("Not you, owners? `!pause`, then `!log reload`", here)
+    look = line("Owners: if none of you did this, `!pause` now. Look: `!log reload`", here)
     last: list[Text] = [*tail, *([requests] if requests else []), look]
     stricter = change.lines[change.loosens :]
     most = MAX_LINES - 2  # the head takes up to two

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from ..model.command import Invocation, Manner, Typed
 from ..text.message import Code, Message, Text, code, one_line, quote
-from ..text.phrases import Here, ask, line, listed
+from ..text.phrases import Here, a, ask, line, listed
 from ..text.saying import says
 from ..typed.canonical import canonical
 
@@ -19,9 +19,9 @@ KEYS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 
 
 def _choices(offers: Iterable[Code]) -> Text:
-    """`1️⃣ !users 2️⃣ !rooms`."""
+    """`1️⃣ for !users or 2️⃣ for !rooms`."""
     pairs = zip(KEYS, offers, strict=False)
-    return listed([(f"{key} ", offer) for key, offer in pairs], between=" ")
+    return listed([(f"{key} for ", offer) for key, offer in pairs], "or")
 
 
 def near_command(here: Here, typed: str, lines: Sequence[str], *, tap: bool) -> Message:
@@ -33,8 +33,6 @@ def near_command(here: Here, typed: str, lines: Sequence[str], *, tap: bool) -> 
         names = dict.fromkeys(each.split()[0] for each in lines[:3])
         meant = listed([code(name) for name in names], between=" or ")
         then = line("Did you mean {meant}? Correct your message by editing it.", meant=meant)
-    elif len(lines) == 1:
-        then = line("Tap {key} for: `!{line}`", here, key=KEYS[0], line=lines[0])
     else:
         then = ("Tap ", *_choices(here.cmd(each) for each in lines))
     return ask("No command {typed}. {then}", typed=quote(typed, 30), then=then)
@@ -111,17 +109,18 @@ def type_whom(here: Here, line: str) -> None:
     """The account was read from what somebody else wrote, and a tap would run it."""
 
 
-def near_account(typed: str, mxids: Sequence[str], *, tap: bool) -> Message:
+def near_account(here: Here, typed: str, mxids: Sequence[str], *, tap: bool) -> Message:
     """tap: the command only reads; else the message is edited."""
     then: Text = ("Tap ", *_choices(map(code, mxids)))
     if not tap:
-        then = line("Close: {mxids:codes}. Edit your message.", mxids=mxids[:5])
+        meant = listed([here.short(mxid) for mxid in mxids[:5]], "or")
+        then = line("Did you mean {meant}? Edit your message.", meant=meant)
     return ask("No account {typed}. {then}", typed=quote(typed, 40), then=then)
 
 
 def why(*, votes: bool) -> Message:
     """The policy wants a reason. votes: somebody will read it before it runs."""
-    return _why("whoever approves will read it" if votes else "it stands in the log")
+    return _why("the approver sees it" if votes else "it stands in the log")
 
 
 @says("❓ Why? Reply to this message; {who}.")
@@ -145,16 +144,16 @@ def may_be_password() -> None:
     """A name with capitals and digits in it, which is not repeated."""
 
 
-@says("⛔ Not run: no {what} came within {minutes} minutes. Send the command again.")
-def nothing_came(what: str, minutes: int = 5) -> None:
-    """What a question becomes when nobody answered. what: name, reason, tap, answer."""
+@says("⛔ Not run: nobody answered for 5 minutes. Send the command again.")
+def nothing_came() -> None:
+    """What a question becomes then."""
 
 
 def no_answer(question: Message, wants: str) -> Message:
-    """The question once more, to words that cannot answer it. wants: as of `nothing_came`; "" for
-    a tap."""
+    """The question once more, to words that cannot answer it. wants: name, reason …; "" for a
+    tap."""
     why = line(
-        "I could not take your words for a {wants}. If it is one: the whole command.", wants=wants
+        "That does not look like {wants}. If it is, send the whole command.", wants=a(wants)
     )
     why = why if wants else line("Tap, or reply yes or no.")
     return evolve(question, lines=(*question.lines, why))
@@ -178,7 +177,8 @@ def gone() -> None:
     """What a question becomes when the command goes."""
 
 
-@says("⛔ Not run: you said no. Was it an answer? Then send the whole command again.")
+@says("""⛔ Not run: you said no.
+If that was the answer, send the whole command again.""")
 def called_off() -> None:
     """The asker said no to it."""
 

@@ -60,7 +60,7 @@ def no_account(here: Here, mxid: str) -> Message:
     return not_run("Not run: there is no account `{mxid}`. {look}", mxid=mxid, look=look)
 
 
-@says("⛔ Not run: nobody knows the address `{alias}`. Edit your message.")
+@says("⛔ Not run: no room has the address `{alias}`. Edit your message.")
 def no_such_address(alias: str) -> None: ...
 
 

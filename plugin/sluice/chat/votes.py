@@ -46,7 +46,7 @@ def _a_no(here: Here, number: int, what: Text, held: float) -> None: ...
 
 
 @says("""❓ A no to #{number}: {what}? Tap ❌, or ✅ for a yes.
-Not counted yet, and it does not wait for you again.""")
+Until you tap, nothing is counted, and #{number} goes on.""")
 def _another_no(number: int, what: Text) -> None: ...
 
 
@@ -70,7 +70,7 @@ None of these runs until {held:at}: {cards}.""")
 def _no_to_which(here: Here, cards: Text, held: float) -> None: ...
 
 
-@says("""📋 Not counted: no tap came within 5 minutes.
+@says("""📋 Not counted: nobody answered for 5 minutes.
 To vote on #{number}: `!approve {number}` · `!deny {number} why`""")
 def not_tapped(here: Here, number: int) -> None:
     """What such a question becomes then."""

@@ -224,7 +224,7 @@ class Preflight:
         near = await alikes(self._rooms, self._db, origin.room, mxid, slips)
         if not near:
             return Refusal(refusals.no_account(here, mxid))
-        question = questions.near_account(here.local(mxid), near, tap=looks)
+        question = questions.near_account(here, here.local(mxid), near, tap=looks)
         if not looks:
             return Refusal(question)
         args = (((n, each if v == mxid else v) for n, v in invocation.args) for each in near)

@@ -75,12 +75,9 @@ class Reading:
             made = await self._understood(origin, typed, Topic(accounts=named), look)
         except AskFirst as first:
             raise AskFirst(first.invocation, *first.lines, bad=first.bad, guessed=True) from None
-        asked = line(
-            "{name} `{user}`, who is named there? Tap ✅. Nothing has run yet.",
-            name=COMMANDS[made.command].name,
-            user=named[0],
-        )
-        raise AskFirst(made, asked, guessed=True)
+        asked = line("{name} `{user}`? Tap ✅.", name=COMMANDS[made.command].name, user=named[0])
+        where = ("The account stands in the message that you answered. Nothing has run yet.",)
+        raise AskFirst(made, asked, where, guessed=True)
 
     async def _understood(
         self, origin: Origin, typed: Typed, about: Topic | None, look: bool

@@ -35,13 +35,14 @@ class Delivery:
     """until: an invited one is removed at the latest then. after: seconds it stands once joined.
 
     seen_by: who could read Conduit's own password in the admin room, if it had to be handed over
-    because it could not be replaced; empty when nobody's password was seen.
+    because it could not be replaced; empty when nobody's password was seen. room: where it is.
     """
 
     how: Handed = Handed.PRIVATE
     until: float = 0
     after: float = 600
     seen_by: tuple[str, ...] = ()
+    room: str = ""
 
 
 @frozen

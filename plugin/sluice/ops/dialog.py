@@ -252,7 +252,7 @@ class Dialog:
         """taps: what a key means -> (the emoji, what goes on then)."""
         buttons = {meaning: tap for meaning, (_, tap) in taps.items()}
         emojis = tuple(emoji for emoji, _ in taps.values())
-        asked = self._question(origin, question, questions.nothing_came("tap"))
+        asked = self._question(origin, question, questions.nothing_came())
         return self._ask(evolve(asked, taps=buttons, emojis=emojis))
 
     def missing(self, origin: Origin, typed: Typed, gap: Missing, go_on: GoOn) -> Handled:
@@ -265,7 +265,7 @@ class Dialog:
                 return self.answer(again, questions.a_command(what, word))
             return await go_on(again, _longer(typed, words))
 
-        asked = self._question(origin, asking(gap.question), questions.nothing_came(what))
+        asked = self._question(origin, asking(gap.question), questions.nothing_came())
         return self._ask(evolve(asked, reply=reply, wants=what))
 
     def why(self, origin: Origin, go_on: Reply, *, votes: bool, secret: bool) -> Handled:
@@ -283,8 +283,7 @@ class Dialog:
                 return self.not_run(again, NotRun((most,)))
             return await go_on(again, reason)
 
-        late = questions.nothing_came("reason")
-        asked = self._question(origin, questions.why(votes=votes), late)
+        asked = self._question(origin, questions.why(votes=votes), questions.nothing_came())
         return self._ask(evolve(asked, reply=reply, wants="reason", is_secret=secret))
 
     def again(self, origin: Origin, question: Question) -> Handled:

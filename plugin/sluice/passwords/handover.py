@@ -246,8 +246,9 @@ class Deliveries:
         after = float(self._live.in_force.secrets.remove_after)
         if handed.joined_at is None:
             until = handed.sent_at + _JOIN_WITHIN
-            return Delivery(Handed.INVITED, until, after, handed.seen_by)
-        return Delivery(Handed.PRIVATE, handed.joined_at + after, after, handed.seen_by)
+            return Delivery(Handed.INVITED, until, after, handed.seen_by, handed.room)
+        until = handed.joined_at + after
+        return Delivery(Handed.PRIVATE, until, after, handed.seen_by, handed.room)
 
     # --- the line after it, and its end
 

@@ -117,8 +117,8 @@ def another_number(invocation: Invocation, about: Sequence[int]) -> AskFirst:
     number = invocation.get("request")
     of = f"#{about[0]}" if len(about) == 1 else "other requests"
     name = COMMANDS[invocation.command].name
-    first = f"That message is about {of}, you typed {number}. {name} #{number}? Tap ✅."
-    return AskFirst(invocation, (first,), _NOTHING_YET)
+    first = f"Do you mean #{number}? Tap ✅ to {name} #{number}."
+    return AskFirst(invocation, (first,), (f"You replied to {of}. ", *_NOTHING_YET))
 
 
 _NOTHING_YET: Text = ("Nothing has run yet.",)
@@ -205,9 +205,9 @@ def _without_rest(
         reason = ". A reason comes last, behind the word reason."
         lines.insert(0, rest if invocation.reason else (*rest, reason))
     _, verb = offered(invocation) or ("", "Take")
-    these = f"this {noun}" if count == 1 else f"these {count}"
-    what = "and more that is none" if left_out else "in a quote"
-    first = f"{counted(count, noun)}, {what}. {verb} {these}? Tap ✅. Nothing has run yet."
+    these = f"this {noun}" if count == 1 else f"these {counted(count, noun)}"
+    only = " and leave the rest out" if left_out else ", from a quote"
+    first = f"{verb} {these}{only}? Tap ✅. Nothing has run yet."
     no = f"more stands there than {noun}s, so nothing was done. Write only {noun}s, a line each."
     return AskFirst(invocation, (first,), *lines, instead=NotRun((no,), *lines))
 

@@ -148,7 +148,8 @@ def _user(param: Param, word: str, around: Around) -> str:
     mxid = f"@{small(local)}:{around.server}" if is_ours else f"@{local}:{server}"
     if not (_NAME.fullmatch(local) if is_ours else _MXID.fullmatch(mxid)):
         raise NotRun(
-            (quote(word), " is no user name. Allowed: a-z 0-9 . _ = / + -"), short="no user name"
+            (quote(word), " cannot be a user name. Allowed: a-z 0-9 . _ = / + -"),
+            short="no user name",
         )
     if len(mxid) > MAX_ID:
         raise NotRun((f"that is {len(mxid)} bytes long with its server, {MAX_ID} is the most.",))
@@ -169,7 +170,7 @@ def _room(param: Param, word: str, around: Around) -> str:
     if not around.rooms[alias]:
         raise NotRun(
             (
-                "nobody knows the address ",
+                "no room has the address ",
                 code(alias),
                 ". ",
                 "Edit your message, or use the room's id.",
@@ -231,7 +232,7 @@ def _choice(param: Param, word: str, around: Around) -> str:
 def _count(param: Param, word: str, around: Around) -> int:
     digits = number(word)
     if not re.fullmatch("[0-9]{1,9}", digits):
-        raise NotRun((quote(word), " is no number."))
+        raise NotRun((quote(word), " is not a request number."))
     return int(digits)
 
 
