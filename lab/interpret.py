@@ -18,6 +18,7 @@ from sluice.chat.lists import RoomRow
 from sluice.families import answers, dialects
 from sluice.model.admin_room import Asked
 from sluice.model.command import Invocation, Kind, Outcome, Typed
+from sluice.model.noticed import Noticed
 from sluice.model.result import Ending, Part
 from sluice.text.phrases import Here
 from sluice.text.times import Clock
@@ -99,18 +100,23 @@ def _readings(head: dict[str, Any], step: dict[str, Any]) -> Iterator[tuple[str,
         yield asked.command or "(other)", f"{outcome.kind.value}: {outcome.code}", said, known
 
 
+_ALONE = {
+    answers.Registered: "registered",
+    answers.PasswordChanged: "password_changed",
+    answers.SelfDeactivated: "self_deactivated",
+}
+
+
 def _news(here: Here, news: answers.ServerNotice | None) -> str:
     """The first line that the ops room reads of a server notice."""
-    if isinstance(news, answers.Registered):
-        message = notices.registered(here, news.user, None)
-    elif isinstance(news, answers.Report):
-        message = notices.report(
-            here, news.reporter, news.sender, news.event, news.room, None, news.reason
+    can = notices.Possible(one=True, several=True, close=True)
+    if isinstance(news, answers.Report):
+        told = Noticed(
+            news.event, "report", 0, news.sender, "", news.reporter, news.room, "", news.reason
         )
-    elif isinstance(news, answers.PasswordChanged):
-        message = notices.password_changed(news.user)
-    elif isinstance(news, answers.SelfDeactivated):
-        message = notices.self_deactivated(news.user)
+        message = notices.reports(here, [told], can, ())
+    elif isinstance(news, tuple(_ALONE)):
+        message = notices.alone(here, _ALONE[type(news)], news.user, False, can)
     else:
         return str(news)
     return str(message.body).partition("\n")[0]

@@ -47,7 +47,7 @@ bo: !deactivate @spam6:example.org reason nobody looks
 bo: !deactivate @spam7:example.org reason links
 cy: !deny 6 reason they are fine
 bo: !deactivate @spam:example.org reason casino
-cy taps ✅ on “Approve?”
+cy taps ✅ on “ asks: ”
 ana: !glass deactivate @spam2:example.org reason nobody awake
 ana: !registration on for 15m
 bo: !deactivate @spam4:example.org reason casino
@@ -58,9 +58,9 @@ EVENING = """\
 bo: !deactivate @spam3:example.org reason floods
 ana: !deactivateall reason spam
         @s01:example.org
-bo taps ✅ on “Approve?”
+bo taps ✅ on “ asks: ”
 ana: !resetpw cy
-dan taps ✅ on “Approve?”
+dan taps ✅ on “ asks: ”
 bo: !resetpw carol
 bo: !log
 bo: !pending

@@ -393,9 +393,9 @@ async def test_what_waits_for_a_lost_room_lets_the_others_pass(floor: Floor, pla
     floor.ops.clock.go(20)
     await floor.tick()
     assert await floor.is_state(1, State.CANCELLED)
-    told = [s for s in await floor.shows(other) if s.startswith("❗ Cancelled: ")]
+    told = [s for s in await floor.shows(other) if s.startswith("❗ Not run: ")]
     assert told == [
-        "❗ Not run: memory · #1\nI am not in its room.\n"
+        "❗ Not run: enableroom !warez1 · #1\nI am not in its room.\n"
         f"Asked by bo in {room}, where I cannot say it now."
     ]
     assert not any("warez1:" in line for line in floor.relay.lines)
@@ -432,7 +432,7 @@ async def test_what_waits_for_votes_in_a_lost_room_expires_and_that_is_told(floo
     floor.ops.clock.go(1800)
     await floor.tick()
     assert await floor.is_state(1, State.EXPIRED)
-    assert any(said.startswith("❗ #1 expired") for said in await floor.shows(floor.first))
+    assert any(said.startswith("❗ Expired: ") for said in await floor.shows(floor.first))
 
 
 async def test_where_no_ops_room_is_left_owners_are_told_in_their_private_rooms(
@@ -446,7 +446,7 @@ async def test_where_no_ops_room_is_left_owners_are_told_in_their_private_rooms(
     await floor.look()
     floor.ops.clock.go(301)
     await floor.tick()
-    assert [said[:13] for said in await floor.shows(private[ANA])] == ["❗ Cancelled: "]
+    assert [said[:11] for said in await floor.shows(private[ANA])] == ["❗ Not run: "]
     assert await floor.shows(private[CY]) == []
 
 
@@ -494,8 +494,9 @@ async def test_a_list_whose_room_is_lost_in_the_middle_ends_with_what_was_done(
     result = json.loads(await floor.db.read(lambda tx: tx.fetchval(query)))["body"]
     assert "I am not in its room" in result, result
     assert "10 of 12" in result, result
-    told = [said for said in await floor.shows(floor.first) if said.startswith("❗ #1 ")]
-    assert len(told) == 1
+    shown = await floor.shows(floor.first)
+    told = [said for said in shown if said.startswith("❗ ") and "· #1" in said]
+    assert len(told) == 1, shown
     floor.invite(floor.second)
     await floor.look()
     await floor.read()

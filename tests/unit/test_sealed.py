@@ -351,7 +351,7 @@ async def test_an_error_in_an_ops_room_still_names_its_event(relay: Relay) -> No
     office = relay.ops
     news = office.parts.news
     await office.db.write(news.own_error("$here", "KeyError", office.room).commit)
-    assert "Event $here; please report it." in await said(office)
+    assert "Its event: <code>$here</code>" in await said(office)
     assert '"$here"' in await export(office)
 
 

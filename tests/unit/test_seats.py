@@ -264,5 +264,5 @@ async def test_can_says_the_span_of_a_limit_as_it_is(every: str, said: str) -> N
     text = ZED_IS_MOD.replace("max: 10, every: 1d", f"max: 10, every: {every}")
     async with ops(text) as room:
         answer = (await room.types(BO, "!can adduser alice"))[0]
-        assert f"10 of 10 left {said} for each person" in answer
+        assert f"10 of 10 left {said}." in answer
         assert load(text, server=SERVER, now=0).settings is not None

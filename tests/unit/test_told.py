@@ -15,6 +15,7 @@ from sluice.db.connection import StorageFailed, Tx
 from sluice.matrix.model import Gap
 from sluice.model.decision import Decision, Verdict
 from sluice.model.event import event_of
+from sluice.text.message import code
 from tests.unit.app import live, until
 from tests.unit.ops import ANA, BO, HAL, Ops, ops
 
@@ -70,7 +71,9 @@ async def missed(office: Ops) -> tuple[Block, Callable[[], Any]]:
     office.parts.ground.absences.was_away(office.clock.now - 5000, office.clock.now)
     where = office._where(BO)
     office.clock.go(400)
-    handled = office.commands._missed(evolve(where, at=where.at - 300))
+    handled = office.commands._missed(
+        evolve(where, at=where.at - 300), code("!status"), again=False
+    )
     return handled.commit, lambda: office.parts.ground.absences.missed
 
 

@@ -750,7 +750,7 @@ async def test_the_card_says_how_many_there_are(room: Room) -> None:
         room.ops.fake.register(name)
     await room.says(ANA, f"!deactivateall\n1. {A}\n2. {B}, {C}\nReason: spam wave")
     assert (await room.ops.request(1)).invocation.values("user") == (A, B, C)
-    assert "deactivateall, 3 accounts" in (await room.ops.last())["body"]
+    assert "deactivateall 3 accounts" in (await room.ops.last())["body"]
 
 
 async def test_courtesy_is_left_out_by_a_tap(room: Room) -> None:

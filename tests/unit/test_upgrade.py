@@ -100,7 +100,7 @@ def test_nothing_is_said_or_run_twice_and_cards_stay_as_they_are() -> None:
         (waited,) = (r for r in tables_of(KEPT)["sluice_outbox"] if r["state"] == 0)
         assert waited["txn"] in marks
         assert play.heard("Conduit", "answers"), play.news  # what !status was to be told
-        assert not any("Approve?" in text for text in play.news)
+        assert not any(" asks: " in text for text in play.news)
         new = (said for said in play.stage.said() if said.raw["origin_server_ts"] >= END * 1000)
         assert {said.edits for said in new}.isdisjoint(card.id for card in play.cards.values())
         assert sum("@late:example.org" in line for line in play.asked) == 1
@@ -119,8 +119,8 @@ def test_a_vote_completes_what_was_asked_before_and_it_runs_once() -> None:
         await play.stage.settle(60)
         assert play.ran("@spam3:example.org") == 1
         assert play.ran("deactivate-all") == 1
-        assert play.heard("#12 done", "dan approved"), play.news
-        assert play.heard("#13 done", "bo and dan approved"), play.news
+        assert play.heard("Done: deactivate @spam3", "dan approved"), play.news
+        assert play.heard("Done: deactivateall @s01", "bo and dan approved"), play.news
 
     later(scene)
 
@@ -221,7 +221,10 @@ def test_values_are_read_and_written_as_they_were(old: Tables) -> None:
     values = list(written(old))
     assert len(values) > 90
     for value in values:
-        assert codec.write(codec.read(value)) == value
+        kept = json.loads(value)
+        if "About" in value:
+            del kept["what"]  # a headline that is made when it is shown now
+        assert json.loads(codec.write(codec.read(value))) == kept
 
 
 def test_classes_of_values_have_the_names_that_are_stored(old: Tables, new: Tables) -> None:

@@ -150,7 +150,7 @@ async def test_after_it_ran_the_edit_changes_nothing_and_says_so(
     said = [each for each in await room.reads() if not each.startswith("(edited)")]
     assert await room.state() is State.DONE
     [line] = said
-    assert line.startswith("⛔ cy, ")
+    assert line.startswith("📋 cy, ")
     assert line.endswith("#1 is done already.")
 
 

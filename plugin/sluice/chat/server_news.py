@@ -43,9 +43,10 @@ def address_gone(here: Here) -> None: ...
 
 def answers_again(here: Here, since: float, at: float, waiting: int = 0) -> Message:
     """waiting: requests that were in line before it fell silent, and run now."""
-    runs = "{n:count request} {n:was/were} waiting and {n:runs/run} now: `!pending`"
-    kept = line(runs, here, n=waiting) if waiting else ()
-    return _answers_again(here.clock.between(since, at), kept)
+    kept = line(
+        "{n:count request} {n:was/were} waiting and {n:runs/run} now: `!pending`", here, n=waiting
+    )
+    return _answers_again(here.clock.between(since, at), kept if waiting else ())
 
 
 @says("""🔔 Conduit answers again, it was silent from {time}.

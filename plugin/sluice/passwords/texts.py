@@ -92,7 +92,6 @@ def reason(gone: Gone, who: str, after: float) -> str:
 
 _REMOVED = {
     Gone.TAPPED: "you tapped ✅.",
-    Gone.TIME: "the {after:over}.",
     Gone.NEVER: "you did not join in time.",
     Gone.NEWER: "a newer one was set.",
 }
@@ -111,7 +110,7 @@ def removed(here: Here, users: Sequence[str], gone: Gone, after: float) -> Messa
         here=here,
         user=users[0],
         n=len(users),
-        why=line(_REMOVED[gone], after=after),
+        why=_REMOVED.get(gone) or line("the {after:over}.", after=after),
         again=_again(here, users),
     )
 
