@@ -141,7 +141,6 @@ class Announcements:
                     conduit,
                     read_out(settings.policy),
                     encrypted=self._rooms.crypto,
-                    remove_after=settings.secrets.remove_after,
                     problems=await self._drift.words(tx, room, start=True),
                 )
                 await self.say(tx, HELLO, hello, buttons=() if hello.text else ("✅",))

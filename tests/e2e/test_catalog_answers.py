@@ -207,7 +207,7 @@ def not_understood(name: str, odd: str, look: str, names: tuple[str, ...], got: 
 async def is_kept_private(house: House, odd: str, got: str) -> None:
     """It may hold a password."""
     assert odd not in got
-    shows(got, "It may hold a password, so it is not shown here: ana has it in private.")
+    shows(got, "It may hold a password, so I do not show it: ana has it in private.")
     shows(got, "Conduit's copy in the admin room is removed.")
     await (await house.world.private("ana")).shows(re.escape(odd))
 

@@ -132,7 +132,7 @@ def test_the_hello_asks_for_the_size_and_an_owner_answers_it_with_a_tap(again: b
         await stage.start()
         await stage.settle(20)
         hello = next(s for s in stage.said() if "is ready." in s.text)
-        assert "Owners: fewer than 2,000 accounts and 900 rooms here? Tap ✅" in hello.text
+        assert "Owners: fewer than 2,000 accounts and 900 rooms? Tap ✅" in hello.text
         if again:  # what was asked before a restart is answered after it
             await stage.stop()
             await stage.start()

@@ -44,13 +44,13 @@ def test_help_for_a_helper():
     message, left = overview(here(), "helper", helper)
     expect(
         message,
-        "📋 You can look at things (helper). Nothing here changes anything."
+        "📋 You can look at things (helper):"
         " ⏎ !users spam: accounts with “spam” in the name"
-        " ⏎ !who @spam:example.org: what is known of an account"
+        " ⏎ !who: what is known of an account"
         " ⏎ !rooms garden: rooms with “garden” in the name"
         " ⏎ !registration: may anyone make an account?"
         " ⏎ !config · !memory · !federation · !appservices"
-        " ⏎ !can adduser alice: may I? · !pending · !status"
+        " ⏎ !can · !pending · !status"
         " ⏎ One command: !help users · The rest: !more",
     )
     rest, end = more(here(), left)
@@ -67,12 +67,12 @@ def test_help_for_a_mod():
         "📋 You can do this (mod). ✋ = another mod or an owner must approve."
         " ⏎ !adduser alice: new account, the password comes to you in private"
         " ⏎ !resetpw alice: new password"
-        " ⏎ ✋ !deactivate @spam:example.org reason casino links"
+        " ⏎ ✋ !deactivate spam reason casino"
         " ⏎ ✋ !purge reason illegal: as a reply to a picture"
         " ⏎ ✋ !disableroom #warez:example.org reason films"
         " ⏎ !enableroom #warez:example.org: takes from other servers again"
         " ⏎ Look: !users · !who · !rooms · !media · all: !help look"
-        " ⏎ Requests: !pending · !approve 12 · !deny 12 why · !cancel 12 · !log · !pause",
+        " ⏎ Requests: !pending · !log · !pause",
     )
     assert left is None
 
@@ -82,14 +82,12 @@ def test_help_for_an_owner():
     expect(
         message,
         "📋 You can do everything (owner). ✋ = someone else must approve."
-        " ⏎ Accounts: !adduser alice · !resetpw alice · ✋ !deactivate @spam:example.org"
-        " · ✋ !deactivateall"
-        " ⏎ Rooms: ✋ !disableroom #warez:example.org · !enableroom #warez:example.org"
-        " · ✋ !rmalias #old:example.org"
-        " ⏎ Files: !media · ✋ !purge · ✋ !purgeuser @spam:example.org · ✋ !block · !unblock"
-        " ⏎ Server: !registration on for 1h · !config · !memory · !clearcache db · !appservices"
-        " ⏎ Requests: !pending · !approve 12 · !why 12 · !log · !can @bo resetpw alice"
-        " ⏎ Urgent: !pause · !resume · !glass deactivate @spam:example.org reason …"
+        " ⏎ Accounts: !adduser · !resetpw · ✋ !deactivate · ✋ !deactivateall"
+        " ⏎ Rooms: ✋ !disableroom · !enableroom · ✋ !rmalias"
+        " ⏎ Files: !media · ✋ !purge · ✋ !purgeuser · ✋ !block · !unblock"
+        " ⏎ Server: !registration · !config · !memory · !clearcache · !appservices"
+        " ⏎ Requests: !pending · !approve · !why · !log · !can"
+        " ⏎ Urgent: !pause · !resume · !glass"
         " ⏎ One command: !help deactivate · Conduit's own help: !help server",
     )
 
@@ -129,9 +127,9 @@ def test_a_topic_is_one_example_a_line():
 
 
 def test_examples_name_the_real_server():
-    message, _ = overview(here(server="school.example"), "owner", owner)
+    message, _ = overview(here(server="school.example"), "mod", mod)
     assert "example.org" not in message.body
-    assert "@spam:school.example" in message.body
+    assert "#warez:school.example" in message.body
 
 
 def test_somebody_who_may_change_much_but_not_all_gets_groups():

@@ -41,7 +41,7 @@ async def deactivated(room: Ops, number: int = 12) -> None:
 
 async def test_8_help_for_a_helper(room: Ops) -> None:
     (said,) = await room.types(HAL, "!help")
-    assert said.startswith("📋 You can look at things (helper). Nothing here changes anything.\n")
+    assert said.startswith("📋 You can look at things (helper):\n")
     assert said.endswith("\nOne command: !help users · The rest: !more")
     (rest,) = await room.types(HAL, "!more")
     assert rest.startswith("📋 The rest of what you can do (helper):\n")
@@ -54,16 +54,16 @@ async def test_8_help_for_a_mod(room: Ops) -> None:
     (said,) = await room.types(BO, "!help")
     first, *rest = said.split("\n")
     assert first == "📋 You can do this (mod). ✋ = another mod or an owner must approve."
-    assert "✋ !deactivate @spam:example.org reason casino links" in rest
-    assert rest[-1].startswith("Requests: !pending · !approve 12 · !deny 12 why · !cancel 12")
+    assert "✋ !deactivate spam reason casino" in rest
+    assert rest[-1] == "Requests: !pending · !log · !pause"
 
 
 async def test_8_help_for_an_owner(room: Ops) -> None:
     (said,) = await room.types(ANA, "!help")
     assert said.startswith(
-        "📋 You can do everything (owner). ✋ = someone else must approve.\nAccounts: !adduser al"
+        "📋 You can do everything (owner). ✋ = someone else must approve.\nAccounts: !adduser · "
     )
-    assert "Urgent: !pause · !resume · !glass deactivate" in said
+    assert "Urgent: !pause · !resume · !glass\n" in said
 
 
 async def test_8_help_for_one_command_says_what_one_may(room: Ops) -> None:

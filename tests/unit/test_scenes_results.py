@@ -65,7 +65,7 @@ def test_scene_14_one_account():
         message,
         "✅ New account @alice"
         " ⏎ @alice:example.org. The password is in your private messages."
-        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval; the name stays taken)",
+        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval)",
     )
     assert not message.text
     assert message.push == ()
@@ -109,7 +109,7 @@ def test_scene_16_several_accounts():
         "✅ 3 accounts made"
         " ⏎ mia, noa, tom"
         " ⏎ The passwords are in your private messages."
-        " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
+        " ⏎ Undo one: !deactivate mia (needs approval)",
     )
     names = [f"pupil{n}" for n in range(20)]
     many = ended("adduser …", parts=made(*names), invocation=several(*names))
@@ -128,7 +128,7 @@ def test_scene_18_a_capital():
         "✅ New account @alice"
         " ⏎ @alice:example.org. The password is in your private messages."
         " ⏎ Small letters: you typed Alice."
-        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval; the name stays taken)",
+        " ⏎ Undo: tap ↩️ or !deactivate alice (needs approval)",
     )
 
 
@@ -147,7 +147,7 @@ def test_scene_21_one_of_a_list_was_taken_meanwhile():
         " ⏎ Done: mia, noa, lea"
         " ⏎ The passwords are in your private messages."
         " ⏎ 4 of your 10 for today are used."
-        " ⏎ Undo one: !deactivate mia (needs approval; the name stays taken)",
+        " ⏎ Undo one: !deactivate mia (needs approval)",
     )
 
 
@@ -423,8 +423,7 @@ def test_scene_39_registration():
     expect(
         ended("registration.set", "set", until=at("15:20")),
         "✅ Registration is on until 15:20 UTC"
-        " ⏎ Then I switch it off. Until then anyone can make an account. Off now:"
-        " !registration off",
+        " ⏎ Until then anyone can make an account. To end it: !registration off",
     )
     on = Invocation("registration.set", (("state", "on"),))
     expect(
@@ -595,8 +594,8 @@ def test_scene_54_an_answer_nobody_understands():
         ),
         "❗ adduser @zoe: outcome unknown · #48"
         " ⏎ I do not understand Conduit's answer."
-        " ⏎ It may hold a password, so it is not shown here: bo has it in private. Conduit's"
-        " copy in the admin room is removed."
+        " ⏎ It may hold a password, so I do not show it: bo has it in private. Conduit's copy"
+        " is removed."
         " ⏎ Look: !users zoe"
         " ⏎ Tap ✅ done or ❌ not done (or !resolve 48 done)",
     )

@@ -153,7 +153,7 @@ class Command:
     # in help
     about: str = ""  # the summary where it alone is explained, if that is another
     also: tuple[str, str] = ("", "")  # (how it goes on, a further example)
-    overview: str = ""  # its line in the overview of who may do much; "" has none
+    overview: bool = False  # named in the overview of who may do much
     brief: tuple[str, str] = ("", "")  # line and summary for who may do little, if others
     peek: bool = False  # named there as what one can look at
     start: Literal["line", "word", ""] = ""  # for who may only look; "" stands behind `!more`

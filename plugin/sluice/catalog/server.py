@@ -29,14 +29,14 @@ CONFIG = ReadOnly(
     name="config", tags=READ, conduit="show-config",
     summary="what the server is set to",
     example="config",
-    overview="config", start="word",
+    overview=True, start="word",
 )  # fmt: skip
 
 MEMORY = ReadOnly(
     name="memory", tags=READ, conduit="memory-usage",
     summary="what its caches hold",
     example="memory",
-    overview="memory", start="word",
+    overview=True, start="word",
 )  # fmt: skip
 
 FEDERATION = ReadOnly(
@@ -71,7 +71,7 @@ APPSERVICES = ReadOnly(
     name="appservices", tags=READ, conduit="list-appservices",
     summary="bridges that are registered",
     example="appservices",
-    overview="appservices", start="word",
+    overview=True, start="word",
 )  # fmt: skip
 
 
@@ -128,8 +128,7 @@ def _registration(end: End) -> Words:
         )
     clause = f"registration is on until {here.clock.at(ending.until)}"
     anyone = line(
-        "Then I switch it off. Until then anyone can make an account. Off now: "
-        "`!registration off`",
+        "Until then anyone can make an account. To end it: `!registration off`",
         here,
     )
     return Words((clause,), (), (anyone, *later), ())
@@ -153,7 +152,7 @@ REGISTRATION_SET = Action(
    ),
     summary="lets anyone make an account, or nobody",
     example="registration on for 1h",
-    overview="registration on for 1h",
+    overview=True,
     does=Does.OPENS_REGISTRATION,
     then=_opened,
     done=_registration,
@@ -188,7 +187,7 @@ CLEARCACHE = Action(
    ),
     summary="empties caches; they fill by themselves",
     example="clearcache db",
-    overview="clearcache db",
+    overview=True,
     then=nothing,
     done=_cleared,
     undo=never,

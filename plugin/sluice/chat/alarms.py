@@ -155,10 +155,9 @@ def somebody_else(here: Here, where: Text, *, before: bool) -> Message:
 
 
 @says("""❗ Somebody else uses my account. I paused.
-{where} {when} was not mine. I do not show it: look there. Only commands that read run now.
-Owners: stop the second Sluice on this account, if there is one. Else somebody has its token:
-  change its password with all its devices signed out, and give maubot a new token.
-When that is done: `!resume`""")
+{where} {when} was not mine. Only commands that read run now.
+Owners: stop the second Sluice, if there is one. Else somebody has its token: change its password,
+  sign all its devices out, and give maubot a new token. Then `!resume`""")
 def _somebody_else(here: Here, where: Text, when: str) -> None: ...
 
 
@@ -169,9 +168,9 @@ def restored(here: Here, since: float, number: int, cards: int) -> Message:
 
 
 @says("""❗ My database was restored from a backup.
-What I did after {since:dated} I do not know: requests and votes are gone, and so are their entries
-  in my log. (Or a second Sluice used my account while this one was stopped.)
-{gone}What is still needed is asked again; new requests begin with #{number}.""")
+What I did after {since:dated} I do not know: requests, votes and my log of it are gone. (Or a
+  second Sluice used my account while this one was stopped.)
+{gone}Ask again for what is still needed; the next request is #{number}.""")
 def _restored(here: Here, since: float, number: int, gone: Text) -> None: ...
 
 

@@ -10,10 +10,10 @@ from urllib.parse import quote as quote_path
 
 from ..catalog import accounts, files, rooms, server
 from ..catalog.record import INSPECT, READ, Action, Command, Group
-from ..catalog.table import COMMANDS, GROUPS
+from ..catalog.table import COMMANDS, GROUPS, action
 from ..model.command import Tag
 from ..model.decision import Verdict
-from ..text.message import Code, Message, Text, code, quote
+from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages
 from ..text.phrases import Here, Word, a, codes, dotted, view
 from .undo import undo
@@ -23,10 +23,11 @@ May = Callable[[str], Verdict]
 _ROWS = 6  # changing commands that still get a line each
 _OVERVIEW = (accounts.GROUP, rooms.GROUP, files.GROUP, server.GROUP)  # in this order
 _OWN = (
-    ("Requests", ("pending", "approve 12", "why 12", "log", "can @bo resetpw alice")),
-    ("Urgent", ("pause", "resume", "glass deactivate @spam:example.org reason …")),
+    ("Requests", ("pending", "approve", "why", "log", "can")),
+    ("Urgent", ("pause", "resume", "glass")),
 )
-_ASKING = ("pending", "approve 12", "deny 12 why", "cancel 12", "log", "pause")
+_ASKING = ("pending", "log", "pause")
+_SHORT = 20  # characters of an example that stands beside what the command does
 
 
 def overview(
@@ -45,8 +46,8 @@ def overview(
     if len(changes) <= _ROWS and not everything:
         return _one_a_line(here, tuple(head), changes, may), None
     rows = [tuple(head)]
-    lines = [(g.title, [(c, c.overview) for c in g.commands if c.overview]) for g in _OVERVIEW]
-    lines += [(title, _own(examples)) for title, examples in _OWN]
+    lines = [(g.title, [(c, c.typed) for c in g.commands if c.overview]) for g in _OVERVIEW]
+    lines += [(title, _own(names)) for title, names in _OWN]
     for title, entries in lines:
         if words := _entries(here, entries, may):
             rows.append((f"{title}: ", *dotted(words)))
@@ -69,8 +70,8 @@ def _local(here: Here, line: str) -> str:
     return line.replace("example.org", here.server)
 
 
-def _own(examples: Sequence[str]) -> list[tuple[Command, str]]:
-    return [(COMMANDS[example.split()[0]], example) for example in examples]
+def _own(names: Sequence[str]) -> list[tuple[Command, str]]:
+    return [(COMMANDS[name], name) for name in names]
 
 
 def _entry(here: Here, command: Command, line: str, may: May) -> Text:
@@ -86,12 +87,13 @@ def _entries(here: Here, lines: Sequence[tuple[Command, str]], may: May) -> list
     return [entry for each, line in lines if (entry := _entry(here, each, line, may))]
 
 
-def _example(here: Here, command: Command) -> Code:
-    return here.cmd(_local(here, command.example))
+def _line(command: Command) -> str:
+    """Its example, its words alone where that is long."""
+    return command.example if len(command.example) <= _SHORT else command.typed
 
 
 def _summary(here: Here, command: Command) -> Text:
-    return (_example(here, command), f": {command.summary}")
+    return (here.cmd(_local(here, _line(command))), f": {command.summary}")
 
 
 def _one_a_line(here: Here, head: Text, changes: Sequence[Command], may: May) -> Message:
@@ -114,14 +116,14 @@ def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None
     shown = [c for group in GROUPS for c in group.commands if _yes(may, c.name)]
     first = [_summary(here, c) for c in shown if c.start == "line"]
     words = [(here.cmd(c.name),) for c in shown if c.start == "word"]
-    own = [(here.cmd("can adduser alice"), ": may I?"), (here.cmd("pending"),)]
+    own = [(here.cmd("can"),), (here.cmd("pending"),)]
     rest = [c for c in shown if c.looks and not c.start]
     rest += [c for c, _ in _own(("why", "version", "log")) if _yes(may, c.name)]
     rows = tuple(_summary(here, c) for c in rest)
     left = Pages((f"The rest of what you can do ({role}):",), rows, 10) if rows else None
     more: Text = (" · The rest: ", here.cmd("more")) if left else ()
     message = view(
-        f"You can look at things ({role}). Nothing here changes anything.",
+        f"You can look at things ({role}):",
         *first,
         dotted(words),
         dotted([*own, (here.cmd("status"),)]),
@@ -139,8 +141,8 @@ def looking(here: Here, may: May) -> Message:
     """`help look`: everything that only reads."""
     shown = [c for c in COMMANDS.values() if c.tags and c.tags <= READ | INSPECT]
     shown = [c for c in shown if _yes(may, c.name)]
-    rows = [_summary(here, c) for c in shown[:10]]
-    others = [(_example(here, c),) for c in shown[10:]]
+    rows = [_summary(here, c) for c in shown[:6]]
+    others = [(here.cmd(c.typed),) for c in shown[6:]]
     return view("Safe to try, these only read:", *rows, dotted(others))
 
 
@@ -149,7 +151,7 @@ def topic(here: Here, word: str, may: May) -> Message | None:
     group = _topics().get(word)
     if group is None:
         return None
-    shown = ((c, _entry(here, c, c.example, may)) for c in group.commands)
+    shown = ((c, _entry(here, c, _line(c), may)) for c in group.commands)
     rows = [(*entry, f": {c.summary}") for c, entry in shown if entry]
     if not rows:
         return view(f"Nothing about {word} is for you.")
@@ -169,7 +171,7 @@ def one(here: Here, name: str, rights: Text, *, undo_needs_votes: bool = False) 
     ]
     sample = command.sample(here.server)
     if command.undo(sample) or command.tags & {Tag.DESTRUCTIVE, Tag.SECRET}:
-        rows.append(undo(here, sample, votes=undo_needs_votes))
+        rows.append(undo(here, sample, votes=undo_needs_votes, note=action(name).note))
     if command.aliases:
         rows.append(("Also called: ", *codes(a.word for a in command.aliases)))
     return view(*rows)

@@ -66,7 +66,6 @@ def ready(
     roles: Sequence[Role],
     *,
     encrypted: bool,
-    remove_after: float,
     problems: Sequence[Text] = (),
 ) -> Message:
     """The first start. conduit: `Conduit 0.10.12`."""
@@ -75,22 +74,20 @@ def ready(
         return alarm(here.owners, "Sluice is ready, with {n:count problem}.", *rows, n=n)
     how = "private encrypted messages" if encrypted else "private messages"
     sizes = USERS.fits, ROOMS.fits
-    return _ready(here, version, conduit, roles_line(roles), how, remove_after, *sizes)
+    return _ready(here, version, conduit, roles_line(roles), how, *sizes)
 
 
 @says("""🔔 Sluice {version} is ready. {conduit} on {here.server} answers.
 {roles}
-Passwords go out as {how} and are removed after {remove_after:span}.
+Passwords go by {how}.
 Commands: `!help` · Health: `!status`
-Owners: fewer than {accounts:,} accounts and {rooms:,} rooms here? Tap ✅, so that they can be
-  listed.""")
+Owners: fewer than {accounts:,} accounts and {rooms:,} rooms? Tap ✅ to allow lists.""")
 def _ready(
     here: Here,
     version: str,
     conduit: str,
     roles: Text,
     how: str,
-    remove_after: float,
     accounts: int,
     rooms: int,
 ) -> None: ...

@@ -233,9 +233,9 @@ In Element on a computer this helps first: `/discardsession`""")
 def _no_key() -> None: ...
 
 
-@says("""⛔ Not run: I cannot read you. Your app gives keys to verified devices only, mine is not.
-Allow devices that are not verified in its encryption settings, or write from another app.
-Owners can verify me once for all: see “Encrypted ops rooms” in their guide.""")
+@says("""⛔ Not run: your app gives its keys to verified devices only, mine is not.
+Allow others in its encryption settings, or use another app.
+Owners can verify me: “Encrypted ops rooms” in their guide.""")
 def _unverified() -> None: ...
 
 

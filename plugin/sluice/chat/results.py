@@ -241,10 +241,10 @@ def _unknown(end: End) -> Message:
 
 
 def _kept_private(ending: Ending) -> Text:
-    shown: Text = ("It may hold a password, so it is not shown here",)
+    shown: Text = ("It may hold a password, so I do not show it",)
     if ending.in_private:
         shown = (*shown, ": ", person(ending.person), " has it in private")
-    gone = " Conduit's copy in the admin room is removed." if ending.removed else ""
+    gone = " Conduit's copy is removed." if ending.removed else ""
     return (*shown, f".{gone}")
 
 

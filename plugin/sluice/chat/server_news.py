@@ -31,7 +31,7 @@ def silent(here: Here, since: float, last: Running = ()) -> Message:
 
 @says("""❗ Conduit's admin room is stuck since {since:at}. Owners: restart Conduit.
 Chats work, only commands wait. If you know that something slow runs there, give it time.
-I try every minute and tell you here when it is back.
+I tell you here when it is back.
 {last}""")
 def _silent(here: Here, since: float, last: Text) -> None: ...
 

@@ -22,12 +22,12 @@ def undo(
     start: str = "Undo",
     tap: bool = False,
 ) -> Text:
-    """`Undo: !resetpw spam`. votes: that needs approval too; note: the record's, if not given;
-    tap: there is a button that does it."""
+    """`Undo: !resetpw spam`. votes: that needs approval too, and its card says the record's note;
+    note: instead of that; tap: there is a button that does it."""
     back = typed(here, asked)
     if not back:
         return ("Cannot be undone.",)
-    note = note or action(asked.command).note
+    note = note or ("" if votes else action(asked.command).note)
     notes = "; ".join(each for each in ("needs approval" if votes else "", note) if each)
     button = f"tap {UNDO} or " if tap else ""
     return (f"{start}: {button}", here.cmd(back), *([f" ({notes})"] if notes else []))

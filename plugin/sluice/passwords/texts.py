@@ -12,7 +12,7 @@ from enum import Enum
 
 from ..model.secret import Secret
 from ..text.message import Message, Sign, Text, code, one_line
-from ..text.phrases import Here, line, not_run, say
+from ..text.phrases import Here, line, listed, not_run, say
 from ..text.saying import says
 from ..text.times import span
 
@@ -141,13 +141,13 @@ def wrong_room() -> None: ...
 
 def never_joined(here: Here, who: str, mxid: str, users: Sequence[str]) -> Message:
     return not_run(
-        "{who:person} did not join in time: the {users:password/passwords} of {users:codes} "
-        "{users:is/are} removed.",
+        "{who:person} did not join in time: no {users:password/passwords} for {accounts}",
         _again(here, users),
         "No invitation there? Look whether you ignore or block `{bot}`.",
         to=mxid,
         who=who,
         users=users,
+        accounts=listed([here.short(user) for user in users]),
         bot=here.bot,
     )
 

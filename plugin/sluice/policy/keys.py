@@ -35,7 +35,7 @@ _HASHED = re.compile(r"![A-Za-z0-9_-]{43}")
 _HOUR = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _RESERVED = re.compile(r"[a-z0-9._=/+*-]{1,255}")
 UTC = timezone.utc
-WELCOME = """Install Element X, choose server {server}, sign in as {name} with the password above.
+WELCOME = """Install Element X, choose server {server}, sign in as {name}.
 Change it afterwards in Settings at https://app.element.io"""
 
 
