@@ -354,8 +354,7 @@ async def test_the_card_says_what_to_type_where_voters_cannot_tap(office: Ops, r
     await room.says(BO, ASK)
     [card] = await bodies(office, office.room)
     assert card.splitlines()[-1] == (
-        "Vote by !approve 1 or !deny 1 why (cy, ana or dan) by 15:03 UTC, 1 hour. "
-        "Not everybody can tap here."
+        "Vote by 15:03 UTC: cy, ana or dan, with !approve 1 or !deny 1 why"
     ), card
     await levels(room, events={})
     await room.says(HAL, "!memory")

@@ -73,10 +73,10 @@ def requests(draw: st.DrawFn) -> tuple[Request, object]:
         expires=draw(st.none() | st.just(at("15:00"))),
         note=draw(st.sampled_from([NO_WHY, Why(WhyKind.BY, "cy"), Why(WhyKind.LEFT, "bo")])),
     )
-    before = (AskedBefore(request, draw(foreign), draw(st.booleans())),) * draw(st.integers(0, 2))
+    before = AskedBefore(request, draw(foreign), draw(st.booleans()))
     shown = (facts[command],) if command in facts else ()
     marks = {"@s07:example.org": "in an ops room"} if draw(st.booleans()) else {}
-    return request, describe(invocation, shown, 12, HERE, marks, before)
+    return request, describe(invocation, shown, 12, HERE, marks, draw(st.none() | st.just(before)))
 
 
 need = st.builds(

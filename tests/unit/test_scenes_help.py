@@ -65,7 +65,7 @@ def test_help_for_a_mod():
     expect(
         message,
         "📋 You can do this (mod). ✋ = another mod or an owner must approve."
-        " ⏎ !adduser alice: new account, the password comes to you in private"
+        " ⏎ !adduser alice: new account"
         " ⏎ !resetpw alice: new password"
         " ⏎ ✋ !deactivate spam reason casino"
         " ⏎ ✋ !purge reason illegal: as a reply to a picture"
@@ -88,7 +88,7 @@ def test_help_for_an_owner():
         " ⏎ Server: !registration · !config · !memory · !clearcache · !appservices"
         " ⏎ Requests: !pending · !approve · !why · !log · !can"
         " ⏎ Urgent: !pause · !resume · !glass"
-        " ⏎ One command: !help deactivate · Conduit's own help: !help server",
+        " ⏎ More: !help adduser · !help server",
     )
 
 

@@ -564,7 +564,7 @@ async def test_47_pause_and_resume(room: Ops) -> None:
     await room.next_is(46)
     assert await room.types(BO, "!pause odd requests from cy's account") == [
         "❗ Paused by bo: only commands that read run now. ana or dan can !resume\n"
-        "Reason: “odd requests from cy's account”"
+        "Why: “odd requests from cy's account”"
     ]
     assert await room.types(CY, "!adduser zoe") == [
         "⛔ Not run: paused by bo since 14:41 UTC. ana or dan can !resume"

@@ -235,8 +235,8 @@ def test_scene_26_leave_rooms_and_purge_media():
             fields={"failed": 3},
         ),
         "✅ Deactivated @spam"
-        " ⏎ @spam:example.org: its devices are signed out. Conduit was told to leave its"
-        " rooms; it does not say whether that worked. Its files are removed."
+        " ⏎ @spam:example.org: its devices are signed out. Conduit does not say whether it"
+        " left the rooms. Its files are removed."
         " ⏎ 3 files could not be removed; Conduit's own log says which."
         " ⏎ Undo: tap ↩️ or !resetpw spam (its files do not come back)",
     )
@@ -423,7 +423,7 @@ def test_scene_39_registration():
     expect(
         ended("registration.set", "set", until=at("15:20")),
         "✅ Registration is on until 15:20 UTC"
-        " ⏎ Until then anyone can make an account. To end it: !registration off",
+        " ⏎ Until then anyone can make an account. Off: !registration off",
     )
     on = Invocation("registration.set", (("state", "on"),))
     expect(

@@ -127,10 +127,10 @@ ADDUSER = Action(
     summary="new account, the password comes to you in private",
     about="makes accounts; the passwords come to you in private",
     example="adduser alice", also=(", or several: ", "adduser mia noa tom"),
-    overview=True,
+    overview=True, brief=("", "new account"),
     does=Does.MAKES_ACCOUNTS,
     before=Before.NAMES, after=After.ACCOUNT,
-    then=always("it is made; who asked gets the password in private."),
+    then=always("who asked gets its password."),
     done=_made, told=Many("account", "made", "listed = made"),
     undo=back_for_one("deactivate"), note="the name stays taken",
     still="There is no account `{first}`",
@@ -146,7 +146,7 @@ RESETPW = Action(
     overview=True,
     does=Does.RESETS_PASSWORD,
     before=Before.PASSWORD,
-    then=always("the old password stops working; who asked gets the new one."),
+    then=always("the old password stops working."),
     done=_reset,
     undo=never,
     look="",
@@ -169,9 +169,7 @@ def _after(asked: Invocation, many: bool) -> str:
     its, it, stay = ("Their", "They", "stay") if many else ("Its", "It", "stays")
     files = f"{its.lower() if not leave else its} files {'are removed' if purge else 'stay'}."
     if leave:
-        told = (
-            f"Conduit was told to leave {its.lower()} rooms; it does not say whether that worked."
-        )
+        told = "Conduit does not say whether it left the rooms."
         return f"{its} devices are signed out. {told} {files}"
     return f"{its} devices are signed out. {it} {stay} in {its.lower()} rooms, {files}"
 

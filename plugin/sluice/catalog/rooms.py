@@ -82,7 +82,7 @@ DISABLEROOM = Action(
     example="disableroom #warez:example.org reason films",
     overview=True,
     before=Before.ROOM, after=After.ROOM,
-    then=always("nothing from other servers gets in; people here can go on writing."),
+    then=always("other servers are cut off; people here can go on."),
     done=_disabled,
     undo=back_by("enableroom"),
     look="`!rooms {id}`",

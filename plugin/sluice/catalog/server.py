@@ -128,7 +128,7 @@ def _registration(end: End) -> Words:
         )
     clause = f"registration is on until {here.clock.at(ending.until)}"
     anyone = line(
-        "Until then anyone can make an account. To end it: `!registration off`",
+        "Until then anyone can make an account. Off: `!registration off`",
         here,
     )
     return Words((clause,), (), (anyone, *later), ())

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from ..catalog.table import COMMANDS
 from ..model.command import Invocation
-from ..model.request import Request, State, WhyKind
+from ..model.request import Request, WhyKind
 from ..text.message import Text, code, quote
 from ..text.phrases import Here, Word, count, line, listed, person, size
 from ..typed.canonical import canonical
@@ -24,6 +24,7 @@ from .headline import LEFT_OUT, headline
 from .undo import takes_back, typed
 
 _MOST_FILES = 3  # that stand on the card one by one
+_MOST_WHY = 32  # characters of why somebody denied it before
 
 
 @frozen
@@ -84,9 +85,8 @@ CardFact = Union[AccountFact, FileFact, RoomFact]
 
 @frozen
 class AskedBefore:
-    """A request about the same as another. why: the words of whoever denied it, else of whoever
-    asked, "" where they are not for this room. same: whether it was the same command about the
-    same."""
+    """A request about the same as another. why: the words of whoever denied it, "" without any or
+    where they are not for this room. same: whether it was the same command about the same."""
 
     request: Request
     why: str
@@ -99,7 +99,7 @@ def describe(
     request: int,
     here: Here,
     marks: Mapping[str, str],
-    before: Sequence[AskedBefore] = (),
+    before: AskedBefore | None = None,
 ) -> About:
     """request: its id. marks: what is to be said of accounts in a list."""
     accounts = invocation.values("user")
@@ -108,8 +108,7 @@ def describe(
     else:
         rows = _facts(facts, here) or _in_full(invocation, here)
     rows += _options(invocation)
-    for start, each in zip(("Before: ", "and "), before, strict=False):
-        rows.append(_earlier(each, start, here))
+    rows += [_earlier(before, here)] if before else []
     if then := COMMANDS[invocation.command].then(invocation):
         told = line(then, here, **{"server": here.server})
         rows.append(("If approved: ", *told, " ", *_undo(invocation, len(accounts) > 1, here)))
@@ -179,6 +178,7 @@ def _account(fact: AccountFact) -> Text:
         return (", not known",)
     name: Text = (", ", quote(fact.name)) if fact.name else (", without a name",)
     name = (", name not known",) if fact.name is None else name
+    name = () if fact.name == fact.mxid else name
     return (*name, f", {fact.status.value}, {fact.role or 'no role'}")
 
 
@@ -192,7 +192,7 @@ def _file(fact: FileFact, here: Here, many: bool) -> list[Text]:
     if many:
         return [("File: ", *parts, ", ", code(fact.mxc))]
     if fact.posted is not None:
-        parts.append(f", posted {here.clock.dated(fact.posted)}")
+        parts.append(f", {here.clock.dated(fact.posted)}")
     if fact.poster is not None:
         parts += [" by " if fact.posted is not None else ", by ", code(fact.poster)]
     return [("File: ", *parts), (code(fact.mxc),)]
@@ -210,12 +210,11 @@ def _undo(invocation: Invocation, many: bool, here: Here) -> Text:
     return takes_back(here, invocation)
 
 
-def _earlier(before: AskedBefore, start: str, here: Here) -> Text:
+def _earlier(before: AskedBefore, here: Here) -> Text:
     """`Before: #5 denied by dan 12:06 UTC, “he is a regular”`."""
     request, note = before.request, before.request.note
     what: Text = () if before.same else (" ", *headline(here, request.invocation), ":")
     by: Text = (" by ", person(note.by)) if note.kind is WhyKind.BY else ()
     at = f" {here.clock.at(request.ended or request.created)}"
-    asked: Text = () if request.state is State.DENIED else (", ", person(request.person), " asked")
-    why: Text = (": " if asked else ", ", quote(before.why)) if before.why else ()
-    return (f"{start}#{request.id}", *what, " ", called(request.state), *by, at, *asked, *why)
+    why: Text = (", ", quote(before.why, _MOST_WHY)) if before.why else ()
+    return (f"Before: #{request.id}", *what, " ", called(request.state), *by, at, *why)

@@ -15,7 +15,7 @@ from ..model.request import Pause, Rejection, Request, Side, State, Vote, WhyKin
 from ..text.message import Message, Sign, Text, quote
 from ..text.phrases import Here, a, count, line, listed, people, person, say, view
 from ..text.saying import says
-from ..text.times import about, span
+from ..text.times import about
 from .card_text import About
 from .ended import after_state, called
 from .headline import headline
@@ -80,23 +80,24 @@ def card(
     votes: Standing,
     here: Here,
     *,
-    push: Sequence[str] | None = None,
+    push: Sequence[str] = (),
     waits: Text = (),
     taps: bool = True,
 ) -> Message:
     """✋ with everything that whoever votes must know, ⏳ once nothing but its turn is missing.
 
-    push: MXIDs that can fill a slot, None where a card changes. waits: what it waits for then.
+    push: MXIDs that can fill a slot, none where a card changes. waits: what it waits for then.
     taps: whether all of them can react in this room.
     """
     head = (person(request.person), " asks: ", *_called(request, here))
-    rows = [*_body(request, told), *_voted(votes), *_held(votes, here)]
-    if waits:
-        by: Text = ("Approved by ", *people(votes.by, "and")) if votes.by else ("Needs no vote",)
-        rows = [(*by, ", waits: ", *waits), ("Until it runs, ❌ stops it.",), *rows]
-        return say(Sign.RUNNING, head, *rows)
-    ask = _ask(request, votes, here, new=push is not None, taps=taps)
-    return say(Sign.CARD, head, *rows, ask, push=push or (), text=True)
+    held = _held(votes, here)
+    rows = [*_body(request, told), *(_lost(name) for name in votes.lost)]
+    if not waits:
+        rows += [*held, _vote(request, votes, here, taps=taps)]
+        return say(Sign.CARD, head, *rows, push=push, text=True)
+    by: Text = ("Approved by ", *people(votes.by, "and")) if votes.by else ("Needs no vote",)
+    now = [(*by, "."), *held] if held else [(*by, ", waits: ", *waits)]
+    return say(Sign.RUNNING, head, *now, ("Until it runs, ❌ stops it.",), *rows)
 
 
 def _called(request: Request, here: Here) -> Text:
@@ -107,18 +108,6 @@ def _called(request: Request, here: Here) -> Text:
 def _body(request: Request, told: About) -> tuple[Text, ...]:
     reason = request.invocation.reason
     return (("Why: ", quote(reason)), *told.details) if reason else told.details
-
-
-def _voted(votes: Standing) -> list[Text]:
-    """Where one vote alone is asked for and none is there, the last line says all."""
-    lost = [_lost(name) for name in votes.lost]
-    if not votes.open or votes.needed == 1:
-        return lost
-    if not votes.filled:
-        return [(f"Needs {count(votes.needed, 'vote')}: ", *_wanted(votes.open)), *lost]
-    by = [(person(name), " ✅") for name in votes.by]
-    head = f"{votes.filled} of {count(votes.needed, 'vote')}: "
-    return [(head, *listed(by), ", still ", *_wanted(votes.open)), *lost]
 
 
 def _held(votes: Standing, here: Here) -> list[Text]:
@@ -133,16 +122,16 @@ def _held(votes: Standing, here: Here) -> list[Text]:
     return rows
 
 
-def _ask(request: Request, votes: Standing, here: Here, *, new: bool, taps: bool) -> Text:
-    """`Vote ✅ or ❌ (cy, ana or dan) by 13:13 UTC, 1 hour`."""
-    who: Text = (" (", *_any(votes.helpers), ")") if votes.needed == 1 else ()
+def _vote(request: Request, votes: Standing, here: Here, *, taps: bool) -> Text:
+    """`Vote by 13:13 UTC: cy, ana or dan`; `1 of 2 votes: bo ✅. Vote by 13:13 UTC: …`."""
+    who = _any(votes.helpers) if votes.needed == 1 else _wanted(votes.open)
     by = "" if request.expires is None else f" by {here.clock.at(request.expires)}"
-    if by and new:
-        by += f", {span((request.expires or 0) - here.clock.now)}"
-    if taps:
-        return ("Vote ✅ or ❌", *who, by)
-    vote = line("Vote by `!approve {n}` or `!deny {n} why`", here, n=request.id)
-    return (*vote, *who, f"{by}. Not everybody can tap here.")
+    how = line("with `!approve {n}` or `!deny {n} why`", here, n=request.id)
+    now: Text = ("Vote", by, *((": ", *who) if who else ()), *(() if taps else (", ", *how)))
+    if not votes.filled:
+        return now
+    for_it = listed([(person(name), " ✅") for name in votes.by])
+    return (f"{votes.filled} of {count(votes.needed, 'vote')}: ", *for_it, ". ", *now)
 
 
 # --- what an approved card waits for
@@ -240,8 +229,8 @@ def reminder(
     """✋ once, long before it expires, to those who have not voted."""
     left = about((request.expires or here.clock.now) - here.clock.now)
     head = (f"{left} left: ", *_called(request, here))
-    ask = _ask(request, votes, here, new=False, taps=taps)
-    return say(Sign.CARD, head, _asked(request, ()), *_voted(votes), ask, push=push, text=True)
+    vote = _vote(request, votes, here, taps=taps)
+    return say(Sign.CARD, head, _asked(request, ()), vote, push=push, text=True)
 
 
 # --- votes that do not count ---------------------------------------------------------------------

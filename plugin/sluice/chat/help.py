@@ -51,7 +51,7 @@ def overview(
     for title, entries in lines:
         if words := _entries(here, entries, may):
             rows.append((f"{title}: ", *dotted(words)))
-    rows.append(("One command: ", here.cmd("help deactivate"), *_server_help(here, may)))
+    rows.append(("More: ", here.cmd("help adduser"), *_server_help(here, may)))
     return view(*rows), None
 
 
@@ -134,7 +134,7 @@ def _for_looking(here: Here, role: str, may: May) -> tuple[Message, Pages | None
 
 def _server_help(here: Here, may: May) -> Text:
     shown = _yes(may, server.SERVER_HELP.name)
-    return (" · Conduit's own help: ", here.cmd(server.SERVER_HELP.typed)) if shown else ()
+    return (" · ", here.cmd(server.SERVER_HELP.typed)) if shown else ()
 
 
 def looking(here: Here, may: May) -> Message:

@@ -233,9 +233,9 @@ In Element on a computer this helps first: `/discardsession`""")
 def _no_key() -> None: ...
 
 
-@says("""⛔ Not run: your app gives its keys to verified devices only, mine is not.
+@says("""⛔ Not run: your app gives keys to verified devices only, I am none.
 Allow others in its encryption settings, or use another app.
-Owners can verify me: “Encrypted ops rooms” in their guide.""")
+Owners can verify me, their guide says how.""")
 def _unverified() -> None: ...
 
 

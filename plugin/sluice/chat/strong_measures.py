@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from ..model.request import Pause, Request, State
 from ..text.message import Code, Message, Text, Topic, code
 from ..text.pages import Pages, following, go_on, rows_of
-from ..text.phrases import Here, count, dotted, line, listed, people, plural, view, whose
+from ..text.phrases import Here, count, dotted, line, listed, people, plural, view
 from ..text.saying import says
 from ..text.times import about as about_time
 from .cards import Standing
@@ -85,7 +85,7 @@ def _open(row: OpenRequest, here: Here) -> Text:
 def paused(
     by: str, why: str | None, is_open: int, owners: Sequence[str], push: Sequence[str], here: Here
 ) -> Message:
-    reason = line("Reason: {why:quote}", why=why) if why else ()
+    reason = line("Why: {why:quote}", why=why) if why else ()
     stay = line("{n:count request} {n:stays/stay} open; votes count, nothing starts.", n=is_open)
     return _paused(here, by, owners, reason, stay if is_open else (), push)
 
@@ -249,15 +249,16 @@ def not_in_order(
 ) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
     said = line(": {why:quote}", why=why) if why else ()
-    now = "It is running: " if request.state is State.EXECUTING else "It has run: "
-    ran: Text = (now, *headline(here, request.invocation), ".", *((" ", *undo) if undo else ()))
-    return _not_in_order(request, by, whose(request.person), said, ran, push)
+    now = "It is running." if request.state is State.EXECUTING else "It has run."
+    ran: Text = (now, *((" ", *undo) if undo else ()))
+    return _not_in_order(request, by, headline(here, request.invocation), said, ran, push)
 
 
-@says("""❗ {by:person} objects to {whose} break-glass #{request.id}{why}
+@says("""❗ {by:person} objects: {what} · #{request.id}
+Break-glass by {request.person:person}{why}
 {ran}""")
 def _not_in_order(
-    request: Request, by: str, whose: Text, why: Text, ran: Text, push: Sequence[str]
+    request: Request, by: str, what: Text, why: Text, ran: Text, push: Sequence[str]
 ) -> None: ...
 
 

@@ -97,20 +97,20 @@ def objects(what: Invocation) -> tuple[str, ...]:
     return tuple(value for name in params for value in what.values(name))
 
 
-async def before(tx: Tx, what: Invocation) -> tuple[Request, ...]:
-    """The newest earlier request about the same account, room or file, and the newest that
-    somebody denied."""
+async def before(tx: Tx, what: Invocation) -> Request | None:
+    """Of the earlier requests about the same account, room or file the newest that somebody
+    denied, else the newest."""
     wanted = objects(what)[:_MOST]
     if not wanted:
-        return ()
+        return None
     above = await next_id(tx) - _RECENT
     found = [
         request
         for request in await _naming(tx, wanted, 100, above)
         if request.state is not State.REJECTED and set(wanted) & set(objects(request.invocation))
     ]
-    denied = [request for request in found if request.state is State.DENIED]
-    return tuple({request.id: request for request in (*found[:1], *denied[:1])}.values())
+    denied = (request for request in found if request.state is State.DENIED)
+    return next(denied, found[0] if found else None)
 
 
 async def denial(tx: Tx, request: int) -> str:

@@ -140,7 +140,7 @@ async def create(
     number = await store.next_id(desk.tx)
     asker = desk.name(ask.mxid)
     text = canonical(ask.invocation, desk.policy.server)
-    before = await _before(desk, ask) if Effect.CARD in row.effects else ()
+    before = await _before(desk, ask) if Effect.CARD in row.effects else None
     about = describe(ask.invocation, ask.facts, number, desk.here, _marks(desk, ask), before)
     expires = None
     if Effect.CARD in row.effects:
@@ -171,15 +171,15 @@ async def create(
     return request
 
 
-async def _before(desk: Desk, ask: Ask) -> list[AskedBefore]:
+async def _before(desk: Desk, ask: Ask) -> AskedBefore | None:
     """What was asked about the same. What people said of it in another room stays there."""
-    found = []
-    for request in await history.before(desk.tx, ask.invocation):
-        denied = request.state is State.DENIED
-        why = await history.denial(desk.tx, request.id) if denied else request.invocation.reason
-        same = store.digest(request.invocation) == store.digest(ask.invocation)
-        found.append(AskedBefore(request, (why or "") if request.room == ask.room else "", same))
-    return found
+    request = await history.before(desk.tx, ask.invocation)
+    if request is None:
+        return None
+    here = request.room == ask.room and request.state is State.DENIED
+    why = await history.denial(desk.tx, request.id) if here else ""
+    same = store.digest(request.invocation) == store.digest(ask.invocation)
+    return AskedBefore(request, why, same)
 
 
 def _marks(desk: Desk, ask: Ask) -> dict[str, str]:

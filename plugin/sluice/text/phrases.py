@@ -47,11 +47,6 @@ def person(name: str) -> Word:
     return code(name) if name.startswith("@") else name
 
 
-def whose(name: str) -> Text:
-    """`bo's`."""
-    return (person(name), "'s")
-
-
 def people(names: Iterable[str], last: str = "or") -> Text:
     """`cy, ana or dan`."""
     return listed([person(name) for name in names], last)
