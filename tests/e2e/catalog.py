@@ -20,6 +20,7 @@ from tests.e2e.office import Office
 
 POLICY = """\
 ops_rooms: ["!opsroom:example.org"]
+board: false
 policy:
   people:
     ana: "@ana:example.org"
@@ -37,7 +38,6 @@ policy:
     - {id: signups, do: adduser, per: person, max: 50, every: 1d}
   break_glass: {role: owner, max: 9, every: 1d}
 relay: {attacker_sized: allow}
-board: false
 """
 covers = pytest.mark.covers
 

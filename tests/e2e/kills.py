@@ -87,7 +87,7 @@ class Killing:
         await self._judge(asked)
         if decoy is not None:
             await self.office.says("dan", f"!cancel {decoy.card.number}")
-            await self.office.says_of(decoy.card, "cancelled")
+            await self.office.says_of(decoy.card, "Cancelled")
 
     async def _decoy(self) -> Asked:
         """A card with votes that do not count: the asker's own, and a stranger's."""

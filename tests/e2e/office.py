@@ -24,6 +24,7 @@ OpenOffice = Callable[..., Awaitable["Office"]]
 
 POLICY = """\
 ops_rooms: ["!opsroom:example.org"]
+board: false
 command_max_age: 5m
 policy:
   people:
@@ -46,7 +47,6 @@ policy:
   deny:
     - {id: staff, do: ["#destructive", resetpw], where: {target: {in_role: mod}}}
   break_glass: {role: owner, max: 1, every: 1d}
-board: false
 """
 
 
@@ -285,7 +285,7 @@ class Office:
         return await self.room.wait(
             lambda said: (
                 said.sender == self.bot.mxid
-                and bool(re.match(". (New policy|The policy)", said.text))
+                and bool(re.match(". (New policy|The policy|Policy )", said.text))
             ),
             "a word about the new policy",
             after=event,

@@ -18,6 +18,7 @@ from tests.e2e.office import Office
 
 POLICY = """\
 ops_rooms: ["!opsroom:example.org"]
+board: false
 command_max_age: 5m
 policy:
   people:
@@ -38,7 +39,6 @@ policy:
 relay: {timeout: 60s, slow_timeout: 10m}
 secrets: {remove_after: 10m}
 notices: {registered: false, reports: true, emergency: true}
-board: false
 """
 PASSWORD = re.compile(r"Password: (\S+)")
 

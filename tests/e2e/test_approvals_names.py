@@ -5,6 +5,8 @@ Scenes 11 and 58. Clients write a pill with the display name as its text.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lab.chat import Said
@@ -64,8 +66,8 @@ async def test_a_link_that_shows_a_member_and_means_another_is_refused(office: O
     assert said.text.startswith("⛔ Not run: that link shows “Kim Novak” but points to @spam")
     said = await with_pill(office, "bo", "!deactivate", "Kim Novak", kim.mxid)
     assert said.text.startswith("✋")
-    assert f"deactivate {kim.mxid}\n" in said.text
-    await office.says("bo", "!cancel " + said.text.split()[1].lstrip("#"))
+    assert f"\nWho: {kim.mxid}, " in said.text
+    await office.says("bo", "!cancel " + re.findall(r"· #(\d+)", said.text)[0])
     await office.never_ran(kim)
     await office.never_ran(spam)
 
@@ -73,8 +75,8 @@ async def test_a_link_that_shows_a_member_and_means_another_is_refused(office: O
 async def test_a_pill_with_whatever_name_means_the_account_of_its_link(office: Office) -> None:
     spam = await office.account()
     said = await with_pill(office, "bo", "!deactivate", "Cheap pills", spam.mxid)
-    assert f"deactivate {spam.mxid}\n" in said.text
-    await office.says("bo", "!cancel " + said.text.split()[1].lstrip("#"))
+    assert f"\nWho: {spam.mxid}, " in said.text
+    await office.says("bo", "!cancel " + re.findall(r"· #(\d+)", said.text)[0])
 
 
 async def test_a_word_that_means_two_people_runs_for_neither(office: Office) -> None:

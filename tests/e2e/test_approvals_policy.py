@@ -67,7 +67,7 @@ async def test_the_vote_of_a_demoted_person_never_counts_even_after_a_promotion(
     await office.bot.start()
     await office.never_ran(spam)
     await office.taps("cy", card, "👍")
-    await office.shows(f"^✅ #{card.number} done")
+    await office.shows(rf"^✅ .* · #{card.number}\b")
     await office.ran_once(spam)
 
 
@@ -75,11 +75,11 @@ async def test_a_vote_that_counted_counts_no_more_without_the_role(office: Offic
     spam = await office.account()
     card = await office.card("ana", f"!deactivateall reason wave\n{spam.mxid}")
     await office.taps("cy", card)
-    await office.says_of(card, r"1 of 2 votes \(cy\)")
+    await office.says_of(card, r"1 of 2 votes: cy ✅")
     await office.new_policy(WITHOUT_CY)
-    await office.says_of(card, r"0 of 2 votes.*cy's vote no longer counts")
+    await office.says_of(card, r"The vote of cy no longer counts")
     await office.taps("dan", card)
-    await office.says_of(card, r"1 of 2 votes \(dan\)")
+    await office.says_of(card, r"1 of 2 votes: dan ✅")
     await office.never_ran(spam)
 
 
@@ -88,14 +88,14 @@ async def test_the_vote_of_who_lost_the_power_counts_no_more(office: Office) -> 
     await office.new_policy(WITH_POWER)
     card = await office.card("ana", f"!deactivateall reason wave\n{spam.mxid}")
     await office.taps("cy", card)
-    await office.says_of(card, r"1 of 2 votes \(cy\)")
+    await office.says_of(card, r"1 of 2 votes: cy ✅")
     await world["ana"].set_power(world.ops_room, world["cy"].mxid, 0)
-    await office.says_of(card, r"0 of 2 votes.*cy's vote no longer counts")
+    await office.says_of(card, r"The vote of cy no longer counts")
     await office.taps("dan", card)
-    await office.says_of(card, r"1 of 2 votes \(dan\)")
+    await office.says_of(card, r"1 of 2 votes: dan ✅")
     await office.never_ran(spam)
     await world["ana"].set_power(world.ops_room, world["cy"].mxid, 50)
-    await office.shows(rf"^✅ #{card.number}.*\n?.*cy and dan approved")
+    await office.says_of(card, rf"✅ Done: .* · #{card.number}\n.*cy and dan approved")
     await office.ran_once(spam)
 
 
@@ -140,10 +140,10 @@ async def test_a_stricter_policy_holds_for_what_is_open(office: Office) -> None:
     told = await office.new_policy(TWO_MODS)
     assert "\ndeactivate, disableroom, rmalias and 6 more now need 2 mods (was" in told.text
     await office.taps("cy", card)
-    await office.says_of(card, r"1 of 2 votes \(cy\)")
+    await office.says_of(card, r"1 of 2 votes: cy ✅")
     await office.never_ran(spam)
     await office.taps("dan", card)
-    await office.shows(rf"^✅ #{card.number}.*\n?.*cy and dan approved")
+    await office.says_of(card, rf"✅ Done: .* · #{card.number}\n.*cy and dan approved")
     await office.ran_once(spam)
 
 
@@ -152,11 +152,11 @@ async def test_a_looser_policy_does_not_release_what_is_open(office: Office) -> 
     await office.new_policy(TWO_MODS)
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.taps("cy", card)
-    await office.says_of(card, r"1 of 2 votes \(cy\)")
+    await office.says_of(card, r"1 of 2 votes: cy ✅")
     await office.new_policy(POLICY)
     await office.never_ran(spam)
     await office.taps("ana", card)
-    await office.shows(rf"^✅ #{card.number}.*\n?.*cy and ana approved")
+    await office.says_of(card, rf"✅ Done: .* · #{card.number}\n.*cy and ana approved")
     await office.ran_once(spam)
 
 
@@ -185,7 +185,7 @@ async def test_a_policy_with_an_error_changes_nothing_for_what_is_open(office: O
     told = await office.new_policy(WITHOUT_CY.replace("do: deactivateall", "do: deactivatell"))
     assert told.text.startswith("❗ Policy rejected, the old one stays. Line ")
     await office.taps("cy", card)
-    await office.shows(f"^✅ #{card.number} done")
+    await office.shows(rf"^✅ .* · #{card.number}\b")
     await office.ran_once(spam)
 
 
@@ -217,9 +217,9 @@ async def test_break_glass_runs_at_once_and_the_next_waits_for_its_review(office
     assert f"Break-glass #{number} waits for dan's review." in pending.text
     again = await office.asks("ana", f"!glass deactivate {two.mxid} reason again")
     assert f"#{number} is not reviewed yet (dan can), and 1 of 1 today is used." in again.text
-    for who, why in (("ana", "own"), ("cy", "no owner")):
+    for who in ("ana", "cy"):
         said = await office.asks(who, f"!approve {number}")
-        assert said.text.startswith("⛔"), why
+        assert f"{who}, your vote does not count: #{number}" in said.text
     review = await office.says("dan", f"!approve {number}")
     await office.room.wait(lambda said: said.reaction == (review, "✅"), "thanks")
     await office.room.wait(
@@ -235,7 +235,9 @@ async def test_break_glass_runs_at_once_and_the_next_waits_for_its_review(office
     number = re.search(r"#(\d+)", second.text)[1]  # type: ignore[index]
     await office.shows(rf"^✅ Deactivated .* · #{number}")
     await office.says("ana", f"!deny {number} could have waited")
-    judged = await office.shows(rf"^❗ ana objects to dan's break-glass #{number}: “could have")
+    judged = await office.shows(
+        rf"^❗ ana objects: .* · #{number}\nBreak-glass by dan: “could have"
+    )
     assert judged.text.endswith(f"Undo: !resetpw {two.localpart}")
     await office.ran_once(two)
 
@@ -258,13 +260,13 @@ async def test_who_got_a_new_password_has_no_vote_for_a_day_or_until_trusted(
     await office.new_policy(NO_STAFF_RULE)
     cy = world["cy"]
     card = await office.card("bo", f"!resetpw {cy.mxid}")
-    assert "Vote ✅ or ❌ (ana or dan)" in card.said.text
+    assert "UTC: ana or dan" in card.said.text
     await office.taps("cy", card)
     own = await office.shows(f"^📋 cy, your vote does not count: #{card.number} ")
     assert "is about your account" in own.text
     await office.taps("dan", card)
     done = await office.shows(f"^❗ New password for @cy.* · #{card.number}")
-    assert "This account has no role and no vote until" in done.text
+    assert "has no role and no vote until" in done.text
     assert cy.mxid in done.mentions
     other = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.heard_nothing(await office.taps("cy", other))
@@ -275,7 +277,7 @@ async def test_who_got_a_new_password_has_no_vote_for_a_day_or_until_trusted(
     )
     await office.never_ran(spam)
     await office.taps("cy", other, "👍")
-    await office.shows(f"^✅ #{other.number} done")
+    await office.shows(rf"^✅ .* · #{other.number}\b")
     await office.ran_once(spam)
 
 

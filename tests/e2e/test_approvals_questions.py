@@ -27,7 +27,7 @@ async def test_a_missing_reason_is_asked_for_and_given_by_a_reply(office: Office
     card = await office.card_behind(question.id, command)
     assert "\nWhy: “casino links in 6 rooms”\n" in card.said.text
     await office.taps("cy", card)
-    await office.shows(f"^✅ #{card.number} done")
+    await office.shows(rf"^✅ .* · #{card.number}\b")
     await office.ran_once(spam)
 
 
@@ -131,7 +131,7 @@ async def test_a_missing_name_is_asked_for_too(office: Office) -> None:
     )
     await office.replies("bo", why.id, "casino")
     card = await office.card_behind(why.id, command)
-    assert f"deactivate {spam.mxid}" in card.said.text
+    assert f"deactivate @{spam.localpart} · " in card.said.text
     await office.removes("bo", command)
     await office.says_of(card, "bo deleted the command")
 
@@ -170,7 +170,7 @@ async def test_a_typo_in_a_destructive_command_is_corrected_by_an_edit(office: O
     edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino")
     card = await office.card_behind(edit, command)
     await office.taps("cy", card)
-    await office.shows(f"^✅ #{card.number} done")
+    await office.shows(rf"^✅ .* · #{card.number}\b")
     await office.ran_once(spam)
 
 
@@ -178,7 +178,7 @@ async def test_a_deactivated_account_is_opened_again_only_after_a_tap(office: Of
     carol = await office.account("carol")
     card = await office.card("bo", f"!deactivate {carol.mxid} reason test")
     await office.taps("cy", card)
-    await office.shows(f"^✅ #{card.number} done")
+    await office.shows(rf"^✅ .* · #{card.number}\b")
     question = await office.asks("bo", f"!resetpw {carol.localpart}")
     assert question.text.startswith(f"❓ {carol.mxid} is deactivated. Open it again?\n")
     await office.heard_nothing(await office.taps("cy", question))

@@ -26,8 +26,12 @@ async def house(
 @covers("help", "done")
 @covers("help.server", "done")
 async def test_help(house: House) -> None:
-    shows(await house.does("!help"), r"^📋 You can do everything \(owner\)", "!adduser alice")
-    shows(await house.does("!help server"), "^📋 Conduit's own help, 1 to 10:", "list-appservices")
+    shows(await house.does("!help"), r"^📋 You can do everything \(owner\)", "^Accounts: !adduser")
+    shows(
+        await house.does("!help server"),
+        r"^📋 Conduit's own help, 1 to \d+:",
+        "register-appservice",
+    )
     for name in ("create-user", "create_user", "adduser"):
         shows(await house.does(f"!help server {name}"), r"create-user <USERNAME> \[PASSWORD\]")
 
@@ -60,7 +64,10 @@ async def test_reset_password(house: House, name: str) -> None:
     alice = await house.account("alice")
     text = await house.does(f"!{name} {alice.localpart}")
     shows(
-        text, f"^✅ New password for {alice.mxid}", "signed in stay signed in", "^Cannot be undone"
+        text,
+        f"^✅ New password for @{alice.localpart}$",
+        "signed in stay signed in",
+        "^Cannot be undone",
     )
     assert not await house.signs_in(alice.mxid, alice.password)
     assert await alice.joined_rooms() == [], "her devices stay signed in"
@@ -228,7 +235,7 @@ async def test_a_name_in_a_bridges_range_is_refused(house: House) -> None:
 
 async def test_capitals_of_a_phone_are_made_small_and_said(house: House) -> None:
     name = house.name("Wendy")
-    shows(await house.does(f"! Adduser {name}."), rf"\(small letters, you typed {name}\)")
+    shows(await house.does(f"! Adduser {name}."), rf"^Small letters: you typed {name}\.$")
     assert await house.signs_in(f"@{name.lower()}:{house.server.name}", await house.handed())
 
 
@@ -269,10 +276,10 @@ async def test_of_a_list_one_name_was_taken_meanwhile(house: House) -> None:
     shows(
         text,
         "^❌ 3 of 4 accounts made",
-        f"^Made: @{names[0]}:.*, @{names[1]}:.*, @{names[3]}:",
+        f"^Done: {names[0]}, {names[1]}, {names[3]}$",
         f"^Not: {taken.mxid}, somebody else made it meanwhile$",
         r"^\d+ of your 50 for today are used\.$",
-        f"^Undo one: !deactivate {names[0]} .the name stays taken.$",
+        f"^Undo one: !deactivate {names[0]}",
     )
     assert await house.server.login(taken.mxid, taken.password), "its password is as it was"
 
@@ -332,7 +339,7 @@ async def test_a_list_is_deactivated_without_its_bad_names(house: House) -> None
     )
     await house.taps("ana", said)
     text = (await house.next(said)).text
-    shows(text, "^✅ 12 accounts deactivated", "^Undo one: !resetpw .* · All names: !log")
+    shows(text, "^✅ 12 accounts deactivated", "^Undo one: !resetpw .* · All names: !more")
     assert len(await house.lines("deactivate-all")) == 2, "in lines of ten"
     assert [await house.is_open(client) for client in spam[:3]] == [False] * 3
 
@@ -346,7 +353,7 @@ async def test_an_address_is_removed_and_the_room_stays(house: House) -> None:
     alias = house.alias("old")
     shows(
         await house.does(f"!rmalias {alias}"),
-        f"^✅ Address {alias} is removed",
+        f"^✅ Removed address {alias.partition(':')[0]}$",
         "room itself stays",
     )
     with pytest.raises(Refused):
@@ -389,7 +396,7 @@ async def test_appservices(house: House) -> None:
     )
     await house.admin.shows(f"Appservice registered with ID: {name}")
     shows(await house.does("!list-appservices"), f"^📋 1 appservice:\n{name}$")
-    shows(await house.does(f"!rmappservice {name}"), f"^✅ Appservice {name} is removed")
+    shows(await house.does(f"!rmappservice {name}"), f"^✅ Removed appservice {name}$")
     text = await house.does(f"!unregister-appservice {name}")
     shows(text, f"^❌ !.* failed: Conduit knows no appservice {name}\\. Nothing changed\\.$")
     assert await house.state() == "refused"
@@ -407,6 +414,6 @@ async def test_an_event(house: House) -> None:
         "^It says: “buy <b>pills</b> now”$",
         r"^All \d+ lines: !more$",
     )
-    shows(await house.does("!more"), "^📋 The event, lines 1 to 10:")
+    shows(await house.does("!more"), r"^📋 The event, lines 1 to \d+ of \d+:")
     text = await house.does("!get-pdu $nope")
     shows(text, r"^❌ !.* failed: Conduit knows no event \$nope\. Nothing changed\.$")

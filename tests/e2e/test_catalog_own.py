@@ -39,14 +39,16 @@ async def a_card(house: House) -> int:
 
 async def ticked(house: House, who: str, line: str) -> None:
     """It worked without a word."""
-    event = await house.says(who, line)
-    await house.room.wait(lambda said: said.reaction == (event, "✅"), f"a ✅ on {line}")
+    event, tap = await house.says(who, line), "❌" if line.startswith("!deny") else "✅"
+    await house.room.wait(lambda said: said.reaction == (event, tap), f"a {tap} on {line}")
 
 
 @covers("help", "done")
 async def test_help_says_what_one_may_use(house: House) -> None:
     shows(
-        await house.does("!help", "eve"), r"^📋 You can look at things \(helper\)", "^!who @spam"
+        await house.does("!help", "eve"),
+        r"^📋 You can look at things \(helper\)",
+        "^!who: what is known",
     )
     shows(
         await house.does("!help", "bo"), r"^📋 You can do this \(mod\)", "^!adduser alice: new a"
@@ -57,7 +59,7 @@ async def test_help_says_what_one_may_use(house: House) -> None:
     )
     shows(text, "^Undo: !deactivate alice .needs approval; the", "^Also called: create-user$")
     made = await house.does(f"!adduser {house.name('alice')}")
-    shows(made, "^Undo: !deactivate alice-own .needs approval; the name stays taken.$")
+    shows(made, "^Undo: .*!deactivate alice-own .needs approval.$")
     shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
     shows(await house.does("!help look", "eve"), "^📋 Safe to try, these only read:")
     shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
@@ -131,16 +133,14 @@ async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> No
     card = await house.card_behind(command)
     shows(
         card.said.text,
-        rf"^✋ #\d+ Approve\? ana asks: purge 1 file posted by {eve.mxid} for good$",
-        "^Reason: “illegal”$",
-        "^File: “spam.png”, image/png, 70 kB, posted .* UTC$",
+        r"^✋ ana asks: purge 1 file · #\d+$",
+        "^Why: “illegal”$",
+        f"^File: “spam.png”, image/png, 70 kB, .* UTC by {eve.mxid}$",
         f"^{mxc}$",
-        "^Then: this server deletes it, and every file here with the same content",
-        "^Cannot be undone",
+        r"^If approved: deleted here, equal files too\. Cannot be undone\.$",
     )
     await house.taps("bo", card)
     done = await house.shows(f"^✅ Purged 1 file · #{card.number}\nI checked")
-    shows(done.text, "ana asked, bo approved")
     assert house.server.ana.mxid in done.mentions
     assert await eve.download_status(mxc) == 404
 
@@ -159,7 +159,7 @@ async def test_lists_of_what_happened_and_of_the_rules(house: House) -> None:
     shows(await house.does("!policy"), "^📋 ")
     shows(await house.does("!policy", "bo"), r"^⛔ Not allowed \(#\d+\): policy is for owners")
     await house.does("!config", "bo")
-    shows(await house.does("!more", "bo"), "^📋 Conduit's settings, 1 to 10:")
+    shows(await house.does("!more", "bo"), r"^📋 Conduit's settings, 1 to \d+ of \d+:")
     shows(await house.does("!more", "cy"), "^📋 Nothing more to show")
 
 

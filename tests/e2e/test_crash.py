@@ -162,12 +162,10 @@ class Deactivate(Command):
         return card.id
 
     def is_result(self, said: Said, event: str, word: str) -> bool:
-        about = self.relay.mxid(word) in said.text and not said.edits
-        return about and said.sender == self.relay.bot.mxid and not said.text.startswith("✋")
+        return super().is_result(said, event, word) and said.sender == self.relay.bot.mxid
 
     async def check(self, word: str, result: Said) -> None:
-        assert " done: " in result.text, result.text
-        assert "cy approved" in result.text, result.text
+        assert result.text.startswith(f"✅ Deactivated @{self.relay.name(word)}"), result.text
         assert not await self.relay.is_open(self.accounts[word])
 
 

@@ -55,12 +55,12 @@ async def test_a_helper_is_whoever_has_the_power_and_only_as_long(world: World, 
 async def test_taps_of_a_person_without_a_role_are_nothing(world: World, bot: Bot) -> None:
     room, spam = await ready(world), await a_spammer(world)
     await room.say(f"!deactivate {spam} reason casino")
-    card = await room.shows("^✋ #1 Approve")
+    card = await room.shows(r"^✋ \S+ asks: .* · #1")
     await world["eve"].react(world.ops_room, card.id, "✅")
     await world["eve"].reply(world.ops_room, card.id, "yes")
     await world["eve"].say(world.ops_room, "!approve 1")
     after = await room.ask("!pending")
-    assert "0 of 1" in after.text
+    assert "#1 bo (yours): deactivate " in after.text
     said = [said for said in room.said if said.sender == world.bot_account.mxid]
     assert not [each for each in said if world["eve"].mxid in each.text]
 
@@ -80,7 +80,7 @@ async def test_a_request_lives_in_the_room_where_it_was_typed(
         "the bot in the second room",
     )
     await world["bo"].say(second, f"!deactivate {spam} reason casino")
-    card = await room.shows("^✋ #1 Approve")
+    card = await room.shows(r"^✋ \S+ asks: .* · #1")
     await world["cy"].say(world.ops_room, "!approve 1")  # typed in the other room
     await world["ana"].kick(second, world["cy"].mxid)
     await world["dan"].react(second, card.id, "✅")
@@ -97,7 +97,7 @@ async def test_a_room_that_leaves_ops_rooms_is_none_for_the_next_command(
     spam = await a_spammer(world)
     assert (await room.ask("!can adduser alice")).text.startswith("📋 Yes")
     await room.say(f"!deactivate {spam} reason casino")
-    await room.shows("^✋ #1 Approve")
+    await room.shows(r"^✋ \S+ asks: .* · #1")
     bot.set_policy(with_rooms(world, world.ops_room))
     reload = await world["ana"].say(world.ops_room, "!reload")
     await first.wait(lambda said: said.reaction == (reload, "✅"), "the tick")
@@ -142,7 +142,7 @@ async def test_an_upgraded_room_is_told_and_not_followed(world: World, bot: Bot)
     await world["ana"].set_state(world.ops_room, "m.room.tombstone", stone)
     said = await room.shows("^❗ This room was upgraded, and I stay here.")
     assert said.text.split("\n")[1] == (
-        "If the new room is right, an owner puts its id into ops_rooms."
+        "Owners: if the new room is right, put its id into ops_rooms."
     )
     assert said.mentions == {world["ana"].mxid, world["dan"].mxid}
     assert (await room.ask("!can adduser alice")).text.startswith("📋 Yes")
@@ -233,10 +233,10 @@ async def test_after_an_absence_what_was_missed_is_answered(
     back = await room.shows("^🔔 I was offline from .* UTC", within=20)
     answer = await room.answer_to(command, within=20)
     assert ", I was offline." in answer.text
-    assert "bo, send it again if it is still right." in answer.text
+    assert "bo, still wanted? Tap 🔁 or send it again." in answer.text
     assert answer.mentions == {world["bo"].mxid}
     shown = [said.text for said in room.said if said.id == back.id or said.edits == back.id]
-    assert shown[-1].endswith(" UTC. 1 command was not run, see my reply.")
+    assert shown[-1].endswith(" UTC. 1 command was not run: see my reply.")
 
 
 # --- invitations --------------------------------------------------------------------------------

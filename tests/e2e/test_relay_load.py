@@ -24,7 +24,7 @@ KINDS = {
     "memory": r"📋 Conduit's caches hold",
     "registration": r"📋 Registration is",
     "federation": r"📋 ",
-    "enableroom !{n}:lab.test": r"✅ .*!{n}:lab\.test",
+    "enableroom !{n}:lab.test": r"✅ Enabled room !{n} again",
     "clearcache db": r"✅ All \d+ database caches are empty",
     "can adduser {n}": r"📋 Yes",
     "config": r"📋 lab\.test runs Conduit",

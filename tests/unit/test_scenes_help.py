@@ -71,7 +71,7 @@ def test_help_for_a_mod():
         " ⏎ ✋ !purge reason illegal: as a reply to a picture"
         " ⏎ ✋ !disableroom #warez:example.org reason films"
         " ⏎ !enableroom #warez:example.org: takes from other servers again"
-        " ⏎ Look: !users · !who · !rooms · !media · all: !help look"
+        " ⏎ Look: !users · !who · !help look"
         " ⏎ Requests: !pending · !log · !pause",
     )
     assert left is None

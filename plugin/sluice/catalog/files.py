@@ -47,7 +47,7 @@ MEDIA = ReadOnly(
     by_shape=True, elsewhere=_BY_SERVER,
     summary="files of an account or a server",
     example="media @eve:example.org image since 7d",
-    overview=True, peek=True,
+    overview=True,
     before=Before.OWNER, attacker_sized=True,
 )  # fmt: skip
 

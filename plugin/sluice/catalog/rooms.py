@@ -29,7 +29,7 @@ ROOMS = ReadOnly(
     summary="rooms with “garden” in the name",
     about="lists the rooms, or those with a word in the name",
     example="rooms garden",
-    peek=True, start="line",
+    start="line",
     before=Before.SIZE, sized=True, fits=900,
 )  # fmt: skip
 

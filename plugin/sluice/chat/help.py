@@ -107,7 +107,7 @@ def _one_a_line(here: Here, head: Text, changes: Sequence[Command], may: May) ->
     every = (c for group in _OVERVIEW for c in group.commands)
     looks = [(here.cmd(c.name),) for c in every if c.peek and _yes(may, c.name)]
     if looks:
-        rows.append(("Look: ", *dotted(looks), " · all: ", here.cmd("help look")))
+        rows.append(("Look: ", *dotted([*looks, (here.cmd("help look"),)])))
     rows.append(("Requests: ", *dotted(_entries(here, _own(_ASKING), may))))
     return view(*rows)
 
