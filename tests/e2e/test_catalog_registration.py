@@ -43,7 +43,7 @@ async def test_a_window_closes_itself_and_tells_who_came(house: House) -> None:
     shows(over.text, "ana's 3 seconds? are over", f"^New accounts meanwhile: {house.name('leo')}$")
     shows(over.text, r"^After a restart of Conduit it is on again \(config file\)\.$")
     assert not await may_register(house, "late")
-    shows(await house.does("!registration"), "^📋 Registration is off", "config file: on")
+    shows(await house.does("!registration"), "^📋 Registration is off", "on again .config file")
     rows = house.bot.rows("SELECT record FROM sluice_audit ORDER BY seq DESC LIMIT 8")
     timers = [record for (record,) in rows if '"by":"timer"' in record.replace(" ", "")]
     assert len(timers) == 2, "an INTENT and an OUTCOME"
