@@ -59,14 +59,12 @@ async def test_help_says_what_one_may_use(house: House) -> None:
     )
     shows(text, "^Undo: !deactivate alice .needs approval; the", "^Also called: create-user$")
     made = await house.does(f"!adduser {house.name('alice')}")
-    shows(made, "^Undo: .*!deactivate alice-own .needs approval.$")
+    shows(made, r"^Undo: .*!deactivate alice-own\S* \(needs approval\)$")
     shows(await house.does("!help create_user", "bo"), "^📋 !adduser makes accounts")
     shows(await house.does("!help look", "eve"), "^📋 Safe to try, these only read:")
     shows(await house.does("!help purge", "eve"), "^You may: no, purge is for owners")
     text = await house.does("!help files", "eve")
-    shows(
-        text, "^📋 About files, what you may use:", "^!media @eve:.* image since 7d: files of an a"
-    )
+    shows(text, "^📋 About files, what you may use:", "^!media: files of an a")
     for topic in ("accounts", "requests", "seal", "repair", "nonsense"):
         shows(await house.does(f"!help {topic}", "eve"), "^📋 ")
 
