@@ -93,7 +93,7 @@ async def test_what_was_not_in_order_is_told_in_both_rooms(office: Ops, second: 
     await Room(office).says(ANA, "!deny 1 that was his own spam trap")
     for room in (office.room, second.id):
         assert any(
-            "ana objects to dan's break-glass #1" in body for body in await bodies(office, room)
+            "Break-glass by dan: “that was his own" in body for body in await bodies(office, room)
         ), room
 
 
