@@ -62,7 +62,7 @@ async def test_taps_of_a_person_without_a_role_are_nothing(world: World, bot: Bo
     after = await room.ask("!pending")
     assert "#1 bo (yours): deactivate " in after.text
     said = [said for said in room.said if said.sender == world.bot_account.mxid]
-    assert not [each for each in said if world["eve"].mxid in each.text]
+    assert not [each for each in said if f"@{world['eve'].localpart}" in each.text]
 
 
 # --- several rooms, and rooms that are none any more --------------------------------------------
@@ -84,8 +84,8 @@ async def test_a_request_lives_in_the_room_where_it_was_typed(
     await world["cy"].say(world.ops_room, "!approve 1")  # typed in the other room
     await world["ana"].kick(second, world["cy"].mxid)
     await world["dan"].react(second, card.id, "✅")
-    await room.shows("^✅ .* · #1", within=20)
-    await first.never(lambda said: "#1 done" in said.text, "its result in the first room")
+    await room.shows("^✅ Deactivated .* · #1\\b", within=20)
+    await first.never(lambda said: "✅ D" in said.text, "its result in the first room")
 
 
 async def test_a_room_that_leaves_ops_rooms_is_none_for_the_next_command(
@@ -107,8 +107,10 @@ async def test_a_room_that_leaves_ops_rooms_is_none_for_the_next_command(
 
     bot.set_policy(with_rooms(world, second))  # whoever does this is seen in both
     await world["ana"].say(world.ops_room, "!reload")
-    await room.shows("^(🔔 Policy read|❗ New policy since)", within=15)
-    await first.wait(lambda said: "olicy " in said.text, "told here too", after=reload)
+    await room.shows("^❗ New policy since ", within=15)
+    await first.wait(
+        lambda said: said.text.startswith("❗ New policy since "), "told here too", after=reload
+    )
     await eventually(lambda: _answers(room, "!can adduser alice"), "an answer in the second room")
     await room.never(lambda said: said.reply_to == silent, "an answer to what was typed before")
 
@@ -232,7 +234,8 @@ async def test_after_an_absence_what_was_missed_is_answered(
     await bot.start()
     back = await room.shows("^🔔 I was offline from .* UTC", within=20)
     answer = await room.answer_to(command, within=20)
-    assert ", I was offline." in answer.text
+    assert answer.text.startswith("⛔ Not run: !adduser of "), answer.text
+    assert " UTC, I was offline.\n" in answer.text
     assert "bo, still wanted? Tap 🔁 or send it again." in answer.text
     assert answer.mentions == {world["bo"].mxid}
     shown = [said.text for said in room.said if said.id == back.id or said.edits == back.id]
