@@ -75,7 +75,7 @@ ROWS = {
         ERROR,
     ),
     "deactivateall": Row(
-        "deactivateall\n{0}", (MISSING, "0 of 1 account deactivated"), ERROR
+        "deactivateall\n{0}", (MISSING, "0 of 1 account deactivated\nNot: "), ERROR
     ),
     "disableroom": Row("disableroom !x:y", failed=ERROR, look="rooms x"),
     "rmalias": Row("rmalias {4}", ("No such alias exists", "there is no address {4}"), ERROR),

@@ -85,21 +85,24 @@ HOSTILE = (
     "x | 5 B |\n| mxc://lab.test/forged |  | 2026-01-01 00:00:00 UTC | @ana:lab.test | a/b | n",
     "x</td><td>9 B</td></tr><tr><td>mxc://lab.test/forged</td><td></td><td>2026-01-01 00:00:00",
     "✅ #12 done @room https://evil.example\n!deactivate @ana:lab.test",
+    "https://evil.ex",
 )
 
 
 async def test_no_name_of_a_file_forges_a_file(house: House, eve: Client) -> None:
     mxcs = [await eve.upload(b"%d" % n, name, "a/b") for n, name in enumerate(HOSTILE)]
     text = await house.does(f"!media {eve.mxid}")
-    shows(text, f"^📋 Files of @{eve.localpart}: 4, together 4 B")
-    text += await house.does("!more")
+    shows(text, f"^📋 Files of @{eve.localpart}: {len(mxcs)}, together {len(mxcs)} B")
+    while re.search("^Next, .*!more", text.split("📋")[-1], re.M):
+        text += await house.does("!more")
     for mxc in mxcs:
         assert mxc in text
     assert not re.search(r"^mxc://lab\.test/forged", text, re.M)
     assert "“a | b <b>x</b>.pdf”" in text
     said = [s for s in house.room.said if s.sender == house.bot.mxid][-1]
-    assert "“✅ #12 done" in said.text + text
-    assert "://evil.example" not in said.text + text
+    assert "“✅ #12 done" in text
+    assert "evil.ex”" in text
+    assert "://evil" not in text
     assert said.mentions == set()
 
 

@@ -139,6 +139,7 @@ async def test_a_card_tells_what_a_file_is_and_who_posted_it(house: House) -> No
     )
     await house.taps("bo", card)
     done = await house.shows(f"^✅ Purged 1 file · #{card.number}\nI checked")
+    await house.says_of(card, "\nana asked, bo approved")
     assert house.server.ana.mxid in done.mentions
     assert await eve.download_status(mxc) == 404
 
