@@ -182,7 +182,7 @@ def test_an_echo_proves_that_everything_before_it_is_over():
 
 def test_a_fence_that_another_member_copies_is_no_proof_until_the_next_one():
     room = Room().fence().other("!a").other("!fence n").echo()
-    assert room.said == (NeedFence(),)
+    assert room.said == (NeedFence(spoilt=True),)
     room = room.fence("m").echo("m")
     assert room.said[-2:] == (Lost("$3", "", "lost"), Echoed("m"))
 
@@ -190,6 +190,15 @@ def test_a_fence_that_another_member_copies_is_no_proof_until_the_next_one():
 def test_a_secret_copy_of_a_fence_is_no_proof_either():
     room = Room().ours("!a").fence().other("!a").redacted().answer("a").echo()
     assert not any(isinstance(e, Echoed | Settled) for e in room.said)
+    assert room.said == (NeedFence(), NeedFence(spoilt=True))
+    room = room.fence("m").echo().echo("m")
+    assert room.said[2:] == (
+        Settled("$1", "1.1", "$5"),
+        Echoed("n"),
+        Lost("$3", "", "lost"),
+        Settled("$4", "", "$8"),  # the copy
+        Echoed("m"),
+    )
 
 
 def test_without_an_open_entry_listed_text_is_dropped_and_other_text_is_news():

@@ -15,14 +15,14 @@ from logging import Logger
 
 from attrs import evolve
 
-from ..families import correlator
+from ..families import correlator, fences
 from ..matrix.api import MatrixError, Refused
 from ..model.server_state import Timeouts
 from .room import AdminRoom
 from .sending import Sending
 
 _TICK = 1.0  # seconds between looks at the clock of the oldest command
-_AGAIN = 60.0  # seconds between fences while nothing is answered
+_AGAIN = fences.MOST  # seconds between fences while nothing is answered
 _SEEN_WITHIN = 2.0  # seconds from sending a fence to reading it
 _SLOW = 2.0  # seconds after which a command is slow
 _ADDRESS = 300.0  # seconds between looks at the address, if nothing is slow
@@ -87,7 +87,7 @@ class Pulse:
                 await self._fence(now)
         elif self._overdue(now, limits) and room.fences.age(now) >= limits.usual:
             await self._silent(now)
-        elif room.fences.wanted:
+        elif room.fences.wanted or room.fences.again(now - self._fenced):
             await self._fence(now)
         elif (correlator.must_fence(room.queue) and not room.fences.out) or (
             correlator.fence_due(room.queue, now, limits.usual, limits.slow)

@@ -349,6 +349,8 @@ class Step:
         elif isinstance(effect, Echoed):
             room.fences.came(effect.nonce)
         elif isinstance(effect, NeedFence):
+            if effect.spoilt:
+                room.fences.spoil()
             room.fences.bell.set()
 
 

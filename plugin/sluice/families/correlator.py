@@ -23,12 +23,13 @@ it no answer can be attributed wrongly as long as the two facts at the top hold.
 Three things keep it cheap. A listed message that fits one open entry only can go nowhere else: it
 closes that entry at once, and the older ones are lost, for their answers would have come before.
 Anything else, and what follows it, is *held*, and a *fence* is sent: a command whose answer, its
-echo, fits nothing else. When it comes, all that is held belongs to entries before the fence, and
-these are closed, whatever became of them. And of all assignments two are enough. Give each held
-message the earliest entry possible, in order; then from the last one backwards the latest. No
-assignment gives a message an earlier entry than the first or a later one than the second. So what
-a message gets in both, it gets in all; and if the first fails, there is no assignment: then our
-facts do not hold, and nothing is settled.
+echo, fits nothing else (if it does, because somebody copied the fence, or may have: the next one).
+When it comes, all that is held belongs to entries before the fence, and these are closed, whatever
+became of them. And of all assignments two are enough. Give each held message the earliest entry
+possible, in order; then from the last one backwards the latest. No assignment gives a message an
+earlier entry than the first or a later one than the second. So what a message gets in both, it
+gets in all; and if the first fails, there is no assignment: then our facts do not hold, and
+nothing is settled.
 
 What we have not seen at all (before the first start, behind a cursor that had to be set anew) may
 be answered as well. Then the queue is *blind*: nothing is attributed before our own next echo.
@@ -257,13 +258,16 @@ def _hear(queue: Queue, seen: Seen, oracle: Oracle, now: float) -> Step:
         is_echo = entry.is_fence and (bool(entry.ref) or not queue.blind)
         if is_echo or not (queue.held or queue.blind):
             return _close(queue, fits[0], seen.event_id, now)
+    fence = max((i for i, e in enumerate(entries) if e.is_fence and e.ref), default=None)
+    need = (NeedFence(spoilt=True),) if fence in (fits or ()) else ()
     if queue.blind:
-        return queue, ()
+        return queue, need
     if not entries:
         is_text = fits is None and not seen.redacted
         return queue, (Notice(seen.event_id, raw=True),) if is_text else ()
     doubt = Held(seen.event_id, len(entries), fits, seen.redacted)
-    return evolve(queue, held=(*queue.held, doubt)), () if queue.held else (NeedFence(),)
+    need = need or (() if queue.held else (NeedFence(),))
+    return evolve(queue, held=(*queue.held, doubt)), need
 
 
 def _fits(entries: tuple[Entry, ...], content: Content, oracle: Oracle) -> tuple[int, ...] | None:

@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+MOST = 60.0  # seconds between two while nothing is proved, at most
+
 
 class Fences:
     def __init__(self) -> None:
         self.bell = asyncio.Event()  # rung for `heartbeat`: one is wanted, or one has echoed
         self.wanted = False  # send one; those that are out do not count
         self.doubt = False  # it is wanted because something may have gone wrong
+        self._spoilt = 0  # echoes in a row that prove nothing
+        self._again = False  # the newest is one of them
         self._echoed = False  # one that was sent in doubt, since `heartbeat` looked last
         self._sent = 0
         self._out: dict[str, tuple[int, float, bool]] = {}  # nonce -> (number, sent, in doubt)
@@ -29,6 +33,16 @@ class Fences:
         """Something may have gone wrong that fences sent so far cannot tell."""
         self.wanted = self.doubt = True
         self.bell.set()
+
+    def spoil(self) -> None:
+        """The echo of the newest may be that of a copy."""
+        self._spoilt += not self._again
+        self._again = True
+
+    def again(self, since: float) -> bool:
+        """Whether another one is due after an echo that proves nothing. Whoever copies them all
+        gets fewer and fewer. since: seconds since the last was sent."""
+        return self._again and since >= min(2.0 ** (self._spoilt - 1), MOST)
 
     async def echo(self) -> bool:
         """Wants a fence, without any doubt, and whether it echoed; False as soon as the other
@@ -46,7 +60,7 @@ class Fences:
         nonce = secrets.token_hex(4)
         self._sent += 1
         self._out[nonce] = (self._sent, now, self.doubt)
-        self.wanted = self.doubt = False
+        self.wanted = self.doubt = self._again = False
         return nonce
 
     def failed(self, nonce: str) -> None:
@@ -76,6 +90,7 @@ class Fences:
 
     def came(self, nonce: str) -> None:
         """The echo of one: it, and those before it, are over."""
+        self._spoilt = 0
         number = self._out.get(nonce, (0, 0.0, True))[0]
         over = [sent for sent in self._out.values() if sent[0] <= number]
         self._out = {key: sent for key, sent in self._out.items() if sent[0] > number}

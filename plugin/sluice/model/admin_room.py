@@ -118,7 +118,12 @@ class Notice:
 
 @frozen
 class NeedFence:
-    """Something is in doubt: a fence must be sent before anything else."""
+    """Something is in doubt: a fence must be sent before anything else.
+
+    spoilt: what is in doubt is the echo of our newest fence, which may be that of a copy.
+    """
+
+    spoilt: bool = False
 
 
 @frozen
