@@ -160,3 +160,31 @@ def test_a_phone_shows_all_that_is_said_of_a_request_and_a_lock_screen_what_it_i
     assert too_long(messages) == []
     wanted = LIVES[command][2].lower()
     assert [glance(each.body) for each in pushed if wanted not in glance(each.body).lower()] == []
+
+
+# --- an evening
+
+PUSHED = """\
+password of @mila; deactivate @max; deactivate @max; deactivate @max; deactivated @max
+deactivate @spam; left deactivate @spam; expired deactivate @spam; deactivate @spam
+deactivated @spam; deactivateall 10 accounts; 10 accounts deactivated; disableroom #warez
+disabled room #warez; purge 1 file; purged 1 file; 3 new accounts; break-glass deactivate @spam2
+objects deactivate @spam2; password of @petunia; adduser @nora failed; password of @nora
+Conduit; adduser @late unknown; config Conduit; password of @late; new account @late; new policy
+not run rooms; paused by ana; deactivate @q01; deactivated @q01; clearcache db unknown
+database caches; rmalias #warez; removed #warez; new policy lost; deactivateall 2 accounts
+denied deactivateall 2 accounts; password of @pia"""
+"""What a lock screen has to say of each push of the evening, in their order."""
+
+
+def test_a_lock_screen_says_what_each_push_of_an_evening_is_about() -> None:
+    [evening] = [block for heading, block in BOOK_SCENES if heading == "An evening"]
+    seen = [glance(each.body) for each in told("An evening", evening) if each.push]
+    wanted = re.split(r"[;\n]\s*", PUSHED)
+    assert len(seen) == len(wanted) >= 40
+    missed = [
+        (words, text)
+        for words, text in zip(wanted, seen, strict=True)
+        if any(word not in text.lower() for word in words.lower().split())
+    ]
+    assert missed == []
