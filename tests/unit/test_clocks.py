@@ -58,6 +58,10 @@ def of(age: float, **more: Any) -> Arrival:
         # It differs, and the event is older than that.
         (of(2000, ahead=-360), (Cause.LATE, 0)),
         (of(2000, ahead=-360, absences=((NOW - 1700, NOW),)), (Cause.AWAY, 0)),
+        # Typed just before the bot was back, and the server's clock is known to a second or two.
+        (of(360, ahead=-361.7, absences=((NOW - 900, NOW),)), (Cause.AWAY, 0)),
+        (of(360, ahead=-359.5, absences=((NOW - 900, NOW),)), (Cause.AWAY, 0)),
+        (of(360, ahead=-360, absences=((NOW - 900, NOW - 5),)), (Cause.OURS, 360)),
         # The sender's server is six minutes fast, or slow.
         (of(-360, local=False), (Cause.THEIRS, 360)),
         (of(-360, local=False, ahead=0.2), (Cause.THEIRS, 360)),
@@ -126,6 +130,18 @@ async def test_a_command_of_an_absence_says_so_and_counts(office: Ops) -> None:
     said = await types(office, BO, "!memory", 400)
     assert said.startswith("⛔ Not run: !memory of 13:56 UTC, I was offline.\nbo, ")
     assert office.parts.ground.absences.missed == 1
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 0.0, 0.5, 1.6])
+async def test_a_command_just_before_the_return_says_so_however_exact_the_clock_is_known(
+    office: Ops, wrong: float
+) -> None:
+    """Our clock is 400 s fast; the command came in the last second of the absence."""
+    office.hs.skew.seconds = -400 - wrong
+    office.hs.skew.heard = lambda *_: None  # type: ignore[method-assign]
+    office.parts.ground.absences.was_away(office.clock.now - 900, office.clock.now - 10)
+    said = await types(office, BO, "!memory", 410.2)
+    assert said.startswith("⛔ Not run: !memory of 13:56 UTC, I was offline.\nbo, "), said
 
 
 @pytest.mark.parametrize("off", [360, -360, 301])

@@ -1,7 +1,8 @@
 """How far the homeserver's clock is ahead of ours, from the Date header of its answers.
 
-The header holds whole seconds and its answer some time on the way: good to a second or two, which
-is enough to tell why commands arrive minutes off.
+The header holds whole seconds, Conduit makes it anew after a whole second only, and its answer is
+some time on the way: good to a second or two, which is enough to tell why commands arrive minutes
+off.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 DIFFER = 60.0  # seconds by which clocks differ noticeably
+EXACT = 2.0  # seconds to which it is known
 _SURE = 5.0  # seconds that a request may take whose answer is believed
 
 

@@ -17,7 +17,7 @@ from ..chat import refusals
 from ..chat.refusals import Missed
 from ..db.connection import Tx
 from ..matrix.api import Homeserver
-from ..matrix.skew import DIFFER
+from ..matrix.skew import DIFFER, EXACT
 from ..model.origin import Origin
 from ..state import Absences, Live, Rooms, ServerState
 from ..text.message import Message
@@ -56,7 +56,7 @@ def cause(a: Arrival, max_age: float) -> tuple[Cause, float]:
     skew = a.ahead if a.ahead is not None and abs(a.ahead) >= DIFFER else 0.0
     age = seems + skew  # as if the homeserver's clock and ours were one
     sent = a.now - age
-    if any(since - UNREAD <= sent <= until for since, until in a.absences if until):
+    if any(since - UNREAD <= sent <= until + EXACT for since, until in a.absences if until):
         return Cause.AWAY, 0.0
     if skew and abs(age) <= max_age:
         return Cause.OURS, abs(skew)
