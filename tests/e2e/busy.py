@@ -30,7 +30,7 @@ from tests.e2e.relay import Relay
 
 GIVES_UP = 30  # seconds
 SHORTEST = 2  # minutes: below that nothing was put to the test
-ENDS = {"!adduser": r"✅ .*\b[Aa]ccount made: ", "!memory": r"📋 Conduit's caches hold "}
+ENDS = {"!adduser": r"✅ New account @", "!memory": r"📋 Conduit's caches hold "}
 DEAD, BUSY = re.compile(r"\b(dead|died|stuck)\b"), re.compile(r"\bbusy\b")
 
 

@@ -62,6 +62,17 @@ class Card:
     def id(self) -> str:
         return self.said.id
 
+    @property
+    def what(self) -> str:
+        """What is asked for, as its first line says it."""
+        found = re.match(r"✋ \S+ asks: (.+) · #\d+\n", self.said.text)
+        assert found, self.said.text
+        return found[1]
+
+    def line(self, start: str) -> str:
+        """A pattern of the first line, whole, of what is said of it later."""
+        return rf"^{start}: {re.escape(self.what)} · #{self.number}(?!.)"
+
 
 @dataclass
 class Office:
@@ -186,6 +197,16 @@ class Office:
             f"“{pattern}”",
             within=within,
         )
+
+    async def done(self, card: Card, within: float = 10) -> Said:
+        """The result of a request that deactivates: its whole first line."""
+        word, what = card.what.split(maxsplit=1)
+        if word == "deactivateall":
+            what = "1 account" if what.startswith("@") else what
+            said = f"{what} deactivated"
+        else:
+            said = f"Deactivated {what}"
+        return await self.shows(rf"^✅ {re.escape(said)} · #{card.number}(?!.)", within)
 
     async def says_of(self, card: Card, pattern: str, within: float = 10) -> Said:
         """A new text of the card itself."""

@@ -27,7 +27,7 @@ async def test_a_missing_reason_is_asked_for_and_given_by_a_reply(office: Office
     card = await office.card_behind(question.id, command)
     assert "\nWhy: “casino links in 6 rooms”\n" in card.said.text
     await office.taps("cy", card)
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     await office.ran_once(spam)
 
 
@@ -47,9 +47,11 @@ async def test_a_missing_reason_may_be_given_by_an_edit(office: Office) -> None:
     again = await office.edits("bo", command, f"!deactivate {spam.mxid} reason other links")
     new = await office.card_behind(again, command)
     assert "\nWhy: “other links”\n" in new.said.text
-    await office.says_of(card, f"bo changed the command. Now it is #{new.number}")
+    await office.says_of(
+        card, card.line("⛔ Not run") + rf"\nbo changed the command\. Now it is #{new.number}"
+    )
     await office.removes("bo", command)
-    await office.says_of(new, "bo deleted the command")
+    await office.says_of(new, new.line("⛔ Not run") + r"\nbo deleted the command")
     await office.never_ran(spam)
 
 
@@ -63,9 +65,9 @@ async def test_a_command_completed_by_a_reply_ends_with_the_command(office: Offi
         await office.replies("bo", question.id, "casino")
         cards.append(await office.card_behind(question.id, command))
     await office.removes("bo", cards[0].command)
-    await office.says_of(cards[0], "bo deleted the command")
+    await office.says_of(cards[0], cards[0].line("⛔ Not run") + r"\nbo deleted the command")
     await office.edits("bo", cards[1].command, "never mind")
-    await office.says_of(cards[1], "bo changed the command")
+    await office.says_of(cards[1], cards[1].line("⛔ Not run") + r"\nbo changed the command")
     await office.never_ran(one)
     await office.never_ran(two)
 
@@ -133,7 +135,7 @@ async def test_a_missing_name_is_asked_for_too(office: Office) -> None:
     card = await office.card_behind(why.id, command)
     assert f"deactivate @{spam.localpart} · " in card.said.text
     await office.removes("bo", command)
-    await office.says_of(card, "bo deleted the command")
+    await office.says_of(card, card.line("⛔ Not run") + r"\nbo deleted the command")
 
 
 async def test_what_is_not_allowed_is_said_before_anything_is_asked(office: Office) -> None:
@@ -170,7 +172,7 @@ async def test_a_typo_in_a_destructive_command_is_corrected_by_an_edit(office: O
     edit = await office.edits("bo", command, f"!deactivate {spam.mxid} reason casino")
     card = await office.card_behind(edit, command)
     await office.taps("cy", card)
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     await office.ran_once(spam)
 
 
@@ -178,7 +180,7 @@ async def test_a_deactivated_account_is_opened_again_only_after_a_tap(office: Of
     carol = await office.account("carol")
     card = await office.card("bo", f"!deactivate {carol.mxid} reason test")
     await office.taps("cy", card)
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     question = await office.asks("bo", f"!resetpw {carol.localpart}")
     assert question.text.startswith(f"❓ {carol.mxid} is deactivated. Open it again?\n")
     await office.heard_nothing(await office.taps("cy", question))

@@ -63,18 +63,18 @@ async def test_votes_powers_creators_and_redactions_in_rooms_of_every_version(
     await office.says_of(card, r"1 of 2 votes: ana ✅")
     assert await office.lines(one.localpart) == []
     await world["ana"].set_power(world.ops_room, world["cy"].mxid, 50)
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     await office.ran_once(one)
     # deleted commands and cards
     card = await office.card("bo", f"!deactivate {two.mxid} reason casino")
     await office.removes("bo", card.command)
-    await office.says_of(card, f"⛔ Not run: .* · #{card.number}(?s:.)*bo deleted the command")
+    await office.says_of(card, card.line("⛔ Not run") + r"\nbo deleted the command")
     card = await office.card("bo", f"!deactivate {two.mxid} reason casino")
     await office.removes("ana", card.id)
-    await office.shows(rf"^⛔ Not run: .* · #{card.number}\nThe card was deleted")
+    await office.shows(card.line("⛔ Not run") + r"\nThe card was deleted")
     # a kick
     card = await office.card("bo", f"!deactivate {two.mxid} reason casino")
     await world["ana"].kick(world.ops_room, world["bo"].mxid)
-    await office.shows(rf"^⛔ Not run: .* · #{card.number}\nbo left this room\.")
+    await office.shows(card.line("⛔ Not run") + r"\nbo left this room\.")
     await office.taps("cy", card)
     await office.never_ran(two)

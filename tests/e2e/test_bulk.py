@@ -156,7 +156,7 @@ async def test_forty_accounts_go_in_tens_and_the_card_tells_how_far(office: Offi
     spam = await wave(office, 40)
     card = await approved(office, spam)
     for done in ("10", "20", "30"):
-        await office.says_of(card, rf"⏳ Running, {done} of 40 accounts: .* · #{card.number}")
+        await office.says_of(card, card.line(f"⏳ Running, {done} of 40 accounts"))
     await office.shows(f"^✅ 40 accounts deactivated · #{card.number}")
     assert await sent(office, spam) == [1] * 40
     assert not await office.is_open(spam[39])

@@ -75,7 +75,7 @@ ROWS = {
         ERROR,
     ),
     "deactivateall": Row(
-        "deactivateall\n{0}", (MISSING, "0 of 1 account deactivated\nNot: "), ERROR
+        "deactivateall\n{0}", (MISSING, "0 of 1 account deactivated\nNot: {0} does not"), ERROR
     ),
     "disableroom": Row("disableroom !x:y", failed=ERROR, look="rooms x"),
     "rmalias": Row("rmalias {4}", ("No such alias exists", "there is no address {4}"), ERROR),
@@ -98,12 +98,12 @@ ROWS = {
 }  # fmt: skip
 LOOKS = frozenset(name for name in list(ROWS)[:12])
 TOLD = {  # whether it ran is looked up, so an odd answer is not the end of it
-    "deactivate": "{0} is still active",
-    "deactivateall": "0 of 1 account deactivated",
+    "deactivate": "{0} is still active, nothing changed.",
+    "deactivateall": "Not: {0}, Conduit could not",
     "rmalias": "The address still leads to its room",
     "purge": "The files are still there",
     "block": "The files can still be loaded",
-    "unblock": "Unblocked 1 file",
+    "unblock": "I do not understand Conduit's answer; I looked myself.",
 }
 
 
@@ -176,7 +176,7 @@ def could_not(name: str, answer: str, said: str, got: str) -> None:
     if name == "unblock":  # Conduit says so of every file with thumbnails
         shows(got, "^✅ Unblocked 1 file$", "^I checked that it loads again")
     elif name == "deactivateall":
-        shows(got, "^❌ 0 of 1 account deactivated")
+        shows(got, "^❌ 0 of 1 account deactivated$", "^Not: .*, Conduit had an error$")
     else:
         shows(got, f"^❌ !.* failed: {re.escape(said)}")
         if "No space" in answer:
@@ -194,6 +194,11 @@ def not_understood(name: str, odd: str, look: str, names: tuple[str, ...], got: 
         return "failed"
     if name in TOLD:
         shows(got, re.escape(TOLD[name].format(*names)))
+        first = {
+            "deactivateall": "❌ 0 of 1 account deactivated",
+            "unblock": "✅ Unblocked 1 file",
+        }
+        shows(got, f"^{first.get(name, f'❌ !{name} .* failed')} · #\\d+$")
         return "done" if name == "unblock" else "failed"
     shows(got, r"^❗ .*: outcome unknown · #\d+$", r"^I do not understand Conduit's answer\.")
     shows(got, r"\(or !resolve \d+ done\)$")

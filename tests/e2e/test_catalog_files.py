@@ -131,7 +131,7 @@ async def test_purge_media(house: House, eve: Client) -> None:
     other = await eve.upload(b"another", "4.png", "image/png")
     shows(
         await house.does(f"!purge-media{files(mxcs[0])}"),
-        "^✅ Purged 1 file",
+        "^✅ Purged 1 file$",
         r"^I checked that it is gone\.$",
         "^Cannot be undone",
     )
@@ -139,7 +139,11 @@ async def test_purge_media(house: House, eve: Client) -> None:
     async with house.nothing_sent():
         text = await house.does(f"!purge {mxcs[1]}")
         shows(text, f"^⛔ Not run: that file is not here, or gone: {mxcs[1]}")
-    shows(await house.does(f"!purge {other} {other}"), "^✅ Purged 1 file", "^I checked")
+    shows(
+        await house.does(f"!purge {other} {other}"),
+        "^✅ Purged 1 file$",
+        r"^I checked that it is gone\.$",
+    )
 
 
 async def test_purge_as_a_reply_to_a_picture_and_with_a_link_to_it(
@@ -150,11 +154,15 @@ async def test_purge_as_a_reply_to_a_picture_and_with_a_link_to_it(
     picture = {"msgtype": "m.image", "body": "spam.png", "info": {"mimetype": "image/png"}}
     posted = [await cy.send(room, {**picture, "url": mxc}) for mxc in mxcs]
     event = await house.world["ana"].reply(room, posted[0], "!purge")
-    shows((await house.room.answer_to(event)).text, "^✅ Purged 1 file", "^I checked")
+    shows(
+        (await house.room.answer_to(event)).text,
+        "^✅ Purged 1 file$",
+        r"^I checked that it is gone\.$",
+    )
     shows(
         await house.does(f"!purge https://matrix.to/#/{room}/{posted[1]}?via=x"),
-        "^✅ Purged 1 file",
-        "^I checked",
+        "^✅ Purged 1 file$",
+        r"^I checked that it is gone\.$",
     )
     assert [await cy.download_status(mxc) for mxc in mxcs] == [404, 404]
     event = await house.world["ana"].reply(room, event, "!purge")
@@ -171,7 +179,7 @@ async def test_block_and_unblock_media(house: House, eve: Client) -> None:
     mxc = await eve.upload(b"illegal %s" % eve.mxid.encode(), "bad.png", "image/png")
     shows(
         await house.does(f"!block-media{files(mxc)}"),
-        "^✅ Blocked 1 file",
+        "^✅ Blocked 1 file$",
         r"^I checked that nobody can load it\.$",
         f"^Undo: .*!unblock {mxc}$",
     )
@@ -181,12 +189,13 @@ async def test_block_and_unblock_media(house: House, eve: Client) -> None:
     text = await house.does(f"!unblock-media{files(mxc)}")
     shows(text, "^✅ Unblocked 1 file$", r"^I checked that it loads again\.$")
     assert await eve.download_status(mxc) == 200
-    shows(await house.does(f"!block {mxc} --and-purge"), "^✅ Blocked and purged 1 file", "^I ch")
+    shows(await house.does(f"!block {mxc} --and-purge"), "^✅ Blocked and purged 1 file$", "^I ch")
     never = f"mxc://{house.server.name}/never"
     await house.does(f"!block {never}")
     shows(
         await house.does(f"!unblock {never}"),
-        "^❌ !.* failed: Conduit said done, but the file still cannot be loaded; it may be gone",
+        "^❌ !unblock 1 file failed: Conduit said done, but the file still cannot be "
+        r"loaded; it may be gone\.$",
         f"^{never} Look: !mediainfo {never}$",
     )
 
@@ -202,7 +211,11 @@ async def test_a_picture_with_a_thumbnail_is_unblocked_although_conduit_says_it_
     size = {"width": 32, "height": 32, "method": "scale"}
     async with eve.http.get(eve.base + path, params=size, headers=headers) as answer:
         assert answer.status == 200
-    shows(await house.does(f"!block {mxc}"), "^✅ Blocked 1 file", "^I checked")
+    shows(
+        await house.does(f"!block {mxc}"),
+        "^✅ Blocked 1 file$",
+        "^I checked that nobody can load it",
+    )
     shows(await house.does(f"!unblock {mxc}"), "^✅ Unblocked 1 file$", "^I checked that it loads")
 
 
@@ -215,11 +228,20 @@ async def test_a_picture_with_a_thumbnail_is_unblocked_although_conduit_says_it_
 async def test_all_files_of_somebody(house: House, eve: Client, purge: str, block: str) -> None:
     mxc = await eve.upload(b"of %s" % eve.mxid.encode(), "a.png", "image/png")
     text = await house.does(f"!{block} {eve.mxid} last 7d")
-    shows(text, f"^✅ Blocked all files of @{eve.localpart}$", "of those of the last 7 days")
+    shows(
+        text,
+        f"^✅ Blocked all files of @{eve.localpart}$",
+        r"^Conduit says so of those of the last 7 days\.$",
+    )
     assert await eve.download_status(mxc) == 404
-    shows(await house.does(f"!unblock {mxc}"), "^✅ Unblocked 1 file$", "^I checked")
+    shows(await house.does(f"!unblock {mxc}"), "^✅ Unblocked 1 file$", "^I checked that it loads")
     text = await house.does(f"!{purge} {eve.mxid}")
-    shows(text, f"^✅ Purged all files of @{eve.localpart}", "^Cannot be undone")
+    shows(
+        text,
+        f"^✅ Purged all files of @{eve.localpart}$",
+        r"^Conduit says so\. ",
+        "^Cannot be undone",
+    )
     assert await eve.download_status(mxc) == 404
 
 
@@ -227,7 +249,7 @@ async def test_all_files_of_somebody(house: House, eve: Client, purge: str, bloc
 async def test_copies_of_another_servers_files(house: House, eve: Client) -> None:
     for name in ("purgeserver", "purge-media-from-server"):
         text = await house.does(f"!{name} evil.example")
-        shows(text, "^✅ Purged all files of evil.example")
+        shows(text, r"^✅ Purged all files of evil\.example$", r"^Conduit says so\. ")
     async with house.nothing_sent():
         text = await house.does(f"!purgeserver {house.server.name}")
         shows(text, f"^⛔ Not run: {house.server.name} is this server itself")
@@ -237,7 +259,7 @@ async def test_copies_of_another_servers_files(house: House, eve: Client) -> Non
     text = await house.does("!purge mxc://evil.example/abc")
     shows(
         text,
-        "^✅ Purged 1 file",
+        "^✅ Purged 1 file$",
         "^Conduit says so; a look would fetch it again from evil.example",
     )
 
@@ -256,7 +278,7 @@ async def test_files_go_with_the_account(house: House, eve: Client) -> None:
     text = await house.does(f"!deactivate {eve.mxid} --purge-media")
     shows(
         text,
-        f"^✅ Deactivated @{eve.localpart}",
+        f"^✅ Deactivated @{eve.localpart}$",
         "its files are removed",
         "its files do not come b",
     )

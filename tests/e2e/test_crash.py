@@ -22,6 +22,7 @@ import pytest
 from lab.chat import Said
 from lab.client import Client
 from lab.world import World
+from tests.e2e.office import Card
 from tests.e2e.relay import PASSWORD, Relay
 
 LAUNCHER = Path(__file__).parent / "crash" / "maubot_that_dies.py"
@@ -126,8 +127,7 @@ class AddUser(Command):
             assert "it is thrown away" in result.text, result.text
             assert passwords == [], "it was handed over"
             return
-        assert result.text.startswith("✅"), result.text
-        assert done in result.text, result.text
+        assert result.text.startswith(f"✅ {done} @{self.relay.name(word)}\n"), result.text
         assert len(passwords) == 1, private.transcript()
         assert await self.relay.signs_in(word, passwords[0])
 
@@ -142,22 +142,24 @@ class ResetPassword(AddUser):
         return await self.relay.says("bo", f"!resetpw {self.relay.name(word)}")
 
     async def check(self, word: str, result: Said) -> None:
-        await self._password(word, result, "New password")
+        await self._password(word, result, "New password for")
 
 
 class Deactivate(Command):
     line = "deactivate-user {mxid}"
     accounts: dict[str, Client]
+    cards: dict[str, Card]
 
     def __init__(self, mortal: Mortal) -> None:
         super().__init__(mortal)
-        self.accounts = {}
+        self.accounts, self.cards = {}, {}
 
     async def prepare(self, word: str) -> None:
         self.accounts[word] = await self.relay.world.server.account(self.relay.name(word))
 
     async def give(self, word: str) -> str:
         card = await self.relay.card("bo", f"!deactivate {self.relay.mxid(word)} reason spam")
+        self.cards[word] = card
         await self.relay.taps("cy", card)
         return card.id
 
@@ -165,7 +167,10 @@ class Deactivate(Command):
         return super().is_result(said, event, word) and said.sender == self.relay.bot.mxid
 
     async def check(self, word: str, result: Said) -> None:
-        assert result.text.startswith(f"✅ Deactivated @{self.relay.name(word)}"), result.text
+        card = self.cards[word]
+        first = f"✅ Deactivated @{self.relay.name(word)} · #{card.number}\n"
+        assert result.text.startswith(first), result.text
+        await self.relay.says_of(card, card.line("✅ Done") + r"\nbo asked, cy approved")
         assert not await self.relay.is_open(self.accounts[word])
 
 

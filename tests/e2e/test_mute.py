@@ -74,7 +74,7 @@ async def test_a_muted_bot_runs_nothing_tells_another_room_and_says_later_what_i
     held = await office.shows("^🔔 Since .* I could not write here. Held back:")
     unheard = await office.shows("^⛔ Not run: the command typed here while I could not write")
     assert unheard.mentions == {world["ana"].mxid}
-    done = await office.shows(rf"^✅ .* · #{card.number}\b")
+    done = await office.done(card)
     places = [office.room.said.index(said) for said in (held, unheard, done)]
     assert places == sorted(places), office.room.transcript()
     await office.ran_once(other)
@@ -99,7 +99,7 @@ async def test_a_bot_that_is_muted_between_the_last_vote_and_the_line_waits(
     await second.answer_to(await world["dan"].say(second.room, "!registration"))
     assert await office.lines(spam.localpart) == []
     await world["ana"].set_power(world.ops_room, office.bot.mxid, 0)
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     await office.ran_once(spam)
 
 
@@ -116,7 +116,7 @@ async def test_where_nobody_may_react_the_card_says_what_to_type(office: Office)
     assert "I cannot react in this room" in status.text, status.text
     assert "Not everybody can tap" in status.text, status.text
     await office.says("cy", f"!approve {card.number}")
-    await office.shows(rf"^✅ .* · #{card.number}\b")
+    await office.done(card)
     await office.ran_once(spam)
 
 
