@@ -6,6 +6,7 @@ does. A no that nobody could read must never be the reason why something runs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -58,9 +59,13 @@ class Live:
         self.errors.append(error)
 
     async def reads(self) -> list[str]:
-        """The bot reads all that stands in the room; what it said."""
+        """The bot reads all that stands in the room, and what it looks up for it is over, which
+        takes longer on a busy machine; what it said."""
         self.reader.doorbell()
         await self.reader.step()
+        while self.reader._beside:
+            await asyncio.sleep(0.01)
+            await self.reader.step()
         await self.reader.flush()
         assert self.errors == []
         assert self.reader.failing_since is None
