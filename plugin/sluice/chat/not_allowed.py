@@ -38,7 +38,8 @@ def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) ->
         return not_run(head, _later(decision, decision.retry_at, here, denied=bool(now)))
     by_rule = _verb(decision) == "deny" or (decision.checked and not decision.by_role)
     why = line(" Why: `!why {number}`", here, number=number) if by_rule else ()
-    can: Text = (*(_can(decision) or (" Nobody can.",)), *why)
+    nobody = " Nobody can now." if decision.by_role else " Nobody can."
+    can: Text = (*(_can(decision) or (nobody,)), *why)
     return not_run((*head, *can)) if stop(decision.because) else not_run(head, below(can))
 
 
