@@ -33,7 +33,10 @@ class Schedule:
     retry_after: float = 0.0  # what the server asked for
 
     def hurry(self) -> None:
+        """Something was sent: where reading failed it may work again, unless we have to wait."""
         self.awaited = 0
+        if not self.retry_after:
+            self.failures = 0
 
     def calm(self) -> None:
         self.awaited = None

@@ -1,6 +1,5 @@
-"""An administrator types beside the bot just when it asks Conduit for a sign of life, so that the
-sign proves nothing: the bot asks again, and nobody waits a minute or is told that Conduit is
-silent."""
+"""What asks Conduit for a sign of life makes nobody wait and raises no false alarm: where an
+administrator types beside it so that the sign proves nothing, and where the homeserver was away."""
 
 from __future__ import annotations
 
@@ -11,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from attrs import frozen
 
-from tests.fake.homeserver import Json
-from tests.stage.stage import ADMIN, OPS, Stage, on_stage
+from tests.fake.homeserver import Fault, Json
+from tests.stage.stage import ADMIN, OPS, POLICY, Stage, on_stage
 
 FENCE = re.compile(r"sluice-fence-\w+$")
 SIGNS = ("✅", "❗", "🔔")
@@ -109,3 +108,27 @@ def test_who_types_beside_a_fence_delays_no_start(beside: Beside, times: int) ->
 @pytest.mark.parametrize("beside", [erased, copied])
 def test_who_copies_every_fence_gets_fewer_and_fewer(beside: Beside) -> None:
     assert 3 <= played(beside, 1000).fences <= 10
+
+
+@pytest.mark.parametrize("away", [40, 75, 200])
+@pytest.mark.parametrize("timeout", ["3s", "8s"])
+def test_a_homeserver_that_is_back_is_not_called_silent(away: int, timeout: str) -> None:
+    """The line that was sent first is read at once, however long nothing could be read."""
+
+    async def scene(stage: Stage) -> list[str]:
+        await stage.start()
+        await stage.settle(10)
+        before = len(stage.said())
+        assert stage.app is not None
+        stage.home.faults.append(Fault("", None, times=1_000_000))
+        stage.app.connection_lost()
+        await stage.settle(away)
+        stage.home.faults.clear()  # no bell: maubot's sync waits for more than a minute
+        await stage.settle(25)
+        return [said.text for said in stage.said()[before:] if said.sender == stage.bot]
+
+    policy = POLICY.replace("timeout: 60s", f"timeout: {timeout}").replace(
+        "slow_timeout: 10m", f"slow_timeout: {timeout}"
+    )
+    texts = on_stage(scene, policy=policy)
+    assert [text for text in texts if "The server was offline" not in text] == []
