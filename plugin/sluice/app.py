@@ -328,7 +328,7 @@ class Running:
         if thorough:
             await admin.room.view.refresh(self._hs)
             self._bells.problems.set()
-        if thorough or admin.registration.state.window is not None:
+        if thorough or not admin.registration.state.lasts:
             await admin.registration.check()
         self._bells.line.set()
 

@@ -69,6 +69,12 @@ class RegistrationState:
         """Where the config file opens it that is the owner's own wish."""
         return self.window is None and bool(self.at_start)
 
+    @property
+    def lasts(self) -> bool:
+        """It stays as it is when Conduit restarts and goes by its config file."""
+        closed = self._on is False and self.at_start is not False
+        return self.window is None and not closed
+
     def is_now(self, window: Window | None, on: bool | None) -> None:
         self.window, self._on = window, on
 

@@ -75,6 +75,22 @@ async def test_a_window_closes_although_conduit_opened_it_again_at_a_restart(hou
     assert not await may_register(house, "late3")
 
 
+async def test_what_was_closed_and_a_restart_opens_wakes_the_owners(house: House) -> None:
+    said = await house.asks("ana", "!registration off")
+    shows(said.text, "^✅ Registration is off")
+    await house.server.restart()
+    alarm = await house.room.wait(
+        lambda s: s.text.startswith("❗ Registration is on again: anyone can make an account."),
+        "the alarm",
+        within=30,
+        after=said.id,
+    )
+    shows(alarm.text, "ana had switched it off. Conduit restarted: its config file opens it.")
+    assert house.server.ana.mxid in alarm.mentions
+    assert await may_register(house, "early")
+    shows(await house.does("!registration off"), "^✅ Registration is off")
+
+
 async def test_a_window_that_a_restart_closes_is_told_and_not_opened_again(house: House) -> None:
     await house.server.opens_at_start(False)
     said = await house.asks("ana", "!registration on for 1h")

@@ -280,3 +280,16 @@ def registration_reset(here: Here, left: float) -> Message:
 @says("""🔔 Conduit restarted: registration is off again, as in its config file.
 I do not open it by myself. {left:span} {were} left: `!registration on for {typed}`""")
 def _registration_reset(here: Here, left: float, were: str, typed: str) -> None: ...
+
+
+def registration_reopened(here: Here, by: str, config: bool | None) -> Message:
+    """by: who had closed it; "" not known. config: as in `at_next_start`."""
+    was = line("{by:person} had switched it off.", by=by) if by else "It was off."
+    why = " Conduit restarted: its config file opens it." if config else ""
+    return _registration_reopened(here, (*was, why))
+
+
+@says("""❗ Registration is on again: anyone can make an account.
+{why}
+Off: `!registration off`""")
+def _registration_reopened(here: Here, why: Text) -> None: ...

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from .. import audit
 from ..chat import notices as texts
+from ..db import meta
 from ..db.connection import Database, Tx
 from ..families.answers import config_in, interpret
 from ..matrix.outbox import Outbox
@@ -26,6 +27,7 @@ from ..text.message import Message, Topic
 from .looking import Looking
 
 _TICK, _AGAIN = 1.0, 60.0  # seconds
+_CLOSED = "registration_closed"  # stored while it is known to be off: who closed it, or ""
 _CONFIG = ("show-config",)
 _ASK, _OFF = ("allow-registration",), ("allow-registration", "false")
 Ask = Callable[..., Awaitable["tuple[str, Content] | None"]]
@@ -67,6 +69,7 @@ class Registration:
         """A `registration.set` has ended well: the window that is open now."""
         until = self._live.now() + span if on and span is not None else None
         await store.open_window(tx, request, until)
+        await self._keep(tx, on=on, by=person)
         window = Window(request, person, until) if on else None
         tx.after(lambda: self.state.is_now(window, on))
         return window
@@ -149,6 +152,7 @@ class Registration:
             if outcome:
                 await self._record(tx, "outcome", window, outcome=outcome)
             await store.open_window(tx, 0, None)
+            await self._keep(tx, on=False)
             await self._say(tx, f"registration.{window.request}.over", said)
             tx.after(lambda: self.state.is_now(None, False))
 
@@ -180,3 +184,17 @@ class Registration:
             here = self._rooms.here(self._rooms.main_room or "")
             left = max((window.until or now) - now, 0.0)
             await self._over(window, texts.registration_reset(here, left))
+        else:
+            await self._db.write(lambda tx: self._told(tx, on=state == "on"))
+
+    async def _told(self, tx: Tx, *, on: bool) -> None:
+        """Conduit's word. Where it was off and nobody asked for it to be on, the owners hear it."""
+        closed = await meta.get(tx, _CLOSED)
+        if on and closed is not None and self.state.window is None:
+            here = self._rooms.here(self._rooms.main_room or "")
+            said = texts.registration_reopened(here, closed, self.state.at_start)
+            await self._say(tx, f"registration.{here.clock.now:.0f}.reopened", said)
+        await self._keep(tx, on=on, by=closed or "")
+
+    async def _keep(self, tx: Tx, *, on: bool, by: str = "") -> None:
+        await (meta.drop(tx, _CLOSED) if on else meta.put(tx, _CLOSED, by))
