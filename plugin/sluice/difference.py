@@ -1,8 +1,8 @@
 """What a new text changes: one line for every difference of what the two texts mean, none for any
 other.
 
-Rights come first, as people see them (`policy.changed`); then a walk over all fields of the
-settings and of the policy, so that a field that is added one day cannot be forgotten here. A line
+Rights come first, as people see them (`policy.changed`); then a walk over all fields of the policy
+and of the settings, so that a field that is added one day cannot be forgotten here. A line
 is taken to loosen something unless a table below knows that it only takes away.
 """
 
@@ -60,7 +60,7 @@ class Change:
 def difference(old: Settings, new: Settings) -> Change:
     head, rights, unchanged = rights_changed(old.policy, new.policy)
     rules = [*rights, *_policy(old.policy, new.policy)]
-    lines = [*_settings(old, new), *rules]
+    lines = [*rules, *_settings(old, new)]
     looser = [line.text for line in lines if line.loosens]
     stricter = [line.text for line in lines if not line.loosens]
     if lines and not head:

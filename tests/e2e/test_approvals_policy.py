@@ -58,7 +58,7 @@ async def test_the_vote_of_a_demoted_person_never_counts_even_after_a_promotion(
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     told = await office.new_policy(WITHOUT_CY)
-    assert told.text.startswith("❗ New policy since")
+    assert told.text.startswith("❗ New policy: ")
     await office.taps("cy", card)
     said = await office.shows(f"^📋 cy, your vote does not count: #{card.number} ")
     assert said.text.endswith(f"#{card.number} needs a mod or an owner.")
@@ -236,8 +236,10 @@ async def test_break_glass_runs_at_once_and_the_next_waits_for_its_review(office
     await office.shows(rf"^✅ Deactivated @{two.localpart} · #{number}(?!.)")
     await office.says("ana", f"!deny {number} could have waited")
     judged = await office.shows(
-        rf"^❗ ana objects: deactivate @{two.localpart} · #{number}\n"
-        "Break-glass by dan: “could have waited”\n"
+        rf"^❗ ana objects: deactivate @{two.localpart} · #{number}
+"
+        "Why: “could have waited”
+dan ran it without a vote; it is done. "
     )
     assert judged.text.endswith(f"Undo: !resetpw {two.localpart}")
     await office.ran_once(two)

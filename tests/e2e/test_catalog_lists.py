@@ -79,7 +79,7 @@ async def test_what_anybody_can_make_huge_is_asked_once_a_day(house: House) -> N
     policy = POLICY.replace("sized: allow}", "sized: refuse}\ncommand_max_age: 30d")
     house.bot.set_policy(house.world.policy(policy))
     await house.says("ana", "!reload")
-    await house.shows("New policy since")
+    await house.shows("New policy: ")
     shows(
         await house.does("!media"), "^⛔ Not run: a file can be named so that looking at it stops"
     )

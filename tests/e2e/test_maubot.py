@@ -103,7 +103,7 @@ async def test_edits_are_taken_or_refused_as_a_whole_and_no_text_is_rewritten(
     await maubot.edit(narrow)
     answer = await room.ask("!can purge mxc://example.org/abc")  # the very next command
     assert answer.text.startswith("📋 No")
-    live = await room.shows("^❗ New policy since")
+    live = await room.shows("^❗ New policy: ")
     head, *changes = live.text.split("\n")
     assert head.endswith("bo lost 2 commands, bo gained 1, cy lost 2, cy gained 1.") or re.search(
         r"bo lost 2 commands.*cy", head

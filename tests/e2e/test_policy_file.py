@@ -82,7 +82,7 @@ async def test_reload_is_for_owners_and_counts_for_the_next_command(
     answer = await bos.ask("!can disableroom !abc")
     assert answer.text.startswith("📋 No")
     await room.wait(lambda said: said.reaction == (command, "✅"), "the tick")
-    live = await room.shows("^❗ New policy since")
+    live = await room.shows("^❗ New policy: ")
     assert "bo: no longer disableroom" in live.text.split("\n")
     assert live.mentions == {world["ana"].mxid, world["dan"].mxid}
 
@@ -100,7 +100,7 @@ async def test_a_text_that_was_changed_while_the_bot_was_down_is_told(
     await bot.stop()
     bot.set_policy(world.policy().replace("purge, disableroom", "purge"))
     await bot.start()
-    live = await room.shows("^❗ New policy since", within=20)
+    live = await room.shows("^❗ New policy: ", within=20)
     assert "bo: no longer disableroom" in live.text.split("\n")
 
 
@@ -210,7 +210,7 @@ async def test_policy_file_in_a_full_maubot(
     file.write_text(world.policy().replace("purge, disableroom", "purge"))
     assert (await room.ask("!can disableroom !abc")).text.startswith("📋 Yes"), "not read yet"
     await world["ana"].say(world.ops_room, "!reload")
-    await room.shows("^❗ New policy since")
+    await room.shows("^❗ New policy: ")
     assert (await room.ask("!can disableroom !abc")).text.startswith("📋 No")
 
     with pytest.raises(RuntimeError, match=r"400.*line 2: policy_file stands alone"):

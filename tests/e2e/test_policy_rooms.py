@@ -107,9 +107,9 @@ async def test_a_room_that_leaves_ops_rooms_is_none_for_the_next_command(
 
     bot.set_policy(with_rooms(world, second))  # whoever does this is seen in both
     await world["ana"].say(world.ops_room, "!reload")
-    await room.shows("^❗ New policy since ", within=15)
+    await room.shows("^❗ New policy: ", within=15)
     await first.wait(
-        lambda said: said.text.startswith("❗ New policy since "), "told here too", after=reload
+        lambda said: said.text.startswith("❗ New policy: "), "told here too", after=reload
     )
     await eventually(lambda: _answers(room, "!can adduser alice"), "an answer in the second room")
     await room.never(lambda said: said.reply_to == silent, "an answer to what was typed before")

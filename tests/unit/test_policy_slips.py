@@ -404,10 +404,10 @@ async def test_a_room_that_invited_us_is_moved_to(desk: Desk) -> None:
     room = fake.room(ANA, version="10")
     assert "rejected" in await moves(desk, room)
     fake.put(room, ANA, "m.room.member", {"membership": "invite"}, BOT)
-    assert "New policy since" in await moves(desk, room)
+    assert "New policy: " in await moves(desk, room)
     assert desk.room.live.in_force.ops_rooms == (room,)
 
 
 async def test_a_homeserver_that_is_away_does_not_keep_a_policy_back(desk: Desk) -> None:
     desk.room.fake.faults.append(Fault("joined_rooms", None, times=9))
-    assert "New policy since" in await moves(desk, "!other:example.org")
+    assert "New policy: " in await moves(desk, "!other:example.org")

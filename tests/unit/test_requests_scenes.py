@@ -509,14 +509,14 @@ async def test_47_pause_and_resume(scene: Scene) -> None:
     why = "odd requests from cy's account"
     await scene.office.at_desk(measures.pause, await scene.asks(BO, "pause"), why)
     assert await scene.news() == [
-        "❗ Paused by bo: only commands that read run now. ana or dan can !resume\n"
+        "❗ Paused by bo: nothing can be changed now\nCommands that only read still run. ana or dan can !resume\n"
         "Why: “odd requests from cy's account”\n"
         "2 requests stay open; votes count, nothing starts."
     ]
     assert await scene.pushed() == [ANA, DAN]
     assert await scene.office.types(CY, invocation("adduser @zoe:example.org", None)) is None
     assert await scene.news() == [
-        "⛔ Not run: paused by bo since 14:41 UTC. ana or dan can !resume"
+        "⛔ Not run: paused by bo since 14:41 UTC\nana or dan can !resume. Then send it again."
     ]
     await scene.taps(CY, request)
     (edit,) = await scene.news()
@@ -535,7 +535,7 @@ async def test_47_pause_and_resume(scene: Scene) -> None:
     scene.now("15:12")
     await scene.office.at_desk(measures.resume, await scene.asks(ANA, "resume"))
     said = await scene.news()
-    assert said[-1].startswith("🔔 Resumed by ana, everything runs again.\n")
+    assert said[-1].startswith("🔔 Resumed by ana: changes are possible again.\n")
 
 
 async def test_48_break_glass_and_its_review(scene: Scene) -> None:
@@ -588,8 +588,10 @@ async def test_48_a_review_that_is_not_in_order(scene: Scene) -> None:
     assert await scene.news() == [
         "[taken away]",
         "[taken away]",
-        "❗ dan objects: deactivate @spam · #1\nBreak-glass by ana: “could have waited”\n"
-        "It has run. Undo: !resetpw spam",
+        "(edited) ❗ Break-glass: deactivate @spam · #1\n"
+        "ana ran it without a vote; dan says it was not right.",
+        "❗ dan objects: deactivate @spam · #1\nWhy: “could have waited”\n"
+        "ana ran it without a vote; it is done. Undo: !resetpw spam",
         "[❌]",
     ]
 

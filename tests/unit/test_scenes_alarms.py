@@ -144,7 +144,7 @@ def test_scene_5_a_new_policy():
     )
     expect(
         message,
-        "❗ New policy since 14:20 UTC: bo lost 2 commands, cy gained 1."
+        "❗ New policy: bo lost 2 commands, cy gained 1."
         " ⏎ cy: now clearcache ⏎ bo: no longer purge, disableroom"
         " ⏎ deactivate now needs 2 mods (was 1)"
         " ⏎ #12 needs 1 more vote. #13 is cancelled: bo may no longer purge."

@@ -563,16 +563,16 @@ async def test_47_pause_and_resume(room: Ops) -> None:
     room.now("14:41")
     await room.next_is(46)
     assert await room.types(BO, "!pause odd requests from cy's account") == [
-        "❗ Paused by bo: only commands that read run now. ana or dan can !resume\n"
+        "❗ Paused by bo: nothing can be changed now\nCommands that only read still run. ana or dan can !resume\n"
         "Why: “odd requests from cy's account”"
     ]
     assert await room.types(CY, "!adduser zoe") == [
-        "⛔ Not run: paused by bo since 14:41 UTC. ana or dan can !resume"
+        "⛔ Not run: paused by bo since 14:41 UTC\nana or dan can !resume. Then send it again."
     ]
     assert await room.types(BO, "!resume") == [
         "⛔ Not allowed (#46): resume is for owners. ana or dan can."
     ]
-    assert await room.types(ANA, "!resume") == ["🔔 Resumed by ana, everything runs again."]
+    assert await room.types(ANA, "!resume") == ["🔔 Resumed by ana: changes are possible again."]
     assert await room.types(ANA, "!resume") == ["📋 Nothing is paused."]
     (said,) = await room.types(HAL, "!pause")
     assert said == "⛔ Not allowed (#47): pause is for mods and owners. bo, cy, ana or dan can."

@@ -92,9 +92,7 @@ async def test_what_was_not_in_order_is_told_in_both_rooms(office: Ops, second: 
     await office.runs()
     await Room(office).says(ANA, "!deny 1 that was his own spam trap")
     for room in (office.room, second.id):
-        assert any(
-            "Break-glass by dan: “that was his own" in body for body in await bodies(office, room)
-        ), room
+        assert any("Why: “that was his own" in body for body in await bodies(office, room)), room
 
 
 async def test_break_glass_waits_for_a_reviewer_in_any_ops_room(

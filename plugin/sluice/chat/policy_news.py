@@ -259,8 +259,7 @@ def reloaded(here: Here, change: Change, requests: Text = ()) -> tuple[Message, 
     became of open requests."""
     if not change.lines:
         return (news("Policy read: nothing changed, it says what it said.", requests),)
-    head = f"New policy since {here.clock.at(here.clock.now)}: {change.head}."
-    return _whole(Sign.ALARM, here, head, change, [], requests)
+    return _whole(Sign.ALARM, here, f"New policy: {change.head}.", change, [], requests)
 
 
 _WIDE = 6_000  # characters of one message, about

@@ -90,7 +90,8 @@ def paused(
     return _paused(here, by, owners, reason, stay if is_open else (), push)
 
 
-@says("""❗ Paused by {by:person}: only commands that read run now. {owners:people} can `!resume`
+@says("""❗ Paused by {by:person}: nothing can be changed now
+Commands that only read still run. {owners:people} can `!resume`
 {reason}
 {stay}""")
 def _paused(
@@ -102,7 +103,8 @@ def while_paused(pause: Pause, owners: Sequence[str], here: Here) -> Message:
     return (_while_misused if pause.by_itself else _while_paused)(here, pause, owners)
 
 
-@says("⛔ Not run: paused by {pause.by:person} since {pause.at:at}. {owners:people} can `!resume`")
+@says("""⛔ Not run: paused by {pause.by:person} since {pause.at:at}
+{owners:people} can `!resume`. Then send it again.""")
 def _while_paused(here: Here, pause: Pause, owners: Sequence[str]) -> None: ...
 
 
@@ -122,7 +124,7 @@ def resumed(
     return _resumed(by, listed(told, between=" "))
 
 
-@says("""🔔 Resumed by {by:person}, everything runs again.
+@says("""🔔 Resumed by {by:person}: changes are possible again.
 {told}""")
 def _resumed(by: str, told: Text) -> None: ...
 
@@ -231,9 +233,10 @@ def elsewhere(message: Message, room: str, push: Sequence[str]) -> Message:
     return evolve(message, lines=(*message.lines, where), push=tuple(push))
 
 
-def reviewed(request: Request, by: str, here: Here) -> Message:
-    """The edit of the break-glass message when somebody found it right."""
-    return _reviewed(request, headline(here, request.invocation), by)
+def reviewed(request: Request, by: str, here: Here, *, right: bool) -> Message:
+    """The edit of the break-glass message when somebody judged it."""
+    what = headline(here, request.invocation)
+    return (_was_right if right else _was_not_right)(request, what, by, push=())
 
 
 @says(
@@ -241,22 +244,27 @@ def reviewed(request: Request, by: str, here: Here) -> Message:
 {request.person:person} ran it without a vote; {by:person} says it was right.""",
     text=True,
 )
-def _reviewed(request: Request, what: Text, by: str) -> None: ...
+def _was_right(request: Request, what: Text, by: str, push: Sequence[str]) -> None: ...
+
+
+@says("""❗ Break-glass: {what} · #{request.id}
+{request.person:person} ran it without a vote; {by:person} says it was not right.""")
+def _was_not_right(request: Request, what: Text, by: str, push: Sequence[str]) -> None: ...
 
 
 def not_in_order(
     request: Request, by: str, why: str, undo: Text, push: Sequence[str], here: Here
 ) -> Message:
     """undo: the line that takes it back, empty while it is not done."""
-    said = line(": {why:quote}", why=why) if why else ()
-    now = "It is running." if request.state is State.EXECUTING else "It has run."
-    ran: Text = (now, *((" ", *undo) if undo else ()))
+    said = line("Why: {why:quote}", why=why) if why else ()
+    now = "is running" if request.state is State.EXECUTING else "is done"
+    ran: Text = (f" without a vote; it {now}.", *((" ", *undo) if undo else ()))
     return _not_in_order(request, by, headline(here, request.invocation), said, ran, push)
 
 
 @says("""❗ {by:person} objects: {what} · #{request.id}
-Break-glass by {request.person:person}{why}
-{ran}""")
+{why}
+{request.person:person} ran it{ran}""")
 def _not_in_order(
     request: Request, by: str, what: Text, why: Text, ran: Text, push: Sequence[str]
 ) -> None: ...

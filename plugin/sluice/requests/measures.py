@@ -103,10 +103,10 @@ async def review(
     await desk.record("review", request, by=mxid, verdict=verdict.value, reason=why)
     for room in desk.view.rooms:
         await desk.outbox.buttons(desk.tx, room, card_key(request.id), ())
-    if side is Side.APPROVE:
-        message = strong_measures.reviewed(request, name, desk.here)
-        await desk.show_everywhere(request, message)
-    else:
+    right = side is Side.APPROVE
+    said = strong_measures.reviewed(request, name, desk.here, right=right)
+    await desk.show_everywhere(request, said)
+    if not right:
         push = desk.push(request.room, desk.mxids(desk.owners()))
         message = strong_measures.not_in_order(
             request, name, why, desk.undo(request), push, desk.here
