@@ -236,10 +236,8 @@ async def test_break_glass_runs_at_once_and_the_next_waits_for_its_review(office
     await office.shows(rf"^✅ Deactivated @{two.localpart} · #{number}(?!.)")
     await office.says("ana", f"!deny {number} could have waited")
     judged = await office.shows(
-        rf"^❗ ana objects: deactivate @{two.localpart} · #{number}
-"
-        "Why: “could have waited”
-dan ran it without a vote; it is done. "
+        rf"^❗ ana objects: deactivate @{two.localpart} · #{number}\n"
+        "Why: “could have waited”\ndan ran it without a vote; it is done. "
     )
     assert judged.text.endswith(f"Undo: !resetpw {two.localpart}")
     await office.ran_once(two)

@@ -169,7 +169,9 @@ async def test_lists_of_what_happened_and_of_the_rules(house: House) -> None:
 async def test_pause_and_resume(house: House) -> None:
     shows(await house.does("!pause", "eve"), r"^⛔ Not allowed \(#\d+\): pause is for")
     await house.says("bo", "!pause odd requests")
-    await house.shows("^❗ Paused by bo: nothing can be changed now\n.*!resume\nWhy: “odd requests”")
+    await house.shows(
+        "^❗ Paused by bo: nothing can be changed now\n.*!resume\nWhy: “odd requests”"
+    )
     async with house.nothing_sent():
         shows(await house.does("!clearcache db"), "^⛔ Not run: paused by bo since")
     shows(await house.does("!config"), "^📋 ")

@@ -188,7 +188,7 @@ class Registration:
             await self._db.write(lambda tx: self._told(tx, on=state == "on"))
 
     async def _told(self, tx: Tx, *, on: bool) -> None:
-        """Conduit's word. Where it was off and nobody asked for it to be on, the owners hear it."""
+        """Conduit's word. The owners hear that it is on where it was off and nobody asked."""
         closed = await meta.get(tx, _CLOSED)
         if on and closed is not None and self.state.window is None:
             here = self._rooms.here(self._rooms.main_room or "")
