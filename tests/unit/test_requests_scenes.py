@@ -509,7 +509,8 @@ async def test_47_pause_and_resume(scene: Scene) -> None:
     why = "odd requests from cy's account"
     await scene.office.at_desk(measures.pause, await scene.asks(BO, "pause"), why)
     assert await scene.news() == [
-        "❗ Paused by bo: nothing can be changed now\nCommands that only read still run. ana or dan can !resume\n"
+        "❗ Paused by bo: nothing can be changed now\n"
+        "Commands that only read still run. ana or dan can !resume\n"
         "Why: “odd requests from cy's account”\n"
         "2 requests stay open; votes count, nothing starts."
     ]

@@ -563,7 +563,8 @@ async def test_47_pause_and_resume(room: Ops) -> None:
     room.now("14:41")
     await room.next_is(46)
     assert await room.types(BO, "!pause odd requests from cy's account") == [
-        "❗ Paused by bo: nothing can be changed now\nCommands that only read still run. ana or dan can !resume\n"
+        "❗ Paused by bo: nothing can be changed now\n"
+        "Commands that only read still run. ana or dan can !resume\n"
         "Why: “odd requests from cy's account”"
     ]
     assert await room.types(CY, "!adduser zoe") == [
