@@ -1,5 +1,6 @@
-"""What asks Conduit for a sign of life makes nobody wait and raises no false alarm: where an
-administrator types beside it so that the sign proves nothing, and where the homeserver was away."""
+"""What asks Conduit for a sign of life makes nobody wait and raises no false alarm: neither where
+an administrator types beside it so that the sign proves nothing, nor where the homeserver was
+away."""
 
 from __future__ import annotations
 
