@@ -130,12 +130,20 @@ class Outbox:
         content = fitting(message).content()
         if file is not None:
             content.update(file.content())
+        root = await self._thread(tx, reply_to) if reply_to is not None else None
         if reply_to is not None:
-            content["m.relates_to"] = await threads.place(tx, reply_to)
+            content["m.relates_to"] = threads.place(reply_to, root)
         about = message.about
         if await self._add(tx, room, SAY, key, content=content, clear=clear, about=about):
+            if root is not None and (row := await _ROWS.one(tx, f"WHERE {_SAID}", room, key)):
+                await threads.keep(tx, row.txn, root)
             for emoji in message.taps:
                 await self.react(tx, room, key, emoji)
+
+    async def _thread(self, tx: Tx, event_id: str) -> EventId | None:
+        """The root of the thread that a message stands in, also one of ours."""
+        own = await _ROWS.one(tx, f"WHERE event_id = $1 AND kind = '{SAY}'", event_id)
+        return await threads.root_of(tx, own.txn if own is not None else event_id)
 
     async def edit(self, tx: Tx, room: str, key: str, message: Message) -> None:
         """The message of `key` reads like this from now on, and is about what this is about, if
