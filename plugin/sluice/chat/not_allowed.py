@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..model.decision import Decision
 from ..model.request import Request, State
 from ..text.message import Message, Text, plain
-from ..text.phrases import Here, below, line, not_run, view
+from ..text.phrases import Here, below, capital, line, not_run, people, view
 from ..text.saying import says
 from ..text.times import about
 from .ended import called
@@ -17,6 +17,12 @@ CANCEL = "only who asked, or who may deny it, can cancel it"
 RESOLVE = "only somebody who could have approved it can say how it ended"
 RESOLVE_OWN = "you asked for it, so somebody else must say how it ended"
 TRUST = "trust is for an owner who neither asked nor gets the role back"
+
+
+def not_yours(because: str, can: Sequence[str]) -> Message:
+    """The request itself says no. because: one of these; can: names of those who may."""
+    who: Text = (": ", *people(can), ".") if can else (". Nobody here can.",)
+    return not_run((*capital((because,)), *who))
 
 
 def not_allowed(number: int, decision: Decision, here: Here, then: Text = ()) -> Message:

@@ -12,6 +12,7 @@ from ..catalog.record import OwnCommand
 from ..catalog.table import find
 from ..chat import cards, questions, votes
 from ..db.connection import Database, Tx
+from ..looks.ages import older
 from ..looks.authority import Authority
 from ..looks.found import Passed
 from ..matrix.model import Handled, Later
@@ -68,7 +69,7 @@ class Edits:
                 what = found.invocation
                 decision = await judge(desk, what, origin.room, origin.mxid)
                 whose = (origin.event_id, before.command, origin.room, origin.mxid)
-                anew = Ask(*whose, what, decision, found.facts)
+                anew = Ask(*whose, what, decision, found.facts, await older(tx, what))
             now = await store.get(tx, before.id)
             edit = _edit(evolve(origin, command=before.command))
             is_gone = origin.event_id in self._withdrawn

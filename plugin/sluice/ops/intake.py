@@ -20,6 +20,7 @@ from ..chat import headline, policy_news, questions, refusals
 from ..chat.explained import explained
 from ..chat.undo import takes_back
 from ..db.connection import Database, Tx
+from ..looks.ages import older
 from ..looks.authority import Authority
 from ..looks.found import Choice, Look, Passed, Refusal
 from ..looks.lookups import Full, Lookups, Work
@@ -487,7 +488,7 @@ class Intake:
             desk, what = self._desk(tx, origin.room), found.invocation
             decision = await judge(desk, what, origin.room, origin.mxid, glass=glass)
             whose = (origin.event_id, origin.command, origin.room, origin.mxid)
-            asked = Ask(*whose, what, decision, found.facts)
+            asked = Ask(*whose, what, decision, found.facts, await older(tx, what))
             if found.reopens:
                 tx.after(lambda: self._reopenings.add(origin.event_id))
             await (measures.break_glass(desk, asked) if glass else submit.submit(desk, asked))

@@ -40,7 +40,7 @@ class Ask:
     """A command that somebody typed, understood and decided on.
 
     event_id: what completed it; command: what it began with (the same, if nothing was asked).
-    facts: what a card can show of it.
+    facts: what a card can show of it. older: accounts of its list that are so than the others.
     """
 
     event_id: EventId
@@ -50,6 +50,7 @@ class Ask:
     invocation: Invocation
     decision: Decision
     facts: tuple[CardFact, ...] = ()
+    older: frozenset[str] = frozenset()
 
 
 async def submit(desk: Desk, ask: Ask) -> Request | None:
@@ -64,8 +65,13 @@ async def submit(desk: Desk, ask: Ask) -> Request | None:
     return await create(desk, ask, Event.SUBMIT, facts)
 
 
-async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
-    """The "not allowed", with an id, so that `why` can tell; 30 an hour and person are stored."""
+async def reject(
+    desk: Desk, ask: Ask, then: Text = (), said: Message | None = None
+) -> Request | None:
+    """The "not allowed", with an id, so that `why` can tell; 30 an hour and person are stored.
+
+    said: what is answered instead.
+    """
     rules = [matched.label for matched in ask.decision.rules]
     mxids = mxids_of(desk.policy, ask.mxid)
     if await store.rejected_since(desk.tx, mxids, desk.now - HOUR) >= REJECTED_AN_HOUR:
@@ -84,7 +90,7 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
         told = alarms.own_error(desk.here, error, ask.event_id)
         key = alarms.error_key(error, desk.now)
         await desk.outbox.put(desk.tx, ask.room, key, told)
-    message = not_allowed.not_allowed(request.id, ask.decision, desk.here, then)
+    message = said or not_allowed.not_allowed(request.id, ask.decision, desk.here, then)
     await desk.reply(ask.room, ask.event_id, message, ask.command)
     return request
 
@@ -92,7 +98,8 @@ async def reject(desk: Desk, ask: Ask, then: Text = ()) -> Request | None:
 async def not_for(desk: Desk, ask: Ask, because: str, can: Sequence[str]) -> None:
     """A "not allowed" that the request decides, not a line of the policy. can: names."""
     decision = Decision(Verdict.DENY, (), because=(because,), can=tuple(can))
-    await reject(desk, evolve(ask, decision=decision))
+    said = not_allowed.not_yours(because, can)
+    await reject(desk, evolve(ask, decision=decision), said=said)
 
 
 async def refused(desk: Desk, ask: Ask) -> bool:
@@ -183,9 +190,13 @@ async def _before(desk: Desk, ask: Ask) -> AskedBefore | None:
 
 
 def _marks(desk: Desk, ask: Ask) -> dict[str, str]:
-    """Of a list: who is in an ops room."""
+    """Of a list: who is in an ops room, or older than the others."""
     inside = {mxid for view in desk.view.rooms.values() for mxid in view.joined}
-    return {mxid: "in an ops room" for mxid in ask.invocation.values("user") if mxid in inside}
+    found = dict[str, str]()
+    for mxid in ask.invocation.values("user"):
+        said = (("older", mxid in ask.older), ("in an ops room", mxid in inside))
+        found[mxid] = ", ".join(words for words, is_so in said if is_so)
+    return found
 
 
 async def post_card(desk: Desk, request: Request) -> None:

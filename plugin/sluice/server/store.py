@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..db.connection import Tx
-from ..db.rows import Table, put
+from ..db.rows import Table, marks, put
 from ..model.noticed import Noticed
 from ..text.message import Text
 
@@ -102,6 +102,15 @@ async def between(tx: Tx, kind: str, start: float, end: float) -> list[Noticed]:
     """The notices of a kind in a time."""
     where = "WHERE kind = $1 AND at BETWEEN $2 AND $3 ORDER BY at, event_id"
     return await _NOTICES.all(tx, where, kind, start, end)
+
+
+async def registered(tx: Tx, accounts: Sequence[str]) -> dict[str, float]:
+    """Which of these accounts were made as far back as notices are kept, and when."""
+    query = (
+        "SELECT account, MAX(at) AS at FROM sluice_notice"
+        f" WHERE kind = 'registered' AND account IN ({marks(accounts)}) GROUP BY account"
+    )
+    return {row["account"]: row["at"] for row in await tx.fetch(query, *accounts)}
 
 
 async def retell(tx: Tx, notices: Sequence[Noticed], key: str) -> None:
