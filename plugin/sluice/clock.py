@@ -24,6 +24,7 @@ from .state import Live, Rooms
 
 _ALIVE_EVERY = 15.0
 _HOURGLASS_AFTER = 2.0
+_LINE_EVERY = 5.0  # between two looks whether what is approved waits for something else
 _WORKING = (State.PENDING, State.EXECUTING)
 
 
@@ -46,7 +47,7 @@ class Timers:
         self._dialog, self._notices, self._news = dialog, notices, news
         self._digest = digest
         self._shown: set[str] = set()  # commands that carry an hourglass
-        self._alive = 0.0
+        self._alive = self._line_shown = 0.0
 
     async def tick(self) -> None:
         """Once a second."""
@@ -80,6 +81,16 @@ class Timers:
             self._shown |= {event_id for _, event_id in slow}
         if self._digest.due:
             await self._db.write(self._digest.tick)
+        await self._show_line()
+
+    async def _show_line(self) -> None:
+        now = self._live.now()
+        if now - self._line_shown < _LINE_EVERY:
+            return
+        waiting = await self._db.read(lambda tx: reweigh.in_line(self._desk(tx)))
+        if waiting:
+            await self._db.write(lambda tx: reweigh.show_line(self._desk(tx)))
+            self._line_shown = now
 
     async def _due(self, tx: Tx) -> bool:
         now = self._live.now()

@@ -73,6 +73,14 @@ class Card:
         """A pattern of the first line, whole, of what is said of it later."""
         return rf"^{start}: {re.escape(self.what)} · #{self.number}(?!.)"
 
+    def over(self, how: str) -> str:
+        """A pattern of the message that says that it ended without having run: `denied by cy`."""
+        return rf"^⛔ {re.escape(self.what)} {how}"
+
+    def not_run(self, why: str) -> str:
+        """The same where nobody said no."""
+        return rf"^⛔ Not run: {re.escape(self.what)}, {why}"
+
 
 @dataclass
 class Office:

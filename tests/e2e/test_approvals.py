@@ -103,8 +103,8 @@ async def test_a_yes_that_says_more_is_asked(office: Office) -> None:
     await office.shows(rf"^❓ A yes to #{card.number}: ")
     await office.never_ran(spam)
     await office.replies("cy", card.id, "no, he has")
-    denied = await office.shows(card.line("⛔ Denied by cy"))
-    assert denied.text.endswith("\nWhy: “he has”")
+    denied = await office.shows(card.over("denied by cy"))
+    assert denied.text.endswith(": “he has”")
 
 
 # --- no -----------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ async def test_one_no_ends_it_and_its_reason_is_told(office: Office) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     event = await office.says("dan", f"!deny {card.number} he is a regular, ask him first")
-    denied = await office.shows(card.line("⛔ Denied by dan"))
-    assert denied.text.endswith("\nWhy: “he is a regular, ask him first”")
+    denied = await office.shows(card.over("denied by dan"))
+    assert denied.text.endswith(": “he is a regular, ask him first”")
     assert denied.mentions == {office.world["bo"].mxid}
     await office.says_of(card, card.line("⛔ Denied by dan"))
     await office.room.wait(lambda said: said.reaction == (event, "❌"), "the tap of thanks")
@@ -128,8 +128,8 @@ async def test_a_tapped_no_gives_no_reason(office: Office, key: str) -> None:
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.taps("cy", card, key)
-    denied = await office.shows(card.line("⛔ Denied by cy"))
-    assert denied.text.endswith("\ncy gave no reason.")
+    denied = await office.shows(card.over("denied by cy"))
+    assert denied.text.endswith(", without a reason.")
     await office.never_ran(spam)
 
 
@@ -137,7 +137,7 @@ async def test_a_yes_after_a_no_is_too_late_and_told_once(office: Office) -> Non
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.taps("cy", card, "❌")
-    await office.shows(card.line("⛔ Denied by cy"))
+    await office.shows(card.over("denied by cy"))
     await office.taps("dan", card)
     late = await office.shows(rf"^📋 dan, too late: #{card.number} is denied by cy")
     again = await office.taps("dan", card, "👍")
@@ -311,7 +311,7 @@ async def test_a_no_before_a_yes_in_the_same_moment_ends_it(office: Office) -> N
     with office.bot.process.asleep():
         await office.taps("dan", card, "❌")
         await office.taps("cy", card)
-    await office.shows(card.line("⛔ Denied by dan"))
+    await office.shows(card.over("denied by dan"))
     await office.never_ran(spam)
 
 
@@ -322,5 +322,5 @@ async def test_a_no_behind_a_yes_ends_it_too_while_nothing_was_sent(office: Offi
     with office.bot.process.asleep():
         await office.taps("cy", card)
         await office.taps("dan", card, "❌")
-    await office.shows(card.line("⛔ Denied by dan"))
+    await office.shows(card.over("denied by dan"))
     await office.never_ran(spam)

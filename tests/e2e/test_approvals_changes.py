@@ -120,7 +120,7 @@ async def test_a_command_deleted_by_a_moderator_of_the_room_cancels(office: Offi
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.removes("ana", card.command)
-    end = await office.shows(card.line("⛔ Not run") + r"\nana deleted the command\.")
+    end = await office.shows(card.not_run(r"ana deleted the command\."))
     assert end.mentions == {office.world["bo"].mxid}
     await office.never_ran(spam)
 
@@ -129,7 +129,7 @@ async def test_a_deleted_card_cancels_with_a_new_message(office: Office) -> None
     spam = await office.account()
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.removes("ana", card.id)
-    await office.shows(card.line("⛔ Not run") + r"\nThe card was deleted\.")
+    await office.shows(card.not_run(r"the card was deleted\."))
     await office.taps("cy", card)
     await office.never_ran(spam)
 
@@ -154,7 +154,7 @@ async def test_a_card_that_is_deleted_before_the_bot_knows_that_it_was_sent_canc
         if reads.hits > 2:
             break
     proxy.rules.remove(buttons)
-    await office.shows(card.line("⛔ Not run") + r"\nThe card was deleted\.")
+    await office.shows(card.not_run(r"the card was deleted\."))
     await office.never_ran(spam)
 
 
@@ -193,7 +193,7 @@ async def test_a_request_ends_when_its_asker_leaves(office: Office) -> None:
     spam, world = await office.account(), office.world
     card = await office.card("cy", f"!deactivate {spam.mxid} reason casino")
     await world["cy"].leave(world.ops_room)
-    await office.shows(card.line("⛔ Not run") + r"\ncy left this room\.$")
+    await office.shows(card.not_run(r"cy left this room\.$"))
     await office.taps("dan", card)
     await office.shows(f"^📋 dan, too late: #{card.number} is cancelled")
     await office.never_ran(spam)
@@ -203,7 +203,7 @@ async def test_a_request_ends_when_its_asker_is_kicked(office: Office) -> None:
     spam, world = await office.account(), office.world
     card = await office.card("cy", f"!deactivate {spam.mxid} reason casino")
     await world["ana"].kick(world.ops_room, world["cy"].mxid)
-    await office.shows(card.line("⛔ Not run") + r"\ncy left this room\.")
+    await office.shows(card.not_run(r"cy left this room\."))
     await office.never_ran(spam)
 
 
@@ -254,7 +254,7 @@ async def test_who_joins_the_admin_room_meanwhile_is_spared(office: Office) -> N
     await kim.join(world.server.admin_room)
     await office.quiet()
     await office.taps("cy", card)
-    end = await office.shows(card.line("⛔ Not run"))
+    end = await office.shows(card.not_run(""))
     assert "in the admin room" in end.text
     await office.never_ran(kim)
     await kim.leave(world.server.admin_room)
@@ -314,7 +314,7 @@ async def test_whoever_may_deny_may_cancel_and_others_may_not(office: Office) ->
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     await office.heard_nothing(await office.says("eve", f"!cancel {card.number}"))
     await office.says("dan", f"!cancel {card.number}")
-    end = await office.shows(card.line("⛔ Cancelled by dan"))
+    end = await office.shows(card.over("cancelled by dan"))
     assert end.mentions == {office.world["bo"].mxid}
     await office.never_ran(spam)
 

@@ -165,7 +165,7 @@ async def test_a_request_ends_when_its_asker_loses_the_right(office: Office) -> 
     card = await office.card("cy", f"!deactivate {spam.mxid} reason casino")
     told = await office.new_policy(WITHOUT_CY)
     assert f"#{card.number} is cancelled" in told.text
-    await office.shows(card.line("⛔ Not run"))
+    await office.shows(card.not_run(""))
     await office.taps("bo", card)
     await office.never_ran(spam)
 
@@ -175,7 +175,7 @@ async def test_a_request_ends_when_the_policy_protects_its_target(office: Office
     card = await office.card("bo", f"!deactivate {spam.mxid} reason casino")
     shield = f"  - {{id: kept, do: deactivate, where: {{target: {{one_of: ['{spam.mxid}']}}}}}}\n"
     await office.new_policy(POLICY.replace("  deny:\n", "  deny:\n  " + shield))
-    await office.shows(card.line("⛔ Not run"))
+    await office.shows(card.not_run(""))
     await office.never_ran(spam)
 
 

@@ -301,7 +301,7 @@ async def test_how_it_ended_is_said_by_a_tap(
 async def test_who_may_not_say_it_is_told_who_can(room: Room) -> None:
     event = await unknown(room)
     (said,) = await tap(room, BO, event, "✅")
-    assert "you asked for it, so somebody else must say how it ended. cy, ana or dan can." in said
+    assert said == "⛔ You asked for it, so somebody else must say how it ended: cy, ana or dan."
 
 
 # --- was it right

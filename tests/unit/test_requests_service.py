@@ -406,7 +406,7 @@ async def resolves(office: Office, who: str, number: int) -> bool:
 async def test_resolve_is_for_who_could_have_approved(office: Office) -> None:
     request = await unknown(office, BO, invocation("deactivate @x:example.org"))
     assert not await resolves(office, BO, request.id)
-    assert "you asked for it, so somebody else must say how it ended" in await said(office)
+    assert "You asked for it, so somebody else must say how it ended" in await said(office)
     assert await resolves(office, DAN, request.id)
     assert (await got(office, request.id)).state is State.DONE
     assert not await resolves(office, CY, request.id)

@@ -236,7 +236,7 @@ async def test_28_deny_by_command_keeps_the_words(room: Ops) -> None:
     await room.types(BO, "!deactivate @max:example.org reason x")
     said = await room.types(DAN, "!deny 18 he is a regular, ask him first")
     assert said[-2:] == [
-        "⛔ Denied by dan: deactivate @max · #18\nWhy: “he is a regular, ask him first”",
+        "⛔ deactivate @max denied by dan: “he is a regular, ask him first”",
         "[❌]",
     ]
 
@@ -245,8 +245,7 @@ async def test_29_58_cancel(room: Ops) -> None:
     await room.next_is(26)
     await room.types(BO, "!deactivate @max:example.org reason x")
     assert await room.types(HAL, "!cancel 26") == [
-        "⛔ Not allowed (#27): only who asked, or who may deny it, can cancel it. "
-        "bo, cy, ana or dan can."
+        "⛔ Only who asked, or who may deny it, can cancel it: bo, cy, ana or dan."
     ]
     assert (await room.types(BO, "!cancel 26"))[-1] == "[✅]"
     assert (await room.request(26)).state is State.CANCELLED
@@ -270,9 +269,7 @@ async def test_33_more_shows_the_frozen_list_to_who_may_vote(room: Ops) -> None:
         "📋 #31 deactivateall, 41 to 43 of 43:\ns41, s42, s43\nThat was all."
     ]
     (said,) = await room.types(HAL, "!more 31")
-    assert said.startswith(
-        "⛔ Not allowed (#32): the list of #31 is for who asked, or who may vote"
-    )
+    assert said.startswith("⛔ The list of #31 is for who asked, or who may vote: ")
 
 
 # --- 45: log
@@ -674,10 +671,7 @@ async def unknown(room: Ops, number: int) -> None:
 async def test_49_who_could_approve_says_how_it_ended(room: Ops) -> None:
     await unknown(room, 12)
     (said,) = await room.types(BO, "!resolve 12 done")
-    assert said == (
-        "⛔ Not allowed (#13): you asked for it, so somebody else must say how it ended. "
-        "cy, ana or dan can."
-    )
+    assert said == ("⛔ You asked for it, so somebody else must say how it ended: cy, ana or dan.")
     said = await room.types(CY, "!resolve 12 done")
     assert said[-2:] == [
         "✅ Deactivated @spam, says cy · #12\nUndo: tap ↩️ or !resetpw spam",

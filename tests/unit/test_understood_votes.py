@@ -96,7 +96,7 @@ async def test_what_begins_with_a_no_is_a_no_with_its_reason(
     news = await said(room, CY, words, event)
     assert await room.state(1) is State.DENIED
     ended = next(text for text in news if text.startswith("⛔"))
-    assert ended.endswith(f"\nWhy: “{why}”" if why else "\ncy gave no reason.")
+    assert ended.endswith(f" denied by cy: “{why}”" if why else " denied by cy, without a reason.")
 
 
 @pytest.mark.parametrize("words", UNCLEAR)

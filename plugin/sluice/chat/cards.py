@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..model.ids import PersonName
 from ..model.request import Pause, Rejection, Request, Side, State, Vote, WhyKind
@@ -231,6 +231,12 @@ def reminder(
     head = (f"{left} left: ", *_called(request, here))
     vote = _vote(request, votes, here, taps=taps)
     return say(Sign.CARD, head, _asked(request, ()), vote, push=push, text=True)
+
+
+def brief(card: Message) -> Message:
+    """What a reminder becomes once its card has changed: what it is about, and how that stands."""
+    rows = {Sign.CARD: (*card.lines[:1], card.lines[-1]), Sign.RUNNING: card.lines[:2]}
+    return evolve(card, lines=rows.get(card.sign, card.lines[:1]), push=())
 
 
 # --- votes that do not count ---------------------------------------------------------------------

@@ -23,16 +23,19 @@ _VOTES = {
 
 def over(request: Request, here: Here, why: str = "", *, again: bool = False) -> Message:
     """Below the card. why: the words of whoever denied it. again: by a tap."""
-    head, because = how(request, here)
-    rows = [head, because]
+    what, note = headline(here, request.invocation), request.note
+    by: Text = (" by ", person(note.by)) if note.kind is WhyKind.BY else ()
     if request.state is State.DENIED:
-        by = person(request.note.by) if request.note else "The one who denied it"
-        rows = [head, ("Why: ", quote(why)) if why else (by, " gave no reason.")]
-    elif request.state is State.EXPIRED:
-        gap = (" ",) if because else ()
-        rows = [head, (*because, *gap, *_again(again=again))]
-        return _with_tap(not_run(*rows, to=request.mxid), again=again)
-    return not_run(*rows, to=request.mxid)
+        reason: Text = (": ", quote(why)) if why else (", without a reason.",)
+        return not_run((*what, " denied", *by, *reason), to=request.mxid)
+    if request.state is State.EXPIRED:
+        votes = _VOTES.get(note.kind, "").format(note.by)
+        head = (*what, " expired", f": {votes[:1].lower()}{votes[1:]} " if votes else ". ")
+        return _with_tap(not_run((*head, *_again(again=again)), to=request.mxid), again=again)
+    if by:
+        return not_run((*what, " cancelled", *by, "."), to=request.mxid)
+    because: Text = (", ", *alone(note)) if note else ()
+    return not_run(("Not run: ", *what, *because, "."), to=request.mxid)
 
 
 def not_started(request: Request, here: Here, *, again: bool) -> Message:

@@ -260,9 +260,17 @@ class Desk:
         key = card_key(request.id)
         if await store.shows(self.tx, request.id, card.body):
             await self.show_everywhere(request, card)
+            await self.show_reminder(request, card)
         if request.state is not State.PENDING:
-            for each in (key, reminder_key(request.id)):
-                await self.outbox.buttons(self.tx, request.room, each, ())
+            await self.outbox.buttons(self.tx, request.room, key, ())
+
+    async def show_reminder(self, request: Request, card: Message) -> None:
+        """The reminder says what the card says now, and has no buttons longer than that."""
+        key = reminder_key(request.id)
+        if await self.outbox.has(self.tx, request.room, key):
+            await self.outbox.edit(self.tx, request.room, key, cards.brief(card))
+            if request.state is not State.PENDING:
+                await self.outbox.buttons(self.tx, request.room, key, ())
 
     async def show_everywhere(self, request: Request, card: Message) -> None:
         """A break-glass has its card in several rooms."""

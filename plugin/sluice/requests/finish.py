@@ -29,8 +29,9 @@ async def closed(
     await desk.record("ended", request, state=request.state.value, by=by, reason=why)
     await _elsewhere(desk, request)
     has_card = bool(request.slots) or request.glass
-    if has_card and not card_gone:
-        await desk.show(request, cards.ended(request, (), desk.here))
+    if has_card:
+        card = cards.ended(request, (), desk.here)
+        await (desk.show_reminder if card_gone else desk.show)(request, card)
     own = bool(by) and desk.name(by) == desk.name(request.mxid)
     if own and not card_gone:
         return

@@ -51,6 +51,17 @@ async def _weigh_again(desk: Desk, request: Request) -> tuple[Weighed, Request]:
     return weighed, after
 
 
+async def in_line(desk: Desk) -> list[Request]:
+    """What is approved and not sent yet, and has a card."""
+    return [r for r in await _open(desk) if r.slots and r.queued_since is not None]
+
+
+async def show_line(desk: Desk) -> None:
+    """Their cards say what they wait for now: a pause, Conduit, or those before them."""
+    for request in await in_line(desk):
+        await desk.show_votes(request, (await weigh(desk, request)).votes.standing)
+
+
 async def tick(desk: Desk) -> None:
     """What is due: requests that expire, or wait for too long for a room that cannot be heard or
     for a word that was erased, the one reminder, and reviews that wait."""
