@@ -104,12 +104,13 @@ async def test_a_card_is_voted_on_and_edited_in_an_encrypted_room(
 ) -> None:
     spam = (await world.server.account(f"spam{world.suffix}")).mxid
     await room.say(f"!deactivate {spam} reason casino")
-    card = await room.shows(r"^✋ \S+ asks: .* · #1")
+    card = await room.shows(rf"^✋ bo asks: deactivate @spam{world.suffix} · #1(?!.)")
     await world["cy"].react(world.ops_room, card.id, "✅")  # reactions are never encrypted
-    done = await room.shows("^✅ Deactivated .* · #1", within=20)
+    done = await room.shows(rf"^✅ Deactivated @spam{world.suffix} · #1(?!.)", within=20)
     assert done.mentions == {world["bo"].mxid}
+    last = f"✅ Done: deactivate @spam{world.suffix} · #1\nbo asked, cy approved"
     await room.wait(
-        lambda said: said.edits == card.id and said.text.startswith("✅ Done: deactivate "),
+        lambda said: said.edits == card.id and said.text.startswith(last),
         "the card's last edit",
     )
     assert set(await sent_by_bot(world)) == {SEALED}
@@ -128,12 +129,12 @@ async def test_a_file_that_was_posted_encrypted_is_purged_as_a_reply(
     )
     reply = {"m.in_reply_to": {"event_id": posted}}
     await room.say("!purge reason illegal", **{"m.relates_to": reply})
-    card = await room.shows("^✋ bo asks: ", within=20)
+    card = await room.shows("^✋ bo asks: purge 1 file · #", within=20)
     assert f" by {world['bo'].mxid}\n" in card.text
     assert "File: “spam.png”, " in card.text
     assert mxc in card.text
     await world["cy"].react(world.ops_room, card.id, "✅")
-    await room.shows("Purged 1 file · #\\d+\nI checked that it is gone", within=20)
+    await room.shows(r"^✅ Purged 1 file · #\d+\nI checked that it is gone\.", within=20)
 
 
 async def test_a_late_key_is_waited_for_in_order(world: World, room: SealedChat) -> None:

@@ -52,7 +52,7 @@ async def goes_on(office: Office, word: str) -> None:
     await office.says("ana", "!resume")
     await office.shows("^🔔 Resumed")
     made = await office.asks("bo", f"!adduser {word}{office.world.suffix}")
-    assert made.text.startswith("✅ New account"), made.text
+    assert made.text.startswith(f"✅ New account @{word}{office.world.suffix}\n"), made.text
     shown = await office.asks("bo", "!status")
     assert "Somebody else" not in shown.text, shown.text
 
@@ -198,7 +198,7 @@ async def test_two_processes_on_one_database(office: Office, tmp_path: Path) -> 
     await starts(waiting)
     await waiting.process.logs("Another process works on this database")
     made = await office.asks("bo", f"!adduser one{office.world.suffix}")
-    assert made.text.startswith("✅ New account"), made.text
+    assert made.text.startswith(f"✅ New account @one{office.world.suffix}\n"), made.text
     await office.quiet()
     assert len(await office.lines("create-user", f"one{office.world.suffix}")) == 1
     assert "Sluice is ready" not in waiting.log
@@ -206,7 +206,7 @@ async def test_two_processes_on_one_database(office: Office, tmp_path: Path) -> 
     try:
         await waiting.process.logs("Sluice is ready", 5)
         made = await office.asks("bo", f"!adduser two{office.world.suffix}")
-        assert made.text.startswith("✅ New account"), made.text
+        assert made.text.startswith(f"✅ New account @two{office.world.suffix}\n"), made.text
         assert not [said for said in office.room.said if re.match(ALARM, said.text)]
     finally:
         await waiting.stop()

@@ -88,7 +88,8 @@ async def _word_to(office: Office, command: str) -> Said:
 
 
 async def _end_behind(office: Office, card: Said) -> None:
-    end = re.compile(r"^(✅|❌|❗) .* · #\d+")
+    number = re.findall(r"· #(\d+)$", card.text, re.M)[0]
+    end = re.compile(rf"^(✅|❌|❗) .* · #{number}(?!.)")
     await office.room.wait(
         lambda said: bool(end.match(said.text)) and not said.edits,
         "how it ended",

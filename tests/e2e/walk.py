@@ -202,7 +202,7 @@ class Walk:
             await owner.join(room)
             chat = await Chat.from_the_start(owner, room)
             made = await chat.ask(f"!adduser {name}", within=30)
-            assert made.text.startswith("✅ New account"), chat.transcript()
+            assert made.text.startswith(f"✅ New account @{name}\n"), chat.transcript()
             message = await (await self._private(phone)).shows(PRIVATE.pattern)
         finally:
             await phone.close()
