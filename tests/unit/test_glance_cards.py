@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sluice.chat.alike import Alike, sorted_out
 from sluice.requests import reweigh
 from tests.stage.book import written
 from tests.unit.ops import BO, CY, DAN, HAL
@@ -128,6 +129,14 @@ def card_of(name: str, between: str = "") -> str:
 def test_who_is_in_an_ops_room_stands_before_the_others() -> None:
     card = card_of("eve")
     assert "\nNot like the others: eve (older, in an ops room)\nThe others: q01 to q05\n" in card
+
+
+def test_who_is_marked_stands_before_all_others_that_break_the_pattern() -> None:
+    odd = [f"{first}{second}" for first in "abcdefg" for second in "uvwxyz"]
+    marks = dict.fromkeys([*odd, *(f"q{n:03}" for n in range(100))], "") | {"eve": "older"}
+    found = sorted_out(marks)
+    assert found.odd[0] == Alike("eve", 1, "older")
+    assert found.more == len(marks) - sum(each.size for each in (*found.odd, *found.rest))
 
 
 @pytest.mark.parametrize("name", ["nora", "q00"])
@@ -307,6 +316,15 @@ def test_the_reply_repeats_no_line_of_its_card(end: str, reply: str) -> None:
     card = next((each for each in said if each.startswith("(edited) ⛔")), "")
     assert not set(card.removeprefix("(edited) ").split("\n")) & set(reply.split("\n"))
     assert "deactivate @max" in reply[:44]
+
+
+def test_long_words_of_a_no_stand_in_a_line_of_their_own() -> None:
+    why = "he is a regular, and I have known him well for years"
+    said = played("(there are max)\n" + ASKS + f"dan: !deny 1 {why}\n")
+    assert f"⛔ deactivate @max denied by dan\n“{why}”" in said
+    endless = played("(there are max)\n" + ASKS + "dan: !deny 1 " + f"{why} " * 20 + "\n")
+    (reply,) = [each for each in endless if each.startswith("⛔ deactivate @max denied by dan\n")]
+    assert reply.count("\n") == 1
 
 
 async def test_a_typed_no_is_acknowledged_with_a_no(room: Room) -> None:

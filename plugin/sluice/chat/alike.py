@@ -43,6 +43,7 @@ def sorted_out(marks: Mapping[str, str]) -> SortedOut:
     if len(within) * 2 < len(marks):  # there is nothing that most are like
         marked = [each for each in alone if each.mark]
         ranges, alone = [*(each for each in alone if not each.mark), *ranges], marked
+    alone.sort(key=lambda each: not each.mark)  # these are never left out for others
     kept = _fitting([*alone, *ranges])
     odd, rest = tuple(kept[: len(alone)]), tuple(kept[len(alone) :])
     return SortedOut(odd, rest, len(marks) - sum(each.size for each in kept))

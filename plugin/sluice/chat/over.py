@@ -14,6 +14,7 @@ from .ended import alone
 from .headline import headline, typed
 from .undo import AGAIN
 
+_SHORT = 40  # characters of words that stand in a first line
 _VOTES = {
     WhyKind.NO_VOTE: "Nobody voted.",
     WhyKind.SOME_VOTES: "It had {} votes.",
@@ -26,8 +27,11 @@ def over(request: Request, here: Here, why: str = "", *, again: bool = False) ->
     what, note = headline(here, request.invocation), request.note
     by: Text = (" by ", person(note.by)) if note.kind is WhyKind.BY else ()
     if request.state is State.DENIED:
+        denied: Text = (*what, " denied", *by)
+        if len(why) > _SHORT:
+            return not_run(denied, (quote(why),), to=request.mxid)
         reason: Text = (": ", quote(why)) if why else (", without a reason.",)
-        return not_run((*what, " denied", *by, *reason), to=request.mxid)
+        return not_run((*denied, *reason), to=request.mxid)
     if request.state is State.EXPIRED:
         votes = _VOTES.get(note.kind, "").format(note.by)
         head = (*what, " expired", f": {votes[:1].lower()}{votes[1:]} " if votes else ". ")
