@@ -355,6 +355,32 @@ def test_every_ops_room_has_its_own() -> None:
     play(scene)
 
 
+def test_a_room_that_is_no_ops_room_any_more_is_told_once_that_its_board_is_not_kept() -> None:
+    async def scene(stage: Stage) -> None:
+        everybody = [person.mxid for person in stage.people.values()]
+        stage.make_room(SECOND, everybody[0], *everybody[1:], stage.bot)
+        one, both = f'["{OPS}"]', f'["{OPS}", "{SECOND}"]'
+        for old, new in ((one, both), (both, one)):
+            stage.policy = stage.policy.replace(old, new)
+            stage.save()
+            await stage.says("ana", "!reload")
+            await stage.settle(30)
+        (left,) = boards(stage, SECOND)
+        assert left.now.startswith("📋 This board is no longer kept")
+        texts = len(left.texts)
+        await asks(stage)
+        await stage.settle(90)
+        assert len(boards(stage, SECOND)[0].texts) == texts
+        assert "#1 bo: deactivate @spam" in board(stage).now
+        stage.policy = stage.policy.replace(one, both)
+        stage.save()
+        await stage.says("ana", "!reload")
+        await stage.settle(30)
+        assert "#1 bo: deactivate @spam" in boards(stage, SECOND)[-1].now
+
+    play(scene)
+
+
 def test_it_is_switched_off_and_on_with_the_policy() -> None:
     async def scene(stage: Stage) -> None:
         for word, said in (("false", "📋 The board is switched off"), ("true", "📋 Nothing is")):

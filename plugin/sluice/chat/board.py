@@ -118,5 +118,10 @@ def earlier() -> None:
     """What becomes of the one that stood before."""
 
 
+@says("📋 This board is no longer kept: this is no ops room any more. What it said may be old.")
+def let_go() -> None:
+    """What becomes of it where the policy does not name the room any more."""
+
+
 @says("📋 The board is switched off in the policy: `!pending` and `!status` say the same.")
 def switched_off(here: Here) -> None: ...

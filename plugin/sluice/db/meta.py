@@ -23,6 +23,12 @@ async def get(tx: Tx, key: str) -> str | None:
     return value
 
 
+async def keys(tx: Tx, start: str) -> list[str]:
+    """All that begin like this, which has neither % nor _ in it."""
+    query = "SELECT key FROM sluice_meta WHERE key LIKE $1 ORDER BY key"
+    return [row["key"] for row in await tx.fetch(query, f"{start}%")]
+
+
 async def put(tx: Tx, key: str, value: str) -> None:
     await rows.put(tx, "sluice_meta", {"key": key, "value": value}, "key")
 

@@ -85,6 +85,8 @@ class Board:
         """Brings every room's up to date."""
         if self._live.settings is None:
             return
+        if await self._db.read(self._left):
+            await self._db.write(self._let_go)
         for room in map(RoomId, self._rooms.speaking()):
             if await self._db.read(partial(self._news, room=room)) is not None:
                 await self._db.write(partial(self._show, room=room))
@@ -97,6 +99,19 @@ class Board:
         message = texts.board(desk.here, await self._glance(desk, room))
         await self._post(desk, room, await _posted(desk.tx, room), message)
         return None
+
+    async def _left(self, tx: Tx) -> list[RoomId]:
+        """Where one stands although this is no ops room any more."""
+        rooms = [key[len(_KEY.format("")) :] for key in await meta.keys(tx, _KEY.format(""))]
+        return [RoomId(room) for room in rooms if room not in self._live.in_force.ops_rooms]
+
+    async def _let_go(self, tx: Tx) -> None:
+        """It says once that it is not kept, where the bot is still let in."""
+        for room in await self._left(tx):
+            posted = await _posted(tx, room)
+            if posted is not None:
+                await self._outbox.edit(tx, room, posted.key, texts.let_go())
+            await meta.drop(tx, _KEY.format(room))
 
     # --- what it shows
 
