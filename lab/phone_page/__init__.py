@@ -92,6 +92,7 @@ class Message:
 def fold(events: Iterable[Said]) -> dict[str, Message]:
     """The messages of a timeline in their order, each with its newest text and its reactions."""
     messages: dict[str, Message] = {}
+    reactions: dict[str, tuple[str, str]] = {}
     for said in events:
         about, key = said.reaction
         if said.kind == "m.room.message" and said.edits:
@@ -104,6 +105,14 @@ def fold(events: Iterable[Said]) -> dict[str, Message]:
             messages[said.id] = Message(said, said, removed=why)
         elif about in messages:
             messages[about].reactions[key] += 1
+            reactions[said.id] = about, key
+        elif said.kind == "m.room.redaction":
+            gone = said.raw.get("redacts") or said.content.get("redacts")
+            if gone in reactions:
+                about, key = reactions.pop(gone)
+                messages[about].reactions[key] -= 1
+            elif gone in messages:
+                messages[gone].removed = str(said.content.get("reason", ""))
     return messages
 
 
@@ -121,7 +130,7 @@ def _bubble(message: Message, replied: Message | None, *, own: bool, head: bool)
     if replied:
         two = "<br>".join(html.escape(line) for line in replied.newest.text.split("\n")[:2])
         about = f'<div class="about"><b>{_name(replied.first)}</b><div>{two}</div></div>'
-    for key, count in message.reactions.items():
+    for key, count in (+message.reactions).items():
         more = f" {count}" if count > 1 else ""
         reacted += f"<span>{html.escape(key[:16])}{more}</span>"
     edited = " (edited)" if message.newest is not said else ""

@@ -96,6 +96,28 @@ def test_reactions_stand_below_and_what_was_removed_is_gone() -> None:
     assert "Message removed" in page
 
 
+def test_what_is_removed_later_goes_as_well() -> None:
+    def removes(event: str, by: str, about: str) -> Said:
+        return event_of(event, by, "m.room.redaction", {"redacts": about, "reason": "read"})
+
+    messages = phone_page.fold(
+        [
+            said("$1", BOT, "✋ card"),
+            taps("$2", BOT, "$1", "✅"),
+            taps("$3", BO, "$1", "✅"),
+            taps("$4", BOT, "$1", "❌"),
+            removes("$5", BOT, "$2"),
+            removes("$6", BOT, "$4"),
+            said("$7", BOT, "🔑 secret"),
+            removes("$8", BOT, "$7"),
+        ]
+    )
+    assert +messages["$1"].reactions == {"✅": 1}
+    assert "secret" not in messages["$7"].html
+    drawn = phone_page.room("Ops room", messages, messages, BO)
+    assert "❌" not in drawn and "✅" in drawn
+
+
 def test_a_reply_shows_two_lines_and_nothing_of_a_stranger_is_markup() -> None:
     relation = {"m.relates_to": {"m.in_reply_to": {"event_id": "$1"}}}
     folded = phone_page.fold(
