@@ -12,6 +12,7 @@ from . import audit
 from .chat import alarms, policy_news, server_news
 from .db import meta
 from .db.connection import Database, Tx
+from .families import correlator
 from .looks.sizes import HELLO
 from .matrix.model import Gap, Handled
 from .matrix.outbox import Outbox
@@ -211,6 +212,8 @@ class Announcements:
             await self.say(tx, "silent", await self._silent(tx, here, health.silent_since))
         elif told.quiet and not health.quiet and since is not None:
             waiting = len(await store.queue_order(tx))
+            for alarm in ("silent", "alias"):
+                await self._looking.over(tx, alarm, server_news.silence_over(here, since, now))
             await self.say(tx, "answers", server_news.answers_again(here, since, now, waiting))
         if told.outside and not health.outside:
             await self.say(tx, "inside", server_news.inside())
@@ -228,7 +231,10 @@ class Announcements:
     async def _silent(self, tx: Tx, here: Here, since: float) -> Message:
         """With what was running: it may be what stopped it."""
         running = await store.in_state(tx, State.EXECUTING)
-        return server_news.silent(here, since, [(r.id, r.text, r.person) for r in running])
+        last = [(r.id, r.text, r.person) for r in running]
+        first = correlator.head(self._conduit.queue)
+        by_hand = first is not None and not first[0].ref
+        return server_news.silent(here, since, last, by_hand=by_hand)
 
     async def _tell_back(self, tx: Tx, since: float, until: float) -> None:
         if until - since < _AWAY or self._live.settings is None:

@@ -144,7 +144,7 @@ def test_problems_stand_on_it_as_in_status_and_go() -> None:
         await stage.settle(150)
         first = board(stage).now.splitlines()[0]
         assert first.startswith("📋 Nothing is open, 1 problem")
-        assert "stuck since 14:0" in board(stage).now
+        assert "has not answered since 14:0" in board(stage).now
         assert "answers." not in board(stage).now
         stage.conduit.set(hold=False)
         await stage.settle(150)

@@ -155,7 +155,7 @@ def test_what_pushes_is_text_with_a_mention_and_shows_44_characters() -> None:
         ("✋ 30 min left to vote: deactivate @q07zx, asked by cy · #64", True),
         ("✅ Deactivated @max · #29", True),
         ("❌ !config failed: Conduit does not answer.", True),
-        ("❗ Conduit's admin room is stuck since 12:34 UTC. Owners: restart Conduit.", True),
+        ("❗ Conduit has not answered since 12:34 UTC: busy, or stuck.", True),
         ("✋ #64 still needs 1 vote: cy, ana or dan.", False),
         ("✋ somebody with a long name asks you: deactivate @max · #29", False),
         ("⛔ Not run: it waited too long for its turn.", False),

@@ -201,11 +201,10 @@ def test_scene_7_a_seal():
 def test_scene_50_conduit_does_not_answer():
     expect(
         server_news.silent(here("14:52"), at("14:50"), ((47, "clearcache db", "ana"),)),
-        "❗ Conduit's admin room is stuck since 14:50 UTC. Owners: restart Conduit."
-        " ⏎ Chats work, only commands wait. If you know that something slow runs there,"
-        " give it time. ⏎ I tell you here when it is back."
-        " ⏎ Last command before it: #47 (clearcache db, ana). It may be the cause:"
-        " do not repeat it.",
+        "❗ Conduit has not answered since 14:50 UTC: busy, or stuck."
+        " ⏎ Chats work. I refuse commands until it answers, and tell you here."
+        " ⏎ Owners: restart Conduit, unless something slow runs there."
+        " ⏎ Running then: #47 (clearcache db, ana). Do not repeat it, it may be the cause.",
     )
     expect(
         server_news.address_gone(here()),
@@ -214,12 +213,12 @@ def test_scene_50_conduit_does_not_answer():
     )
     expect(
         server_news.answers_again(here("15:08"), at("14:50"), at("15:08")),
-        "🔔 Conduit answers again, it was silent from 14:50 to 15:08 UTC."
+        "🔔 Conduit answers again. It did not from 14:50 to 15:08 UTC."
         " ⏎ What I refused meanwhile was not kept: send it again if you still need it.",
     )
     expect(
         server_news.answers_again(here("15:08"), at("14:50"), at("15:08"), waiting=1),
-        "🔔 Conduit answers again, it was silent from 14:50 to 15:08 UTC."
+        "🔔 Conduit answers again. It did not from 14:50 to 15:08 UTC."
         " ⏎ 1 request was waiting and runs now: !pending"
         " ⏎ What I refused meanwhile was not kept: send it again if you still need it.",
     )

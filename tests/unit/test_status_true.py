@@ -129,7 +129,7 @@ async def test_an_address_that_is_lost_while_conduit_is_silent_is_told(
         await bot.ready()
         await bot.is_asked("!memory")
         await bot.timeouts()
-        await bot.hears("admin room is stuck since")
+        await bot.hears(": busy, or stuck.")
         bot.alias(False)
         bot.clock.ahead += 61
         await bot.hears("room lost its address")
@@ -204,8 +204,8 @@ async def test_a_list_that_was_running_when_conduit_fell_silent_is_run_again_by_
         await bot.ready()
         await is_asked_for_users(bot)
         await bot.timeouts()
-        said = await bot.hears("admin room is stuck since")
-        assert "(users, ana). It may be the cause: do not repeat it." in said
+        said = await bot.hears(": busy, or stuck.")
+        assert "(users, ana). Do not repeat it, it may be the cause." in said
         said = await bot.hears(" failed: Conduit does not answer.")
         assert "Send it again" not in said
         bot.busy = False

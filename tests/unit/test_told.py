@@ -158,11 +158,11 @@ async def test_a_silence_that_began_while_the_disk_was_full_is_told_when_it_is_n
         bot.clock.ahead += 65  # what asks whether it is alive must be noted first
         bot.disk(full=False)
         await bot.timeouts()
-        await bot.hears("Conduit's admin room is stuck since")
+        await bot.hears(": busy, or stuck.")
         bot.busy = False
         bot.clock.ahead += 61
-        await bot.hears("Conduit answers again, it was silent")
-        assert sum("admin room is stuck since" in body for body in bot.said) == 1
+        await bot.hears("Conduit answers again. It did not from")
+        assert sum(": busy, or stuck." in body for body in bot.said) == 1
 
 
 async def test_a_question_whose_time_ended_while_the_disk_was_full_is_answered_later(
@@ -224,7 +224,7 @@ async def test_closing_registration_while_conduit_is_silent_records_nothing_and_
         await bot.hears("Registration is on until")
         await bot.is_asked("!memory")
         await bot.timeouts()
-        await bot.hears("admin room is stuck since")
+        await bot.hears(": busy, or stuck.")
         bot.clock.ahead += 600
         await bot.hears("It should be off since")
         records = len(await bot.rows("SELECT * FROM sluice_audit"))

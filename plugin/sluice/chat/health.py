@@ -40,7 +40,8 @@ PROBLEMS = {
         who."""),
     "safe_mode": _alarm("""The policy has an error in line {about}: every command is refused.
         Correct it."""),
-    "silent": _alarm("""Conduit's admin room is stuck since {about}: restart Conduit."""),
+    "silent": _alarm("""Conduit has not answered since {about}: busy, or stuck. Restart it, unless
+        something slow runs there."""),
     "no_answer": _alarm("""Conduit has not answered since {about}: it is busy, or stuck. I say so
         when I know."""),
     "not_in_admin_room": _drift("""I am not in the admin room: nothing can run. Invite {about}

@@ -22,18 +22,32 @@ def _running(each: Running) -> Text:
     )
 
 
-def silent(here: Here, since: float, last: Running = ()) -> Message:
-    """No answer, no echo. last: what was running."""
-    told = line("Last command before it: {last}. ", last=_running(last))
-    cause = "It may be the cause: do not repeat it."
-    return _silent(here, since, (*told, cause) if last else ())
+def silent(here: Here, since: float, last: Running = (), *, by_hand: bool = False) -> Message:
+    """No answer, no echo. last: what was running. by_hand: before it, somebody typed a command in
+    the admin room that has no answer either."""
+    told: Text = ()
+    if by_hand:
+        told = ("The first command without an answer was typed there by hand.",)
+    elif last:
+        cause = "Do not repeat it, it may be the cause."
+        told = (*line("Running then: {last}. ", last=_running(last)), cause)
+    return _silent(here, since, told)
 
 
-@says("""❗ Conduit's admin room is stuck since {since:at}. Owners: restart Conduit.
-Chats work, only commands wait. If you know that something slow runs there, give it time.
-I tell you here when it is back.
+@says("""❗ Conduit has not answered since {since:at}: busy, or stuck.
+Chats work. I refuse commands until it answers, and tell you here.
+Owners: restart Conduit, unless something slow runs there.
 {last}""")
 def _silent(here: Here, since: float, last: Text) -> None: ...
+
+
+def silence_over(here: Here, since: float, at: float) -> Message:
+    """The edit of such an alarm."""
+    return _silence_over(here.clock.between(since, at))
+
+
+@says("🔔 Over: Conduit did not answer from {time}.", text=True)
+def _silence_over(time: str) -> None: ...
 
 
 @says("""❗ Conduit's admin room lost its address. Owners: `!help repair`
@@ -49,7 +63,7 @@ def answers_again(here: Here, since: float, at: float, waiting: int = 0) -> Mess
     return _answers_again(here.clock.between(since, at), kept if waiting else ())
 
 
-@says("""🔔 Conduit answers again, it was silent from {time}.
+@says("""🔔 Conduit answers again. It did not from {time}.
 {kept}
 What I refused meanwhile was not kept: send it again if you still need it.""")
 def _answers_again(time: str, kept: Text) -> None: ...

@@ -42,6 +42,12 @@ class Looking:
         said = texts.looked_after(message, [each.person for each in seen])
         await self._outbox.edit(tx, room, key, said)
 
+    async def over(self, tx: Tx, about: str, message: Message) -> None:
+        """What the messages of this kind told is over: they read like this from now on."""
+        for each in await store.ended(tx, about):
+            await self._outbox.buttons(tx, each.room, each.key, ())
+            await self._outbox.edit(tx, each.room, each.key, message)
+
     async def tap(self, tx: Tx, origin: Origin, key: str) -> None:
         """Of somebody with a role, on the message of this key."""
         if await store.watched(tx, origin.room, key) is None:

@@ -168,6 +168,15 @@ async def watched(tx: Tx, room: str, key: str) -> LookedAfter | None:
     return await _WATCHED.one(tx, "WHERE room = $1 AND key = $2", room, key)
 
 
+async def ended(tx: Tx, about: str) -> list[LookedAfter]:
+    """The messages with keys like `about.…`, which nobody looks after any more."""
+    key = f"{about}.%"
+    found = await _WATCHED.all(tx, "WHERE key LIKE $1", key)
+    await tx.execute("DELETE FROM sluice_watched WHERE key LIKE $1", key)
+    await tx.execute("DELETE FROM sluice_look WHERE key LIKE $1", key)
+    return found
+
+
 async def looks(tx: Tx, room: str, key: str) -> list[Eyes]:
     """The first who looked first."""
     return await _LOOKS.all(tx, "WHERE room = $1 AND key = $2 ORDER BY at, event_id", room, key)
