@@ -21,6 +21,7 @@ def test_the_zone_is_always_there_and_the_date_when_it_is_not_today():
     assert UTC.dated(at("09:00")) == "23 Nov 09:00 UTC"
     assert UTC.at(at("14:20") - 366 * 86400) == "22 Nov 2025 14:20 UTC"
     assert UTC.between(at("13:40"), at("13:52")) == "13:40 to 13:52 UTC"
+    assert UTC.between(at("13:40") + 3, at("13:40") + 21) == "13:40:03 to 13:40:21 UTC"
     assert UTC.between(at("23:40", day=22), at("00:10")) == "22 Nov 23:40 UTC to 00:10 UTC"
 
 

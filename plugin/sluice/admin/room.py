@@ -316,7 +316,8 @@ class Step:
                 outcome=outcome,
                 answered_at=now,
             ):  # nobody waits for it any more
-                await store.change_line(tx, *line, LineState.SETTLED, answer_event=answer)
+                late = {"answer_event": answer, "answered_at": now}
+                await store.change_line(tx, *line, LineState.SETTLED, **late)
 
     async def after(self) -> None:
         """Runs once the commit holds: wakes who waits."""

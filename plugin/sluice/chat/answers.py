@@ -16,6 +16,7 @@ from ..text.message import Message, Text, code, quote
 from ..text.pages import Pages, following, go_on, rows_of, with_range
 from ..text.phrases import Here, Line, Word, count, line, listed, people, person, view
 from ..text.saying import says
+from ..text.times import span
 from .ended import after_state
 from .health import numbered
 from .not_allowed import stop
@@ -211,7 +212,7 @@ def step_sent(took: float | None) -> Text:
     """took: seconds from sending to the answer, None when none came."""
     if took is None:
         return ("sent, no answer",)
-    return (f"sent, answered after {took:.{1 if took < 9.95 else 0}f} s",)
+    return (f"sent, answered after {f'{took:.1f} s' if took < 9.95 else span(took)}",)
 
 
 # --- status and version -------------------------------------------------------------------------

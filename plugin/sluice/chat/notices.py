@@ -191,7 +191,7 @@ def wave(
     if told[0].kind != "registered":
         noun = count(len(told), *_MANY[told[0].kind].split("/"))
         return _wave(noun, within, names, going)
-    off = line(" Off now: `!registration off`", here) if window and can.close else ()
+    off = line(" Close it: `!registration off`", here) if window and can.close else ()
     all_of = line("All of them: reply `!deactivateall reason …`", here) if can.several else ()
     state = (*_state(here, window), *off)
     return _spam_wave(here, len(told), within, names, going, state, all_of, push)

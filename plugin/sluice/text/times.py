@@ -62,7 +62,11 @@ class Clock:
         return self.dated(at)
 
     def between(self, start: float, end: float) -> str:
-        """`13:40 to 13:52 UTC`."""
+        """`13:40 to 13:52 UTC`; within a minute `13:40:03 to 13:40:21 UTC`."""
+        first, last = self._local(start), self._local(end)
+        if first.replace(second=0, microsecond=0) == last.replace(second=0, microsecond=0):
+            day = "" if last.date() == self._local(self.now).date() else f"{self.day(end)} "
+            return f"{day}{first:%H:%M:%S} to {last:%H:%M:%S} {self._zone(last)}"
         same = self._local(start).date() == self._local(end).date() == self._local(self.now).date()
         return f"{self.time(start) if same else self.at(start)} to {self.at(end)}"
 
