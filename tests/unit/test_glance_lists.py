@@ -212,7 +212,7 @@ async def test_who_tells_what_this_person_may_do_next(room: Ops) -> None:
     (said,) = await room.types(HAL, "!who max")
     assert said.endswith("\nNothing was asked about it before.")
     (said,) = await room.types(BO, "!who newcomer")
-    assert said == "📋 No account @newcomer.\nYou can: !adduser newcomer"
+    assert said == "📋 No account @newcomer. Search: !users new\nYou can: !adduser newcomer"
     (said,) = await room.types(BO, "!who ana")
     assert "\nIn this room.\n" in said
     assert "!deactivate" not in said
@@ -224,7 +224,7 @@ async def test_who_asks_whom_one_means(room: Ops) -> None:
     (said,) = await room.types(BO, "!who cyy")
     assert said.split("\n")[0] == "📋 No account @cyy. Did you mean cy?"
     (said,) = await room.types(BO, "!who zzzzzzzz")
-    assert said.split("\n")[0] == "📋 No account @zzzzzzzz."
+    assert said.split("\n")[0] == "📋 No account @zzzzzzzz. Search: !users zzz"
 
 
 async def test_who_reads_on_what_was_asked_before(room: Ops) -> None:

@@ -396,7 +396,7 @@ async def test_who_tells_what_is_known_and_is_logged(room: Ops) -> None:
         "📋 @cy:example.org: active, name “@cy:example.org”, mod.\nIn this room."
     )
     (said,) = await room.types(HAL, "!who nobody")
-    assert said == "📋 No account @nobody."
+    assert said == "📋 No account @nobody. Search: !users nob"
     (said,) = await room.types(HAL, "!who @x:evil.example")
     assert said.startswith("📋 @x:evil.example: of another server, no role.")
     assert (await room.kinds()).count("lookup") == 4

@@ -20,6 +20,7 @@ from ..text.phrases import (
     Line,
     count,
     dotted,
+    line,
     listed,
     not_run,
     person,
@@ -164,8 +165,9 @@ def _found(here: Here, found: Profile, role: str) -> Text:
     """`@spam: active, name “Spam King”, no role.`, or that there is none and who may be meant."""
     if not found.status:
         names = listed([code(here.local(each)) for each in found.close], "or")
-        meant: Text = (" Did you mean ", *names, "?") if found.close else ()
-        return ("No account ", here.short(found.mxid, MAX_ID), ".", found.why, *meant)
+        look = line(" Search: `!users {start}`", here, start=here.local(found.mxid)[:3])
+        more = (" Did you mean ", *names, "?") if found.close else found.why or look
+        return ("No account ", here.short(found.mxid, MAX_ID), ".", *more)
     called: Text = (", name ", quote(found.name)) if found.name else ()
     if not found.name and found.status in ("active", "deactivated"):
         called = (", name not known",) if found.name is None else (", without a name",)
