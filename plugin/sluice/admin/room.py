@@ -316,8 +316,8 @@ class Step:
                 outcome=outcome,
                 answered_at=now,
             ):  # nobody waits for it any more
-                late = {"answer_event": answer, "answered_at": now}
-                await store.change_line(tx, *line, LineState.SETTLED, **late)
+                settled = LineState.SETTLED
+                await store.change_line(tx, *line, settled, answer_event=answer, answered_at=now)
 
     async def after(self) -> None:
         """Runs once the commit holds: wakes who waits."""
