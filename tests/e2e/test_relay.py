@@ -175,7 +175,7 @@ async def test_the_same_private_room_is_used_again(relay: Relay) -> None:
     await relay.asks("cy", f"!adduser {relay.name('one')}")
     first = (await relay.world.private("cy")).room
     said = await relay.asks("cy", f"!adduser {relay.name('two')}")
-    assert "The password is in your private messages." in said.text
+    assert "The password is in our private room: https://matrix.to/#/" in said.text
     assert (await relay.world.private("cy")).room == first
 
 

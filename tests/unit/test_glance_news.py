@@ -190,7 +190,7 @@ async def test_a_reply_is_about_all_that_was_told_and_frozen_in_the_question(
     event = await room.id_of(await room.key("wave."))
     (question, *_) = await room.said(ANA, "!deactivateall reason spam wave", event)
     assert question.startswith("❓ deactivateall for these 5 accounts? Tap ✅.\nq1 to q4\n")
-    assert "Not like those: petunia" in question
+    assert "Also, not like those: petunia" in question
     await room.come("q5", "q6")
     await room.ticks(10)
     await room.tap(ANA, await room.question())

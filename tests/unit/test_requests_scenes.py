@@ -479,7 +479,7 @@ async def test_38_disableroom_by_address(scene: Scene) -> None:
         "Room: “Warez hub”, 112 members",
         "#warez:example.org leads to !9fKq:example.org",
         "If approved: other servers are cut off; people here can go on. "
-        "Undo: !enableroom !9fKq:example.org",
+        "Undo: !enableroom #warez:example.org",
     ]
 
 

@@ -436,7 +436,7 @@ async def test_a_wave_is_deactivated_as_it_was_when_that_was_typed(
     (said, *_) = await room.said(ANA, "!deactivateall reason spam wave", event)
     assert said == (
         "❓ deactivateall for these 7 accounts? Tap ✅.\nxs01 to xs05\n"
-        "Not like those: paul, vera\nNothing has run yet."
+        "Also, not like those: paul, vera\nNothing has run yet."
     )
     await room.tap(ANA, await room.question())
     request = await room.ops.request(1)

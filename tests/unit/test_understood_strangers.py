@@ -219,7 +219,7 @@ POINTING = [
 async def test_all_of_them_are_those_of_the_answered_message(room: Chat, line: str) -> None:
     told = await room.said(ANA, f"!{line}", await wave(room))
     assert told[0].startswith("❓ deactivateall for these 7 accounts? Tap ✅.")
-    assert "Not like those: paul, vera" in told[0]
+    assert "Also, not like those: paul, vera" in told[0]
     assert await room.newest() == 0
 
 

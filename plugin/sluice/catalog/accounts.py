@@ -35,18 +35,18 @@ from .record import (
 
 def handed(end: End, what: str, many: bool = False) -> tuple[Text, tuple[Line, ...]]:
     """(the rest of the line, lines below) that say where the password is."""
-    delivery, lines = end.ending.delivery, list[Line]()
+    delivery, lines, server = end.ending.delivery, list[Line](), end.here.server
     are, them = ("are", "them") if many else ("is", "it")
-    go = "Go there"
     if delivery.how is Handed.INVITED:
         wait = "the passwords wait" if many else "the password waits"
         who, by = person(end.ending.person), end.here.clock.at(delivery.until)
         tail = line(" {who}, {wait} in our private room.", who=who, wait=wait)
-        go = f"Join by {by} to get {them}"
+        if delivery.room:
+            lines.append((link(f"Join by {by} to get {them}", delivery.room, via=server),))
+    elif delivery.room:
+        tail = (f" {what} {are} in ", link("our private room", delivery.room, via=server))
     else:
         tail = (f" {what} {are} in your private messages.",)
-    if delivery.room:
-        lines.append((link(go, delivery.room, via=end.here.server),))
     if delivery.seen_by:
         those = "They are the ones" if many else "It is the one"
         seen = line(

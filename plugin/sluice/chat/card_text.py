@@ -206,7 +206,7 @@ def _is_type(text: str) -> bool:
 def _undo(invocation: Invocation, many: bool, here: Here) -> Text:
     back = typed(here, invocation.first())
     if many and back:
-        return line("Undo one by one: {back}", back=here.cmd(back.partition(" ")[0]))
+        return line("Undo each: {back}", back=here.cmd(back.partition(" ")[0]))
     return takes_back(here, invocation)
 
 

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from ..catalog.server import at_next_start
 from ..model.noticed import Noticed
-from ..text.message import Message, Text, link, quote
+from ..text.message import Message, Text, code, link, quote
 from ..text.phrases import Here, codes, count, dotted, line, news, people, plural
 from ..text.runs import in_runs
 from ..text.saying import says
@@ -88,10 +88,13 @@ def raw(text: str) -> Message:
 # --- reports ------------------------------------------------------------------------------------
 
 
-def reports(here: Here, told: Sequence[Noticed], can: Possible, push: Sequence[str]) -> Message:
+def reports(
+    here: Here, told: Sequence[Noticed], can: Possible, push: Sequence[str], *, reads: bool = False
+) -> Message:
     """All of one account, or of several that came at once. push: MXIDs of the role that looks
-    after reports."""
+    after reports. reads: the account is in this room."""
     newest = told[-1]
+    who: Text = (code(newest.account), ", in this room: they read this" if reads else "")
     about, by = newest.account, len({each.reporter for each in told})
     where, within = _where(here, newest), _within(told)
     ways = _ways(here, can=can.one and about.endswith(f":{here.server}"))
@@ -101,26 +104,33 @@ def reports(here: Here, told: Sequence[Noticed], can: Possible, push: Sequence[s
         names = _names(here, accounts)
         return _many_reports(here, len(told), accounts, within, by, names, about, why, where, push)
     if len(told) == 1:
-        return _reported(here, about, newest.reporter, why, where, ways, push)
+        return _reported(here, about, newest.reporter, why, who, where, ways, push)
     rooms = len({each.room for each in told if each.room})
     places = (f", in {rooms} rooms",) if rooms > 1 else ()
     n, last = len(told), newest.reporter
-    return _reported_again(here, about, n, within, by, places, last, why, where, ways, push)
+    return _reported_again(here, about, n, within, by, places, last, why, who, where, ways, push)
 
 
 @says("""🔔 {about:short} was reported by {reporter:short}
 Why: {why}
-Who: `{about}`
+Who: {who}
 {where}
 {ways}""")
 def _reported(
-    here: Here, about: str, reporter: str, why: Text, where: Text, ways: Text, push: Sequence[str]
+    here: Here,
+    about: str,
+    reporter: str,
+    why: Text,
+    who: Text,
+    where: Text,
+    ways: Text,
+    push: Sequence[str],
 ) -> None: ...
 
 
 @says("""🔔 {about:short}: {n} reports in {within} by {by:count person/people}{places}
 The newest, by {last:short}: {why}
-Who: `{about}`
+Who: {who}
 {where}
 {ways}""")
 def _reported_again(
@@ -132,6 +142,7 @@ def _reported_again(
     places: Text,
     last: str,
     why: Text,
+    who: Text,
     where: Text,
     ways: Text,
     push: Sequence[str],

@@ -142,7 +142,7 @@ def reweighed(before: Request, after: Request, votes: Standing) -> list[Text]:
     if after.state is State.CANCELLED:
         return [(f"#{after.id} is cancelled", *after_state(after.note), ".")]
     if after.state is State.EXPIRED:
-        return [(f"#{after.id} has expired.",)]
+        return [(f"#{after.id} has expired: votes are waited for less long now.",)]
     missing = votes.needed - votes.filled
     if before.queued_since is not None and missing:
         return [(f"#{after.id} needs {count(missing, 'more vote')}.",)]

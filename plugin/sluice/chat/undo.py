@@ -8,6 +8,7 @@ from ..catalog.table import COMMANDS, action
 from ..model.command import Invocation
 from ..text.message import Text
 from ..text.phrases import Here
+from .headline import as_typed
 
 UNDO, AGAIN = "↩️", "🔁"
 MINUTES = 10  # in which a tap on ↩️ takes back what was done
@@ -48,12 +49,15 @@ def reverse(asked: Invocation) -> Invocation | None:
 
 
 def typed(here: Here, asked: Invocation) -> str:
-    """The command line that takes it back, "" if there is none: accounts as short as possible."""
+    """The command line that takes it back, "" if there is none: accounts as short as possible,
+    rooms as they were called."""
     back = COMMANDS[asked.command].undo(asked)
-    return shortest(here, back) if back is not None else ""
+    return shortest(here, evolve(back, noted=asked.noted)) if back is not None else ""
 
 
 def shortest(here: Here, back: Invocation) -> str:
     """As one would type it."""
-    values = (here.local(value) for name, _ in back.args for value in back.values(name))
+    values = (
+        here.local(as_typed(back, value)) for name, _ in back.args for value in back.values(name)
+    )
     return " ".join((COMMANDS[back.command].typed, *values))

@@ -171,7 +171,9 @@ class Notices:
         about = Topic(accounts=tuple(dict.fromkeys(each.account for each in told)))
         if kind == "report":
             push = self._reports_go_to(room)
-            said = texts.reports(here, told, can, push)
+            view = self._rooms.views.get(room)
+            reads = view is not None and told[-1].account in view.joined
+            said = texts.reports(here, told, can, push, reads=reads)
         elif _is_wave(key):
             push = tuple(mxid for mxid, names in able.items() if names & (_ALL | _CLOSE))
             said = texts.wave(here, told, window, can, push or here.owners, over=over)

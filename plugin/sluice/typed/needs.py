@@ -107,7 +107,7 @@ def all_of(invocation: Invocation) -> AskFirst:
     lines: list[Text] = [codes(runs)] if runs else []
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        told = line("Not like those: " if runs else "")
+        told = line("Also, not like those: " if runs else "")
         lines.append((*told, *codes(others[:_NAMED]), more))
     return AskFirst(invocation, first, *lines, _NOTHING_YET, whole=True)
 
