@@ -68,7 +68,7 @@ def test_several_passwords_end_with_one_line_that_has_the_only_button() -> None:
         assert len(passwords(play, room)) == 3  # each can be forwarded by itself
         ((text, emoji),) = buttons(play, room).items()
         assert text.startswith(
-            "🔑 bo, 3 passwords are above.\nTap ✅ here when you have all of them"
+            "🔑 bo, 3 passwords are above: mia, noa, tom\nTap ✅ here when you have all of them"
         )
         assert "10 minutes" in text
         assert emoji == "✅"
@@ -77,6 +77,19 @@ def test_several_passwords_end_with_one_line_that_has_the_only_button() -> None:
         assert left_of(play, room) == ["taken by bo"] * 3
         edited = [said.text for said in play.stage.said(room) if said.edits]
         assert edited[-1].startswith("🔑 All 3 passwords removed: you tapped ✅.\nA new one, say:")
+
+    played(scene)
+
+
+def test_each_line_says_which_passwords_stand_above_it() -> None:
+    async def scene(play: Play) -> None:
+        room = await makes(play, "mia", "noa")
+        await makes(play, "guest1", "guest2", "guest3")
+        lines = [text.split("\n")[0] for text in buttons(play, room)]
+        assert lines == [
+            "🔑 bo, 2 passwords are above: mia, noa",
+            "🔑 bo, 3 passwords are above: guest1 to guest3",
+        ]
 
     played(scene)
 

@@ -461,7 +461,7 @@ def test_scene_14_a_password_is_handed_over():
     check(texts.handover("@a:b", secret, new=False, welcome=WELCOME))
     expect(
         texts.handed_over(here(), "bo", BO, ("@a:b", "@c:b", "@d:b"), None, 600),
-        "🔑 bo, 3 passwords are above."
+        "🔑 bo, 3 passwords are above: @a:b, @c:b, @d:b"
         " ⏎ Tap ✅ here when you have all of them. They are removed 10 minutes after you joined.",
     )
 

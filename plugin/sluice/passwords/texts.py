@@ -13,8 +13,11 @@ from enum import Enum
 from ..model.secret import Secret
 from ..text.message import Message, Sign, Text, code, one_line
 from ..text.phrases import Here, line, listed, not_run, say
+from ..text.runs import in_runs
 from ..text.saying import says
 from ..text.times import span
+
+_NAMED = 3  # names, or runs of names, in a first line
 
 
 def handover(user: str, password: Secret, *, new: bool, welcome: str) -> Message:
@@ -58,7 +61,7 @@ def handed_over(
         Sign.SECRET,
         "{who:person}, the password of {user:short} is above."
         if len(users) == 1
-        else "{who:person}, {n} passwords are above.",
+        else "{who:person}, {n} passwords are above: {which}",
         "Tap ✅ here when you have {n:it/all of them}. {n:It is/They are} removed {gone}.",
         here=here,
         push=(mxid,),
@@ -66,8 +69,16 @@ def handed_over(
         who=who,
         user=users[0],
         n=len(users),
+        which=_which(here, users),
         gone=gone,
     )
+
+
+def _which(here: Here, users: Sequence[str]) -> Text:
+    """Runs of numbered names first; of many others only the first."""
+    runs, others = in_runs([here.local(user) for user in users])
+    every = [here.short(each) for each in (*runs, *others)]
+    return (*listed(every[:_NAMED]), " and more" if len(every) > _NAMED else "")
 
 
 class Gone(Enum):
