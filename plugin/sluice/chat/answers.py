@@ -18,6 +18,7 @@ from ..text.phrases import Here, Line, Word, count, line, listed, people, person
 from ..text.saying import says
 from ..text.times import span
 from .ended import after_state
+from .headline import as_typed
 from .health import numbered
 from .not_allowed import stop
 from .notices import Window, on_until
@@ -141,7 +142,8 @@ def _asked(here: Here, request: Request) -> Text:
     values = request.invocation.values(many.name) if many else ()
     if many and len(values) > _NAMED:
         return (code(words[0]), f" {count(len(values), _VALUES[many.type])}")
-    text = " ".join(here.short(word).text for word in words)
+    called = (as_typed(request.invocation, word) for word in words)
+    text = " ".join(here.short(word).text for word in called)
     return (code(text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"),)
 
 
