@@ -7,6 +7,7 @@ before mautrix parses it, so that a malformed event cannot silence the rest.
 
 from __future__ import annotations
 
+import linecache
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from .app import App
 from .db.migrations import upgrade_table
 from .policy_text import PolicyText
 from .signals import raise_between_steps
+
+linecache.clearcache()  # attrs leaves the source of each method that it made there
 
 
 class Config(BaseProxyConfig):

@@ -82,6 +82,8 @@ class Database:
         self._holder = None
 
         async def block(tx: Tx) -> None:
+            if self._sqlite:  # the check of the log would fill 2 MB; the disk's cache does as well
+                await tx.execute(f"PRAGMA cache_size=-{_CACHE}")
             await tx.execute(_HOLD, name)
 
         await self.write(block)
@@ -167,6 +169,7 @@ class Database:
             task.exception()  # seen, also when nobody waits for it any more
 
 
+_CACHE = 256  # kB of pages that SQLite keeps
 _HELD = "SELECT value FROM sluice_meta WHERE key='holder'"
 _HOLD = (
     "INSERT INTO sluice_meta (key, value) VALUES ('holder', $1) "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Union
 
 from attrs import Factory, define, field, frozen
@@ -134,8 +133,15 @@ def quoted(text: str) -> str:
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
     """`unknown command “adusser”, did you mean “adduser”?`"""
-    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6) if len(word) < 100 else []
-    return f"unknown {what} {quoted(word)}" + (f", did you mean “{near[0]}”?" if near else "")
+    meant = near(word.lower(), known, 0.6)
+    return f"unknown {what} {quoted(word)}" + (f", did you mean “{meant}”?" if meant else "")
+
+
+def near(word: str, known: Iterable[str], cutoff: float) -> str | None:
+    """The one that is most like this word; a long one is none of them."""
+    from difflib import get_close_matches  # only a text with a mistake needs it
+
+    return next(iter(get_close_matches(word, known, 1, cutoff) if len(word) < 100 else ()), None)
 
 
 def parse(text: str, problems: Problems) -> Node | None:

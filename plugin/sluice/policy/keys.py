@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timezone, tzinfo
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
 from ..typed.links import target
@@ -21,6 +20,7 @@ from .document import (
     entries,
     listed,
     names,
+    near,
     quoted,
     span,
     text,
@@ -115,8 +115,8 @@ def _zone_meant(word: str) -> str:
         return ": no zone but UTC is known here. Write UTC, or install tzdata (pip install tzdata)"
     cities = {name_.rpartition("/")[2].lower(): name_ for name_ in sorted(known)}
     asked = word.rpartition("/")[2].replace(" ", "_").lower()
-    near = get_close_matches(asked, cities, n=1, cutoff=0.75) if len(word) < 100 else []
-    return f", did you mean “{cities[near[0]]}”?" if near else ". Like this: Europe/Berlin"
+    meant = near(asked, cities, 0.75)
+    return f", did you mean “{cities[meant]}”?" if meant else ". Like this: Europe/Berlin"
 
 
 def prefix(node: Node) -> str:
