@@ -517,13 +517,13 @@ def test_a_new_account_a_vote_a_limit_and_a_condition_are_not_gained_unseen():
     )
     change = difference(SETTINGS, new)
     assert [plain(line) for line in change.lines] == [
-        "tests 9 (was 10)",
         "bo: now break-glass",
         "cy: now break-glass",
         "bo: now also @bo:evil.org",
         "allow signup: where user regex [a-z0-9._-]{3,21} (was [a-z0-9._-]{3,20})",
         "limit signups: 99 a day (was 10)",
         "break-glass: role mod (was owner)",
+        "tests 9 (was 10)",
     ]
     assert change.head == "bo gained 1 right, cy gained 1, bo gained 1 account"
 
