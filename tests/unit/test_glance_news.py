@@ -160,7 +160,7 @@ async def test_the_state_of_registration_is_as_it_is_then(room: Room) -> None:
     state = room.ops.parts.ground.registration
     state.is_now(Window(1, "ana", room.ops.clock.now + 600), True)
     (alarm, _) = (await room.come("q1", "q2", "q3"))[2:]
-    assert "\nRegistration is on until 14:13 UTC. Close it: !registration off\n" in alarm
+    assert "\nRegistration is on until 14:13 UTC.\nClose it: !registration off\n" in alarm
     state.is_now(None, False)
     (edit,) = await room.ticks(10)
     assert "\nRegistration is off.\n" in edit

@@ -315,7 +315,7 @@ def test_scene_56_a_wave_says_what_can_be_done_now():
         notices.wave(here("14:01"), told, at("14:21"), MAY, (BO,), over=False),
         "❗ 8 new accounts in 1 minute. Spam wave?"
         " ⏎ q01zx to q08zx · I go on counting here"
-        " ⏎ Registration is on until 14:21 UTC. Close it: !registration off"
+        " ⏎ Registration is on until 14:21 UTC. ⏎ Close it: !registration off"
         " ⏎ All of them: reply !deactivateall reason …",
     )
     said = expect(

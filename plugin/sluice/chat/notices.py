@@ -202,10 +202,10 @@ def wave(
     if told[0].kind != "registered":
         noun = count(len(told), *_MANY[told[0].kind].split("/"))
         return _wave(noun, within, names, going)
-    off = line(" Close it: `!registration off`", here) if window and can.close else ()
+    off = line("Close it: `!registration off`", here) if window and can.close else ()
     all_of = line("All of them: reply `!deactivateall reason …`", here) if can.several else ()
-    state = (*_state(here, window), *off)
-    return _spam_wave(here, len(told), within, names, going, state, all_of, push)
+    state = _state(here, window)
+    return _spam_wave(here, len(told), within, names, going, state, off, all_of, push)
 
 
 _MANY = {
@@ -217,6 +217,7 @@ _MANY = {
 @says("""❗ {n:,} new accounts in {within}. Spam wave?
 {names}{going}
 {state}
+{off}
 {all_of}""")
 def _spam_wave(
     here: Here,
@@ -225,6 +226,7 @@ def _spam_wave(
     names: Text,
     going: str,
     state: Text,
+    off: Text,
     all_of: Text,
     push: Sequence[str],
 ) -> None: ...
