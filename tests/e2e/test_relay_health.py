@@ -108,7 +108,7 @@ async def test_a_dead_handler_is_said_once_with_what_is_unknown_and_refuses_the_
     await own.world.server.restart()
     own.later(61)
     back = await own.shows(BACK, within=30)
-    assert "What I refused meanwhile was not kept: send it again" in back.text
+    assert "What I refused meanwhile was not kept." in back.text
     await works(own)
 
 

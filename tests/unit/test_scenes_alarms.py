@@ -214,13 +214,13 @@ def test_scene_50_conduit_does_not_answer():
     expect(
         server_news.answers_again(here("15:08"), at("14:50"), at("15:08")),
         "🔔 Conduit answers again. It did not from 14:50 to 15:08 UTC."
-        " ⏎ What I refused meanwhile was not kept: send it again if you still need it.",
+        " ⏎ What I refused meanwhile was not kept.",
     )
     expect(
         server_news.answers_again(here("15:08"), at("14:50"), at("15:08"), waiting=1),
         "🔔 Conduit answers again. It did not from 14:50 to 15:08 UTC."
         " ⏎ 1 request was waiting and runs now: !pending"
-        " ⏎ What I refused meanwhile was not kept: send it again if you still need it.",
+        " ⏎ What I refused meanwhile was not kept.",
     )
 
 

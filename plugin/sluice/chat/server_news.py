@@ -65,7 +65,7 @@ def answers_again(here: Here, since: float, at: float, waiting: int = 0) -> Mess
 
 @says("""🔔 Conduit answers again. It did not from {time}.
 {kept}
-What I refused meanwhile was not kept: send it again if you still need it.""")
+What I refused meanwhile was not kept.""")
 def _answers_again(time: str, kept: Text) -> None: ...
 
 
