@@ -301,7 +301,7 @@ async def test_33_a_mod_and_an_owner_for_forty_accounts(scene: Scene) -> None:
         "✋ ana asks: deactivateall 40 accounts · #31\n"
         "Why: “spam wave of Sunday”\n"
         "Who: s01 to s40\n"
-        "If approved: locked out; rooms and files stay. Undo one by one: !resetpw\n"
+        "If approved: locked out; rooms and files stay. Undo each: !resetpw\n"
         "Vote by 15:10 UTC: a mod (bo, cy or dan) and an owner (dan)",
         "[✅]",
         "[❌]",

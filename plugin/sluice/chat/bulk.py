@@ -200,8 +200,9 @@ def _quota(ending: Ending) -> list[Line]:
 
 def _undo(it: _Bulk) -> Text:
     asked, votes = it.invocation.only((it.found.made[0],)), it.ending.undo_needs_votes
-    line = undo(it.here, asked, votes=votes, start="Undo one")
-    return (*line, *it.all_names()) if len(it.found.made) > _NAMES or it.many.always else line
+    n, several = len(it.found.made), it.many.always and it.found.total > 1
+    line = undo(it.here, asked, votes=votes, start="Undo" if n == 1 else "Undo one")
+    return (*line, *it.all_names()) if n > _NAMES or several else line
 
 
 # --- not all of it was sent, or nobody knows ----------------------------------------------------
