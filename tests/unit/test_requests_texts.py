@@ -138,7 +138,7 @@ def test_every_text_about_a_request_keeps_the_rules(
         strong_measures.paused("bo", words.strip(), 2, ("ana", "dan"), (ANA,), HERE),
         strong_measures.while_paused(Pause("bo", at("14:00"), words), ("ana",), HERE),
         strong_measures.glass(request, ("dan",), (ANA,), HERE),
-        strong_measures.reviewed(request, "dan", HERE),
+        *(strong_measures.reviewed(request, "dan", HERE, right=right) for right in (True, False)),
         strong_measures.not_in_order(request, "dan", words.strip(), (), (ANA,), HERE),
         strong_measures.trusted("ana", "cy", CY, (ANA,)),
     ]
