@@ -170,9 +170,11 @@ class Chat:
         return await self.client.say(self.room, text, **more)
 
     async def answer_to(self, event: str, within: float = 10) -> Said:
-        """The message that replies to this event."""
+        """The message that replies to this event, once it can be read."""
         return await self.wait(
-            lambda said: said.reply_to == event and not said.edits,
+            lambda said: (
+                said.kind == "m.room.message" and said.reply_to == event and not said.edits
+            ),
             f"an answer to {event}",
             within=within,
         )
