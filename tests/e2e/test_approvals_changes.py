@@ -139,6 +139,7 @@ async def test_a_card_that_is_deleted_before_the_bot_knows_that_it_was_sent_canc
 ) -> None:
     """It is read back without its text, and with that without what told which card it is."""
     spam, room = await office.account(), re.escape(office.world.ops_room)
+    await office.quiet()  # nothing else is on its way
     sent = proxy.add("held", method="PUT", path=f"{room}/send/", times=1)
     command = await office.says("bo", f"!deactivate {spam.mxid} reason casino")
     await eventually(lambda: _hit(sent), "the card is on its way")
