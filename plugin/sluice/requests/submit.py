@@ -40,7 +40,7 @@ class Ask:
     """A command that somebody typed, understood and decided on.
 
     event_id: what completed it; command: what it began with (the same, if nothing was asked).
-    facts: what a card can show of it. older: accounts of its list that were made before the others.
+    facts: what a card can show of it. older: accounts of its list, made before the others.
     """
 
     event_id: EventId
