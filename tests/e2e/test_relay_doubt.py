@@ -101,6 +101,8 @@ async def test_the_server_is_restored_from_a_backup_with_a_line_out(
 ) -> None:
     relay = await Relay.open(world, tmp_path / "bot")
     server = world.server
+    await relay.admin.read()
+    before = relay.admin.said[-1].id
     await server.stop()
     backup = tmp_path / "backup"
     move(server, backup)
@@ -110,6 +112,13 @@ async def test_the_server_is_restored_from_a_backup_with_a_line_out(
         return "Sync error resolved" in relay.bot.log
 
     await eventually(syncs, "the bot syncs again, and asks with a fence what became of Conduit")
+    if server.double:  # a real Conduit says its version elsewhere
+        await relay.admin.wait(
+            lambda said: said.sender == relay.bot.mxid and said.text.endswith("--version"),
+            "and then which version it is",
+            after=before,
+            within=30,
+        )
     said = await relay.asks("bo", "!memory", within=30)
     assert said.text.startswith("📋")
     if server.double:
