@@ -63,11 +63,11 @@ class Clock:
 
     def between(self, start: float, end: float) -> str:
         """`13:40 to 13:52 UTC`; within a minute `13:40:03 to 13:40:21 UTC`."""
-        first, last = self._local(start), self._local(end)
+        first, last, today = self._local(start), self._local(end), self._local(self.now).date()
         if first.replace(second=0, microsecond=0) == last.replace(second=0, microsecond=0):
-            day = "" if last.date() == self._local(self.now).date() else f"{self.day(end)} "
+            day = "" if last.date() == today else f"{self.day(end)} "
             return f"{day}{first:%H:%M:%S} to {last:%H:%M:%S} {self._zone(last)}"
-        same = self._local(start).date() == self._local(end).date() == self._local(self.now).date()
+        same = first.date() == last.date() == today
         return f"{self.time(start) if same else self.at(start)} to {self.at(end)}"
 
 
