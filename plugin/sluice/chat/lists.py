@@ -20,7 +20,6 @@ from ..text.phrases import (
     Line,
     count,
     dotted,
-    line,
     listed,
     not_run,
     person,
@@ -33,6 +32,7 @@ from ..typed.parse import MAX_ENTRIES
 from ..typed.search import Search, of_accounts, of_rooms
 from ..typed.values import MAX_ID
 from .notices import Window
+from .refusals import search
 
 NOBODY: Mapping[str, str] = {}
 View = tuple[Message, "Pages | None"]
@@ -165,7 +165,7 @@ def _found(here: Here, found: Profile, role: str) -> Text:
     """`@spam: active, name “Spam King”, no role.`, or that there is none and who may be meant."""
     if not found.status:
         names = listed([code(here.local(each)) for each in found.close], "or")
-        look = line(" Search: `!users {start}`", here, start=here.local(found.mxid)[:3])
+        look: Text = (" ", *search(here, found.mxid))
         more = (" Did you mean ", *names, "?") if found.close else found.why or look
         return ("No account ", here.short(found.mxid, MAX_ID), ".", *more)
     called: Text = (", name ", quote(found.name)) if found.name else ()

@@ -16,9 +16,9 @@ from .undo import AGAIN
 
 _SHORT = 40  # characters of words that stand in a first line
 _VOTES = {
-    WhyKind.NO_VOTE: "Nobody voted.",
-    WhyKind.SOME_VOTES: "It had {} votes.",
-    WhyKind.BEFORE_ITS_TURN: "It had its votes, and its turn did not come.",
+    WhyKind.NO_VOTE: "nobody voted",
+    WhyKind.SOME_VOTES: "it had {} votes",
+    WhyKind.BEFORE_ITS_TURN: "it had its votes, and its turn did not come",
 }
 
 
@@ -34,7 +34,7 @@ def over(request: Request, here: Here, why: str = "", *, again: bool = False) ->
         return not_run((*denied, *reason), to=request.mxid)
     if request.state is State.EXPIRED:
         votes = _VOTES.get(note.kind, "").format(note.by)
-        head = (*what, " expired", f": {votes[:1].lower()}{votes[1:]} " if votes else ". ")
+        head = (*what, " expired", f": {votes}. " if votes else ". ")
         return _with_tap(not_run((*head, *_again(again=again)), to=request.mxid), again=again)
     if by:
         return not_run((*what, " cancelled", *by, "."), to=request.mxid)
@@ -79,7 +79,7 @@ def how(request: Request, here: Here) -> tuple[Text, Text]:
         word = word if request.state is State.DENIED else "Cancelled"
         return (f"{word} by ", person(note.by), *what), ()
     if note.kind in _VOTES:
-        return (word, *what), (_VOTES[note.kind].format(note.by),)
+        return (word, *what), capital((_VOTES[note.kind].format(note.by), "."))
     words = alone(note) if note else ()
     words = words if not words or words[0] == person(note.by) else capital(words)
     return (word, *what), (*words, ".") if words else ()

@@ -56,8 +56,13 @@ def exists(here: Here, mxid: str) -> None: ...
 
 
 def no_account(here: Here, mxid: str) -> Message:
-    look = line("Search: `!users {start}`", here, start=here.local(mxid)[:3])
+    look = search(here, mxid)
     return not_run("Not run: there is no account `{mxid}`. {look}", mxid=mxid, look=look)
+
+
+def search(here: Here, mxid: str) -> Text:
+    """Where somebody may be found whose name begins like this."""
+    return line("Search: `!users {start}`", here, start=here.local(mxid)[:3])
 
 
 @says("⛔ Not run: no room has the address `{alias}`. Edit your message.")
