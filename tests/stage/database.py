@@ -1,4 +1,4 @@
-"""What mautrix hands to a plugin as its database, on SQLite in memory and without a thread.
+"""What mautrix hands to a plugin as its database, on SQLite in memory.
 
 Only what `sluice.db.connection` uses of it. The real ones are tested in tests/unit/test_db.py and
 end to end; a copy of this one is what a crash leaves behind.
@@ -6,36 +6,27 @@ end to end; a copy of this one is what a crash leaves behind.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from mautrix.util.async_db import Scheme
 
-from sluice.db.connection import _MARK
+from sluice.db.connection import _numbered
 from sluice.db.migrations import upgrade_table
 
 
-class _Wrapped:
+class Connection:
+    """As tables are made by."""
+
     def __init__(self, inner: sqlite3.Connection) -> None:
         self._inner = inner
 
-    @property
-    def in_transaction(self) -> bool:
-        return self._inner.in_transaction
-
-    async def execute_fetchall(self, query: str, args: Any = ()) -> list[Any]:
-        return self._inner.execute(query, args).fetchall()
-
-
-class Connection:
-    def __init__(self, inner: sqlite3.Connection, broken: str = "") -> None:
-        self._inner, self._broken = inner, broken
-        self.wrapped = _Wrapped(inner)
-
     async def execute(self, query: str, *args: Any) -> Any:
-        return self._inner.execute(_MARK.sub(r"?\1", query), args)
+        return self._inner.execute(_numbered(query), args)
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         return list((await self.execute(query, *args)).fetchall())
@@ -50,15 +41,12 @@ class Connection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        if self._broken:
-            raise sqlite3.OperationalError(self._broken)
-        self._inner.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._inner.execute("ROLLBACK")
-            raise
+        self._inner.execute("BEGIN")
+        yield
         self._inner.execute("COMMIT")
+
+
+_numbers = itertools.count()
 
 
 class MemoryDatabase:
@@ -69,7 +57,9 @@ class MemoryDatabase:
     def __init__(self) -> None:
         self.broken = ""
         self.kept: sqlite3.Connection | None = None
-        self.inner = sqlite3.connect(":memory:", isolation_level=None)
+        path = f"file:stage-{next(_numbers)}?mode=memory&cache=shared"
+        self.url = SimpleNamespace(path=path)
+        self.inner = sqlite3.connect(path, isolation_level=None, uri=True)
         self.inner.row_factory = sqlite3.Row
 
     async def start(self) -> None:
@@ -84,7 +74,9 @@ class MemoryDatabase:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        yield Connection(self.inner, self.broken)
+        if self.broken:
+            raise sqlite3.OperationalError(self.broken)
+        yield Connection(self.inner)
 
     def close(self) -> None:
         self.inner.close()

@@ -110,10 +110,10 @@ async def test_a_link_to_the_same_file_is_the_same_database(tmp_path: Path) -> N
             assert not await second.take()
 
 
-async def test_a_database_without_a_file_is_nobody_elses() -> None:
-    async with process("sqlite::memory:") as (holder, database):
-        assert await holder.take()
-        await put(database, "1")
+async def test_a_database_in_memory_is_refused() -> None:
+    async with process("sqlite::memory:") as (holder, _):
+        with pytest.raises(RuntimeError, match="needs one in a file, or PostgreSQL"):
+            await holder.take()
 
 
 async def test_where_no_lock_can_be_made_nothing_runs(

@@ -80,6 +80,7 @@ UNUSED: set[str] = set()
 # 2: how many attributes of others a module sets: of what maubot and sqlite3 made
 WRITES = {
     "audit": 1,
+    "connection": 1,
     "policy_text": 2,
 }
 # 3

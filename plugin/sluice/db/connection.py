@@ -1,19 +1,24 @@
 """The database as the rest of Sluice sees it: one writer, whole transactions, nothing else.
 
-Three facts of mautrix' async_db shape this file (docs/how-it-works.md, "Storage"): a connection
-is remembered in a ContextVar that tasks inherit; a cancellation inside a SQLite transaction wedges
-the only connection; and so does a COMMIT that fails, because nothing rolls it back. So every block
-runs in a task of its own, in a fresh context, shielded, and cleans up after itself.
+A block is a few statements of some microseconds each. On SQLite mautrix goes to another thread and
+back for every one, which takes ten times as long; so its file is opened a second time here, and
+only what may wait (for the writers' lock, for the disk) is done in a thread. On PostgreSQL mautrix
+remembers a connection in a ContextVar that tasks inherit, so what uses one runs in a task of its
+own, in a fresh context; whoever stops waiting for it does not stop it (docs/how-it-works.md,
+"Storage").
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import re
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
@@ -61,7 +66,7 @@ class Tx(Protocol):
 
 
 class Database:
-    """Wraps a mautrix Database. `write` holds the one writer lock; `read` does not."""
+    """Wraps a mautrix Database. One block runs at a time on SQLite, one that writes on both."""
 
     def __init__(self, inner: Inner, now: Callable[[], float] = time.monotonic) -> None:
         self._inner, self._now = inner, now
@@ -70,23 +75,21 @@ class Database:
         self._running: set[asyncio.Task[object]] = set()
         self._after: list[Callable[[], None]] = []
         self._sqlite = inner.scheme.value == "sqlite"
+        self._file: _File | None = None  # opened when it is needed
         self._holder: str | None = None  # what stands in the database while it is ours
 
     async def stop(self) -> None:
         """Waits for the blocks that still run, whoever has stopped waiting for them."""
         while self._running:
             await asyncio.wait(set(self._running))
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     async def hold(self, name: str) -> None:
         """From now on it is written only as long as nobody else has put another name there."""
         self._holder = None
-
-        async def block(tx: Tx) -> None:
-            if self._sqlite:  # the check of the log would fill 2 MB; the disk's cache does as well
-                await tx.execute(f"PRAGMA cache_size=-{_CACHE}")
-            await tx.execute(_HOLD, name)
-
-        await self.write(block)
+        await self.write(lambda tx: tx.execute(_HOLD, name))
         self._holder = name
 
     async def _check(self, tx: Tx) -> None:
@@ -104,28 +107,19 @@ class Database:
     async def write(self, block: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs block(tx) in one transaction under the writer lock. Only database calls in it.
 
-        Raises StorageFailed, or what the block raises; then nothing of it is stored. On SQLite
-        the commit is durable (mautrix opens it with synchronous=NORMAL, and in standalone mode
-        maubot stores its own token over the same connection: those need not wait for the disk).
+        Raises StorageFailed, or what the block raises; then nothing of it is stored. The commit is
+        durable. On SQLite mautrix' connection is kept meanwhile: in standalone mode keys of rooms
+        stand in the same file, and a transaction there that has read fails if another writes.
         """
+        then: list[Callable[[], object]] = []
 
         async def body() -> T:
-            then: list[Callable[[], object]] = []
-            async with self._lock, self._inner.acquire() as conn:
+            async with self._lock, self._inner.acquire() as pooled:
+                conn = self._own() if self._sqlite else pooled
                 tx = self._tx(conn, then)
-                if self._sqlite:
-                    await tx.execute("PRAGMA synchronous=FULL")
-                try:
-                    async with conn.transaction():
-                        await self._check(tx)
-                        result = await block(tx)
-                except Exception:
-                    if self._sqlite and conn.wrapped.in_transaction:  # a COMMIT that failed
-                        await conn.execute("ROLLBACK")
-                    raise
-                finally:
-                    if self._sqlite and not conn.wrapped.in_transaction:
-                        await tx.execute("PRAGMA synchronous=NORMAL")
+                async with conn.transaction():
+                    await self._check(tx)
+                    result = await block(tx)
             for call in (*then, *self._after):
                 call()
             return result
@@ -140,16 +134,30 @@ class Database:
         return written
 
     async def read(self, block: Callable[[Tx], Awaitable[T]]) -> T:
-        """Runs block(tx) without the lock and without a transaction."""
+        """Runs block(tx) without a transaction."""
 
         async def body() -> T:
+            if self._sqlite:
+                async with self._lock:  # what is not committed yet is nobody's
+                    return await block(self._tx(self._own(), []))
             async with self._inner.acquire() as conn:
                 return await block(self._tx(conn, []))
 
         return await self._alone(body)
 
+    def _own(self) -> _File:
+        if self._file is None:
+            path: str = self._inner.url.path
+            if path == ":memory:":
+                raise RuntimeError(
+                    "A database in memory forgets at its end what was approved and what ran: "
+                    "Sluice needs one in a file, or PostgreSQL. Change `database` in the config."
+                )
+            self._file = _File(path)
+        return self._file
+
     def _tx(self, conn: Inner, then: list[Callable[[], object]]) -> Tx:
-        return _Sqlite(conn.wrapped, then) if self._sqlite else _Postgres(conn, then)
+        return _Sqlite(conn, then) if self._sqlite else _Postgres(conn, then)
 
     async def _alone(self, body: Callable[[], Awaitable[T]]) -> T:
         # Context().run: on Python 3.10 create_task takes no context.
@@ -169,31 +177,73 @@ class Database:
             task.exception()  # seen, also when nobody waits for it any more
 
 
-_CACHE = 256  # kB of pages that SQLite keeps
 _HELD = "SELECT value FROM sluice_meta WHERE key='holder'"
 _HOLD = (
     "INSERT INTO sluice_meta (key, value) VALUES ('holder', $1) "
     "ON CONFLICT (key) DO UPDATE SET value=excluded.value"
 )
+_PRAGMAS = (
+    "foreign_keys=ON",
+    "synchronous=FULL",  # a commit is on the disk
+    "cache_size=-256",  # kB: the check of the log would fill 2 MB; the system's cache does as well
+)
+_PATIENCE = 5.0  # seconds for which another process may lock the file
 _MARK = re.compile(r"\$(\d+)")
 
 
-class _Sqlite:
-    """A connection that goes to its thread once for a statement; mautrix goes three times."""
+class _File:
+    """A SQLite database by a connection of our own."""
 
-    def __init__(self, wrapped: Inner, then: list[Callable[[], object]]) -> None:
-        self._wrapped, self.after = wrapped, then.append
+    def __init__(self, path: str) -> None:
+        self._conn = sqlite3.connect(
+            path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True
+        )
+        self._conn.row_factory = sqlite3.Row
+        for pragma in _PRAGMAS:
+            self._conn.execute(f"PRAGMA {pragma}")
+        self._thread = ThreadPoolExecutor(1, "sluice-database")
+
+    def fetch(self, query: str, args: Sequence[object]) -> list[Row]:
+        return self._conn.execute(_numbered(query), args).fetchall()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """The one writer from the start, so that nothing in it waits for another."""
+        aside = functools.partial(asyncio.get_running_loop().run_in_executor, self._thread)
+        await aside(self._conn.execute, "BEGIN IMMEDIATE")
+        try:
+            yield
+            await aside(self._conn.execute, "COMMIT")
+        finally:
+            if self._conn.in_transaction:  # a COMMIT can fail too
+                self._conn.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._conn.close()
+        self._thread.shutdown(wait=False)
+
+
+@functools.lru_cache(512)
+def _numbered(query: str) -> str:
+    return _MARK.sub(r"?\1", query)
+
+
+class _Sqlite:
+    """What a block sees of it."""
+
+    def __init__(self, file: _File, then: list[Callable[[], object]]) -> None:
+        self._file, self.after = file, then.append
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
-        return list(await self._wrapped.execute_fetchall(_MARK.sub(r"?\1", query), args))
+        return self._file.fetch(query, args)
 
     async def fetchrow(self, query: str, *args: object) -> Row | None:
-        rows = await self.fetch(query, *args)
+        rows = self._file.fetch(query, args)
         return rows[0] if rows else None
 
     async def fetchval(self, query: str, *args: object) -> Cell:
-        row = await self.fetchrow(query, *args)
-        return None if row is None else row[0]
+        rows = self._file.fetch(query, args)
+        return rows[0][0] if rows else None
 
     execute = fetch
 
