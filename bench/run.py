@@ -77,9 +77,9 @@ async def _rows(pair: Pair, parts: set[str], count: int) -> list[Row]:
     if "latency" in parts:
         pair.sluice.base = pair.world.server.base  # no proxy between them, as for the bare relay
         sluice, bare = await in_turns(pair, count)
-        wanted = "at most 40 ms more" if real else "at most 1.5 times"
+        wanted = "at most 20 ms more" if real else "at most 1.5 times"
         good = (
-            sluice.median <= bare.median + 0.04 if real else sluice.median <= 1.5 * bare.median
+            sluice.median <= bare.median + 0.02 if real else sluice.median <= 1.5 * bare.median
         ) and not sluice.lost
         text = f"{ms(sluice.median)}, bare relay {ms(bare.median)}"
         text += f" ({sluice.median / bare.median:.2f} times)"
